@@ -1,0 +1,3 @@
+export * from "./dtype.ts";
+export * from "./random.ts";
+export * from "./tensor.ts";
