@@ -1,0 +1,58 @@
+/** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
+
+/** One sample: bytes, not pixels. Decoding is the last step before the batch. */
+export interface Sample {
+  /** Unique within its source; named in logs and in the list of bad samples. */
+  readonly key: string;
+  /** The encoded image (PNG, JPEG, WebP, …), if there is one. */
+  readonly image?: Uint8Array;
+  /** Captions or text; the first is the default caption. */
+  readonly texts?: readonly string[];
+  readonly label?: string | number;
+  readonly meta?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** A place in a source: plain JSON, saved in checkpoints. */
+export type Cursor = JsonValue;
+
+/** A sample that was left out, and why. */
+export interface BadSample {
+  readonly source: string;
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** One part of a source: the parts 0..count−1 are disjoint and together are the whole. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+export interface SampleOptions {
+  /** Start right after the sample that came with this cursor. The shard must be the one it was taken with. */
+  readonly cursor?: Cursor | undefined;
+  readonly shard?: Shard | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of every sample that is skipped. */
+  readonly onBad?: ((bad: BadSample) => void) | undefined;
+}
+
+/** A sample with the cursor that continues right after it. */
+export interface Placed {
+  readonly sample: Sample;
+  readonly cursor: Cursor;
+}
+
+export interface Source {
+  readonly name: string;
+  /** All samples of one pass, from the start or from right after `cursor`. Throws DataError where the source itself is bad. */
+  samples(options?: SampleOptions): AsyncIterable<Placed>;
+}
