@@ -1,4 +1,6 @@
+export { grad } from "./gradient.ts";
 export * from "./graph.ts";
 export * from "./ops.ts";
 export type { Attrs, Comparison, GraphDType, Op } from "./primitives.ts";
+export type { Program } from "./program.ts";
 export { scoped, Value } from "./value.ts";

@@ -122,7 +122,7 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   add: binary("add"),
   sub: binary("sub"),
   mul: binary("mul"),
-  div: (inputs, attrs) => {
+  div: (inputs) => {
     needFloat("div", ...inputs);
     return binary("div")(inputs);
   },
