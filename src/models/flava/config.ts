@@ -1,0 +1,198 @@
+/** The sizes and switches of a FLAVA model: a checked schema whose defaults are the published base model (arXiv:2112.04482). */
+import { z } from "zod";
+import { ConfigError } from "../../errors.ts";
+
+const whole = z.int().positive();
+const weight = z.number().nonnegative();
+
+/** What the three transformers share. Defaults: ViT-B (flava.md §1.1). */
+const transformer = {
+  hiddenSize: whole.default(768),
+  layers: whole.default(12),
+  heads: whole.default(12),
+  intermediateSize: whole.default(3072),
+  layerNormEps: z.number().positive().default(1e-12),
+  qkvBias: z.boolean().default(true),
+  /** Standard deviation of the weights at the start. */
+  initializerRange: z.number().nonnegative().default(0.02),
+};
+
+const imageSchema = z.strictObject({
+  ...transformer,
+  imageSize: whole.default(224),
+  patchSize: whole.default(16),
+  channels: whole.default(3),
+  /** Whether a learned vector stands for masked patches. */
+  maskToken: z.boolean().default(true),
+  /** Number of visual words that the heads predict; the codebook's vocabulary. */
+  vocabSize: whole.default(8192),
+});
+
+const textSchema = z.strictObject({
+  ...transformer,
+  vocabSize: whole.default(30522),
+  maxPositions: whole.default(512),
+  typeVocabSize: whole.default(2),
+  padTokenId: z.int().nonnegative().default(0),
+});
+
+const multimodalSchema = z.strictObject({
+  ...transformer,
+  layers: whole.default(6),
+  /** The encoder's own CLS_M before the image tokens; the ITM head reads it. */
+  clsToken: z.boolean().default(true),
+});
+
+const codebookSchema = z.strictObject({
+  /** Groups of blocks; all but the last halve the side, so a token covers 2^(groups − 1) pixels. */
+  groups: whole.default(4),
+  blocksPerGroup: whole.default(2),
+  channels: whole.default(3),
+  /** Width of the first group; it doubles from group to group. */
+  hiddenSize: whole.default(256),
+  vocabSize: whole.default(8192),
+});
+
+const lossWeightsSchema = z.strictObject({
+  mim: weight.default(1),
+  mlm: weight.default(1),
+  itm: weight.default(1),
+  globalContrastive: weight.default(1),
+  mmmImage: weight.default(1),
+  mmmText: weight.default(1),
+});
+
+const flavaSchema = z.strictObject({
+  image: imageSchema.prefault({}),
+  text: textSchema.prefault({}),
+  multimodal: multimodalSchema.prefault({}),
+  /** The dVAE that gives the targets of masked patches; null where they are fed as `mim_labels`. */
+  codebook: codebookSchema.nullable().prefault({}),
+  /** Width of the contrastive space. 768 in the released checkpoint; the paper's table says 512. */
+  projectionDim: whole.default(768),
+  logitScaleInit: z.number().default(2.6592),
+  /** Bounds of the log of the inverse temperature; 4.6052 ≈ ln 100 as in both public codebases. */
+  logitScaleRange: z.tuple([z.number(), z.number()]).default([0, 4.6052]),
+  /** LayerNorm eps of the masked-prediction heads; null: the encoder's (Hugging Face). torchmultimodal: 1e-5. */
+  headLayerNormEps: z.number().positive().nullable().default(null),
+  /** Weights of the pretraining losses; 0 leaves a loss and its head out. The paper gives none; both codebases use 1. */
+  lossWeights: lossWeightsSchema.prefault({}),
+  /** Which text keys are hidden: by the fed `attention_mask`, by id ≠ pad (torchmultimodal), or none. */
+  textPadMask: z.enum(["given", "ids", "none"]).default("given"),
+  /** Whether the multimodal encoder hides padded text too (Hugging Face since March 2024) or attends it (before; torchmultimodal). */
+  multimodalPadMask: z.boolean().default(true),
+  /** Where the contrastive gradient flows among workers: every copy, the own slot, or the own rows only (§3.1; flava.md §1.14). */
+  contrastiveGather: z.enum(["global", "local", "none"]).default("global"),
+  /** Whether the unmasked pass of a pair stops before the multimodal encoder; no loss reads what that would add. */
+  skipUnmaskedMultimodalEncoder: z.boolean().default(true),
+});
+
+export interface TransformerConfig {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediateSize: number;
+  readonly layerNormEps: number;
+  readonly qkvBias: boolean;
+  readonly initializerRange: number;
+}
+
+export interface ImageConfig extends TransformerConfig {
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly channels: number;
+  readonly maskToken: boolean;
+  readonly vocabSize: number;
+}
+
+export interface TextConfig extends TransformerConfig {
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly typeVocabSize: number;
+  readonly padTokenId: number;
+}
+
+export interface MultimodalConfig extends TransformerConfig {
+  readonly clsToken: boolean;
+}
+
+export interface CodebookConfig {
+  readonly groups: number;
+  readonly blocksPerGroup: number;
+  readonly channels: number;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+}
+
+export interface LossWeights {
+  readonly mim: number;
+  readonly mlm: number;
+  readonly itm: number;
+  readonly globalContrastive: number;
+  readonly mmmImage: number;
+  readonly mmmText: number;
+}
+
+/** Where the gradient of the contrastive loss flows when several workers gather their embeddings. */
+export type ContrastiveGather = "global" | "local" | "none";
+
+export interface FlavaConfig {
+  readonly image: ImageConfig;
+  readonly text: TextConfig;
+  readonly multimodal: MultimodalConfig;
+  readonly codebook: CodebookConfig | null;
+  readonly projectionDim: number;
+  readonly logitScaleInit: number;
+  readonly logitScaleRange: readonly [number, number];
+  readonly headLayerNormEps: number | null;
+  readonly lossWeights: LossWeights;
+  readonly textPadMask: "given" | "ids" | "none";
+  readonly multimodalPadMask: boolean;
+  readonly contrastiveGather: ContrastiveGather;
+  readonly skipUnmaskedMultimodalEncoder: boolean;
+}
+
+/** All of `T` may be left out, at every depth: the schema fills in the base model's value. */
+export type Partially<T> = {
+  readonly [K in keyof T]?:
+    | (T[K] extends object ? Partially<T[K]> : T[K] extends object | null ? Partially<T[K]> | null : T[K])
+    | undefined;
+};
+export type FlavaConfigInput = Partially<FlavaConfig>;
+
+/** The schema, for recipes that hold a model configuration and for its JSON Schema. */
+export const flavaConfigSchema: z.ZodType<FlavaConfig, FlavaConfigInput> = flavaSchema.superRefine(checkSizes) as never;
+
+/** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
+export function flavaConfig(values: FlavaConfigInput = {}): FlavaConfig {
+  const parsed = flavaConfigSchema.safeParse(values);
+  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** Side of the grid of patches. */
+export const gridSize = (image: Pick<ImageConfig, "imageSize" | "patchSize">): number =>
+  image.imageSize / image.patchSize;
+
+/** Side in pixels of the codebook's image, so that one visual word stands for one patch. */
+export const codebookImageSize = (config: FlavaConfig): number =>
+  gridSize(config.image) * 2 ** ((config.codebook?.groups ?? 4) - 1);
+
+function checkSizes(config: z.infer<typeof flavaSchema>, context: z.RefinementCtx): void {
+  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  for (const part of ["image", "text", "multimodal"] as const)
+    if (config[part].hiddenSize % config[part].heads)
+      issue([part, "heads"], `width ${config[part].hiddenSize} does not divide among ${config[part].heads} heads`);
+  if (config.image.imageSize % config.image.patchSize)
+    issue(
+      ["image", "patchSize"],
+      `${config.image.imageSize} pixels are not whole patches of ${config.image.patchSize}`,
+    );
+  if (config.codebook && config.codebook.vocabSize !== config.image.vocabSize)
+    issue(
+      ["codebook", "vocabSize"],
+      `expected image.vocabSize ${config.image.vocabSize}, got ${config.codebook.vocabSize}`,
+    );
+  if (config.text.padTokenId >= config.text.vocabSize)
+    issue(["text", "padTokenId"], `expected an id below ${config.text.vocabSize}, got ${config.text.padTokenId}`);
+}

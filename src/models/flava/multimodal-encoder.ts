@@ -1,0 +1,32 @@
+/** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (flava.md §1.6). */
+import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
+import { type Params, paddingMask, type Taps, zeros } from "../../nn/index.ts";
+import type { MultimodalConfig } from "./config.ts";
+import { type EncoderOutputs, encode, initialised } from "./encoder.ts";
+
+export interface MultimodalEncoderOptions {
+  /** (B, T) of the text tokens, 1 where one may be attended; without it all are. Image tokens always are. */
+  attention_mask?: Value | undefined;
+  out?: Taps | undefined;
+}
+
+/** Projected tokens of both modalities, (B, N, D) and (B, T, D) → states (B, 1 + N + T, D). `p` is `multimodal_model`. */
+export function multimodalEncoder(
+  p: Params,
+  config: MultimodalConfig,
+  image: Value,
+  text: Value,
+  { attention_mask, out }: MultimodalEncoderOptions = {},
+): EncoderOutputs {
+  const scope = initialised(p, config);
+  return scope.scope(() => {
+    const { B, D } = image.dims("B N D");
+    const parts = [image, text];
+    if (config.clsToken) parts.unshift(broadcastTo(scope.get("cls_token", [1, 1, D], zeros), [B, 1, D]));
+    const x = concat(parts, 1); // (B, M, D)
+    const M = x.shape[1]!;
+    const visible = broadcastTo(constant(1, x.dtype), [B, M - text.shape[1]!]);
+    const mask = attention_mask ? paddingMask(concat([visible, cast(attention_mask, x.dtype)], 1), x) : undefined;
+    return encode(scope, x, config, { mask, out });
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * The parameters of a model, by the names of the published checkpoint. Layers are functions of a `Params` and values; a
+ * layer declares a tensor where it uses it (as flax's `compact` does, without a framework around it).
+ */
+import { NameError, ShapeError } from "../errors.ts";
+import { type GraphDType, input, maximum, minimum, scoped, stopGradient, type Value } from "../graph/index.ts";
+import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
+import { type Init, normal, type ParamSpec } from "./init.ts";
+
+interface Entry {
+  readonly spec: ParamSpec;
+  readonly value: Value;
+}
+
+interface Table {
+  readonly entries: Map<string, Entry>;
+  readonly dtype: GraphDType;
+}
+
+export interface ParamsOptions {
+  /** Element type of every parameter: float64 only for checks in the interpreter. */
+  dtype?: GraphDType;
+  /** What `weight` tensors start from; N(0, 0.02²) unless said (FLAVA, BERT, ViT). */
+  weightInit?: Init;
+}
+
+export interface GetOptions {
+  aliases?: readonly string[];
+  /**
+   * Keeps the tensor in [low, high]: the clamped tensor takes the place of the stored one before each use, and
+   * gradients are taken at the clamped one (an in-place clamp of the data, as the reference implementations do).
+   */
+  clamp?: readonly [low: number, high: number];
+}
+
+/** A view into one table of named tensors. `at` enters a scope; `get` declares a tensor, or fetches it when it is known. */
+export class Params {
+  /** The scope: "flava.image_model.encoder.layer.0"; "" at the root. */
+  readonly path: string;
+  readonly weightInit: Init;
+  readonly #table: Table;
+
+  constructor(options: ParamsOptions = {}, from?: Params, path = "") {
+    this.path = path;
+    this.weightInit = options.weightInit ?? from?.weightInit ?? normal(0.02);
+    this.#table = from ? from.#table : { entries: new Map(), dtype: options.dtype ?? "float32" };
+  }
+
+  get dtype(): GraphDType {
+    return this.#table.dtype;
+  }
+
+  /** The scope `name` (dots enter several at once) inside this one. */
+  at(name: string | number): Params {
+    return new Params({}, this, this.#join(String(name)));
+  }
+
+  /** The same scope with another initialiser for weights. */
+  withWeights(weightInit: Init): Params {
+    return new Params({ weightInit }, this, this.path);
+  }
+
+  /** Runs `build` so that the values that it makes carry this scope's name. */
+  scope<T>(build: () => T): T {
+    return scoped(this.path, build);
+  }
+
+  /** The parameter `name` of this scope. Asking twice gives one tensor (tied weights); with another shape: ShapeError. */
+  get(name: string, shape: Shape, init: Init, options: GetOptions = {}): Value {
+    const path = this.#join(name);
+    const known = this.#table.entries.get(path);
+    if (known) {
+      if (!sameShape(known.spec.shape, shape))
+        throw new ShapeError(
+          `${path}: declared as ${formatShape(known.spec.shape)}, now asked for ${formatShape(shape)}`,
+        );
+      return known.value;
+    }
+    const stored = scoped(this.path, () => input(path, shape, this.dtype));
+    const value = options.clamp ? scoped(this.path, () => clamped(stored, options.clamp!)) : stored;
+    const aliases = (options.aliases ?? []).map((alias) => this.#join(alias));
+    this.#table.entries.set(path, { spec: { name: path, shape: [...shape], init, aliases }, value });
+    return value;
+  }
+
+  /** All declared parameters, in the order of first use. */
+  specs(): ParamSpec[] {
+    return [...this.#table.entries.values()].map((entry) => entry.spec);
+  }
+
+  /** The values that gradients are taken of and that optimizers start from, by name. */
+  values(): Record<string, Value> {
+    return Object.fromEntries([...this.#table.entries].map(([name, entry]) => [name, entry.value]));
+  }
+
+  /** One declared parameter by its full name. Throws NameError. */
+  value(name: string): Value {
+    const entry = this.#table.entries.get(name);
+    if (!entry) throw new NameError(`parameters: expected a declared name, got "${name}"`);
+    return entry.value;
+  }
+
+  #join(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+}
+
+const clamped = (x: Value, [low, high]: readonly [number, number]): Value =>
+  stopGradient(minimum(maximum(x, low), high));
