@@ -1,3 +1,4 @@
+export * from "./compare.ts";
 export * from "./dtype.ts";
 export * from "./random.ts";
 export * from "./tensor.ts";
