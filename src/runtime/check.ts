@@ -1,7 +1,7 @@
 /** Checks of a run's feeds and wanted outputs against a session's ports, so that no bad call reaches an engine. */
-import { DTypeError, EngineError, NameError, ShapeError } from "../errors.ts";
-import { formatShape, type Shape, size, type Tensor } from "../tensor/index.ts";
-import type { Buffer, PortInfo, Want } from "./session.ts";
+import { ConfigError, DTypeError, NameError, ShapeError } from "../errors.ts";
+import { allocate, type DType, formatShape, type Shape, size, type Tensor } from "../tensor/index.ts";
+import type { Buffer, PortInfo, SessionOptions, Want } from "./session.ts";
 
 type Feeds = Readonly<Record<string, Tensor | Buffer>>;
 
@@ -10,7 +10,30 @@ export type Axes = Map<string, number>;
 
 const formatPort = (port: PortInfo): string => `${port.dtype} (${port.shape.join(", ")})`;
 
-const isTensor = (value: Tensor | Buffer): value is Tensor => "data" in value;
+/** Whether a feed or a wanted output is a host tensor, not a buffer. */
+export const isTensor = (value: Tensor | Buffer): value is Tensor => "data" in value;
+
+/** Names of the typed arrays; a tag also recognises arrays of another realm and Node's Buffer. */
+const arrayTags = new Map<DType, string>();
+function arrayTag(dtype: DType): string {
+  let tag = arrayTags.get(dtype);
+  if (tag === undefined) {
+    tag = allocate(dtype, 0)[Symbol.toStringTag] as string;
+    arrayTags.set(dtype, tag);
+  }
+  return tag;
+}
+
+/** A tensor whose array is not what its dtype and shape say would make the engine read foreign memory. */
+function checkData(where: string, t: Tensor): void {
+  const tag = arrayTag(t.dtype);
+  const got = (t.data as { [Symbol.toStringTag]?: string } | undefined)?.[Symbol.toStringTag] ?? typeof t.data;
+  if (got !== tag) throw new DTypeError(`${where}: ${t.dtype} expects a ${tag}, got ${got}`);
+  if (t.data.length !== size(t.shape))
+    throw new ShapeError(
+      `${where}: shape ${formatShape(t.shape)} needs ${size(t.shape)} elements, got ${t.data.length}`,
+    );
+}
 
 function checkNames(where: string, kind: string, given: readonly string[], ports: readonly PortInfo[]): void {
   const known = new Set(ports.map((port) => port.name));
@@ -33,6 +56,8 @@ function fits(shape: Shape, port: PortInfo, axes: Axes): boolean {
 }
 
 function checkPort(where: string, kind: string, value: Tensor | Buffer, port: PortInfo, axes: Axes): void {
+  if (typeof value !== "object" || !Array.isArray(value.shape))
+    throw new DTypeError(`${where}: ${kind} "${port.name}": expected a Tensor or Buffer, got ${typeof value}`);
   const got = `${value.dtype} ${formatShape(value.shape)}`;
   if (value.dtype !== port.dtype)
     throw new DTypeError(`${where}: ${kind} "${port.name}": expected ${formatPort(port)}, got ${got}`);
@@ -43,13 +68,19 @@ function checkPort(where: string, kind: string, value: Tensor | Buffer, port: Po
       bound.length > 0 ? `in this run ${bound.map((a) => `${a} = ${axes.get(a as string)}`).join(", ")}` : undefined,
     );
   }
-  if (isTensor(value) && value.data.length !== size(value.shape))
-    throw new ShapeError(
-      `${where}: ${kind} "${port.name}": shape ${formatShape(value.shape)} needs ${size(value.shape)} elements, got ${value.data.length}`,
-    );
+  if (isTensor(value)) checkData(`${where}: ${kind} "${port.name}"`, value);
 }
 
-/** Checks a whole run. Returns the lengths of the named axes. Throws NameError, DTypeError, ShapeError or EngineError. */
+/** Throws ConfigError for options that the engines would not refuse themselves. */
+export function checkOptions(where: string, options: SessionOptions): void {
+  for (const key of ["threads", "interOpThreads"] as const) {
+    const value = options[key];
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+      throw new ConfigError(`${where}: ${key}: expected a whole number from 1, got ${value}`);
+  }
+}
+
+/** Checks a whole run. Returns the lengths of the named axes. Throws NameError, DTypeError or ShapeError. */
 export function checkRun(
   where: string,
   inputs: readonly PortInfo[],
@@ -70,22 +101,26 @@ export function checkRun(
       throw new NameError(`${where}: expected a feed "${port.name}" of ${formatPort(port)}, got none`);
     checkPort(where, "feed", value, port, axes);
   }
-  const written = new Set<Buffer>();
+  checkTargets(where, outputs, want, axes);
+  return axes;
+}
+
+function checkTargets(
+  where: string,
+  outputs: readonly PortInfo[],
+  want: Readonly<Record<string, Want>>,
+  axes: Axes,
+): void {
+  const written = new Set<unknown>();
   for (const port of outputs) {
     const target = want[port.name];
     if (target === undefined || target === "host" || target === "buffer") continue;
-    if (typeof target !== "object")
-      throw new EngineError(
-        `${where}: output "${port.name}": expected "host", "buffer" or a Buffer, got ${String(target)}`,
-      );
     checkPort(where, "output", target, port, axes);
-    if (written.has(target))
-      throw new NameError(
-        `${where}: output "${port.name}": expected a buffer of its own, got one that another output writes`,
-      );
-    written.add(target);
+    const memory = isTensor(target) ? target.data : target;
+    if (written.has(memory))
+      throw new NameError(`${where}: output "${port.name}": expected memory of its own, got that of another output`);
+    written.add(memory);
   }
-  return axes;
 }
 
 /** The shape of a port once the named axes are known, or undefined where one is not. */

@@ -1,6 +1,7 @@
 /** Who uses a buffer: many runs may read it at once, one may write it, and the host waits for both. */
 import { DTypeError, EngineError, ShapeError } from "../errors.ts";
 import { type DType, formatShape, type Shape, sameShape, type Tensor } from "../tensor/index.ts";
+import { isTensor } from "./check.ts";
 import { Handle } from "./handle.ts";
 import type { Buffer, Want } from "./session.ts";
 
@@ -68,7 +69,7 @@ export function claimBuffers<B extends Buffer & { readonly handle: BufferHandle 
 ): () => void {
   const modes = new Map<B, Mode>();
   const add = (value: Tensor | Want, mode: Mode): void => {
-    if (typeof value === "string" || "data" in value) return;
+    if (typeof value === "string" || isTensor(value)) return;
     if (!isOurs(value))
       throw new EngineError(`${where}: got a buffer of another engine`, "upload its tensor to this one");
     modes.set(value, mode);

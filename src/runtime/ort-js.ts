@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { EngineError } from "../errors.ts";
 import { allocate, type DataOf, type DType, type Shape, size, type Tensor } from "../tensor/index.ts";
-import { checkRun } from "./check.ts";
+import { checkOptions, checkRun, isTensor } from "./check.ts";
 import { BufferHandle, claimBuffers } from "./claims.ts";
 import { Handle } from "./handle.ts";
 import type { Buffer, Engine, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "./session.ts";
@@ -23,27 +23,27 @@ class HostBuffer implements Buffer {
   readonly shape: Shape;
   readonly sizeBytes: number;
   readonly handle: BufferHandle;
-  data: DataOf[DType];
+  array: DataOf[DType];
 
   /** Takes over `t`. */
   constructor(t: Tensor) {
     this.dtype = t.dtype;
     this.shape = Object.freeze([...t.shape]);
-    this.data = t.data;
+    this.array = t.data;
     this.sizeBytes = t.data.byteLength;
     this.handle = new BufferHandle(t.dtype, this.shape, () => {
-      this.data = allocate(t.dtype, 0);
+      this.array = allocate(t.dtype, 0);
     });
   }
 
   read(): Tensor {
     this.handle.checkRead();
-    return { dtype: this.dtype, shape: [...this.shape], data: this.data.slice() };
+    return { dtype: this.dtype, shape: [...this.shape], data: this.array.slice() };
   }
 
   write(t: Tensor): void {
     this.handle.checkWrite(t);
-    this.data = t.data.slice();
+    this.array = t.data.slice();
   }
 
   dispose(): void {
@@ -95,7 +95,7 @@ class JsSession implements Session {
       );
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw new EngineError(`${this.name}: ${(error as Error).message}`, undefined, { cause: error });
+      throw new EngineError(`${this.name}: ${(error as Error).message.trim()}`, undefined, { cause: error });
     } finally {
       giveBack();
       this.handle.leave();
@@ -125,7 +125,8 @@ class JsSession implements Session {
   }
 
   private toOrt(value: Tensor | HostBuffer): OrtTensor {
-    return new this.ort.Tensor(value.dtype as "float32", value.data as Float32Array, value.shape);
+    const data = isTensor(value) ? value.data : value.array;
+    return new this.ort.Tensor(value.dtype as "float32", data as Float32Array, value.shape);
   }
 }
 
@@ -150,7 +151,8 @@ function fromOrt(t: OrtTensor): Tensor {
 function settle(result: Tensor, target: Want): Tensor | Buffer {
   if (target === "host") return result;
   if (target === "buffer") return new HostBuffer(result);
-  (target as HostBuffer).data = result.data;
+  if (isTensor(target)) (target.data as Float32Array).set(result.data as Float32Array);
+  else (target as HostBuffer).array = result.data;
   return target;
 }
 
@@ -190,6 +192,7 @@ function toOrtOptions(options: SessionOptions): InferenceSession.SessionOptions 
 async function createSession(ort: Ort, model: Model, options: SessionOptions): Promise<Session> {
   options.signal?.throwIfAborted();
   const name = options.name ?? "session";
+  checkOptions(name, options);
   const native = toOrtOptions(options);
   try {
     const session =
@@ -201,7 +204,7 @@ async function createSession(ort: Ort, model: Model, options: SessionOptions): P
   } catch (cause) {
     options.signal?.throwIfAborted();
     if (cause instanceof EngineError) throw cause;
-    throw new EngineError(`${name}: ${(cause as Error).message}`, undefined, { cause });
+    throw new EngineError(`${name}: ${(cause as Error).message.trim()}`, undefined, { cause });
   }
 }
 

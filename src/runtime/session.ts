@@ -53,8 +53,8 @@ export interface SessionOptions {
 /** ONNX bytes, or the path of a file (needed above 2 GB, with external data beside it). */
 export type Model = Uint8Array | { readonly path: string };
 
-/** A fresh host tensor, a fresh engine buffer, or an existing buffer that is written in place. */
-export type Want = "host" | "buffer" | Buffer;
+/** A fresh host tensor, a fresh engine buffer, or an existing tensor or buffer that is written in place. */
+export type Want = "host" | "buffer" | Buffer | Tensor;
 
 export interface RunOptions {
   /** Ends the run at the next operator; the promise rejects with the signal's reason. */

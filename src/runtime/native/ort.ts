@@ -71,7 +71,7 @@ function createOrt(library: Library): Ort {
   const { fn } = library;
   const check = (where: string, status: Pointer | null): void => {
     if (status === null) return;
-    const message = fn.GetErrorMessage(status) as string;
+    const message = (fn.GetErrorMessage(status) as string).trim();
     fn.ReleaseStatus(status);
     throw new EngineError(`${where}: ${message}`);
   };

@@ -68,6 +68,7 @@ export function prepareRun(request: RunRequest): PreparedRun {
     const outputValues = BigUint64Array.from(outputs, (port, i) => {
       const target = want[port.name]!;
       if (target instanceof NativeBuffer) return target.value;
+      if (typeof target === "object") return own(target as Tensor);
       const shape = target === "host" ? resolveShape(port, axes) : undefined;
       if (!shape) return 0n;
       hostOutputs[i] = { dtype: port.dtype, shape, data: allocate(port.dtype, size(shape)) };

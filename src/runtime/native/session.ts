@@ -1,7 +1,7 @@
 /** A session of ONNX Runtime's C API: asynchronous runs, outputs written straight into their destination. */
 import { EngineError } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { checkRun } from "../check.ts";
+import { checkOptions, checkRun } from "../check.ts";
 import { Handle, watch } from "../handle.ts";
 import type { Buffer, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "../session.ts";
 import { createOptions } from "./options.ts";
@@ -116,6 +116,7 @@ export async function createNativeSession(ort: Ort, model: Model, options: Sessi
   const { signal } = options;
   signal?.throwIfAborted();
   const name = options.name ?? "session";
+  checkOptions(name, options);
   const keep: ArrayBufferView[] = [];
   const native = createOptions(ort, name, options, keep);
   const out = new BigUint64Array(1);
