@@ -1,0 +1,161 @@
+/** Graph → ONNX model: plan, emit, name the results, write. */
+import { DTypeError, NameError, ShapeError } from "../../errors.ts";
+import type { Graph, Value } from "../../graph/index.ts";
+import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
+import { Emitter } from "./emitter.ts";
+import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
+import { plan } from "./fusion.ts";
+import { allFusions, type FusionName } from "./fusions.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxPort } from "./schema.ts";
+import { encodeModel } from "./write.ts";
+
+/** Operator set 21 (IR version 10): Gelu, 4-bit types not needed; ONNX Runtime ≥ 1.20, web builds included, run it. */
+const OPSET = 21;
+const IR_VERSION = 10;
+
+export interface LowerOptions {
+  /** Inputs that become fixed numbers of the model, by input name: weights of an inference graph. */
+  initializers?: Readonly<Record<string, Tensor>>;
+  /** Which fusions may apply; all when left out, none with []. */
+  fusions?: readonly FusionName[];
+  /** Keep large initialisers in a file beside the model; needed above 2 GB. */
+  external?: ExternalDataOptions;
+  /** Written into the model as metadata_props. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+export interface Lowered {
+  readonly model: Uint8Array;
+  /** ONNX input of each graph input that is fed; inputs that became initialisers are not here. */
+  readonly inputs: Readonly<Record<string, OnnxPort>>;
+  /** ONNX output of each graph output. Its name differs from the key where an input has that name already. */
+  readonly outputs: Readonly<Record<string, OnnxPort>>;
+  readonly externalData?: ExternalData;
+  /** Scope of each node, by node name (`scope/op_12`): profiles are summed with it. */
+  readonly nodeScopes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Lowers a graph to an ONNX model.
+ * @throws DTypeError for float64 values (engines run float32), NameError and ShapeError for initialisers that do not fit,
+ *   EngineError for collectives between several workers.
+ */
+export function toOnnx(g: Graph, options: LowerOptions = {}): Lowered {
+  const { initializers = {}, metadata = {} } = options;
+  checkDTypes(g);
+  checkInitializers(g, initializers);
+  const fixed = new Set(Object.keys(initializers));
+  const outputNames = nameOutputs(g);
+  const e = new Emitter([...Object.keys(g.inputs), ...Object.values(outputNames)]);
+  for (const [name, t] of Object.entries(initializers)) e.initializers.set(name, t);
+  const tensors = emitAll(g, e, options);
+
+  const inputs = ports(Object.entries(g.inputs).filter(([name]) => !fixed.has(name)));
+  const outputs = ports(Object.entries(g.outputs), outputNames);
+  const nodes = nameResults(g, e, tensors, outputNames);
+  const { tensors: stored, externalData } = place(e.initializers, options.external);
+  const onnxGraph: OnnxGraph = {
+    name: g.name,
+    nodes,
+    initializers: stored,
+    inputs: Object.values(inputs),
+    outputs: Object.values(outputs),
+  };
+  return {
+    model: encodeModel(modelOf(onnxGraph, metadata)),
+    inputs,
+    outputs,
+    nodeScopes: e.scopes,
+    ...(externalData && { externalData }),
+  };
+}
+
+function emitAll(g: Graph, e: Emitter, { fusions }: LowerOptions): Map<Value, string> {
+  const chosen = allFusions.filter((f) => !fusions || fusions.includes(f.name));
+  const tensors = new Map<Value, string>();
+  for (const [value, step] of plan(g, chosen)) {
+    e.enter(value.scope, value.op);
+    tensors.set(
+      value,
+      step.emit(
+        e,
+        step.operands.map((v) => tensors.get(v)!),
+      ),
+    );
+  }
+  return tensors;
+}
+
+function modelOf(graph: OnnxGraph, metadata: Readonly<Record<string, string>>): OnnxModel {
+  const opsets = [{ domain: "", version: OPSET }];
+  if (graph.nodes.some((n) => n.domain === "com.microsoft")) opsets.push({ domain: "com.microsoft", version: 1 });
+  return { irVersion: IR_VERSION, producer: "flava", opsets, metadata, graph };
+}
+
+/** Output names; a name that an input has gets a mark, because ONNX tensors have one name space. */
+function nameOutputs(g: Graph): Record<string, string> {
+  const taken = new Set([...Object.keys(g.inputs), ...Object.keys(g.outputs)]);
+  return Object.fromEntries(
+    Object.keys(g.outputs).map((name) => {
+      if (!(name in g.inputs)) return [name, name];
+      let fresh = `${name}:out`;
+      while (taken.has(fresh)) fresh += "'";
+      taken.add(fresh);
+      return [name, fresh];
+    }),
+  );
+}
+
+/** Gives the results their names: by renaming a node's tensor, or by an Identity for leaves and for second names. */
+function nameResults(
+  g: Graph,
+  e: Emitter,
+  tensors: ReadonlyMap<Value, string>,
+  names: Readonly<Record<string, string>>,
+): OnnxNode[] {
+  const made = new Set(e.nodes.flatMap((n) => n.outputs));
+  const renamed = new Map<string, string>();
+  for (const [key, value] of Object.entries(g.outputs)) {
+    const tensor = tensors.get(value)!;
+    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, names[key]!);
+    else {
+      e.enter(value.scope, "identity");
+      const copy = e.node("Identity", [tensor]);
+      renamed.set(copy, names[key]!);
+    }
+  }
+  const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
+  return e.nodes.map((n) => ({ ...n, inputs: n.inputs.map(rename), outputs: n.outputs.map(rename) }));
+}
+
+const ports = (
+  values: readonly (readonly [string, Value])[],
+  names?: Readonly<Record<string, string>>,
+): Record<string, OnnxPort> =>
+  Object.fromEntries(values.map(([key, v]) => [key, { name: names?.[key] ?? key, dtype: v.dtype, shape: v.shape }]));
+
+function checkDTypes(g: Graph): void {
+  const wide = g.nodes.find((v) => v.dtype === "float64");
+  if (wide)
+    throw new DTypeError(
+      `${g.name}: expected float32 values, got ${wide}`,
+      "engines run float32; the interpreter takes float64",
+    );
+}
+
+function checkInitializers(g: Graph, initializers: Readonly<Record<string, Tensor>>): void {
+  for (const [name, t] of Object.entries(initializers)) {
+    const v = g.inputs[name];
+    if (!v)
+      throw new NameError(
+        `${g.name}: initializer "${name}": expected the name of an input`,
+        `inputs: ${Object.keys(g.inputs).join(", ")}`,
+      );
+    if (v.dtype !== t.dtype)
+      throw new DTypeError(`${g.name}: initializer "${name}": expected ${v.dtype}, got ${t.dtype}`);
+    if (!sameShape(v.shape, t.shape))
+      throw new ShapeError(
+        `${g.name}: initializer "${name}": expected ${formatShape(v.shape)}, got ${formatShape(t.shape)}`,
+      );
+  }
+}

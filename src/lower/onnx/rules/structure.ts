@@ -1,0 +1,39 @@
+/** Primitives that move elements without changing them, and reductions. */
+import { DTypeError } from "../../../errors.ts";
+import type { Value } from "../../../graph/index.ts";
+import type { Emitter } from "../emitter.ts";
+import type { Rules } from "../rule.ts";
+import { castTo } from "./elementwise.ts";
+
+export const structure: Rules<
+  "reshape" | "permute" | "broadcastTo" | "slice" | "pad" | "concat" | "sum" | "reduceMax" | "argmax"
+> = {
+  reshape: (e, value, [x], { shape }) => e.reshape(x!, value.inputs[0]!.shape, shape),
+  permute: (e, _, inputs, { perm }) => e.node("Transpose", inputs, { perm: { ints: perm } }),
+  broadcastTo: (e, _, [x], { shape }) => e.node("Expand", [x!, e.ints(shape)]),
+  slice: (e, value, [x], { starts, ends }) => {
+    const cut = starts.map((_, i) => i).filter((i) => starts[i] !== 0 || ends[i] !== value.inputs[0]!.shape[i]);
+    if (cut.length === 0) return x!;
+    const pick = (list: readonly number[]): string => e.ints(cut.map((i) => list[i]!));
+    return e.node("Slice", [x!, pick(starts), pick(ends), e.ints(cut)]);
+  },
+  pad: (e, _, [x], { before, after }) => e.node("Pad", [x!, e.ints([...before, ...after])]),
+  concat: (e, value, inputs, { axis }) =>
+    inputs.length === 1 ? inputs[0]! : e.node("Concat", skipEmpty(value, inputs, axis), { axis: { int: axis } }),
+  sum: (e, value, inputs, { axes, keep }) => {
+    if (value.dtype === "bool") throw new DTypeError(`sum: expected numbers, got ${value.inputs[0]}`, "cast it first");
+    return reduce(e, "ReduceSum", inputs[0]!, axes, keep);
+  },
+  reduceMax: (e, _, inputs, { axes, keep }) => reduce(e, "ReduceMax", inputs[0]!, axes, keep),
+  argmax: (e, _, inputs, { axis }) => {
+    const index = e.node("ArgMax", inputs, { axis: { int: axis }, keepdims: { int: 0 } });
+    return e.node("Cast", [index], castTo("int32"));
+  },
+};
+
+/** An empty list of axes reduces nothing; ONNX's default for it would be all. */
+const reduce = (e: Emitter, op: string, x: string, axes: readonly number[], keep: boolean): string =>
+  axes.length === 0 ? x : e.node(op, [x, e.ints(axes)], { keepdims: { int: keep ? 1 : 0 } });
+
+const skipEmpty = (value: Value, inputs: readonly string[], axis: number): readonly string[] =>
+  value.shape[axis] === 0 ? inputs : inputs.filter((_, i) => value.inputs[i]!.shape[axis] !== 0);
