@@ -7,8 +7,10 @@ import { CheckpointError } from "../../errors.ts";
 import { byteSize, type DType } from "../../tensor/index.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 
+export type StoredDType = "BOOL" | "U8" | "F16" | "BF16" | "I32" | "F32" | "F64" | "I64";
+
 /** The dtypes of the format that are read; BF16 becomes float32. Sorted as the reference implementation sorts them. */
-export const DTYPES = {
+const DTYPES: { readonly [S in StoredDType]: { readonly dtype: DType; readonly bytes: number } } = {
   BOOL: { dtype: "bool", bytes: 1 },
   U8: { dtype: "uint8", bytes: 1 },
   F16: { dtype: "float16", bytes: 2 },
@@ -17,9 +19,7 @@ export const DTYPES = {
   F32: { dtype: "float32", bytes: 4 },
   F64: { dtype: "float64", bytes: 8 },
   I64: { dtype: "int64", bytes: 8 },
-} as const satisfies Record<string, { dtype: DType; bytes: number }>;
-
-export type StoredDType = keyof typeof DTYPES;
+};
 
 /** One tensor of a file. */
 export interface TensorInfo {
