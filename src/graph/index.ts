@@ -1,5 +1,6 @@
 export { grad } from "./gradient.ts";
 export * from "./graph.ts";
+export { type InterpretOptions, interpret } from "./interpret/index.ts";
 export * from "./ops.ts";
 export type { Attrs, Comparison, GraphDType, Op } from "./primitives.ts";
 export type { Program } from "./program.ts";

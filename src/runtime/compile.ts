@@ -1,0 +1,146 @@
+/** From a graph or program to something that runs on a device. */
+import { NameError } from "../errors.ts";
+import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
+import { optimize } from "../graph/passes/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Device } from "./device.ts";
+import { inPlaceUpdates } from "./in-place.ts";
+import { nearest } from "./nearest.ts";
+import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
+import { State } from "./state.ts";
+
+export interface CompileOptions extends SessionOptions {
+  /** Inputs that are tensors of this state need no feed. Required when the program has updates. */
+  state?: State;
+  /** Inputs that become fixed numbers: the weights of an inference graph, which the engine packs once. */
+  weights?: Readonly<Record<string, Tensor>>;
+}
+
+export interface Executable extends Disposable {
+  readonly name: string;
+  /** Names that `run` must be given. */
+  readonly feeds: readonly string[];
+  readonly outputs: readonly string[];
+  /** State tensors that a run replaces; those in `inPlace` are overwritten where they lie, the others swapped. */
+  readonly updates: readonly string[];
+  readonly inPlace: ReadonlySet<string>;
+  /** The graph as it runs, after the passes. */
+  readonly graph: Graph;
+  /**
+   * Runs once: computes the wanted outputs (all unless said) on the host and replaces the state. Runs that share a state
+   * take turns. `signal` is looked at before the run only when state would be left half-written, during it otherwise.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    options?: { want?: readonly string[]; signal?: AbortSignal },
+  ): Promise<Record<string, Tensor>>;
+  /** Ends profiling; the path of ONNX Runtime's JSON file. */
+  endProfiling(): string;
+  dispose(): void;
+}
+
+/** Results and next state travel under names of their own, so that they collide neither with each other nor with inputs. */
+const resultName = (output: string): string => `result:${output}`;
+const updateName = (state: string): string => `update:${state}`;
+
+/**
+ * Compiles a graph, or a program whose updates go to `options.state`.
+ * @throws NameError when an update has no state tensor, EngineError when the engine refuses the graph.
+ */
+export async function compile(
+  program: Program | Graph,
+  device: Device,
+  options: CompileOptions = {},
+): Promise<Executable> {
+  const { state = new State(device), weights = {}, ...sessionOptions } = options;
+  const updates: Record<string, Value> = { ...("updates" in program ? program.updates : {}) };
+  for (const [name, value] of Object.entries(updates)) {
+    if (!state.has(name))
+      throw new NameError(
+        `${program.name}: updates "${name}", which is not in the state`,
+        nearest(name, state.names()),
+      );
+    if (value.op === "input" && (value as Value<"input">).attrs.name === name) delete updates[name];
+  }
+  const names = Object.keys(updates);
+  const all = {
+    ...Object.fromEntries(Object.entries(program.outputs).map(([name, value]) => [resultName(name), value])),
+    ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
+  };
+  const traced = optimize(graph(program.name, all));
+  const inPlace = inPlaceUpdates(
+    traced.nodes,
+    Object.fromEntries(names.map((name) => [name, traced.outputs[updateName(name)]!])),
+  );
+  const session = await device.createSession(traced, sessionOptions, weights);
+  return executable(session, {
+    graph: traced,
+    state,
+    updates: names,
+    inPlace,
+    inputs: session.inputs.map(({ name }) => name),
+    outputs: Object.keys(program.outputs),
+  });
+}
+
+interface Parts {
+  readonly graph: Graph;
+  readonly state: State;
+  readonly updates: readonly string[];
+  readonly inPlace: ReadonlySet<string>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+function executable(session: Session, parts: Parts): Executable {
+  const { graph: traced, state, updates, inPlace, inputs, outputs } = parts;
+  const fromState = inputs.filter((name) => state.has(name));
+  const feeds = inputs.filter((name) => !state.has(name));
+
+  const once = async (
+    given: Readonly<Record<string, Tensor>>,
+    want: readonly string[],
+    signal: AbortSignal | undefined,
+  ) => {
+    signal?.throwIfAborted();
+    const all: Record<string, Tensor | Buffer> = { ...given };
+    for (const name of fromState) all[name] = state.buffer(name);
+    const wants: Record<string, Want> = Object.fromEntries(want.map((name) => [resultName(name), "host"]));
+    for (const name of updates) wants[updateName(name)] = inPlace.has(name) ? state.buffer(name) : state.spare(name);
+    const during = signal && inPlace.size === 0 ? { signal } : {};
+    const results = await session.run(all, wants, during);
+    for (const name of updates) if (!inPlace.has(name)) state.swap(name);
+    return Object.fromEntries(want.map((name) => [name, results[resultName(name)] as Tensor]));
+  };
+
+  return {
+    name: traced.name,
+    feeds,
+    outputs,
+    updates,
+    inPlace,
+    graph: traced,
+    run: async (given, { want = outputs, signal } = {}) => {
+      checkNames(traced.name, "feed", Object.keys(given), feeds, (name) => state.has(name));
+      checkNames(traced.name, "result", want, outputs);
+      return state.inTurn(() => once(given, want, signal));
+    },
+    endProfiling: () => session.endProfiling(),
+    dispose: () => session.dispose(),
+    [Symbol.dispose]: () => session.dispose(),
+  };
+}
+
+function checkNames(
+  where: string,
+  kind: string,
+  given: readonly string[],
+  known: readonly string[],
+  isState: (name: string) => boolean = () => false,
+): void {
+  for (const name of given)
+    if (!known.includes(name)) {
+      if (isState(name)) throw new NameError(`${where}: "${name}" is state and cannot be fed`, "use state.write");
+      throw new NameError(`${where}: there is no ${kind} "${name}"`, nearest(name, known));
+    }
+}
