@@ -1,0 +1,16 @@
+export * from "./bert-vocabulary.ts";
+export * from "./load.ts";
+export * from "./mask.ts";
+export * from "./pack.ts";
+export * from "./pack-source.ts";
+export * from "./reduce.ts";
+export * from "./select.ts";
+export * from "./tokenizer.ts";
+export {
+  type BertNormalization,
+  bertTokenizerJson,
+  type TokenizerConfig,
+  type TokenizerJson,
+} from "./tokenizer-json.ts";
+export { type Truncation, truncatePair } from "./truncation.ts";
+export * from "./vocabulary.ts";
