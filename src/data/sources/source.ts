@@ -36,10 +36,19 @@ export interface Shard {
   readonly count: number;
 }
 
+/** The key of a reshuffled pass: a source with many files or an index visits them in an order drawn from it. */
+export interface Order {
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+/** Every option that shapes the order must be given again when a cursor is restored. */
 export interface SampleOptions {
   /** Start right after the sample that came with this cursor. The shard must be the one it was taken with. */
   readonly cursor?: Cursor | undefined;
   readonly shard?: Shard | undefined;
+  /** Absent: the order on disk. */
+  readonly order?: Order | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of every sample that is skipped. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
@@ -53,6 +62,8 @@ export interface Placed {
 
 export interface Source {
   readonly name: string;
+  /** Records of one pass over all shards, bad ones included, where that is known without reading them. */
+  readonly count?: number;
   /** All samples of one pass, from the start or from right after `cursor`. Throws DataError where the source itself is bad. */
   samples(options?: SampleOptions): AsyncIterable<Placed>;
 }

@@ -1,0 +1,66 @@
+/** The list of samples that were left out: counted by reason, and written as JSON Lines. */
+import { createWriteStream, existsSync, readFileSync, type WriteStream } from "node:fs";
+import type { BadSample } from "./source.ts";
+
+export interface BadList {
+  readonly onBad: (bad: BadSample) => void;
+  /** Distinct samples left out so far. */
+  readonly count: number;
+  /** How many for each reason; past 1,000 different ones, the rest are counted as "other". */
+  readonly reasons: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+const MAX_REMEMBERED = 1_000_000;
+const MAX_REASONS = 1000;
+
+/**
+ * Collects bad samples, each once, and appends `{source, key, reason}` to the JSON Lines file `path` if one is given.
+ * What the file already lists (a resumed run meets the same samples again) is not listed twice.
+ */
+export function badList(path?: string): BadList {
+  const seen = new Set<string>();
+  const reasons = new Map<string, number>();
+  if (path !== undefined && existsSync(path))
+    for (const line of readFileSync(path, "utf8").split("\n")) remember(line, seen);
+  let file: WriteStream | undefined;
+  let failure: Error | undefined;
+  let count = 0;
+  const onBad = (bad: BadSample): void => {
+    const id = JSON.stringify([bad.source, bad.key]);
+    if (seen.has(id)) return;
+    if (seen.size < MAX_REMEMBERED) seen.add(id);
+    count++;
+    const reason = reasons.has(bad.reason) || reasons.size < MAX_REASONS ? bad.reason : "other";
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    if (path === undefined) return;
+    if (file === undefined) {
+      file = createWriteStream(path, { flags: "a" });
+      file.on("error", (error) => {
+        failure ??= error;
+      });
+    }
+    file.write(`${JSON.stringify({ source: bad.source, key: bad.key, reason: bad.reason })}\n`);
+  };
+  const close = async (): Promise<void> => {
+    if (file !== undefined) await new Promise<void>((resolve) => file!.end(() => resolve()));
+    if (failure) throw failure;
+  };
+  return {
+    onBad,
+    get count() {
+      return count;
+    },
+    reasons,
+    close,
+  };
+}
+
+/** Takes a line of an earlier list; a line cut short by a crash is passed over. */
+function remember(line: string, seen: Set<string>): void {
+  if (line === "") return;
+  try {
+    const { source, key } = JSON.parse(line) as BadSample;
+    seen.add(JSON.stringify([source, key]));
+  } catch {}
+}

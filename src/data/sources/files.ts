@@ -1,0 +1,75 @@
+/** Samples of a list of files, with cursor, shards and reshuffling: what tar, parquet, CSV, JSONL and text share. */
+import { z } from "zod";
+import { DataError } from "../../errors.ts";
+import { permutation, random } from "../../tensor/index.ts";
+import type { Cursor, JsonValue, Order, Placed, Sample, SampleOptions, Shard } from "./source.ts";
+
+/** Why one sample cannot be used. */
+export interface Bad {
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** One record of a file. It is loaded only where it belongs to the shard. */
+export interface FileRecord {
+  /** Where to go on after this record: what the reader takes as `from`. */
+  readonly place: JsonValue;
+  load(signal: AbortSignal | undefined): Sample | Bad | Promise<Sample | Bad>;
+}
+
+/** Reads the records of one file, from its start (null) or from right after the record that had this place. */
+export type FileReader = (file: string, from: JsonValue, signal: AbortSignal | undefined) => AsyncIterable<FileRecord>;
+
+export const WHOLE: Shard = { index: 0, count: 1 };
+
+const cursorSchema = z.strictObject({
+  /** Position in the list of this shard's files. */
+  file: z.int().nonnegative(),
+  /** Records seen before, in all files: decides the shard where there are fewer files than shards. */
+  index: z.int().nonnegative(),
+  at: z.json(),
+});
+
+/** All samples of the files. A shard takes whole files where there are enough of them, else every count-th record. */
+export async function* fileSamples(
+  name: string,
+  list: readonly string[],
+  options: SampleOptions,
+  read: FileReader,
+): AsyncGenerator<Placed> {
+  const { shard = WHOLE, signal, onBad, cursor } = options;
+  const byFile = list.length >= shard.count;
+  const files = orderFiles(list, options.order).filter((_, i) => !byFile || i % shard.count === shard.index);
+  const start = cursor === undefined ? { file: 0, index: 0, at: null } : parseCursor(name, cursor, cursorSchema);
+  let index = start.index;
+  for (let file = start.file; file < files.length; file++) {
+    for await (const record of read(files[file]!, file === start.file ? start.at : null, signal)) {
+      signal?.throwIfAborted();
+      const mine = byFile || index % shard.count === shard.index;
+      index++;
+      if (!mine) continue;
+      const loaded = await record.load(signal);
+      if (isBad(loaded)) onBad?.({ source: name, ...loaded });
+      else yield { sample: loaded, cursor: { file, index, at: record.place } };
+    }
+  }
+}
+
+export const isBad = (loaded: Sample | Bad): loaded is Bad => "reason" in loaded;
+
+/** The files in the order of this pass. */
+function orderFiles(list: readonly string[], order: Order | undefined): readonly string[] {
+  if (order === undefined || list.length < 2) return list;
+  return Array.from(permutation(list.length, random(order.seed, "file-order", order.epoch)), (i) => list[i]!);
+}
+
+/** Throws DataError where a cursor is not one of this source's. */
+export function parseCursor<T>(name: string, cursor: Cursor, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(cursor);
+  if (parsed.success) return parsed.data;
+  throw new DataError(
+    `${name}: expected a cursor of this source, got ${JSON.stringify(cursor)}`,
+    "the checkpoint belongs to other data",
+    { cause: parsed.error },
+  );
+}

@@ -1,0 +1,6 @@
+export * from "./bad-list.ts";
+export { expandLocations } from "./braces.ts";
+export { type Bytes, openBytes, readBytes } from "./bytes.ts";
+export { openSource } from "./open.ts";
+export { SOURCE_TYPES, type SourceSpec, type SourceType, sourceSchema } from "./options.ts";
+export * from "./source.ts";

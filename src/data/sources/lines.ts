@@ -1,0 +1,111 @@
+/** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
+import { z } from "zod";
+import { decodeUtf8, readLines } from "./byte-reader.ts";
+import { baseName, openBytes, parentOf } from "./bytes.ts";
+import type { TableOptions } from "./csv.ts";
+import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
+import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { sampleWithImage } from "./record.ts";
+import type { JsonValue, Sample, Source } from "./source.ts";
+
+const placeSchema = z.strictObject({
+  byte: z.int().nonnegative(),
+  line: z.int().nonnegative(),
+  /** Documents begun so far; only plain text counts them. */
+  document: z.int().nonnegative(),
+});
+
+type Place = z.infer<typeof placeSchema>;
+
+const START: Place = { byte: 0, line: 0, document: 0 };
+
+/** JSON Lines: one object a line, with the path or URL of an image, a caption or several, a label. Keys are `file:line`. */
+export function jsonlSource(name: string, files: readonly string[], options: TableOptions = {}): Source {
+  const load = (file: string, key: string, bytes: Uint8Array, signal?: AbortSignal): Bad | Promise<Sample | Bad> =>
+    jsonSample(key, bytes, options, options.root ?? parentOf(file), signal);
+  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+    readRecords(file, from, signal, load);
+  return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
+}
+
+/**
+ * Plain text: every line is a sample, a blank line starts a new document. `meta.document` names its document, so that
+ * packing can mark their borders. Keys are `file:line`. Shards take every count-th line where there are too few files.
+ */
+export function textSource(name: string, files: readonly string[]): Source {
+  const load = (file: string, key: string, bytes: Uint8Array, _signal: unknown, document: number): Sample | Bad => {
+    const text = decodeUtf8(bytes);
+    if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
+    if (text.includes("\u0000")) return { key, reason: "the line holds a NUL character" };
+    return { key, texts: [text.trim()], meta: { document: `${baseName(file)}#${document}` } };
+  };
+  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+    readRecords(file, from, signal, load);
+  return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
+}
+
+type LineLoader = (
+  file: string,
+  key: string,
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+  document: number,
+) => Sample | Bad | Promise<Sample | Bad>;
+
+/** The lines that are not blank. */
+async function* readRecords(
+  path: string,
+  from: JsonValue,
+  signal: AbortSignal | undefined,
+  load: LineLoader,
+): AsyncGenerator<FileRecord> {
+  const start = from === null ? START : parseCursor(path, from, placeSchema);
+  const file = await openBytes(path, { signal });
+  let { line, document } = start;
+  let fresh = from === null;
+  try {
+    for await (const { bytes, end } of readLines(file, start.byte)) {
+      line++;
+      if (bytes.every((byte) => byte === 32 || (byte >= 9 && byte <= 13))) {
+        if (!fresh) document++;
+        fresh = true;
+        continue;
+      }
+      fresh = false;
+      const key = `${baseName(path)}:${line}`;
+      const inside = document;
+      yield { place: { byte: end, line, document }, load: (abort) => load(path, key, bytes, abort, inside) };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function jsonSample(
+  key: string,
+  bytes: Uint8Array,
+  options: TableOptions,
+  root: string,
+  signal: AbortSignal | undefined,
+): Bad | Promise<Sample | Bad> {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
+  let row: Record<string, unknown>;
+  try {
+    row = JSON.parse(text);
+  } catch (error) {
+    return { key, reason: `expected JSON: ${(error as Error).message}` };
+  }
+  if (typeof row !== "object" || row === null || Array.isArray(row)) return { key, reason: "expected a JSON object" };
+  const present = new Set(Object.keys(row));
+  const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);
+  const textKey = options.text ?? firstOf(TEXT_KEYS, present);
+  const labelKey = options.label ?? firstOf(LABEL_KEYS, present);
+  const location = imageKey === undefined ? undefined : row[imageKey];
+  if (location !== undefined && typeof location !== "string")
+    return { key, reason: `${imageKey}: expected a path or URL, got ${typeof location}` };
+  const used = new Set([imageKey, textKey, labelKey]);
+  const meta = Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name)));
+  const fields = { key, text: textKey && row[textKey], label: labelKey && row[labelKey], meta };
+  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, root, location, signal);
+}

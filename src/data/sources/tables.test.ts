@@ -1,0 +1,311 @@
+import fc from "fast-check";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { beforeAll, describe, expect, it } from "vitest";
+import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/data-fixtures.ts";
+import { ConfigError, DataError } from "../../errors.ts";
+import { openSource } from "./open.ts";
+import type { SourceSpec } from "./options.ts";
+import type { BadSample, Sample } from "./source.ts";
+
+let root: string;
+beforeAll(async () => {
+  root = await temporaryFolder();
+  await writeFiles(root, { "img/0.jpg": fakeImage(0), "img/1.jpg": fakeImage(1), "img/2.jpg": fakeImage(2) });
+});
+
+async function read(spec: string | SourceSpec): Promise<{ samples: Sample[]; bad: string[] }> {
+  const bad: BadSample[] = [];
+  const placed = await collect(await openSource(spec), { onBad: (b) => bad.push(b) });
+  return { samples: placed.map(({ sample }) => sample), bad: bad.map(({ key, reason }) => `${key} ${reason}`) };
+}
+
+describe("csvSource", () => {
+  it("reads open_clip's columns, quotes, and paths seen from the table's folder", async () => {
+    const rows = ["filepath,title", 'img/0.jpg,"a cat, ""big"""', 'img/1.jpg,"two\nlines"', ""].join("\n");
+    await writeFiles(root, { "a.csv": rows });
+    expect((await read(`${root}/a.csv`)).samples).toEqual([
+      { key: "a.csv:1", image: fakeImage(0), texts: ['a cat, "big"'] },
+      { key: "a.csv:2", image: fakeImage(1), texts: ["two\nlines"] },
+    ]);
+  });
+
+  it("reads TSV, a byte order mark, Windows line ends and columns by name", async () => {
+    await writeFiles(root, { "b.tsv": "\ufeffurl\tcap\tkind\r\n0.jpg\tx y\t3\r\n1.jpg\tz\tq\r\n" });
+    const spec: SourceSpec = {
+      type: "tsv",
+      path: `${root}/b.tsv`,
+      image: "url",
+      text: "cap",
+      label: "kind",
+      root: `${root}/img`,
+    };
+    expect((await read(spec)).samples).toEqual([
+      { key: "b.tsv:1", image: fakeImage(0), texts: ["x y"], label: "3" },
+      { key: "b.tsv:2", image: fakeImage(1), texts: ["z"], label: "q" },
+    ]);
+  });
+
+  it("lists bad rows: missing images and captions, wrong cell counts, bytes that are not UTF-8", async () => {
+    const head = utf8("filepath,title\nimg/9.jpg,gone\nimg/0.jpg,\nimg/0.jpg,a,b\n,x\nimg/2.jpg,good\nimg/1.jpg,");
+    await writeFiles(root, { "c.csv": new Uint8Array([...head, 0xff, 0xfe, 10]) });
+    const { samples, bad } = await read(`${root}/c.csv`);
+    expect(samples.map((sample) => sample.key)).toEqual(["c.csv:5"]);
+    expect(bad).toEqual([
+      expect.stringMatching(/^c\.csv:1 .*9\.jpg: expected a readable file, got ENOENT$/),
+      "c.csv:2 the caption is missing",
+      "c.csv:3 expected 2 cells, got 3",
+      "c.csv:4 the image path is missing",
+      "c.csv:6 the caption is not valid UTF-8",
+    ]);
+  });
+
+  it("stops where the table is no table", async () => {
+    await writeFiles(root, { "e.csv": "", "f.csv": "a,b\n1,2\n", "g.csv": 'filepath,title\nx,"never closed\n' });
+    await expect(read(`${root}/e.csv`)).rejects.toThrow(/expected a header row/);
+    await expect(read(`${root}/f.csv`)).rejects.toThrow(/expected columns filepath and title, got a, b/);
+    await expect(read(`${root}/g.csv`)).rejects.toThrow(DataError);
+    await expect(read({ type: "csv", path: `${root}/f.csv`, text: "c" })).rejects.toThrow(/expected a column c/);
+  });
+});
+
+describe("jsonlSource", () => {
+  it("reads images by path, captions and the rest as meta", async () => {
+    const lines = ['{"file_name":"img/0.jpg","text":"a","id":5}', "", '{"text":["b","c"],"label":2}'];
+    await writeFiles(root, { "a.jsonl": lines.join("\n") });
+    expect((await read(`${root}/a.jsonl`)).samples).toEqual([
+      { key: "a.jsonl:1", image: fakeImage(0), texts: ["a"], meta: { id: 5 } },
+      { key: "a.jsonl:3", texts: ["b", "c"], label: 2 },
+    ]);
+  });
+
+  it("lists bad lines", async () => {
+    const lines = utf8('{"text":"a"\n[1]\n{"text":7}\n{"image":3}\n{"text":""}\n{"text":"ok"}\n');
+    await writeFiles(root, { "bad.jsonl": new Uint8Array([...lines, 0x22, 0xff, 0x22]) });
+    const { samples, bad } = await read(`${root}/bad.jsonl`);
+    expect(samples).toHaveLength(1);
+    expect(bad).toHaveLength(6);
+    expect(bad[5]).toBe("bad.jsonl:7 the line is not valid UTF-8");
+  });
+});
+
+describe("textSource", () => {
+  it("gives every line, and counts documents at blank lines", async () => {
+    await writeFiles(root, { "a.txt": "\n\none\r\ntwo\n\n \n  three  \n" });
+    expect((await read(`${root}/a.txt`)).samples).toEqual([
+      { key: "a.txt:3", texts: ["one"], meta: { document: "a.txt#0" } },
+      { key: "a.txt:4", texts: ["two"], meta: { document: "a.txt#0" } },
+      { key: "a.txt:7", texts: ["three"], meta: { document: "a.txt#1" } },
+    ]);
+  });
+
+  it("lists lines that are not UTF-8", async () => {
+    await writeFiles(root, { "b.txt": new Uint8Array([0xc0, 10, 0x61]) });
+    const { samples, bad } = await read(`${root}/b.txt`);
+    expect([samples.length, bad]).toEqual([1, ["b.txt:1 the line is not valid UTF-8"]]);
+  });
+});
+
+describe("cocoSource", () => {
+  it("gives each image once with all its captions", async () => {
+    const images = [0, 1, 2].map((id) => ({ id, file_name: `${id}.jpg`, width: 3 }));
+    const annotations = [
+      { image_id: 1, id: 10, caption: "b" },
+      { image_id: 0, id: 11, caption: "a" },
+      { image_id: 1, id: 12, caption: "c" },
+    ];
+    await writeFiles(root, { "coco.json": JSON.stringify({ info: {}, images, annotations }) });
+    const { samples, bad } = await read({ type: "coco", path: `${root}/coco.json`, root: `${root}/img` });
+    expect(samples.map(({ key, texts }) => [key, texts])).toEqual([
+      ["0.jpg", ["a"]],
+      ["1.jpg", ["b", "c"]],
+    ]);
+    expect(bad).toEqual(["2.jpg the caption is missing"]);
+  });
+
+  it("stops at a file of another kind", async () => {
+    await writeFiles(root, { "no.json": "[1]", "cut.json": '{"images":[' });
+    await expect(read(`${root}/no.json`)).rejects.toThrow(/expected COCO captions/);
+    await expect(read(`${root}/cut.json`)).rejects.toThrow(/expected JSON/);
+  });
+});
+
+describe("folderSource", () => {
+  it("labels images by the order of their class folders, deep ones too", async () => {
+    await writeFiles(root, {
+      "f/dog/b/2.PNG": fakeImage(2),
+      "f/cat/0.jpg": fakeImage(0),
+      "f/cat/notes.txt": "x",
+      "f/Zebra/1.webp": fakeImage(1),
+    });
+    const { samples } = await read({ type: "folder", path: `${root}/f`, captions: "class" });
+    expect(samples.map(({ key, label, texts }) => [key, label, texts])).toEqual([
+      ["Zebra/1.webp", 0, ["Zebra"]],
+      ["cat/0.jpg", 1, ["cat"]],
+      ["dog/b/2.PNG", 2, ["dog"]],
+    ]);
+  });
+
+  it("gives images or a DataError whatever the names in the folder are", async () => {
+    const part = fc.string({
+      unit: fc.constantFrom("a", ".", "é", "😀", " ", "jpg", ".png", "{", "%2e"),
+      minLength: 1,
+      maxLength: 8,
+    });
+    const name = fc
+      .tuple(part, part)
+      .map(([a, b]) => `${a}/${b}`)
+      .filter((path) => !path.split("/").some((p) => /^\.+$/.test(p)));
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(name, { minLength: 1, maxLength: 6 }), async (names) => {
+        const folder = `${root}/names${run++}`;
+        await writeFiles(folder, Object.fromEntries(names.map((path) => [path, fakeImage(0)])));
+        const expected = names.filter((path) => /\.(jpg|png)$/.test(path) && !path.split("/")[1]!.startsWith("."));
+        const spec: SourceSpec = { type: "folder", path: folder };
+        if (expected.length === 0) await expect(read(spec)).rejects.toThrow(DataError);
+        else expect(new Set((await read(spec)).samples.map(({ key }) => key))).toEqual(new Set(expected));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("parquetSource", () => {
+  const imageSchema = [
+    { name: "root", num_children: 3 },
+    { name: "image", repetition_type: "OPTIONAL" as const, num_children: 2 },
+    { name: "bytes", type: "BYTE_ARRAY" as const, repetition_type: "OPTIONAL" as const },
+    {
+      name: "path",
+      type: "BYTE_ARRAY" as const,
+      converted_type: "UTF8" as const,
+      repetition_type: "OPTIONAL" as const,
+    },
+    {
+      name: "caption",
+      type: "BYTE_ARRAY" as const,
+      converted_type: "UTF8" as const,
+      repetition_type: "OPTIONAL" as const,
+    },
+    { name: "label", type: "INT64" as const, repetition_type: "OPTIONAL" as const },
+  ];
+  const hubFile = (count: number): Uint8Array => {
+    const at = Array.from({ length: count }, (_, i) => i);
+    const image = at.map((i) =>
+      i === 2 ? { bytes: undefined, path: `${root}/img/1.jpg` } : { bytes: fakeImage(i), path: `${i}.jpg` },
+    );
+    const columnData = [
+      { name: "image", data: image },
+      { name: "caption", data: at.map((i) => (i === 3 ? undefined : `caption ${i}`)) },
+      { name: "label", data: at.map((i) => BigInt(i % 10)) },
+    ];
+    return new Uint8Array(parquetWriteBuffer({ schema: imageSchema, columnData, rowGroupSize: 4 }));
+  };
+
+  it("reads the Hub's layout over several row groups", async () => {
+    await writeFiles(root, { "hub.parquet": hubFile(10) });
+    const { samples, bad } = await read(`${root}/hub.parquet`);
+    expect(samples).toHaveLength(9);
+    expect(samples[0]).toEqual({ key: "hub.parquet:0", image: fakeImage(0), texts: ["caption 0"], label: 0 });
+    expect(samples[2]!.image).toEqual(fakeImage(1));
+    expect(samples[8]).toEqual({ key: "hub.parquet:9", image: fakeImage(9), texts: ["caption 9"], label: 9 });
+    expect(bad).toEqual(["hub.parquet:3 the caption is missing"]);
+  });
+
+  it("gives images in buffers of their own, not views into a page", async () => {
+    await writeFiles(root, { "own.parquet": hubFile(3) });
+    const { samples } = await read(`${root}/own.parquet`);
+    for (const { image } of samples) expect(image!.buffer.byteLength).toBe(image!.length);
+  });
+
+  it("reads text columns, and lists rows that are not UTF-8", async () => {
+    const data = [utf8("good"), new Uint8Array([0xff]), utf8("fine")];
+    const schema = [
+      { name: "root", num_children: 1 },
+      {
+        name: "text",
+        type: "BYTE_ARRAY" as const,
+        repetition_type: "REQUIRED" as const,
+        converted_type: "UTF8" as const,
+      },
+    ];
+    const bytes = parquetWriteBuffer({ schema, columnData: [{ name: "text", data }] });
+    await writeFiles(root, { "text.parquet": new Uint8Array(bytes) });
+    const { samples, bad } = await read(`${root}/text.parquet`);
+    expect(samples.map(({ texts }) => texts)).toEqual([["good"], ["fine"]]);
+    expect(bad).toEqual(["text.parquet:1 the caption is not valid UTF-8"]);
+  });
+
+  it("refuses a file without the wanted columns", async () => {
+    await writeFiles(root, {
+      "q.parquet": new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "q", data: [1, 2] }] })),
+    });
+    await expect(read(`${root}/q.parquet`)).rejects.toThrow(/expected an image or text column, got q/);
+    await expect(read({ type: "parquet", path: `${root}/hub.parquet`, text: "x" })).rejects.toThrow(
+      /expected a column x/,
+    );
+  });
+
+  it("refuses a file that is cut anywhere", async () => {
+    const file = hubFile(10);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(file.length - 1), async (cut) => {
+        await writeFiles(root, { "cut.parquet": file.slice(0, cut) });
+        await expect(read(`${root}/cut.parquet`)).rejects.toThrow(DataError);
+      }),
+      { numRuns: 60, examples: [[0], [4], [11], [file.length - 1]] },
+    );
+  });
+
+  it("refuses a page that claims more bytes than its row group, before it is unpacked", async () => {
+    const file = hubFile(1);
+    expect([file[4], file[6]]).toEqual([0x15, 0x15]); // page type, then the size as a two-byte number
+    expect(file[7]! & 0x80).toBe(0x80);
+    file.set([0xfe, 0x7f], 7);
+    await writeFiles(root, { "claims.parquet": file });
+    await expect(read(`${root}/claims.parquet`)).rejects.toThrow(/a page claims 8\d+ bytes in a row group of \d+/);
+  });
+
+  it("gives rows or a DataError for any damage to the footer", async () => {
+    const file = hubFile(6);
+    const footer = new DataView(file.buffer).getUint32(file.length - 8, true) + 8;
+    const damage = fc.array(fc.tuple(fc.nat(footer - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(damage, async (changes) => {
+        const copy = file.slice();
+        for (const [at, value] of changes) copy[copy.length - 1 - at] = value;
+        await writeFiles(root, { "fuzz.parquet": copy });
+        try {
+          await read(`${root}/fuzz.parquet`);
+        } catch (error) {
+          expect(error).toBeInstanceOf(DataError);
+        }
+      }),
+      { numRuns: 120 },
+    );
+  });
+});
+
+describe("openSource", () => {
+  it("says what is wrong with a spec", async () => {
+    await expect(openSource("data.xyz")).rejects.toThrow(
+      /expected a folder or one of .tar.*got .xyz[\s\S]*no such file/,
+    );
+    await expect(openSource("zip:a.zip")).rejects.toThrow(/expected one of tar, parquet/);
+    await expect(openSource("synthetic:many")).rejects.toThrow(/synthetic:COUNTxSIZE/);
+    await expect(openSource({ type: "csv", path: "a.csv", titel: "x" } as never)).rejects.toThrow(/titel/);
+    await expect(openSource({ type: "csv", path: "a.csv", titel: "x" } as never)).rejects.toThrow(ConfigError);
+    await expect(openSource("https://example.org/data")).rejects.toThrow(/got no extension/);
+  });
+
+  it("says what a folder without data holds", async () => {
+    await writeFiles(root, { "odd/readme.md": "x" });
+    await expect(openSource(`${root}/odd`)).rejects.toThrow(/got readme.md/);
+  });
+
+  it("finds the type of a folder", async () => {
+    await writeFiles(root, { "meta/metadata.jsonl": '{"file_name":"../img/0.jpg","text":"a"}' });
+    expect(keysOf(await collect(await openSource(`${root}/meta`)))).toEqual(["metadata.jsonl:1"]);
+    expect(keysOf(await collect(await openSource(`${root}/img`)))).toEqual(["0.jpg", "1.jpg", "2.jpg"]);
+  });
+});
