@@ -13,11 +13,19 @@ const NONE = {};
 export const input = (name: string, shape: Shape, dtype: GraphDType = "float32"): Value =>
   new Value("input", [], { name, shape: [...shape], dtype });
 
-/** Fixed numbers: a host tensor, or one number (a scalar of `dtype`). */
-export const constant = (value: Tensor | number, dtype: GraphDType = "float32"): Value =>
-  new Value("constant", [], {
-    value: typeof value === "number" ? fromNumbers([value], [], dtype) : (value as Tensor<GraphDType>),
-  });
+/**
+ * Fixed numbers: a host tensor, or one number (a scalar). A float32 constant keeps the float64 digits that it is given, for
+ * the interpreter; a tensor has its own dtype unless another is said.
+ */
+export function constant(value: Tensor | number, dtype?: GraphDType): Value {
+  if (typeof value !== "number")
+    return new Value("constant", [], {
+      value: value as Tensor<GraphDType>,
+      dtype: dtype ?? (value.dtype as GraphDType),
+    });
+  const to = dtype ?? "float32";
+  return new Value("constant", [], { value: fromNumbers([value], [], to === "float32" ? "float64" : to), dtype: to });
+}
 
 const like = (x: Operand, other: Operand): Value =>
   x instanceof Value ? x : constant(x, other instanceof Value ? other.dtype : "float32");

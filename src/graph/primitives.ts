@@ -17,8 +17,8 @@ export interface Attrs {
   // leaves
   /** A named tensor that is fed at each run, or that lives in the engine as state. */
   input: { readonly name: string; readonly shape: Shape; readonly dtype: GraphDType };
-  /** Fixed numbers that are part of the graph. */
-  constant: { readonly value: Tensor<GraphDType> };
+  /** Fixed numbers that are part of the graph. Those of a float32 constant may be float64: engines round them, the oracle does not. */
+  constant: { readonly value: Tensor<GraphDType>; readonly dtype: GraphDType };
 
   // elementwise, one operand
   neg: None;

@@ -103,7 +103,11 @@ function needShape(op: Op, what: string, v: Value, shape: Shape): void {
 /** One row a primitive. */
 export const infer: { readonly [P in Op]: Infer<P> } = {
   input: (_, { shape, dtype }) => ({ shape, dtype }),
-  constant: (_, { value }) => ({ shape: value.shape, dtype: value.dtype }),
+  constant: (_, { value, dtype }) => {
+    if (value.dtype !== dtype && !(value.dtype === "float64" && dtype === "float32"))
+      throw new DTypeError(`constant: expected ${dtype} (or float64 for float32), got ${value.dtype}`);
+    return { shape: value.shape, dtype };
+  },
 
   neg: unary("neg"),
   exp: unary("exp"),

@@ -1,7 +1,7 @@
 /** Runs a graph in plain TypeScript: slow, exact, and independent of every engine, which is what makes it the oracle. */
 import { size, type Tensor } from "../../tensor/index.ts";
 import { checkFeeds } from "../feeds.ts";
-import type { Graph } from "../graph.ts";
+import { type Graph, topological } from "../graph.ts";
 import type { Op } from "../primitives.ts";
 import type { Value } from "../value.ts";
 import { type Kernel, kernels } from "./kernels.ts";
@@ -20,19 +20,21 @@ export interface InterpretOptions {
 const MAKES_NO_ARRAY: ReadonlySet<Op> = new Set<Op>(["input", "constant", "stopGradient", "reshape", "broadcastTo"]);
 
 /** How many times each value is still needed; results are needed once more, so that they stay. */
-function useCounts(g: Graph): Map<Value, number> {
+function useCounts(nodes: readonly Value[], results: readonly Value[]): Map<Value, number> {
   const counts = new Map<Value, number>();
   const use = (v: Value): void => void counts.set(v, (counts.get(v) ?? 0) + 1);
-  for (const node of g.nodes) node.inputs.forEach(use);
-  Object.values(g.outputs).forEach(use);
+  for (const node of nodes) node.inputs.forEach(use);
+  results.forEach(use);
   return counts;
 }
 
 /** Computes every value on all workers in lockstep, and returns each worker's remaining values: the results. */
 function evaluate(g: Graph, feeds: readonly Feeds[], { precision = "float64", signal }: InterpretOptions) {
-  const uses = useCounts(g);
+  const results = Object.values(g.outputs);
+  const nodes = topological(results);
+  const uses = useCounts(nodes, results);
   const known = feeds.map(() => new Map<Value, Data>());
-  for (const node of g.nodes) {
+  for (const node of nodes) {
     signal?.throwIfAborted();
     const kernel = kernels[node.op] as Kernel<Op>;
     const shapes = node.inputs.map((v) => v.shape);

@@ -29,7 +29,7 @@ function constants(): (v: Value<"constant">) => Value<"constant"> {
     const bytes = bytesOf(t);
     const content = bytes.length <= CONTENT_BYTES;
     const place = content ? fnv1a(bytes) : `${id(bytes.buffer)}+${bytes.byteOffset}`;
-    const key = `${t.dtype}(${t.shape}) ${bytes.length} ${place}`;
+    const key = `${v.dtype} ${t.dtype}(${t.shape}) ${bytes.length} ${place}`;
     const alike = known.get(key) ?? [];
     known.set(key, alike);
     const found = alike.find((other) => !content || sameBytes(bytesOf(other.attrs.value), bytes));

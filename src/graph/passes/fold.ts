@@ -1,9 +1,9 @@
 /** Folding: computes what is constant, and applies algebraic identities. */
-import { size, type Tensor } from "../../tensor/index.ts";
+import { size } from "../../tensor/index.ts";
 import { type Graph, graph, isOp, rewrite, withInputs } from "../graph.ts";
 import { interpret } from "../interpret/index.ts";
 import { constant } from "../ops.ts";
-import type { GraphDType, Op } from "../primitives.ts";
+import type { Op } from "../primitives.ts";
 import { scoped, type Value } from "../value.ts";
 import { simplify } from "./identities.ts";
 
@@ -13,12 +13,12 @@ const MAX_ELEMENTS = 1024;
 /** Collectives depend on the other workers; a repeated constant is best left to the operation that uses it. */
 const NOT_COMPUTED: ReadonlySet<Op> = new Set<Op>(["allGather", "reduceScatter", "allReduce", "broadcastTo"]);
 
-/** The value of an operation on constants, computed in the graph's own precision. */
+/** The value of an operation on constants, computed in float64. */
 function compute(v: Value): Value | undefined {
   const all = v.inputs.length > 0 && v.inputs.every((x) => isOp(x, "constant"));
   if (!all || NOT_COMPUTED.has(v.op) || size(v.shape) > MAX_ELEMENTS) return undefined;
-  const { y } = interpret(graph("fold", { y: v }), {}, { precision: "float32" });
-  return constant(y as Tensor<GraphDType>);
+  const { y } = interpret(graph("fold", { y: v }), {});
+  return constant(y!, v.dtype);
 }
 
 /** Rules lead to each other only a few times: reshape of reshape, then nothing left to reshape. */
@@ -35,7 +35,7 @@ function simplest(v: Value): Value {
 
 /**
  * Computes operations on small constants and applies identities (x·1, x + 0, double negation, reshapes of reshapes, …).
- * Results stay equal up to the rounding of constants to the graph's dtype.
+ * Results stay equal up to rounding.
  */
 export function fold(g: Graph): Graph {
   return rewrite(g, (value, inputs) => scoped(value.scope, () => simplest(withInputs(value, inputs))));

@@ -17,7 +17,12 @@ const collective = (
 
 export const leaves: Rules<"input" | "constant" | "allGather" | "reduceScatter" | "allReduce"> = {
   input: (_, __, ___, { name }) => name,
-  constant: (e, _, __, { value }) => e.constant(value),
+  constant: (e, _, __, { value, dtype }) =>
+    e.constant(
+      value.dtype === dtype
+        ? value
+        : { ...value, dtype: "float32", data: Float32Array.from(value.data as Float64Array) },
+    ),
   allGather: collective,
   reduceScatter: collective,
   allReduce: collective,

@@ -1,0 +1,14 @@
+export { type AdamWOptions, adamw, adamwScalars, momentNames, type Update } from "./adamw.ts";
+export { ema, emaName } from "./ema.ts";
+export { type Clip, type Clipped, clip, scalarInput } from "./gradients.ts";
+export { type Group, type GroupRule, groupOf, layerDecay, noDecayOnVectors } from "./groups.ts";
+export {
+  constant,
+  cosineRamp,
+  dinoSchedule,
+  linearRamp,
+  type Schedule,
+  warmupCosine,
+  warmupLinear,
+} from "./schedules.ts";
+export { type SgdOptions, sgd } from "./sgd.ts";

@@ -1,0 +1,93 @@
+/** The whole of training. Everything that a run does is called from these lines. */
+import { NonFiniteError } from "../errors.ts";
+import type { Batch, Evaluator, Metrics } from "./stage.ts";
+
+export interface Loop {
+  readonly stage: string;
+  /** The last step that is done; 0 at the start. */
+  readonly done: number;
+  readonly steps: number;
+  /** Intervals in steps; 0 is never. The last step is always logged, evaluated and saved. */
+  readonly every: { readonly log: number; readonly eval: number; readonly save: number };
+  /** Batch `step`; called one step ahead, so that it is made while the engine works. */
+  next(step: number): Promise<Batch>;
+  /** One update; resolves to scalars, "loss" among them. */
+  update(step: number, batch: Batch): Promise<Metrics>;
+  readonly evaluators: readonly Evaluator[];
+  log(step: number, metrics: Metrics): void | Promise<void>;
+  save(step: number): Promise<void>;
+}
+
+/** Where the time of a run goes, in seconds. */
+export interface Times {
+  /** Waiting for a batch that was not ready. */
+  data: number;
+  engine: number;
+  evaluation: number;
+  saving: number;
+  total: number;
+}
+
+export type Ending = "done" | "stopped";
+
+/**
+ * Runs the steps that are left. When `signal` fires, the step at hand is finished and saved, and the result is "stopped".
+ * @throws NonFiniteError when a loss stops being finite; the last checkpoint stays as it is.
+ */
+export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending: Ending; step: number; times: Times }> {
+  const { steps, every } = loop;
+  const times: Times = { data: 0, engine: 0, evaluation: 0, saving: 0, total: 0 };
+  const begun = performance.now();
+  let step = loop.done;
+  let ahead = step < steps ? loop.next(step + 1) : undefined;
+  while (step < steps && !signal?.aborted) {
+    step++;
+    const batch = await timed(times, "data", ahead!);
+    ahead = step < steps ? loop.next(step + 1) : undefined;
+    ahead?.catch(() => undefined); // its failure is met where it is awaited
+    const metrics = await timed(times, "engine", loop.update(step, batch));
+    checkFinite(loop.stage, step, batch, metrics);
+
+    if (due(step, every.log, steps)) await loop.log(step, { ...metrics, ...shares(times, begun) });
+    if (due(step, every.eval, steps)) await timed(times, "evaluation", evaluate(loop, step, signal));
+    if (due(step, every.save, steps) || signal?.aborted) await timed(times, "saving", loop.save(step));
+  }
+  times.total = (performance.now() - begun) / 1000;
+  return { ending: step < steps ? "stopped" : "done", step, times };
+}
+
+const due = (step: number, interval: number, last: number): boolean =>
+  step === last || (interval > 0 && step % interval === 0);
+
+async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<void> {
+  for (const evaluator of loop.evaluators) {
+    const found: Record<string, number> = {};
+    for await (const [metric, value] of evaluator.run(step, signal)) found[`${evaluator.name}/${metric}`] = value;
+    await loop.log(step, found);
+  }
+}
+
+function checkFinite(stage: string, step: number, batch: Batch, metrics: Metrics): void {
+  const bad = Object.entries(metrics).filter(([, value]) => !Number.isFinite(value));
+  if (bad.length === 0) return;
+  const names = batch.samples.slice(0, 8).join(", ");
+  throw new NonFiniteError(
+    `${stage}: step ${step} (${batch.kind} batch): ${bad.map(([name, value]) => `${name} became ${value}`).join(", ")}; ` +
+      `samples ${names}${batch.samples.length > 8 ? ", …" : ""}`,
+    "the last checkpoint is untouched: resume from it with a lower learning rate, or look at these samples",
+  );
+}
+
+async function timed<T>(times: Times, what: "data" | "engine" | "evaluation" | "saving", work: Promise<T>): Promise<T> {
+  const start = performance.now();
+  try {
+    return await work;
+  } finally {
+    times[what] += (performance.now() - start) / 1000;
+  }
+}
+
+function shares(times: Times, begun: number): Metrics {
+  const total = (performance.now() - begun) / 1000;
+  return { "time/data": times.data / total, "time/engine": times.engine / total };
+}
