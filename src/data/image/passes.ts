@@ -1,0 +1,94 @@
+/**
+ * The two inner loops of resampling, on three interleaved channels. Results equal plain 32-bit sums of pixel × weight: such sums fit
+ * (22 fractional bits, 8 bits of pixel, 2 bits for overshoot), so the order of additions is free.
+ */
+import { type Axis, PRECISION_BITS, toByte } from "./filters.ts";
+import { packRows, pairingError, resamplePair } from "./paired-rows.ts";
+
+/** Rows and columns of a larger picture, without a copy. */
+export interface View {
+  readonly data: Uint8Array;
+  readonly offset: number;
+  readonly stride: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const HALF = 2 ** (PRECISION_BITS - 1);
+
+/** The vertical pass: output row j is a weighted sum of input rows, four bytes at a time. */
+export function rowPass(
+  { data, offset, stride, width }: View,
+  { outputs, taps, first, count, weights }: Axis,
+): Uint8Array {
+  const bytes = width * 3;
+  const out = new Uint8Array(outputs * bytes);
+  for (let j = 0, o = 0; j < outputs; j++) {
+    const start = j * taps;
+    const end = start + count[j]!;
+    const top = offset + first[j]! * stride;
+    let x = 0;
+    for (; x + 3 < bytes; x += 4, o += 4) {
+      let a = HALF;
+      let b = HALF;
+      let c = HALF;
+      let d = HALF;
+      for (let k = start, p = top + x; k < end; k++, p += stride) {
+        const w = weights[k]!;
+        a = (a + Math.imul(w, data[p]!)) | 0;
+        b = (b + Math.imul(w, data[p + 1]!)) | 0;
+        c = (c + Math.imul(w, data[p + 2]!)) | 0;
+        d = (d + Math.imul(w, data[p + 3]!)) | 0;
+      }
+      out[o] = toByte(a);
+      out[o + 1] = toByte(b);
+      out[o + 2] = toByte(c);
+      out[o + 3] = toByte(d);
+    }
+    for (; x < bytes; x++, o++) {
+      let a = HALF;
+      for (let k = start, p = top + x; k < end; k++, p += stride) a = (a + Math.imul(weights[k]!, data[p]!)) | 0;
+      out[o] = toByte(a);
+    }
+  }
+  return out;
+}
+
+/** The horizontal pass: output column j is a weighted sum of input columns. */
+export function columnPass(view: View, axis: Axis): Uint8Array {
+  const out = new Uint8Array(view.height * axis.outputs * 3);
+  const error = pairingError(axis);
+  if (error === undefined) for (let y = 0; y < view.height; y++) singleRow(view, axis, y, out);
+  else pairedRows(view, axis, error, out);
+  return out;
+}
+
+function pairedRows({ data, offset, stride, width, height }: View, axis: Axis, error: number, out: Uint8Array): void {
+  const packed = new Float64Array(width * 3 + 3); // one pixel of room: windows are read in steps of two
+  const rowBytes = axis.outputs * 3;
+  for (let y = 0; y < height; y += 2) {
+    const below = Math.min(y + 1, height - 1); // an odd last row is paired with itself
+    packRows(data, offset + y * stride, offset + below * stride, width * 3, packed);
+    resamplePair(packed, axis, { out, lower: y * rowBytes, upper: below * rowBytes, error });
+  }
+}
+
+function singleRow({ data, offset, stride }: View, axis: Axis, y: number, out: Uint8Array): void {
+  const { outputs, taps, first, count, weights } = axis;
+  const row = offset + y * stride;
+  for (let j = 0, o = y * outputs * 3; j < outputs; j++, o += 3) {
+    let r = HALF;
+    let g = HALF;
+    let b = HALF;
+    const end = j * taps + count[j]!;
+    for (let k = j * taps, p = row + first[j]! * 3; k < end; k++, p += 3) {
+      const w = weights[k]!;
+      r = (r + Math.imul(w, data[p]!)) | 0;
+      g = (g + Math.imul(w, data[p + 1]!)) | 0;
+      b = (b + Math.imul(w, data[p + 2]!)) | 0;
+    }
+    out[o] = toByte(r);
+    out[o + 1] = toByte(g);
+    out[o + 2] = toByte(b);
+  }
+}
