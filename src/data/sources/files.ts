@@ -22,12 +22,15 @@ export type FileReader = (file: string, from: JsonValue, signal: AbortSignal | u
 
 export const WHOLE: Shard = { index: 0, count: 1 };
 
+/** Any JSON. */
+export const jsonSchema: z.ZodType<JsonValue> = z.json() as z.ZodType<JsonValue>;
+
 const cursorSchema = z.strictObject({
   /** Position in the list of this shard's files. */
   file: z.int().nonnegative(),
   /** Records seen before, in all files: decides the shard where there are fewer files than shards. */
   index: z.int().nonnegative(),
-  at: z.json(),
+  at: jsonSchema,
 });
 
 /** All samples of the files. A shard takes whole files where there are enough of them, else every count-th record. */
