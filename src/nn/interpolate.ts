@@ -1,6 +1,6 @@
 /** Bicubic resizing of position embeddings, as two products with constant matrices (torch's kernel, a = −0.75). */
-import { concat, constant, type GraphDType, matmul, reshape, slice, type Value } from "../graph/index.ts";
-import { fromNumbers } from "../tensor/index.ts";
+import { concat, constant, matmul, reshape, slice, type Value } from "../graph/index.ts";
+import { tensor } from "../tensor/index.ts";
 
 /**
  * "size": sampling step n/m from the sizes, as Hugging Face does now. "dino": step 1/((m + 0.1)/n), as DINO,
@@ -32,14 +32,14 @@ export function bicubicMatrix(n: number, m: number, kind: Interpolation = "size"
   return matrix;
 }
 
-const resizer = (n: number, m: number, kind: Interpolation, dtype: GraphDType): Value =>
-  constant(fromNumbers(bicubicMatrix(n, m, kind), [m, n], dtype));
+const resizer = (n: number, m: number, kind: Interpolation): Value =>
+  constant(tensor("float64", [m, n], bicubicMatrix(n, m, kind)), "float32");
 
 /** A grid of vectors (h, w, D) resized to (height, width, D). */
 export function resizeGrid(grid: Value, height: number, width: number, kind: Interpolation = "size"): Value {
   const { h, w, D } = grid.dims("h w D");
-  const rows = matmul(resizer(h, height, kind, grid.dtype), reshape(grid, [h, w * D])); // (height, w·D)
-  return matmul(resizer(w, width, kind, grid.dtype), reshape(rows, [height, w, D])); // (height, width, D)
+  const rows = matmul(resizer(h, height, kind), reshape(grid, [h, w * D])); // (height, w·D)
+  return matmul(resizer(w, width, kind), reshape(rows, [height, w, D])); // (height, width, D)
 }
 
 /**

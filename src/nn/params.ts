@@ -3,7 +3,7 @@
  * layer declares a tensor where it uses it (as flax's `compact` does, without a framework around it).
  */
 import { NameError, ShapeError } from "../errors.ts";
-import { type GraphDType, input, maximum, minimum, scoped, stopGradient, type Value } from "../graph/index.ts";
+import { input, maximum, minimum, scoped, stopGradient, type Value } from "../graph/index.ts";
 import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
 import { type Init, normal, type ParamSpec } from "./init.ts";
 
@@ -12,14 +12,7 @@ interface Entry {
   readonly value: Value;
 }
 
-interface Table {
-  readonly entries: Map<string, Entry>;
-  readonly dtype: GraphDType;
-}
-
 export interface ParamsOptions {
-  /** Element type of every parameter: float64 only for checks in the interpreter. */
-  dtype?: GraphDType;
   /** What `weight` tensors start from; N(0, 0.02²) unless said (FLAVA, BERT, ViT). */
   weightInit?: Init;
 }
@@ -38,16 +31,12 @@ export class Params {
   /** The scope: "flava.image_model.encoder.layer.0"; "" at the root. */
   readonly path: string;
   readonly weightInit: Init;
-  readonly #table: Table;
+  readonly #table: Map<string, Entry>;
 
   constructor(options: ParamsOptions = {}, from?: Params, path = "") {
     this.path = path;
     this.weightInit = options.weightInit ?? from?.weightInit ?? normal(0.02);
-    this.#table = from ? from.#table : { entries: new Map(), dtype: options.dtype ?? "float32" };
-  }
-
-  get dtype(): GraphDType {
-    return this.#table.dtype;
+    this.#table = from ? from.#table : new Map();
   }
 
   /** The scope `name` (dots enter several at once) inside this one. */
@@ -68,7 +57,7 @@ export class Params {
   /** The parameter `name` of this scope. Asking twice gives one tensor (tied weights); with another shape: ShapeError. */
   get(name: string, shape: Shape, init: Init, options: GetOptions = {}): Value {
     const path = this.#join(name);
-    const known = this.#table.entries.get(path);
+    const known = this.#table.get(path);
     if (known) {
       if (!sameShape(known.spec.shape, shape))
         throw new ShapeError(
@@ -76,26 +65,26 @@ export class Params {
         );
       return known.value;
     }
-    const stored = scoped(this.path, () => input(path, shape, this.dtype));
+    const stored = scoped(this.path, () => input(path, shape));
     const value = options.clamp ? scoped(this.path, () => clamped(stored, options.clamp!)) : stored;
     const aliases = (options.aliases ?? []).map((alias) => this.#join(alias));
-    this.#table.entries.set(path, { spec: { name: path, shape: [...shape], init, aliases }, value });
+    this.#table.set(path, { spec: { name: path, shape: [...shape], init, aliases }, value });
     return value;
   }
 
   /** All declared parameters, in the order of first use. */
   specs(): ParamSpec[] {
-    return [...this.#table.entries.values()].map((entry) => entry.spec);
+    return [...this.#table.values()].map((entry) => entry.spec);
   }
 
   /** The values that gradients are taken of and that optimizers start from, by name. */
   values(): Record<string, Value> {
-    return Object.fromEntries([...this.#table.entries].map(([name, entry]) => [name, entry.value]));
+    return Object.fromEntries([...this.#table].map(([name, entry]) => [name, entry.value]));
   }
 
   /** One declared parameter by its full name. Throws NameError. */
   value(name: string): Value {
-    const entry = this.#table.entries.get(name);
+    const entry = this.#table.get(name);
     if (!entry) throw new NameError(`parameters: expected a declared name, got "${name}"`);
     return entry.value;
   }

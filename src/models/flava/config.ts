@@ -1,6 +1,7 @@
 /** The sizes and switches of a FLAVA model: a checked schema whose defaults are the published base model (arXiv:2112.04482). */
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
+import { type DvaeConfig, dvaeConfigSchema, wordSize } from "../dvae/config.ts";
 
 const whole = z.int().positive();
 const weight = z.number().nonnegative();
@@ -43,16 +44,6 @@ const multimodalSchema = z.strictObject({
   clsToken: z.boolean().default(true),
 });
 
-const codebookSchema = z.strictObject({
-  /** Groups of blocks; all but the last halve the side, so a token covers 2^(groups − 1) pixels. */
-  groups: whole.default(4),
-  blocksPerGroup: whole.default(2),
-  channels: whole.default(3),
-  /** Width of the first group; it doubles from group to group. */
-  hiddenSize: whole.default(256),
-  vocabSize: whole.default(8192),
-});
-
 const lossWeightsSchema = z.strictObject({
   mim: weight.default(1),
   mlm: weight.default(1),
@@ -67,7 +58,7 @@ const flavaSchema = z.strictObject({
   text: textSchema.prefault({}),
   multimodal: multimodalSchema.prefault({}),
   /** The dVAE that gives the targets of masked patches; null where they are fed as `mim_labels`. */
-  codebook: codebookSchema.nullable().prefault({}),
+  codebook: dvaeConfigSchema.nullable().prefault({}),
   /** Width of the contrastive space. 768 in the released checkpoint; the paper's table says 512. */
   projectionDim: whole.default(768),
   logitScaleInit: z.number().default(2.6592),
@@ -116,14 +107,6 @@ export interface MultimodalConfig extends TransformerConfig {
   readonly clsToken: boolean;
 }
 
-export interface CodebookConfig {
-  readonly groups: number;
-  readonly blocksPerGroup: number;
-  readonly channels: number;
-  readonly hiddenSize: number;
-  readonly vocabSize: number;
-}
-
 export interface LossWeights {
   readonly mim: number;
   readonly mlm: number;
@@ -140,7 +123,7 @@ export interface FlavaConfig {
   readonly image: ImageConfig;
   readonly text: TextConfig;
   readonly multimodal: MultimodalConfig;
-  readonly codebook: CodebookConfig | null;
+  readonly codebook: DvaeConfig | null;
   readonly projectionDim: number;
   readonly logitScaleInit: number;
   readonly logitScaleRange: readonly [number, number];
@@ -176,7 +159,7 @@ export const gridSize = (image: Pick<ImageConfig, "imageSize" | "patchSize">): n
 
 /** Side in pixels of the codebook's image, so that one visual word stands for one patch. */
 export const codebookImageSize = (config: FlavaConfig): number =>
-  gridSize(config.image) * 2 ** ((config.codebook?.groups ?? 4) - 1);
+  gridSize(config.image) * wordSize(config.codebook ?? { groups: 4 });
 
 function checkSizes(config: z.infer<typeof flavaSchema>, context: z.RefinementCtx): void {
   const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });

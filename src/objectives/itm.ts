@@ -1,0 +1,25 @@
+/** Image-text matching (arXiv:2112.04482 §3.2), and which pairs the other losses of a batch of pairs count. */
+import { broadcastTo, cast, constant, equal, sub, sum, type Value, where } from "../graph/index.ts";
+import { type Classification, maskedCrossEntropy } from "./masked-cross-entropy.ts";
+
+/**
+ * Mean over all pairs of the cross entropy of logits (B, 2) with labels int (B): 1 (or any number but 0) is a matched pair,
+ * 0 a replaced caption. There is always a target: a batch has at least one pair.
+ */
+export function imageTextMatching(logits: Value, labels: Value): Classification {
+  const B = logits.dims("B V").B;
+  const weights = broadcastTo(constant(1, logits.dtype), [B]);
+  return maskedCrossEntropy({ logits, targets: cast(matched(labels, logits), "int32"), weights });
+}
+
+/**
+ * Weight of each pair in the contrastive and the masked multimodal losses, (B): 1 for matched pairs, 0 for others; when no
+ * pair of the batch is matched, 1 for all, as in both public implementations. `like` gives the dtype.
+ */
+export function pairWeights(labels: Value, like: Value): Value {
+  const positive = matched(labels, like);
+  return where(equal(sum(positive), 0), 1, positive);
+}
+
+/** 1 where a label is not 0. */
+const matched = (labels: Value, like: Value): Value => sub(1, cast(equal(labels, 0), like.dtype));

@@ -1,0 +1,76 @@
+/** Cross entropy over selected rows: masked image, language and multimodal modelling (arXiv:2112.04482 §3.1–3.2). */
+import { ShapeError } from "../errors.ts";
+import {
+  add,
+  argmax,
+  cast,
+  constant,
+  div,
+  equal,
+  gather,
+  logSoftmax,
+  maximum,
+  mul,
+  neg,
+  reshape,
+  sum,
+  type Value,
+} from "../graph/index.ts";
+import { fromNumbers } from "../tensor/index.ts";
+
+/** A classification loss and the numbers that tell whether it learns. */
+export interface Classification {
+  /** (): the mean loss. */
+  readonly loss: Value;
+  /** (): share of selected rows whose largest logit is the target. */
+  readonly accuracy: Value;
+  /** (): sum of weights of the selected rows. */
+  readonly count: Value;
+  /** The loss of a uniform guess, ln V. */
+  readonly chance: number;
+}
+
+export interface Rows {
+  /** (R, V). */
+  readonly logits: Value;
+  /** int (R) of 0..V − 1; any class where the weight is 0. */
+  readonly targets: Value;
+  /** (R) ≥ 0: how much a row counts, 0 for not at all. */
+  readonly weights: Value;
+}
+
+/**
+ * Mean cross entropy over rows of weight > 0 (MIM, MLM, MMM):
+ *   L = Σ w·(−log softmax(logits)[target]) / Σ w
+ * With nothing selected the loss and its gradient are 0, never NaN (both public implementations give NaN there).
+ * Ignored labels (−100) must come as weight 0 and any class.
+ */
+export function maskedCrossEntropy({ logits, targets, weights }: Rows): Classification {
+  const V = logits.dims("R V").V;
+  const count = sum(weights);
+  const losses = crossEntropy(logits, targets); // (R)
+  const hits = cast(equal(argmax(logits, 1), cast(targets, "int32")), logits.dtype);
+  return {
+    loss: weightedMean(losses, weights, count),
+    accuracy: weightedMean(hits, weights, count),
+    count,
+    chance: Math.log(V),
+  };
+}
+
+/** −log softmax(logits)[target] of each row: (R, V) and int (R) → (R). */
+export function crossEntropy(logits: Value, targets: Value): Value {
+  const { R, V } = logits.dims("R V");
+  if (R * V >= 2 ** 31)
+    throw new ShapeError(`cross entropy: ${R} × ${V} logits cannot be indexed with 32 bits`, "use smaller batches");
+  const starts = fromNumbers(
+    Array.from({ length: R }, (_, r) => r * V),
+    [R],
+    "int32",
+  );
+  const flat = add(cast(targets, "int32"), constant(starts));
+  return neg(gather(reshape(logSoftmax(logits), [R * V]), flat));
+}
+
+/** Σ w·x / Σ w, and 0 where no weight is positive. Weights are whole numbers of rows, so a sum below 1 means none. */
+const weightedMean = (x: Value, weights: Value, count: Value): Value => div(sum(mul(x, weights)), maximum(count, 1));
