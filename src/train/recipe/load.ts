@@ -1,0 +1,97 @@
+/** From a YAML file to a checked recipe: `extends`, `--set`, the model variant, defaults, checks. */
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { parseDocument } from "yaml";
+import { ConfigError } from "../../errors.ts";
+import { variants as modelVariants } from "../../models/flava/variants.ts";
+import { describeIssues } from "./issues.ts";
+import { fileSchema, recipeSchema } from "./schema.ts";
+import { applySet, type Override } from "./set.ts";
+import { tinyRecipe } from "./tiny.ts";
+import type { Recipe } from "./types.ts";
+import { isRecord } from "./walk.ts";
+
+type Raw = Record<string, unknown>;
+
+export interface ResolveOptions {
+  /** Assignments such as `stages.joint.steps=100`, in order. */
+  readonly set?: readonly string[] | undefined;
+  /** Shrinks the recipe to a small model, few steps and synthetic data, before the assignments. */
+  readonly tiny?: boolean | undefined;
+}
+
+export interface Resolved {
+  readonly recipe: Recipe;
+  /** What `set` changed: to be printed. */
+  readonly overrides: readonly Override[];
+}
+
+/** Reads, changes and checks a recipe file. Throws ConfigError that lists every problem. */
+export async function resolveRecipe(path: string, { set = [], tiny = false }: ResolveOptions = {}): Promise<Resolved> {
+  const read = await readRecipe(path);
+  const raw: Raw = tiny ? ({ ...tinyRecipe(parseRecipe(read, path)) } as Raw) : read;
+  const overrides = set.map((assignment) => applySet(raw, assignment));
+  return { recipe: parseRecipe(raw, path), overrides };
+}
+
+/** Checks plain data, for instance a run's recipe.json: a recipe that is complete comes back as it is. Throws ConfigError. */
+export function parseRecipe(raw: unknown, where = "recipe"): Recipe {
+  if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
+  const whole = withVariant(withoutNullStages(raw));
+  const parsed = recipeSchema.safeParse(whole);
+  if (parsed.success) return parsed.data;
+  const problems = describeIssues(fileSchema, whole, parsed.error.issues);
+  throw new ConfigError(`${where}: this recipe cannot run\n${problems}`, undefined, { cause: parsed.error });
+}
+
+/** The file's data with that of the recipe it extends below it. Its name is the file's unless it says one. */
+async function readRecipe(path: string, from: readonly string[] = []): Promise<Raw> {
+  const full = resolve(path);
+  if (from.includes(full))
+    throw new ConfigError(`${path}: expected an end of extends, got a circle: ${[...from, full].join(" → ")}`);
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(`${path}: expected a recipe file, got ${cause.code}`, "recipes/starter.yaml is one", {
+      cause,
+    });
+  });
+  const { extends: base, ...own } = parseYaml(text, path);
+  const named = { name: basename(path).replace(/\.ya?ml$/, ""), ...own };
+  if (base === undefined) return named;
+  if (typeof base !== "string") throw new ConfigError(`${path}: extends: expected a path, got ${JSON.stringify(base)}`);
+  return merge(await readRecipe(resolve(dirname(path), base), [...from, full]), named);
+}
+
+function parseYaml(text: string, path: string): Raw {
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error) throw new ConfigError(`${path}: expected YAML, got ${error.message.trim()}`, undefined, { cause: error });
+  const value = document.toJS({ maxAliasCount: 100 }) as unknown;
+  if (!isRecord(value)) throw new ConfigError(`${path}: expected keys and values, got ${JSON.stringify(value)}`);
+  return value;
+}
+
+/** `over` on top of `base`, key by key; lists and values are replaced whole. */
+function merge(base: Raw, over: Raw): Raw {
+  const out: Raw = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = out[key];
+    out[key] = isRecord(value) && isRecord(below) ? merge(below, value) : value;
+  }
+  return out;
+}
+
+/** A stage that is null was taken away by an extending recipe or by `--set stages.NAME=null`. */
+function withoutNullStages(raw: Raw): Raw {
+  if (!isRecord(raw.stages)) return raw;
+  return { ...raw, stages: Object.fromEntries(Object.entries(raw.stages).filter(([, stage]) => stage !== null)) };
+}
+
+/** The recipe with its variant's sizes below its own. */
+function withVariant(raw: Raw): Raw {
+  const { variant = "base", model = {} } = raw;
+  const sizes =
+    typeof variant === "string" && Object.hasOwn(modelVariants, variant)
+      ? modelVariants[variant as keyof typeof modelVariants]
+      : {};
+  return { ...raw, model: isRecord(model) ? merge(sizes as Raw, model) : model };
+}

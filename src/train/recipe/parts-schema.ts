@@ -1,0 +1,146 @@
+/** Schemas of what every stage has: optimizer, schedule, intervals, masking, augmentation. */
+import { z } from "zod";
+import { noDecayOnVectors } from "../../optim/groups.ts";
+import type { AdamWChoice, Augmentation, InitFrom, PatchMasking, Ramp, ScheduleChoice, TokenMasking } from "./types.ts";
+
+export const whole: z.ZodInt = z.int().positive();
+export const steps: z.ZodInt = z.int().nonnegative();
+export const share: z.ZodNumber = z.number().min(0).max(1);
+
+const pattern = z.string().refine(isPattern, { error: "expected a regular expression" });
+
+function isPattern(source: string): boolean {
+  try {
+    new RegExp(source);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** AdamW with the defaults of one stage. */
+export const adamW = (own: {
+  lr: number;
+  betas: readonly [number, number];
+  eps: number;
+  weightDecay: number;
+  finalWeightDecay?: number;
+  noDecay?: readonly string[];
+}): z.ZodPrefault<z.ZodType<AdamWChoice>> =>
+  z
+    .strictObject({
+      lr: z.number().positive().default(own.lr).describe("Peak learning rate."),
+      betas: z
+        .tuple([share, share])
+        .default([...own.betas])
+        .describe("Decay of the first and second moment."),
+      eps: z.number().positive().default(own.eps),
+      weightDecay: z.number().nonnegative().default(own.weightDecay),
+      finalWeightDecay: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .default(own.finalWeightDecay ?? null)
+        .describe("What the weight decay becomes by a cosine over the stage (DINO); null: it stays."),
+      noDecay: z
+        .array(pattern)
+        .default([...(own.noDecay ?? [noDecayOnVectors.match.source])])
+        .describe(
+          "Regular expressions of parameters that do not decay. FLAVA does not say; most transformer recipes leave out biases, norms and tokens.",
+        ),
+    })
+    .prefault({});
+
+/** A learning-rate schedule with the defaults of one stage. */
+export const schedule = (own: {
+  kind: ScheduleChoice["kind"];
+  warmupSteps: number;
+  finalLr?: number;
+  decaySteps?: number;
+}): z.ZodPrefault<z.ZodType<ScheduleChoice>> =>
+  z
+    .strictObject({
+      kind: z.enum(["cosine", "linear", "constant"]).default(own.kind),
+      warmupSteps: steps.default(own.warmupSteps).describe("Steps from 0 to the peak."),
+      finalLr: z
+        .number()
+        .nonnegative()
+        .default(own.finalLr ?? 0),
+      decaySteps: whole
+        .nullable()
+        .default(own.decaySteps ?? null)
+        .describe("Step at which finalLr is reached; null: the last."),
+    })
+    .prefault({});
+
+/** A value that moves by a cosine from start to end. */
+export const ramp = (start: number, end: number, rampSteps: number): z.ZodPrefault<z.ZodType<Ramp>> =>
+  z
+    .strictObject({
+      start: z.number().nonnegative().default(start),
+      end: z.number().nonnegative().default(end),
+      steps: steps.default(rampSteps),
+    })
+    .prefault({});
+
+const range = (
+  low: number,
+  high: number,
+): z.ZodDefault<z.ZodType<readonly [number, number], readonly [number, number]>> =>
+  z
+    .tuple([z.number().positive(), z.number().positive()])
+    .refine(([a, b]) => a <= b, { error: "expected the smaller bound first" })
+    .default([low, high]);
+
+export const areaRange = (
+  low: number,
+  high: number,
+): z.ZodDefault<z.ZodType<readonly [number, number], readonly [number, number]>> =>
+  z
+    .tuple([share, share])
+    .refine(([a, b]) => a > 0 && a <= b, { error: "expected two shares above 0, the smaller first" })
+    .default([low, high]);
+
+/** A random crop. Defaults: torchmultimodal's FLAVA example (flava.md §4.3); the paper says nothing. */
+export const augmentation: z.ZodPrefault<z.ZodType<Augmentation>> = z
+  .strictObject({
+    scale: areaRange(0.9, 1).describe("Range of the crop's share of the area (torchmultimodal)."),
+    ratio: range(3 / 4, 4 / 3).describe("Range of the crop's width over its height (torchvision)."),
+    flip: share.default(0).describe("Probability of a mirrored image; 0 in torchmultimodal."),
+  })
+  .prefault({});
+
+/** Block-wise patch masking. Defaults: BEiT's run, 75 of 196 patches (flava.md §4.4). */
+export const patchMasking: z.ZodPrefault<z.ZodType<PatchMasking>> = z
+  .strictObject({
+    patches: whole.default(75).describe("Masked patches of an image; BEiT: 75 of 196."),
+    minBlock: whole.default(16).describe("Patches of the smallest block; BEiT's runs: 16."),
+    maxBlock: whole.nullable().default(null).describe("Patches of the largest block; null: all."),
+    minAspect: z.number().positive().max(1).default(0.3).describe("Smallest height over width of a block; BEiT: 0.3."),
+  })
+  .prefault({});
+
+/** Token masking. Defaults: BERT's, per token as in FLAVA's own framework (flava.md §4.5). */
+export const tokenMasking = (wholeWord: boolean): z.ZodPrefault<z.ZodType<TokenMasking>> =>
+  z
+    .strictObject({
+      probability: share.default(0.15).describe("Share of the tokens to predict (FLAVA §3.2)."),
+      maskShare: share.default(0.8).describe("Of them, become [MASK] (BERT §3.1)."),
+      randomShare: share.default(0.1).describe("Of them, become a random token; the rest stay (BERT §3.1)."),
+      wholeWord: z
+        .boolean()
+        .default(wholeWord)
+        .describe("Select words, not pieces: what torchmultimodal does for pairs, and not for texts."),
+    })
+    .refine(({ maskShare, randomShare }) => maskShare + randomShare <= 1, {
+      path: ["randomShare"],
+      error: "maskShare and randomShare together are more than 1",
+    })
+    .prefault({});
+
+/** Where weights come from. */
+export const initFrom = (fallback: string): z.ZodDefault<z.ZodType<InitFrom, InitFrom>> =>
+  z
+    .union([z.string().min(1), z.strictObject({ path: z.string().min(1) })])
+    .default(fallback)
+    .describe("random, the name of an earlier stage, or {path: a .safetensors file or a checkpoint folder}.");

@@ -1,0 +1,140 @@
+/** What a recipe will do, before it does it: `--dry-run`. */
+import { codebookImageSize, gridSize } from "../../models/flava/config.ts";
+import type { InitFrom, Recipe, Stage, WeightedSource } from "./types.ts";
+
+/** What only a built stage knows. */
+export interface StageMeasure {
+  /** Number of trained parameters by scope, e.g. `flava.image_model`. */
+  readonly parameters: Readonly<Record<string, number>>;
+  /** Estimated bytes by what they hold, e.g. `parameters`, `moments`, `activations of a pair batch`. */
+  readonly memory: Readonly<Record<string, number>>;
+  /** Nodes of the step graph by kind of batch. */
+  readonly nodes?: Readonly<Record<string, number>> | undefined;
+}
+
+/** Builds the stage's graphs, and no weights, to measure it. */
+export type MeasureStage = (recipe: Recipe, stage: string) => StageMeasure | Promise<StageMeasure>;
+
+export interface StagePlan extends Partial<StageMeasure> {
+  readonly name: string;
+  readonly kind: Stage["kind"];
+  readonly steps: number;
+  readonly batchSize: number;
+  /** Samples over all steps, by kind of data. */
+  readonly samples: Readonly<Partial<Record<"pairs" | "images" | "texts", number>>>;
+}
+
+export interface Plan {
+  readonly recipe: Recipe;
+  readonly stages: readonly StagePlan[];
+}
+
+/** The plan of a recipe, with sizes where `measure` is given. */
+export async function describePlan(recipe: Recipe, measure?: MeasureStage): Promise<Plan> {
+  const stages: StagePlan[] = [];
+  for (const [name, stage] of Object.entries(recipe.stages)) {
+    const { kind, steps, batchSize } = stage;
+    stages.push({ name, kind, steps, batchSize, samples: samplesOf(stage), ...(await measure?.(recipe, name)) });
+  }
+  return { recipe, stages };
+}
+
+function samplesOf(stage: Stage): StagePlan["samples"] {
+  const all = stage.steps * stage.batchSize;
+  if (stage.kind === "text-mlm") return { texts: all };
+  if (stage.kind !== "joint") return { images: all };
+  const { pairs, images, texts } = stage.sampling;
+  const per = stage.steps / (pairs + images + texts);
+  const counts = {
+    pairs: Math.round(per * pairs) * stage.batchSize,
+    images: Math.round(per * images) * (stage.imageBatchSize ?? stage.batchSize),
+    texts: Math.round(per * texts) * (stage.textBatchSize ?? stage.batchSize),
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
+}
+
+const count = (n: number): string => n.toLocaleString("en-US");
+const millions = (n: number): string => (n < 1e6 ? count(n) : `${(n / 1e6).toFixed(n < 1e7 ? 2 : 1)}M`);
+const bytes = (n: number): string =>
+  n < 2 ** 30 ? `${(n / 2 ** 20).toFixed(0)} MiB` : `${(n / 2 ** 30).toFixed(1)} GiB`;
+const sum = (values: Readonly<Record<string, number>>): number => Object.values(values).reduce((a, b) => a + b, 0);
+const listed = (values: Readonly<Record<string, number>>, format: (n: number) => string): string =>
+  `${format(sum(values))}: ${Object.entries(values)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, n]) => `${name} ${format(n)}`)
+    .join(", ")}`;
+
+/** The plan as text, a line a fact. */
+export function formatPlan({ recipe, stages }: Plan): string {
+  const rows: [string, string][] = [
+    [
+      "recipe",
+      `${recipe.name}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
+    ],
+    ...modelRows(recipe),
+    ...(["pairs", "images", "texts"] as const).flatMap((kind) => sourceRows(kind, recipe.data[kind])),
+  ];
+  for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`.trimEnd()).join("\n");
+}
+
+function modelRows({ model, vocabulary }: Recipe): [string, string][] {
+  const { image, text, multimodal, codebook } = model;
+  const grid = gridSize(image);
+  const words = vocabulary.kind === "full" ? count(text.vocabSize) : "as many as the texts use";
+  return [
+    [
+      "image encoder",
+      `${image.layers} layers of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`,
+    ],
+    ["text encoder", `${text.layers} layers of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
+    [
+      "multimodal",
+      `${multimodal.layers} layers of ${multimodal.hiddenSize}; contrastive space of ${model.projectionDim}`,
+    ],
+    ["codebook", codebook ? `${count(codebook.vocabSize)} visual words on ${codebookImageSize(model)} px` : "none"],
+  ];
+}
+
+function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
+  const total = sources.reduce((n, { weight }) => n + weight, 0);
+  return sources.map(({ source, weight }, i) => {
+    const place = typeof source === "string" ? source : (source.name ?? JSON.stringify(source));
+    return [
+      i === 0 ? kind : "",
+      sources.length > 1 ? `${((100 * weight) / total).toFixed(1).padStart(5)} %  ${place}` : place,
+    ];
+  });
+}
+
+const formatInit = (from: InitFrom): string => (typeof from === "string" ? from : from.path);
+
+function stageRows(stage: Stage, plan: StagePlan): [string, string][] {
+  const { lr } = stage.optimizer;
+  const { kind, warmupSteps, finalLr } = stage.schedule;
+  const samples = Object.entries(plan.samples).map(([of, n]) => `${count(n)} ${of}`);
+  const rows: [string, string][] = [
+    [
+      `stage ${plan.name}`,
+      `${plan.kind}: ${count(plan.steps)} steps of ${count(plan.batchSize)}; in all ${samples.join(", ")}`,
+    ],
+    ["", `AdamW ${lr}, ${kind}${warmupSteps ? ` after ${count(warmupSteps)} steps of warm-up` : ""} to ${finalLr}`],
+    [
+      "",
+      `from ${Object.entries(stage.init)
+        .map(([part, from]) => `${part}: ${formatInit(from)}`)
+        .join(", ")}`,
+    ],
+  ];
+  if (plan.parameters) rows.push(["", `parameters ${listed(plan.parameters, millions)}`]);
+  if (plan.nodes)
+    rows.push([
+      "",
+      `nodes ${Object.entries(plan.nodes)
+        .map(([of, n]) => `${of} ${count(n)}`)
+        .join(", ")}`,
+    ]);
+  if (plan.memory) rows.push(["", `memory about ${listed(plan.memory, bytes)}`]);
+  return rows;
+}

@@ -1,0 +1,352 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ConfigError } from "../../errors.ts";
+import { flavaConfig } from "../../models/flava/config.ts";
+import { checkPlaces, describePlan, formatPlan, missingPlaces, parseRecipe, resolveRecipe } from "./index.ts";
+import { recipeJsonSchema } from "./json-schema.ts";
+import type { ImageDinoStage, JointStage, TextMlmStage } from "./types.ts";
+
+const RECIPES = [
+  "starter",
+  "starter-long",
+  "flava-base",
+  ...["mim", "mlm", "flava-c", "flava-mm", "flava-no-init", "flava"].map((name) => `ablation/${name}`),
+].map((name) => `recipes/${name}.yaml`);
+
+const minimal = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
+  name: "test",
+  data: { pairs: "synthetic:64", images: ["synthetic:64"], texts: ["synthetic:64"] },
+  stages: { joint: { kind: "joint" } },
+  ...changes,
+});
+
+function problem(changes: Record<string, unknown>): string {
+  try {
+    parseRecipe(minimal(changes));
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error("expected a ConfigError");
+}
+
+describe("the recipes of the repository", () => {
+  it.each(RECIPES)("%s resolves, shrinks, and names its command", async (path) => {
+    const { recipe } = await resolveRecipe(path);
+    expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+    const { recipe: tiny } = await resolveRecipe(path, { tiny: true });
+    expect(Object.keys(tiny.stages)).toEqual(Object.keys(recipe.stages));
+    for (const stage of Object.values(tiny.stages)) expect(stage.steps).toBeLessThanOrEqual(6);
+    expect(await missingPlaces(tiny)).toEqual([]);
+    const text = await readFile(path, "utf8");
+    expect(text).toContain(`flava pretrain ${path}`);
+    expect(text).toMatch(/^# yaml-language-server: \$schema=(\.\.\/)?recipe\.schema\.json\n/);
+  });
+
+  it("flava-base is the paper's model and joint stage", async () => {
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
+    expect(recipe.model).toEqual(flavaConfig());
+    const joint = recipe.stages.joint as JointStage;
+    expect(joint.batchSize).toBe(8192);
+    expect(joint.sampling).toEqual({ pairs: 0.7, images: 0.15, texts: 0.15 });
+    expect(joint.optimizer).toMatchObject({ lr: 1e-3, betas: [0.9, 0.999], weightDecay: 0.1 });
+    expect(joint.schedule).toMatchObject({ kind: "cosine", warmupSteps: 10_000 });
+    expect(Math.round(joint.steps * joint.sampling.pairs)).toBe(150_000);
+    expect(recipe.stages.text).toMatchObject({ steps: 125_000, batchSize: 2048, optimizer: { lr: 5e-4 } });
+    expect((recipe.stages.image as ImageDinoStage).head.outputSize).toBe(65_536);
+  });
+
+  it("the defaults of the joint and text stages are those of flava-base", async () => {
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
+    const bare = parseRecipe(minimal({ stages: { text: { kind: "text-mlm" }, joint: { kind: "joint" } } }));
+    const { init: _, best: __, every: ___, ...joint } = recipe.stages.joint as JointStage;
+    expect(bare.stages.joint).toMatchObject(joint);
+    const { best: ____, ...text } = recipe.stages.text as TextMlmStage;
+    expect(bare.stages.text).toMatchObject(text);
+  });
+
+  it("the ablation differs from the starter in losses, data and initial weights only", async () => {
+    const { recipe: starter } = await resolveRecipe("recipes/starter.yaml");
+    for (const path of RECIPES.filter((p) => p.includes("ablation"))) {
+      const { recipe } = await resolveRecipe(path);
+      expect(recipe.model, path).toEqual(starter.model);
+      const { sampling, lossWeights, init, best, steps, ...same } = recipe.stages.joint as JointStage;
+      expect(starter.stages.joint, path).toMatchObject(same);
+      const full = starter.stages.joint as JointStage;
+      const pairSteps = (full.steps * full.sampling.pairs) / (sampling.pairs + sampling.images + sampling.texts);
+      expect(steps, path).toBeCloseTo(sampling.images > 0 && sampling.texts > 0 ? full.steps : pairSteps, 6);
+    }
+  });
+
+  it("recipe.schema.json is the schema of this code", async () => {
+    expect(JSON.parse(await readFile("recipes/recipe.schema.json", "utf8"))).toEqual(recipeJsonSchema());
+  });
+});
+
+describe("parseRecipe", () => {
+  it("fills in every default and keeps the order of the stages", () => {
+    const recipe = parseRecipe(
+      minimal({ stages: { z: { kind: "text-mlm" }, a: { kind: "joint", init: { text: "z" } } } }),
+    );
+    expect(Object.keys(recipe.stages)).toEqual(["z", "a"]);
+    expect(recipe).toMatchObject({ runDir: "runs/test", seed: 0, device: "cpu", model: flavaConfig() });
+    expect(recipe.data.pairs).toEqual([{ source: "synthetic:64", weight: 1 }]);
+  });
+
+  it("puts the recipe's sizes on top of the variant's", () => {
+    const { model } = parseRecipe(
+      minimal({
+        variant: "small",
+        model: { text: { layers: 1 } },
+        stages: { t: { kind: "text-mlm", textLength: 64 } },
+      }),
+    );
+    expect([model.text.layers, model.text.hiddenSize, model.image.imageSize]).toEqual([1, 192, 64]);
+  });
+
+  const stage = (fields: Record<string, unknown>, kind = "joint") => ({ stages: { s: { kind, ...fields } } });
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ["an unknown key, with the nearest name", { sed: 1 }, /unknown key "sed": did you mean "seed"\?/],
+    [
+      "an unknown key deep inside",
+      stage({ optimizer: { lrr: 1 } }),
+      /unknown key "lrr": did you mean "lr"\?\n\s+→ at stages\.s\.optimizer/,
+    ],
+    ["an unknown key of a stage of another kind", stage({ sampling: {} }, "dvae"), /unknown key "sampling"/],
+    [
+      "an unknown kind of stage",
+      stage({}, "joined"),
+      /expected one of dvae, text-mlm, image-mim, image-dino, joint, got "joined".*\n\s+→ at stages\.s\.kind/,
+    ],
+    ["a wrong type", stage({ steps: "many" }), /expected number, received string\n\s+→ at stages\.s\.steps/],
+    ["a fraction of a step", stage({ steps: 1.5 }), /expected int, received number/],
+    ["an unknown device", { device: "cpuu" }, /expected one of .*got "cpuu" \(did you mean "cpu"\?\)/],
+    ["an unknown variant", { variant: "smal" }, /did you mean "small"/],
+    [
+      "an unknown source type",
+      { data: { pairs: [{ source: { type: "zip", path: "x" } }] } },
+      /expected one of tar, .*got "zip"/,
+    ],
+    [
+      "a key that a source does not have",
+      { data: { pairs: [{ source: { type: "tar", path: "x", image: "i" } }] } },
+      /unknown key "image"/,
+    ],
+    [
+      "an image that is not whole patches",
+      { model: { image: { imageSize: 225 } } },
+      /225 pixels are not whole patches of 16/,
+    ],
+    [
+      "a width that does not divide among heads",
+      { model: { text: { heads: 7 } } },
+      /768 does not divide among 7 heads/,
+    ],
+    [
+      "a codebook with other words than the heads",
+      { model: { codebook: { vocabSize: 100 } } },
+      /expected image\.vocabSize 8192, got 100/,
+    ],
+    [
+      "a codebook image that is not whole words",
+      stage({ imageSize: 100 }, "dvae"),
+      /100 pixels are not whole words of 8/,
+    ],
+    [
+      "local crops that are not whole patches",
+      stage({ localCrops: { size: 90 } }, "image-dino"),
+      /90 pixels are not whole patches of 16/,
+    ],
+    [
+      "more masked patches than patches",
+      stage({ imageMasking: { patches: 197 } }),
+      /197 masked patches are more than the 14 × 14 = 196/,
+    ],
+    [
+      "blocks larger than what is masked",
+      stage({ imageMasking: { patches: 10 } }),
+      /a block of 16 is more than the 10 to mask/,
+    ],
+    [
+      "a text longer than the positions",
+      stage({ textLength: { texts: 513 } }),
+      /513 tokens are more than model\.text\.maxPositions 512\n\s+→ at stages\.s\.textLength\.texts/,
+    ],
+    ["a text without room for a word", stage({ textLength: { pairs: 2 } }), /2 tokens hold no word/],
+    [
+      "a missing source",
+      { data: { pairs: "synthetic:64", images: "synthetic:64" } },
+      /this reads texts, but data\.texts is empty/,
+    ],
+    ["ratios that sum to 0", stage({ sampling: { pairs: 0, images: 0, texts: 0 } }), /the ratios sum to 0/],
+    ["a negative ratio", stage({ sampling: { pairs: -1 } }), /Too small/],
+    ["steps that train nothing", stage({ lossWeights: { mim: 0 } }), /every loss of images has weight 0/],
+    ["loss weights in two places", { model: { lossWeights: { mim: 0 } } }, /loss weights belong to the joint stage/],
+    ["a contrastive batch of one", stage({ batchSize: 1 }), /the contrastive loss compares samples/],
+    [
+      "micro-batches that do not divide",
+      stage({ gradientAccumulationSteps: 3 }),
+      /8192 samples do not divide into 3 micro-batches/,
+    ],
+    [
+      "weights from a stage that does not exist",
+      stage({ init: { image: "dino" } }),
+      /got "dino" \(there is no earlier stage\)/,
+    ],
+    [
+      "weights from a stage of the wrong kind",
+      { stages: { t: { kind: "text-mlm" }, s: { kind: "joint", init: { image: "t" } } } },
+      /"t" is a text-mlm stage, which trains no image/,
+    ],
+    [
+      "weights from a later stage",
+      { stages: { s: { kind: "joint", init: { text: "t" } }, t: { kind: "text-mlm" } } },
+      /got "t"/,
+    ],
+    ["visual words without a codebook", { model: { codebook: null } }, /model\.codebook is null/],
+    ["no stage", { stages: {} }, /at least one stage/],
+    ["a pattern that is no regular expression", stage({ optimizer: { noDecay: ["("] } }), /regular expression/],
+    ["a probability above 1", stage({ textMasking: { probability: 1.5 } }), /Too big/],
+    ["shares above 1 together", stage({ textMasking: { maskShare: 0.95 } }), /together are more than 1/],
+  ])("refuses %s", (_, changes, message) => {
+    expect(problem(changes)).toMatch(message);
+  });
+
+  it("lists all problems at once", () => {
+    const message = problem({ sed: 1, stages: { s: { kind: "joint", stepps: 1, batchSize: "x" } } });
+    expect(message.match(/✖/g)).toHaveLength(3);
+  });
+});
+
+describe("resolveRecipe", () => {
+  let folder = "";
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "flava-recipe-"));
+    await file("base.yaml", "data: { texts: 'synthetic:8' }\nstages: { t: { kind: text-mlm, steps: 20000 } }\n");
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const base = (set: string[]) => resolveRecipe(join(folder, "base.yaml"), { set });
+
+  it("names a recipe after its file", async () => {
+    expect((await base([])).recipe.name).toBe("base");
+  });
+
+  it("reads each --set as the type at its place, and says what it changed", async () => {
+    const { recipe, overrides } = await base([
+      "name=1e3",
+      "stages.t.steps=30000",
+      "stages.t.optimizer.lr=3e-4",
+      "stages.t.optimizer.betas=[0.8, 0.9]",
+      "stages.t.best={metric: mlm/loss, mode: min}",
+      "stages.t.clipNorm=null",
+      "stages.t.masking.wholeWord=true",
+      "data.texts=[synthetic:16, text:a.txt]",
+      "evaluation.test.mine=synthetic:4",
+    ]);
+    expect(recipe.name).toBe("1e3");
+    expect(recipe.stages.t).toMatchObject({ steps: 30000, optimizer: { lr: 3e-4, betas: [0.8, 0.9] }, clipNorm: null });
+    expect(recipe.stages.t).toMatchObject({ best: { metric: "mlm/loss", mode: "min" }, masking: { wholeWord: true } });
+    expect(recipe.data.texts.map(({ source }) => source)).toEqual(["synthetic:16", "text:a.txt"]);
+    expect(recipe.evaluation.test).toEqual({ mine: "synthetic:4" });
+    expect(overrides[1]).toEqual({ path: "stages.t.steps", was: 20000, now: 30000 });
+    expect(overrides[2]).toEqual({ path: "stages.t.optimizer.lr", was: undefined, now: 3e-4 });
+  });
+
+  it.each([
+    ["stages.t.step=3", /expected a key of stages\.t, got "step"\n {2}help: did you mean "steps"\?/],
+    ["stages.u.steps=3", /expected a key of stages, got "u"/],
+    ["sead=3", /expected a key of the recipe, got "sead"\n {2}help: did you mean "seed"\?/],
+    ["stages.t.steps.x=3", /expected a key of stages\.t\.steps, got "x"/],
+    ["data.texts.0.source=x", /to hold keys, got "synthetic:8"\n {2}help: set it as a whole/],
+    ["stages.t.steps=many", /expected number, received string/],
+    ["stages.t.optimizer.betas=[1", /expected a value/],
+    ["stages.t.steps", /expected key=value/],
+    ["__proto__.x=1", /expected a key of the recipe, got "__proto__"/],
+  ])("refuses --set %s", async (assignment, message) => {
+    await expect(base([assignment])).rejects.toThrow(message);
+    await expect(base([assignment])).rejects.toThrow(ConfigError);
+  });
+
+  it("puts a recipe on top of the one it extends, and takes stages away", async () => {
+    const path = await file(
+      "child.yaml",
+      "extends: base.yaml\nstages: { t: { batchSize: 4 }, u: { kind: text-mlm, init: { text: t } } }\n",
+    );
+    const { recipe } = await resolveRecipe(path);
+    expect(recipe.name).toBe("child");
+    expect(recipe.stages.t).toMatchObject({ steps: 20000, batchSize: 4 });
+    expect(Object.keys(recipe.stages)).toEqual(["t", "u"]);
+    const without = await resolveRecipe(path, { set: ["stages.t=null", "stages.u.init.text=random"] });
+    expect(Object.keys(without.recipe.stages)).toEqual(["u"]);
+  });
+
+  it("refuses files that are missing, circular, or no YAML", async () => {
+    await expect(resolveRecipe(join(folder, "no.yaml"))).rejects.toThrow(
+      /no\.yaml: expected a recipe file, got ENOENT/,
+    );
+    const circle = await file("circle.yaml", "extends: circle.yaml\n");
+    await expect(resolveRecipe(circle)).rejects.toThrow(/circle/);
+    await expect(resolveRecipe(await file("bad.yaml", "a: [1\n"))).rejects.toThrow(/expected YAML/);
+    await expect(resolveRecipe(await file("twice.yaml", "seed: 1\nseed: 2\n"))).rejects.toThrow(/unique/);
+    await expect(resolveRecipe(await file("list.yaml", "- 1\n"))).rejects.toThrow(/expected keys and values/);
+  });
+
+  it("applies --set after --tiny", async () => {
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml", { tiny: true, set: ["stages.joint.steps=3"] });
+    expect(recipe.stages.joint!.steps).toBe(3);
+    expect(recipe.stages.joint).toMatchObject({ init: { codebook: "random" }, imageMasking: { patches: 6 } });
+  });
+
+  it("runs the paper's model on a desk with the assignments in the recipe's head", async () => {
+    const head = (await readFile("recipes/flava-base.yaml", "utf8")).split("\n").filter((line) => line.startsWith("#"));
+    const set = [...head.join("\n").matchAll(/--set (\S+)/g)].map((match) => match[1]!);
+    expect(set.length).toBeGreaterThan(8);
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml", { set });
+    expect(recipe.stages.joint).toMatchObject({ steps: 3, batchSize: 8 });
+    expect(recipe.model).toEqual(flavaConfig());
+    await expect(checkPlaces(recipe)).resolves.toBeUndefined();
+  });
+});
+
+describe("checkPlaces", () => {
+  it("lists files that do not exist, and asks nothing of addresses, starter and synthetic data", async () => {
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
+    await expect(checkPlaces(recipe)).rejects.toThrow(
+      /✖ data\.pairs\.0: data\/pmd\/coco\/00000\.tar\n.*\n(✖.*\n)*\s+and \d+ more\n {2}help: write your own places/,
+    );
+    const sources = [
+      "https://example.org/{00..10}.tar",
+      "starter:pairs",
+      "synthetic:8",
+      "package.json",
+      "tar:package.json",
+    ];
+    expect(
+      await missingPlaces(parseRecipe(minimal({ data: { pairs: sources, images: "package.json", texts: "recipes" } }))),
+    ).toEqual([]);
+  });
+});
+
+describe("describePlan", () => {
+  it("counts samples by kind and prints what was measured", async () => {
+    const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
+    const plan = await describePlan(recipe, (_, stage) => ({
+      parameters: { "flava.text_model": 109_483_776, mlm_head: 24_063_546 },
+      memory: { parameters: 2 ** 30, moments: 2 ** 31 },
+      nodes: { [stage]: 1234 },
+    }));
+    expect(plan.stages[2]).toMatchObject({ name: "joint", samples: { pairs: 150_000 * 8192, images: 32143 * 8192 } });
+    const text = formatPlan(plan);
+    expect(text).toContain("stage text     text-mlm: 125,000 steps of 2,048; in all 256,000,000 texts");
+    expect(text).toContain("parameters 133.5M: flava.text_model 109.5M, mlm_head 24.1M");
+    expect(text).toContain("memory about 3.0 GiB: moments 2.0 GiB, parameters 1.0 GiB");
+    expect(text).toContain("nodes joint 1,234");
+    expect(text).toContain(" 43.3 %  data/pmd/yfcc100m-filtered/");
+  });
+});

@@ -1,0 +1,80 @@
+/** The schema of a whole recipe: plain data, unknown keys refused, every default here or in the schemas it is made of. */
+import { z } from "zod";
+import { sourceSchema } from "../../data/sources/options.ts";
+import { flavaConfigSchema } from "../../models/flava/config.ts";
+import { variants as modelVariants } from "../../models/flava/variants.ts";
+import { deviceNames } from "../../runtime/device.ts";
+import { checkRecipe } from "./checks.ts";
+import { whole } from "./parts-schema.ts";
+import { stageSchema } from "./stage-schemas.ts";
+import type { Recipe, WeightedSource } from "./types.ts";
+
+const source = z
+  .union([z.string().min(1), sourceSchema])
+  .describe("starter:PART, a path, a URL, type:location, or {type, path, …}.");
+
+const weighted = z.strictObject({
+  source,
+  weight: z.number().positive().default(1).describe("Share among the sources of its kind."),
+});
+
+const sources = z
+  .union([z.string().min(1), z.array(z.union([z.string().min(1), weighted]))])
+  .default([])
+  .transform((given): WeightedSource[] =>
+    (typeof given === "string" ? [given] : given).map((one) =>
+      typeof one === "string" ? { source: one, weight: 1 } : one,
+    ),
+  );
+
+const data = z
+  .strictObject({
+    pairs: sources.describe("Images with captions."),
+    images: sources.describe("What image stages and image-only steps see; of pairs, the image."),
+    texts: sources.describe("What text stages and text-only steps see; of pairs, the caption."),
+    shuffleBuffer: whole.default(4096).describe("Samples; they hold bytes, so this is some hundred MB of photographs."),
+    workers: whole.default(1).describe("Threads that decode and mask; one keeps up with two cores of training."),
+    prefetch: whole.default(2).describe("Batches ahead: one in work, one ready."),
+  })
+  .prefault({});
+
+const sets = z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), source).default({});
+
+const evaluation = z
+  .strictObject({
+    validation: sets.describe("Held-out pairs that are looked at during the run; `best` goes by them."),
+    test: sets.describe("Held-out pairs that are measured once, at the end."),
+    maxPairs: whole.default(5000).describe("Pairs of a set; COCO's retrieval split has 5,000 images."),
+  })
+  .prefault({});
+
+const variants = Object.keys(modelVariants) as (keyof typeof modelVariants)[];
+
+const fields = z.strictObject({
+  name: z.string().min(1),
+  seed: z.int().nonnegative().default(0),
+  device: z.enum(deviceNames).default("cpu"),
+  threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
+  runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
+  variant: z.enum(variants).default("base").describe("The sizes that `model` starts from."),
+  model: flavaConfigSchema.describe("What differs from the variant; its defaults are the published model."),
+  vocabulary: z
+    .strictObject({
+      kind: z.enum(["full", "reduced"]).default("full").describe("reduced: only the entries that the texts use."),
+      minCount: whole.default(1).describe("Entries used less often are dropped; 1 drops nothing that occurs."),
+    })
+    .prefault({}),
+  data,
+  evaluation,
+  stages: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), stageSchema).describe("By name, in the order they run."),
+});
+
+/** What a recipe file may hold: the recipe's fields, and the recipe it starts from. */
+export const fileSchema: z.ZodType = fields.partial({ name: true, model: true, stages: true }).extend({
+  extends: z.string().min(1).optional().describe("Path, from this file, of a recipe that this one changes."),
+});
+
+/** A recipe whose `model` already has its variant in it (see load.ts). */
+export const recipeSchema: z.ZodType<Recipe> = fields
+  .superRefine(checkRecipe)
+  .transform((recipe) => ({ ...recipe, runDir: recipe.runDir ?? `runs/${recipe.name}` }));
