@@ -1,6 +1,6 @@
 /** FLAVA's losses on one batch of each kind, and their weighted sum (arXiv:2112.04482 §3.3; flava.md §1.13). */
 import { add, broadcastTo, constant, mul, reshape, type Value } from "../graph/index.ts";
-import { type ContrastiveOptions, globalContrastive } from "./global-contrastive.ts";
+import { type Contrastive, type ContrastiveOptions, globalContrastive } from "./global-contrastive.ts";
 import { imageTextMatching, pairWeights } from "./itm.ts";
 import { type Classification, maskedCrossEntropy, type Rows } from "./masked-cross-entropy.ts";
 
@@ -28,6 +28,11 @@ export interface FlavaObjective {
   readonly chance: Readonly<Partial<Record<FlavaLoss, number>>>;
 }
 
+/** A batch of pairs also shows its similarities. */
+export interface PairObjective extends FlavaObjective {
+  readonly contrastive: Contrastive;
+}
+
 /** What pretraining computes on a batch of pairs, as far as the losses read it. */
 export interface PairValues {
   readonly contrastive: { readonly image_embeds: Value; readonly text_embeds: Value; readonly logit_scale: Value };
@@ -52,7 +57,7 @@ export function pairObjective(
   values: PairValues,
   weights: FlavaLossWeights,
   options: Omit<ContrastiveOptions, "weights"> = {},
-): FlavaObjective {
+): PairObjective {
   const { contrastive, itm, mmm_image, mmm_text } = values;
   const { image_embeds, text_embeds, logit_scale } = contrastive;
   const pairs = itm.labels && pairWeights(itm.labels, itm.logits); // (B)
@@ -64,9 +69,11 @@ export function pairObjective(
   ];
   if (itm.labels) terms.unshift(["itm", weights.itm, imageTextMatching(itm.logits, itm.labels)]);
   const result = total(terms, itm.logits);
-  if (weights.globalContrastive === 0) return result;
-  const textAccuracy = gc.textToImage.accuracy;
-  return { ...result, metrics: { ...result.metrics, "global_contrastive/text_accuracy": textAccuracy } };
+  const metrics =
+    weights.globalContrastive === 0
+      ? result.metrics
+      : { ...result.metrics, "global_contrastive/text_accuracy": gc.textToImage.accuracy };
+  return { ...result, metrics, contrastive: gc };
 }
 
 type Term = readonly [FlavaLoss, number, Classification];

@@ -1,5 +1,5 @@
 /** What happens to gradients between the backward pass and the update: the global norm, and clipping by it. */
-import { add, div, input, minimum, mul, sqrt, sum, type Value } from "../graph/index.ts";
+import { add, div, grad, input, isOp, minimum, mul, sqrt, sum, type Value } from "../graph/index.ts";
 
 export interface Clip {
   /** Scales all gradients so that their joint L2 norm is at most this (Pascanu et al., arXiv:1211.5063). */
@@ -36,6 +36,23 @@ export function clip(gradients: Readonly<Record<string, Value>>, options: Clip =
     Object.entries(own).map(([name, s]) => [name, perParameter ? mul(all, factor(perParameter, sqrt(s))) : all]),
   );
   return { norm, factors };
+}
+
+/**
+ * Gradients of a scalar by parameter name. Parameters that it does not depend on (an unused head, a frozen codebook) are left
+ * out, so that an optimizer passes over them: no decay, no moments, as torch does with gradients that are None.
+ */
+export function gradients(loss: Value, params: Readonly<Record<string, Value>>): Record<string, Value> {
+  const all = grad(loss, Object.values(params));
+  return Object.fromEntries(
+    Object.keys(params).flatMap((name, i) => (isConstantZero(all[i]!) ? [] : [[name, all[i]!] as const])),
+  );
+}
+
+/** What `grad` gives where there is no path: the constant 0, broadcast. */
+function isConstantZero(g: Value): boolean {
+  const source = isOp(g, "broadcastTo") ? g.inputs[0]! : g;
+  return isOp(source, "constant") && source.shape.length === 0 && Number(source.attrs.value.data[0]) === 0;
 }
 
 /** A float32 scalar that the host feeds at each step. */

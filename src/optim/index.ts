@@ -1,6 +1,6 @@
 export { type AdamWOptions, adamw, adamwScalars, momentNames, type Update } from "./adamw.ts";
 export { ema, emaName } from "./ema.ts";
-export { type Clip, type Clipped, clip, scalarInput } from "./gradients.ts";
+export { type Clip, type Clipped, clip, gradients, scalarInput } from "./gradients.ts";
 export { type Group, type GroupRule, groupOf, layerDecay, noDecayOnVectors } from "./groups.ts";
 export {
   constant,
