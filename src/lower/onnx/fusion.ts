@@ -17,8 +17,10 @@ export interface Around {
   users(v: Value): readonly Value[];
 }
 
+export type FusionName = "gemmBias" | "gemm" | "fusedMatMul" | "layerNormStats";
+
 export interface Fusion {
-  readonly name: string;
+  readonly name: FusionName;
   /** The fused way to make `value`, or undefined where the pattern does not apply. */
   match(value: Value, around: Around): Step | undefined;
 }

@@ -1,6 +1,6 @@
 /** All fusions, in the order in which they are tried. */
 import type { Fusion } from "./fusion.ts";
+import { layerNormStats } from "./fusions/layer-norm.ts";
+import { fusedMatMul, gemm, gemmBias } from "./fusions/product.ts";
 
-export type FusionName = string;
-
-export const allFusions: readonly Fusion[] = [];
+export const allFusions: readonly Fusion[] = [gemmBias, gemm, fusedMatMul, layerNormStats];

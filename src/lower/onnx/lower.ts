@@ -4,8 +4,8 @@ import type { Graph, Value } from "../../graph/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import { Emitter } from "./emitter.ts";
 import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
-import { plan } from "./fusion.ts";
-import { allFusions, type FusionName } from "./fusions.ts";
+import { type FusionName, plan } from "./fusion.ts";
+import { allFusions } from "./fusions.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxPort } from "./schema.ts";
 import { encodeModel } from "./write.ts";
 
