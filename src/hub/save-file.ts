@@ -41,7 +41,7 @@ export async function saveFile(path: string, chunks: Chunks, options: SaveOption
     return written;
   } catch (error) {
     await rm(temporary, { force: true });
-    throw writeError(path, written, error);
+    throw writeError(path, error, written);
   }
 }
 
@@ -62,7 +62,7 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 /** A full disk and its kin as CheckpointError; anything that is not about the file system as it is. */
-function writeError(path: string, written: number, error: unknown): unknown {
+export function writeError(path: string, error: unknown, written = 0): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
   const full = code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG";
