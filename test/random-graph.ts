@@ -50,6 +50,16 @@ const steps: readonly Step[] = [
   (pool, pick) => g.div(pick(pool), pick([1, 2])),
   (pool, pick) => {
     const x = pick(pool);
+    const y = partner(x, pool, pick);
+    return pick([() => g.add(g.neg(x), y), () => g.add(x, g.neg(y)), () => g.sub(x, g.neg(y))])();
+  },
+  // a neutral number that still adds axes
+  (pool, pick) => {
+    const ones = pick([[1], [1, 1, 1]]);
+    return pick([g.add, g.mul])(pick(pool), g.constant(fromNumbers([pick([0, 1])], ones)));
+  },
+  (pool, pick) => {
+    const x = pick(pool);
     const shape = pick([[size(x.shape)], [1, ...x.shape], [...x.shape, 1], x.shape.filter((d) => d !== 1)]);
     return new g.Value("reshape", [x], { shape });
   },
