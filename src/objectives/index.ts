@@ -1,3 +1,5 @@
+export * from "./dino.ts";
+export * from "./dvae.ts";
 export * from "./flava.ts";
 export * from "./global-contrastive.ts";
 export * from "./itm.ts";

@@ -6,6 +6,7 @@ export {
   constant,
   cosineRamp,
   dinoSchedule,
+  exponentialRamp,
   linearRamp,
   type Schedule,
   warmupCosine,

@@ -35,6 +35,12 @@ export const linearRamp =
   (step) =>
     start + (end - start) * Math.min(1, step / Math.max(1, steps));
 
+/** Geometric from `start` to `end` (both positive) over `steps`, then `end`: temperatures (Jang et al., arXiv:1611.01144). */
+export const exponentialRamp =
+  (start: number, end: number, steps: number): Schedule =>
+  (step) =>
+    start * (end / start) ** Math.min(1, step / Math.max(1, steps));
+
 /**
  * DINO's helper, by iteration 0, 1, …: `warmup` values from `start` to `base` (both included), then a cosine to `final`
  * over the rest. Also its momentum schedule, with no warm-up.

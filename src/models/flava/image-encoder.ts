@@ -18,7 +18,7 @@ export interface ImageEncoderOptions {
   bool_masked_pos?: Value | undefined;
   /** How positions adapt to an image of another size; without it, another size is a ShapeError. */
   interpolate?: Interpolation | undefined;
-  /** What CLS, mask and position embeddings start from: zeros in FLAVA, a truncated normal in DINO. */
+  /** What CLS and position embeddings start from: zeros in FLAVA, a truncated normal in DINO. */
   tokenInit?: Init;
   out?: Taps | undefined;
 }
@@ -35,7 +35,7 @@ export function imageEmbeddings(
     const { hiddenSize: D, patchSize } = config;
     const [height, width] = [pixels.shape[2]! / patchSize, pixels.shape[3]! / patchSize];
     const cls = p.get("cls_token", [1, 1, D], tokenInit);
-    const maskToken = config.maskToken ? p.get("mask_token", [1, 1, D], tokenInit) : undefined;
+    const maskToken = config.maskToken ? p.get("mask_token", [1, 1, D], zeros) : undefined;
     const grid = gridSize(config);
     const learned = p.get("position_embeddings", [1, 1 + grid * grid, D], tokenInit);
     if (!interpolate && (height !== grid || width !== grid))

@@ -1,0 +1,3 @@
+export * from "./convert.ts";
+export * from "./head.ts";
+export * from "./model.ts";

@@ -1,0 +1,105 @@
+/** Whole graphs for using a trained model: images, texts, and pairs of them. Inputs and results have Hugging Face's names. */
+import { type Graph, graph, input, type Value } from "../../graph/index.ts";
+import { type Interpolation, l2Normalize, type ParamSpec, Params } from "../../nn/index.ts";
+import type { FlavaConfig } from "./config.ts";
+import { initialised } from "./encoder.ts";
+import { itmHead } from "./heads.ts";
+import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, type UnimodalOutputs } from "./model.ts";
+
+/** A graph and the parameters among its inputs. */
+export interface ModelGraph {
+  readonly graph: Graph;
+  readonly params: readonly ParamSpec[];
+}
+
+export interface ImageGraphSizes {
+  readonly batch: number;
+  /** Pixels; the model's own size unless said. Another size needs `interpolate`. */
+  readonly height?: number;
+  readonly width?: number;
+  readonly interpolate?: Interpolation;
+}
+
+export interface TextGraphSizes {
+  readonly batch: number;
+  readonly textLength: number;
+  /** Whether `attention_mask` int32 (B, T) is an input; true unless said. */
+  readonly attentionMask?: boolean;
+}
+
+export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
+  /** Whether the attention maps of the multimodal encoder are results: `multimodal_attentions.<layer>` (B, H, M, M). */
+  readonly attentions?: boolean;
+}
+
+/**
+ * `pixel_values` (B, C, H, W) → `image_embeddings` (B, N, D), `pooler_output` (B, D), `image_features` (B, E): the contrastive
+ * projection of CLS, and `image_embeds` (B, E): the same of length 1.
+ */
+export function imageGraph(config: FlavaConfig, sizes: ImageGraphSizes): ModelGraph {
+  const p = new Params();
+  const image = encodedImage(p, config, sizes);
+  const { pooler_output, last_hidden_state: image_embeddings } = image;
+  return traced("flava.image", p, { image_embeddings, pooler_output, ...features(p, config, "image", image) });
+}
+
+/**
+ * `input_ids` (B, T) and `attention_mask` → `text_embeddings` (B, T, D), `pooler_output` (B, D), `text_features` and
+ * `text_embeds` (B, E).
+ */
+export function textGraph(config: FlavaConfig, sizes: TextGraphSizes): ModelGraph {
+  const p = new Params();
+  const text = flavaText(p.at("flava"), config, textInputs(sizes));
+  const { pooler_output, last_hidden_state: text_embeddings } = text;
+  return traced("flava.text", p, { text_embeddings, pooler_output, ...features(p, config, "text", text) });
+}
+
+/**
+ * Pairs: the inputs of both → `multimodal_embeddings` (B, M, D), `pooler_output` (B, D), `itm_logits` (B, 2) with class 1
+ * "matched", both modalities' embeddings and features, and attention maps where asked for.
+ */
+export function multimodalGraph(config: FlavaConfig, sizes: PairGraphSizes): ModelGraph {
+  const p = new Params();
+  const taps = new Map<string, Value>();
+  const inputs = textInputs(sizes);
+  const image = encodedImage(p, config, sizes);
+  const text = flavaText(p.at("flava"), config, inputs);
+  const fused = flavaMultimodal(p.at("flava"), config, image, text, { ...inputs, out: taps });
+  const attentions = [...taps.values()].map((map, layer) => [`multimodal_attentions.${layer}`, map] as const);
+  return traced("flava.multimodal", p, {
+    multimodal_embeddings: fused.last_hidden_state,
+    pooler_output: fused.pooler_output,
+    itm_logits: itmHead(initialised(p.at("itm_head"), config.multimodal), fused.last_hidden_state),
+    image_embeddings: image.last_hidden_state,
+    text_embeddings: text.last_hidden_state,
+    ...features(p, config, "image", image),
+    ...features(p, config, "text", text),
+    ...(sizes.attentions ? Object.fromEntries(attentions) : {}),
+  });
+}
+
+function encodedImage(p: Params, config: FlavaConfig, sizes: ImageGraphSizes): UnimodalOutputs {
+  const { channels, imageSize } = config.image;
+  const { batch, height = imageSize, width = imageSize, interpolate } = sizes;
+  const pixel_values = input("pixel_values", [batch, channels, height, width]);
+  return flavaImage(p.at("flava"), config, { pixel_values, interpolate });
+}
+
+function textInputs({ batch, textLength, attentionMask = true }: TextGraphSizes) {
+  const shape = [batch, textLength];
+  return {
+    input_ids: input("input_ids", shape, "int32"),
+    attention_mask: attentionMask ? input("attention_mask", shape, "int32") : undefined,
+  };
+}
+
+function features(p: Params, config: FlavaConfig, modality: "image" | "text", encoded: UnimodalOutputs) {
+  const projected = contrastiveProjection(p.at("flava"), config, modality, encoded);
+  return { [`${modality}_features`]: projected, [`${modality}_embeds`]: l2Normalize(projected) };
+}
+
+/** Only the parameters that the results need. */
+function traced(name: string, p: Params, outputs: Record<string, Value>): ModelGraph {
+  const g = graph(name, outputs);
+  return { graph: g, params: p.specs().filter((spec) => Object.hasOwn(g.inputs, spec.name)) };
+}

@@ -1,0 +1,232 @@
+/** Hugging Face's config.json of FLAVA, in and out (flava.md §3.4). Their defaults are the base model's, as ours are. */
+import { z } from "zod";
+import { ConfigError } from "../../errors.ts";
+import type { DvaeConfigInput } from "../dvae/config.ts";
+import { type FlavaConfig, type FlavaConfigInput, flavaConfig, type TransformerConfig } from "./config.ts";
+
+/** Plain JSON. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+const number = z.number().optional();
+const flag = z.boolean().optional();
+
+/** Fields of their transformers that we read. Other keys are generic settings of their library. */
+const encoder = z.looseObject({
+  hidden_size: number,
+  num_hidden_layers: number,
+  num_attention_heads: number,
+  intermediate_size: number,
+  layer_norm_eps: number,
+  initializer_range: number,
+  qkv_bias: flag,
+  hidden_act: z.string().optional(),
+  hidden_dropout_prob: number,
+  attention_probs_dropout_prob: number,
+});
+const image = encoder.extend({
+  image_size: number,
+  patch_size: number,
+  num_channels: number,
+  mask_token: flag,
+  vocab_size: number,
+});
+const text = encoder.extend({
+  vocab_size: number,
+  max_position_embeddings: number,
+  type_vocab_size: number,
+  pad_token_id: z.number().nullish(),
+});
+const multimodal = encoder.extend({ use_cls_token: flag });
+const codebook = z.looseObject({
+  num_groups: number,
+  num_blocks_per_group: number,
+  input_channels: number,
+  hidden_size: number,
+  vocab_size: number,
+});
+const top = z.looseObject({
+  model_type: z.literal("flava").optional(),
+  hidden_size: number,
+  projection_dim: number,
+  logit_scale_init_value: number,
+  initializer_range: number,
+  ce_ignore_index: number,
+  mim_weight: number,
+  mlm_weight: number,
+  itm_weight: number,
+  global_contrastive_weight: number,
+  mmm_image_weight: number,
+  mmm_text_weight: number,
+  global_backprop_contrastive: flag,
+  skip_unmasked_multimodal_encoder: flag,
+  init_codebook: flag,
+  /** What their file cannot say; written by `toHuggingFaceConfig`. */
+  flava_options: z.looseObject({}).optional(),
+});
+
+/**
+ * Reads a config.json. Missing and null parts are the base model's; an older `<part>_config_dict` wins over `<part>_config`, as
+ * it does there. Throws ConfigError for another model, or for what this implementation does not compute (dropout, other
+ * activations).
+ */
+export function fromHuggingFaceConfig(json: JsonObject): FlavaConfig {
+  const t = read("config.json", top, json);
+  if (t.ce_ignore_index !== undefined && t.ce_ignore_index !== -100)
+    throw new ConfigError(`config.json: ce_ignore_index: expected -100, got ${t.ce_ignore_index}`);
+  const i = read("image_config", image, part(json, "image_config"));
+  const x = read("text_config", text, part(json, "text_config"));
+  const m = read("multimodal_config", multimodal, part(json, "multimodal_config"));
+  const c = read("image_codebook_config", codebook, part(json, "image_codebook_config"));
+  const config = flavaConfig({
+    image: {
+      ...transformer("image_config", i),
+      imageSize: i.image_size,
+      patchSize: i.patch_size,
+      channels: i.num_channels,
+      maskToken: i.mask_token,
+      vocabSize: i.vocab_size,
+    },
+    text: {
+      ...transformer("text_config", x),
+      vocabSize: x.vocab_size,
+      maxPositions: x.max_position_embeddings,
+      typeVocabSize: x.type_vocab_size,
+      padTokenId: x.pad_token_id ?? undefined,
+    },
+    multimodal: { ...transformer("multimodal_config", m), clsToken: m.use_cls_token },
+    codebook: t.init_codebook === false ? null : codebookOf(c),
+    projectionDim: t.projection_dim,
+    logitScaleInit: t.logit_scale_init_value,
+    lossWeights: {
+      mim: t.mim_weight,
+      mlm: t.mlm_weight,
+      itm: t.itm_weight,
+      globalContrastive: t.global_contrastive_weight,
+      mmmImage: t.mmm_image_weight,
+      mmmText: t.mmm_text_weight,
+    },
+    contrastiveGather: t.global_backprop_contrastive === false ? "none" : "global",
+    skipUnmaskedMultimodalEncoder: t.skip_unmasked_multimodal_encoder,
+    ...(t.flava_options as FlavaConfigInput | undefined),
+  });
+  if (t.hidden_size !== undefined && t.hidden_size !== config.multimodal.hiddenSize)
+    throw new ConfigError(
+      `config.json: hidden_size: expected multimodal_config.hidden_size ${config.multimodal.hiddenSize}, got ${t.hidden_size}`,
+    );
+  return config;
+}
+
+/** The config.json of a model. `flava_options` holds the switches that theirs has no key for; their code passes over it. */
+export function toHuggingFaceConfig(config: FlavaConfig): JsonObject {
+  const { image: i, text: x, multimodal: m, codebook: c, lossWeights: w } = config;
+  return {
+    architectures: ["FlavaForPreTraining"],
+    model_type: "flava",
+    hidden_size: m.hiddenSize,
+    layer_norm_eps: m.layerNormEps,
+    initializer_range: m.initializerRange,
+    initializer_factor: 1,
+    projection_dim: config.projectionDim,
+    logit_scale_init_value: config.logitScaleInit,
+    ce_ignore_index: -100,
+    mim_weight: w.mim,
+    mlm_weight: w.mlm,
+    itm_weight: w.itm,
+    global_contrastive_weight: w.globalContrastive,
+    mmm_image_weight: w.mmmImage,
+    mmm_text_weight: w.mmmText,
+    global_backprop_contrastive: config.contrastiveGather === "global",
+    skip_unmasked_multimodal_encoder: config.skipUnmaskedMultimodalEncoder,
+    return_loss: true,
+    init_codebook: c !== null,
+    image_config: {
+      model_type: "flava_image_model",
+      ...encoderKeys(i),
+      image_size: i.imageSize,
+      patch_size: i.patchSize,
+      num_channels: i.channels,
+      mask_token: i.maskToken,
+      vocab_size: i.vocabSize,
+    },
+    text_config: {
+      model_type: "flava_text_model",
+      ...encoderKeys(x),
+      vocab_size: x.vocabSize,
+      max_position_embeddings: x.maxPositions,
+      type_vocab_size: x.typeVocabSize,
+      position_embedding_type: "absolute",
+      pad_token_id: x.padTokenId,
+    },
+    multimodal_config: { model_type: "flava_multimodal_model", ...encoderKeys(m), use_cls_token: m.clsToken },
+    image_codebook_config: c && {
+      model_type: "flava_image_codebook",
+      num_groups: c.groups,
+      num_blocks_per_group: c.blocksPerGroup,
+      input_channels: c.channels,
+      hidden_size: c.hiddenSize,
+      vocab_size: c.vocabSize,
+      freeze: true,
+    },
+    flava_options: {
+      textPadMask: config.textPadMask,
+      multimodalPadMask: config.multimodalPadMask,
+      headLayerNormEps: config.headLayerNormEps,
+      logitScaleRange: config.logitScaleRange,
+      contrastiveGather: config.contrastiveGather,
+    },
+  };
+}
+
+/** One part of the file; null and absent are empty. */
+function part(json: JsonObject, name: string): JsonObject {
+  return { ...((json[name] ?? {}) as JsonObject), ...((json[`${name}_dict`] ?? {}) as JsonObject) };
+}
+
+function read<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new ConfigError(`${where}:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+type Input<T> = { [K in keyof T]: T[K] | undefined };
+
+function transformer(where: string, e: z.infer<typeof encoder>): Input<TransformerConfig> {
+  if (e.hidden_act !== undefined && e.hidden_act !== "gelu")
+    throw new ConfigError(`${where}: hidden_act: expected "gelu", got "${e.hidden_act}"`);
+  for (const key of ["hidden_dropout_prob", "attention_probs_dropout_prob"] as const)
+    if (e[key])
+      throw new ConfigError(
+        `${where}: ${key}: expected 0, got ${e[key]}`,
+        "FLAVA has no dropout; for inference, set it to 0 and nothing changes",
+      );
+  return {
+    hiddenSize: e.hidden_size,
+    layers: e.num_hidden_layers,
+    heads: e.num_attention_heads,
+    intermediateSize: e.intermediate_size,
+    layerNormEps: e.layer_norm_eps,
+    qkvBias: e.qkv_bias,
+    initializerRange: e.initializer_range,
+  };
+}
+
+const encoderKeys = (t: TransformerConfig): JsonObject => ({
+  hidden_size: t.hiddenSize,
+  num_hidden_layers: t.layers,
+  num_attention_heads: t.heads,
+  intermediate_size: t.intermediateSize,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  layer_norm_eps: t.layerNormEps,
+  initializer_range: t.initializerRange,
+  qkv_bias: t.qkvBias,
+});
+
+const codebookOf = (c: z.infer<typeof codebook>): DvaeConfigInput => ({
+  groups: c.num_groups,
+  blocksPerGroup: c.num_blocks_per_group,
+  channels: c.input_channels,
+  hiddenSize: c.hidden_size,
+  vocabSize: c.vocab_size,
+});

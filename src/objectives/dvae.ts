@@ -1,0 +1,52 @@
+/** The evidence lower bound of the discrete VAE (DALL-E, arXiv:2102.12092 §2.1 and appendix A; flava.md §2.4). */
+import { abs, add, exp, log, logSoftmax, mean, mul, neg, softmax, sub, sum, type Value } from "../graph/index.ts";
+
+/**
+ * Log density of pixels x in (0, 1) under the logit-Laplace distribution, element by element:
+ *   ln f(x | μ, b) = −ln(2b·x·(1 − x)) − |ln(x/(1 − x)) − μ|/b
+ */
+export function logitLaplace(x: Value, mu: Value, logScale: Value): Value {
+  const [a, b] = [log(x), log(sub(1, x))];
+  const distance = mul(abs(sub(sub(a, b), mu)), exp(neg(logScale)));
+  return neg(add(add(add(logScale, add(a, b)), distance), Math.LN2));
+}
+
+/** KL(softmax(logits) ‖ uniform) over an axis of V words: Σ q·(ln q + ln V). */
+export function klToUniform(logits: Value, axis = -1): Value {
+  const V = logits.shape.at(axis)!;
+  return add(sum(mul(softmax(logits, axis), logSoftmax(logits, axis)), [axis]), Math.log(V));
+}
+
+export interface DvaeValues {
+  /** (B, C, H, W), mapped to [0.1, 0.9]. */
+  readonly pixels: Value;
+  /** (B, C, H, W): parameters of their distributions. */
+  readonly mu: Value;
+  readonly logScale: Value;
+  /** (B, V, h, w). */
+  readonly logits: Value;
+  /** β: weight of the divergence; 6.6 after its warm-up in the paper. */
+  readonly beta: Value | number;
+}
+
+export interface DvaeObjective {
+  /** (): what is minimised, in nats per pixel value. */
+  readonly loss: Value;
+  /** (): −ln f, mean over pixel values. */
+  readonly reconstruction: Value;
+  /** (): divergence from the uniform prior, mean over places. 0 means that words say nothing; ln V is the most. */
+  readonly kl: Value;
+}
+
+/**
+ * L = [Σ −ln f(x) + β·Σ KL(q ‖ uniform)] / (C·H·W), mean over images: sums over all pixel values and all places, as the paper
+ * divides the whole bound by the number of pixel values (there 256·256·3, so the mean divergence weighs β/192). Every pixel is
+ * a target.
+ */
+export function dvaeLoss({ pixels, mu, logScale, logits, beta }: DvaeValues): DvaeObjective {
+  const { C, H, W } = pixels.dims("B C H W");
+  const { h, w } = logits.dims("B V h w");
+  const reconstruction = neg(mean(logitLaplace(pixels, mu, logScale)));
+  const kl = mean(klToUniform(logits, 1));
+  return { loss: add(reconstruction, mul(mul(kl, beta), (h * w) / (C * H * W))), reconstruction, kl };
+}
