@@ -7,7 +7,7 @@ import { centerCrop, flipHorizontal, resizeShorter } from "./crop.ts";
 import { CLIP_NORM, type MeanStd, mapPixelsTable, normalizeTable, type PixelTable, toPlanes } from "./normalize.ts";
 import type { Pixels } from "./pixels.ts";
 import { type RandomCropOptions, randomCropRegion } from "./random-crop.ts";
-import { cropResize, resize } from "./resize.ts";
+import { type ResizeTarget, resize, resizeEach } from "./resize.ts";
 
 export interface FlavaImageOptions {
   /** Side of `pixel_values`: 224 for the published model. */
@@ -46,10 +46,11 @@ export interface FlavaImageOut {
 /** Both inputs of a whole picture, its aspect ratio not kept: bicubic for the model, Lanczos for the codebook. */
 export function flavaEvalImage(image: Pixels, options: FlavaImageOptions, out?: FlavaImageOut): FlavaImage {
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, codebookFrom = "original" } = options;
-  const model = centerCrop(resize(image, size, size, "bicubic"), cropSize);
-  const source = codebookFrom === "original" ? image : model;
-  const codebook = centerCrop(resize(source, codebookSize, codebookSize, "lanczos"), codebookCropSize);
-  return toTensors(model, codebook, options.norm, out);
+  const targets = branchTargets(size, codebookSize);
+  const [whole, fromOriginal] = resizeEach(image, codebookFrom === "original" ? targets : targets.slice(0, 1));
+  const model = centerCrop(whole!, cropSize);
+  const codebook = fromOriginal ?? resize(model, codebookSize, codebookSize, "lanczos");
+  return toTensors(model, centerCrop(codebook, codebookCropSize), options.norm, out);
 }
 
 /**
@@ -65,10 +66,14 @@ export function flavaTrainImage(
   const { size, codebookSize, crop = { scale: [0.9, 1] }, flip = 0 } = options;
   const region = randomCropRegion(image.width, image.height, crop, rng);
   const turn = flip > 0 && rng.uniform() < flip ? flipHorizontal : (same: Pixels): Pixels => same;
-  const model = turn(cropResize(image, region, size, size, "bicubic"));
-  const codebook = turn(cropResize(image, region, codebookSize, codebookSize, "lanczos"));
-  return toTensors(model, codebook, options.norm, out);
+  const [model, codebook] = resizeEach(image, branchTargets(size, codebookSize), region);
+  return toTensors(turn(model!), turn(codebook!), options.norm, out);
 }
+
+const branchTargets = (size: number, codebookSize: number): ResizeTarget[] => [
+  { width: size, height: size, filter: "bicubic" },
+  { width: codebookSize, height: codebookSize, filter: "lanczos" },
+];
 
 export interface ClipImageOptions {
   readonly size: number;

@@ -3,7 +3,7 @@
  * (22 fractional bits, 8 bits of pixel, 2 bits for overshoot), so the order of additions is free.
  */
 import { type Axis, PRECISION_BITS, toByte } from "./filters.ts";
-import { packRows, pairingError, resamplePair } from "./paired-rows.ts";
+import { PACKED_ROWS, packedBuffer, packingError, packRows, type Rows, resampleRows } from "./packed-rows.ts";
 
 /** Rows and columns of a larger picture, without a copy. */
 export interface View {
@@ -54,22 +54,31 @@ export function rowPass(
   return out;
 }
 
-/** The horizontal pass: output column j is a weighted sum of input columns. */
-export function columnPass(view: View, axis: Axis): Uint8Array {
-  const out = new Uint8Array(view.height * axis.outputs * 3);
-  const error = pairingError(axis);
-  if (error === undefined) for (let y = 0; y < view.height; y++) singleRow(view, axis, y, out);
-  else pairedRows(view, axis, error, out);
-  return out;
+/** The horizontal pass, for several outputs of the same rows: output column j is a weighted sum of input columns. */
+export function columnPass(view: View, axes: readonly Axis[]): Uint8Array[] {
+  const outs = axes.map((axis) => new Uint8Array(view.height * axis.outputs * 3));
+  const errors = axes.map(packingError);
+  if (errors.some((error) => error !== undefined)) packedPass(view, axes, errors, outs);
+  for (const [i, axis] of axes.entries())
+    if (errors[i] === undefined) for (let y = 0; y < view.height; y++) singleRow(view, axis, y, outs[i]!);
+  return outs;
 }
 
-function pairedRows({ data, offset, stride, width, height }: View, axis: Axis, error: number, out: Uint8Array): void {
-  const packed = new Float64Array(width * 3 + 3); // one pixel of room: windows are read in steps of two
-  const rowBytes = axis.outputs * 3;
-  for (let y = 0; y < height; y += 2) {
-    const below = Math.min(y + 1, height - 1); // an odd last row is paired with itself
-    packRows(data, offset + y * stride, offset + below * stride, width * 3, packed);
-    resamplePair(packed, axis, { out, lower: y * rowBytes, upper: below * rowBytes, error });
+type Maybe = number | undefined;
+
+/** The outputs whose `errors` are known, four rows at a time; rows are packed once for all of them. */
+function packedPass(view: View, axes: readonly Axis[], errors: readonly Maybe[], outs: readonly Uint8Array[]): void {
+  const { data, offset, stride, width, height } = view;
+  const packed = packedBuffer(width);
+  for (let y = 0; y < height; y += PACKED_ROWS) {
+    // What a last group lacks is made up by its last row, again.
+    const rows = (step: number, start: number): Rows => {
+      const row = (i: number): number => start + Math.min(y + i, height - 1) * step;
+      return [row(0), row(1), row(2), row(3)];
+    };
+    packRows(data, rows(stride, offset), width * 3, packed);
+    for (let i = 0; i < axes.length; i++)
+      if (errors[i] !== undefined) resampleRows(packed, axes[i]!, outs[i]!, rows(axes[i]!.outputs * 3, 0), errors[i]!);
   }
 }
 

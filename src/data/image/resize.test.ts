@@ -4,8 +4,8 @@ import { noisePixels, pillowGoldens } from "../../../test/golden/image/pictures.
 import { ShapeError } from "../../errors.ts";
 import { fnv1a } from "../../tensor/index.ts";
 import { axisWeights } from "./filters.ts";
-import { type Box, crop, cropResize, type Filter, type Pixels, pixels, resize } from "./index.ts";
-import { pairingError } from "./paired-rows.ts";
+import { type Box, crop, cropResize, type Filter, type Pixels, pixels, resize, resizeEach } from "./index.ts";
+import { packingError } from "./packed-rows.ts";
 
 /** Pillow's algorithm again, from its description: float64 weights per output, rounded to 22 bits, BigInt sums. Slow and plain. */
 function naiveResize(image: Pixels, width: number, height: number, filter: Filter, box: Box): Pixels {
@@ -146,7 +146,7 @@ describe("resize", () => {
   });
 
   it("equals the naive version where sums fall on rounding boundaries", () => {
-    // Averages of two bytes with weights ½ end exactly between two bytes: the paired rows must decide them as integers do.
+    // Averages of two bytes with weights ½ end exactly between two bytes: the packed rows must decide them as integers do.
     const image = noisePixels("ties", 64, 33);
     for (const filter of ["box", "bilinear", "bicubic", "lanczos"] as const)
       expect(resize(image, 32, 33, filter)).toEqual(naiveResize(image, 32, 33, filter, [0, 0, 64, 33]));
@@ -198,18 +198,18 @@ describe("resize", () => {
   });
 });
 
-describe("pairingError", () => {
+describe("packingError", () => {
   it("lets the fast loop take every FLAVA and DINO size, and knows where it must not", () => {
     for (const size of [48, 64, 96, 112, 224])
       for (const from of [1, 2, 3, 5, 20, 100, size, 640, 1500])
         for (const filter of ["bilinear", "bicubic", "lanczos"] as const) {
           const axis = axisWeights(filter, { size: from, from: 0, to: from, outputs: size });
-          expect(pairingError(axis), `${filter} ${from} → ${size}`).toBeDefined();
+          expect(packingError(axis), `${filter} ${from} → ${size}`).toBeDefined();
         }
     const axis = axisWeights("bicubic", { size: 640, from: 0, to: 640, outputs: 224 });
-    expect(pairingError({ ...axis, highest: 2 ** 31 })).toBeUndefined();
-    expect(pairingError({ ...axis, lowest: -(2 ** 29) - 2 ** 21 })).toBeUndefined();
-    expect(pairingError({ ...axis, taps: 514 })).toBeUndefined();
+    expect(packingError({ ...axis, highest: 2 ** 31 })).toBeUndefined();
+    expect(packingError({ ...axis, lowest: -(2 ** 29) - 2 ** 21 })).toBeUndefined();
+    expect(packingError({ ...axis, taps: 514 })).toBeUndefined();
   });
 });
 
@@ -232,6 +232,21 @@ describe("cropResize", () => {
     const cut = cropResize(image, region, 10, 10, "bicubic");
     expect(cut).not.toEqual(boxed);
     expect(pixelAt(cut, 5, 5)).toEqual(pixelAt(boxed, 5, 5));
+  });
+
+  it("makes several sizes in one go, each as if alone", () => {
+    const target = fc.record({ width: side(30), height: side(30), filter: filters });
+    fc.assert(
+      fc.property(side(30), side(30), fc.array(target, { maxLength: 4 }), fc.boolean(), (w, h, targets, cut) => {
+        const image = noisePixels("each", w + 3, h + 2);
+        const region = { left: 2, top: 1, width: w, height: h };
+        const source = cut ? crop(image, region) : image;
+        expect(resizeEach(image, targets, cut ? region : undefined)).toEqual(
+          targets.map((t) => naiveResize(source, t.width, t.height, t.filter, [0, 0, source.width, source.height])),
+        );
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it("refuses regions outside of the picture", () => {

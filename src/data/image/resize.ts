@@ -1,6 +1,6 @@
 /** Resampling equal to Pillow's `Image.resize` byte for byte on eight-bit RGB (Pillow, src/libImaging/Resample.c). */
 import { ShapeError } from "../../errors.ts";
-import { axisWeights, type Filter } from "./filters.ts";
+import { type Axis, axisWeights, type Filter } from "./filters.ts";
 import { columnPass, rowPass, type View } from "./passes.ts";
 import { checkRegion, checkSide, type Pixels, type Region } from "./pixels.ts";
 
@@ -23,10 +23,15 @@ export function resize(
   filter: Filter,
   { box = [0, 0, image.width, image.height] }: ResizeOptions = {},
 ): Pixels {
-  checkSide("resize: width", width);
-  checkSide("resize: height", height);
   checkBox(image, box);
-  return resample(wholeView(image), width, height, filter, box);
+  return resample(wholeView(image), [{ width, height, filter }], box)[0]!;
+}
+
+/** One of several outputs of the same pixels. */
+export interface ResizeTarget {
+  readonly width: number;
+  readonly height: number;
+  readonly filter: Filter;
 }
 
 /**
@@ -34,12 +39,18 @@ export function resize(
  * region's edges it differs from `resize` with a box, whose filter reads beyond them. No copy of the region is made.
  */
 export function cropResize(image: Pixels, region: Region, width: number, height: number, filter: Filter): Pixels {
-  checkSide("cropResize: width", width);
-  checkSide("cropResize: height", height);
+  return resizeEach(image, [{ width, height, filter }], region)[0]!;
+}
+
+/** The picture, or a region of it cut out, at several sizes: the same as one cropResize a target, but its rows are read once. */
+export function resizeEach(image: Pixels, targets: readonly ResizeTarget[], region?: Region): Pixels[] {
+  const { width, height } = region ?? image;
+  const box: Box = [0, 0, width, height];
+  if (!region) return resample(wholeView(image), targets, box);
   checkRegion("cropResize", image, region);
   const stride = image.width * 3;
-  const view: View = { ...region, data: image.data, offset: region.top * stride + region.left * 3, stride };
-  return resample(view, width, height, filter, [0, 0, region.width, region.height]);
+  const view: View = { data: image.data, offset: region.top * stride + region.left * 3, stride, width, height };
+  return resample(view, targets, box);
 }
 
 /** Cuts a region out. */
@@ -57,23 +68,54 @@ function checkBox(image: Pixels, [left, top, right, bottom]: Box): void {
   );
 }
 
-function resample(view: View, width: number, height: number, filter: Filter, box: Box): Pixels {
-  const [left, top, right, bottom] = box.map(Math.fround) as unknown as Box;
-  if (Number.isInteger(left) && Number.isInteger(top) && right - left === width && bottom - top === height)
-    return copyRegion(view, left, top, width, height);
-  const acrossNeeded = width !== view.width || left !== 0 || right !== width;
-  const downNeeded = height !== view.height || top !== 0 || bottom !== height;
-  const down = axisWeights(filter, { size: view.height, from: top, to: bottom, outputs: height });
-  if (!acrossNeeded) return { width, height, data: rowPass(view, down) };
+/** What a target needs: the passes that change something. */
+interface Plan extends ResizeTarget {
+  readonly across?: Axis;
+  readonly down?: Axis;
+}
 
-  const across = axisWeights(filter, { size: view.width, from: left, to: right, outputs: width });
-  if (!downNeeded) return { width, height, data: columnPass(view, across) };
-  // Only the rows that the second pass reads are made.
-  const firstRow = down.first[0]!;
-  const lastRow = down.first[height - 1]! + down.count[height - 1]!;
-  const rows = { ...view, offset: view.offset + firstRow * view.stride, height: lastRow - firstRow };
-  const between: View = { ...wholeView({ width, height: rows.height, data: columnPass(rows, across) }) };
-  return { width, height, data: rowPass(between, { ...down, first: down.first.map((first) => first - firstRow) }) };
+function resample(view: View, targets: readonly ResizeTarget[], exactBox: Box): Pixels[] {
+  const box = exactBox.map(Math.fround) as unknown as Box;
+  const plans = targets.map((target) => planResize(view, target, box));
+  const wide = plans.filter((plan) => plan.across);
+  // Only the rows that second passes read are made.
+  const first = Math.min(...wide.map(({ down }) => (down ? down.first[0]! : 0)));
+  const last = Math.max(...wide.map(({ down, height }) => (down ? down.first.at(-1)! + down.count.at(-1)! : height)));
+  const rows = { ...view, offset: view.offset + first * view.stride, height: last - first };
+  const strips =
+    wide.length > 0
+      ? columnPass(
+          rows,
+          wide.map((plan) => plan.across!),
+        )
+      : [];
+  return plans.map((plan) => {
+    const { width, height, across, down } = plan;
+    if (!across && !down) return copyRegion(view, box[0], box[1], width, height);
+    if (!across) return { width, height, data: rowPass(view, down!) };
+    const data = strips[wide.indexOf(plan)]!;
+    if (!down) return { width, height, data };
+    return {
+      width,
+      height,
+      data: rowPass({ data, offset: -first * width * 3, stride: width * 3, width, height }, down),
+    };
+  });
+}
+
+function planResize(view: View, target: ResizeTarget, [left, top, right, bottom]: Box): Plan {
+  const { width, height, filter } = target;
+  checkSide("resize: width", width);
+  checkSide("resize: height", height);
+  if (Number.isInteger(left) && Number.isInteger(top) && right - left === width && bottom - top === height)
+    return target;
+  const across = { size: view.width, from: left, to: right, outputs: width };
+  const down = { size: view.height, from: top, to: bottom, outputs: height };
+  return {
+    ...target,
+    ...(width !== view.width || left !== 0 || right !== width ? { across: axisWeights(filter, across) } : {}),
+    ...(height !== view.height || top !== 0 || bottom !== height ? { down: axisWeights(filter, down) } : {}),
+  };
 }
 
 function copyRegion(view: View, left: number, top: number, width: number, height: number): Pixels {

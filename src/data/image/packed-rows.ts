@@ -1,0 +1,127 @@
+/**
+ * Four rows at the price of two in the horizontal pass. A byte of row y and the byte below it are packed into one double as a + b·2³¹; a
+ * weighted sum of such doubles holds both rows' sums, so the loop loads and multiplies half as often. The result is exact all the same:
+ * - A double has 53 bits and the sum needs up to 62, so the low half comes out with an error; `packingError` bounds it.
+ * - The upper half is exact, because the lower one never reaches the upper one's last bit (checked per axis).
+ * - Where the lower half lies so near to a rounding boundary that the error could matter, it is summed again in integers.
+ */
+import { type Axis, PRECISION_BITS, toByte } from "./filters.ts";
+
+const HALF = 2 ** (PRECISION_BITS - 1);
+const FRACTION = 2 ** PRECISION_BITS - 1;
+const LANE = 2 ** 31;
+/** Engines do not turn a division by a power of two into a multiplication. */
+const PER_LANE = 2 ** -31;
+/** Added before the upper half is split off, so that a negative lower half (overshoot) does not borrow from it. */
+const BORROW = 2 ** 29;
+const START = HALF + HALF * LANE;
+
+/** Rows that are packed together. */
+export const PACKED_ROWS = 4;
+
+/**
+ * The largest error of the lower half for this axis, or undefined when rows cannot be packed. Partial sums stay below 2⁶², where a double's
+ * rounding error is at most 2⁸; each tap rounds twice. Many taps mean many repeated sums, so past 512 the plain loop wins.
+ */
+export function packingError({ taps, highest, lowest }: Axis): number | undefined {
+  const error = (taps + 4) * 2 ** 9;
+  const fits = highest + HALF + error < LANE - BORROW && lowest + HALF - error > -BORROW;
+  return fits && taps <= 512 ? error : undefined;
+}
+
+/** Offsets of four rows. */
+export type Rows = readonly [number, number, number, number];
+
+/** Room for packed rows of `width` pixels, and for one more pixel, as windows are read in steps of two. */
+export const packedBuffer = (width: number): Float64Array => new Float64Array((width + 1) * 6);
+
+/** Packs four rows of `bytes` bytes: byte i of the first two at 2i, of the other two at 2i + 1. */
+export function packRows(data: Uint8Array, [a, b, c, d]: Rows, bytes: number, packed: Float64Array): void {
+  for (let i = 0, o = 0; i < bytes; i++, o += 2) {
+    packed[o] = data[a + i]! + data[b + i]! * LANE;
+    packed[o + 1] = data[c + i]! + data[d + i]! * LANE;
+  }
+}
+
+/**
+ * Resamples four packed rows into the rows of `out` that begin at `rows`. `error` is the axis's packingError. One long function, because
+ * engines box the doubles that cross into functions which they do not inline: in pieces it takes a fifth longer.
+ */
+export function resampleRows(packed: Float64Array, axis: Axis, out: Uint8Array, rows: Rows, error: number): void {
+  const { outputs, taps, first, count, doubles } = axis;
+  let [o0, o1, o2, o3] = rows;
+  for (let j = 0; j < outputs; j++) {
+    let r0 = START;
+    let r1 = START;
+    let g0 = START;
+    let g1 = START;
+    let b0 = START;
+    let b1 = START;
+    const end = j * taps + count[j]!;
+    for (let k = j * taps, p = first[j]! * 6; k < end; k += 2, p += 12) {
+      const v = doubles[k]!;
+      const w = doubles[k + 1]!;
+      r0 += v * packed[p]! + w * packed[p + 6]!;
+      r1 += v * packed[p + 1]! + w * packed[p + 7]!;
+      g0 += v * packed[p + 2]! + w * packed[p + 8]!;
+      g1 += v * packed[p + 3]! + w * packed[p + 9]!;
+      b0 += v * packed[p + 4]! + w * packed[p + 10]!;
+      b1 += v * packed[p + 5]! + w * packed[p + 11]!;
+    }
+    const red0 = upper(r0);
+    const red1 = upper(r1);
+    const green0 = upper(g0);
+    const green1 = upper(g1);
+    const blue0 = upper(b0);
+    const blue1 = upper(b1);
+    const redLow0 = lower(r0, red0);
+    const redLow1 = lower(r1, red1);
+    const greenLow0 = lower(g0, green0);
+    const greenLow1 = lower(g1, green1);
+    const blueLow0 = lower(b0, blue0);
+    const blueLow1 = lower(b1, blue1);
+    out[o0] = toByte(redLow0);
+    out[o0 + 1] = toByte(greenLow0);
+    out[o0 + 2] = toByte(blueLow0);
+    out[o1] = toByte(red0);
+    out[o1 + 1] = toByte(green0);
+    out[o1 + 2] = toByte(blue0);
+    out[o2] = toByte(redLow1);
+    out[o2 + 1] = toByte(greenLow1);
+    out[o2 + 2] = toByte(blueLow1);
+    out[o3] = toByte(red1);
+    out[o3 + 1] = toByte(green1);
+    out[o3 + 2] = toByte(blue1);
+    if (isNear(redLow0, error) || isNear(greenLow0, error) || isNear(blueLow0, error))
+      rewriteLower(packed, axis, j, 0, out, o0);
+    if (isNear(redLow1, error) || isNear(greenLow1, error) || isNear(blueLow1, error))
+      rewriteLower(packed, axis, j, 1, out, o2);
+    o0 += 3;
+    o1 += 3;
+    o2 += 3;
+    o3 += 3;
+  }
+}
+
+/** The sum of a pair's second row, exact. */
+const upper = (sum: number): number => Math.floor((sum + BORROW) * PER_LANE);
+
+/** The sum of a pair's first row, within the error. */
+const lower = (sum: number, high: number): number => (sum - high * LANE) | 0;
+
+/** Whether `error` could carry the sum over a multiple of 2²². */
+const isNear = (sum: number, error: number): boolean => ((sum + error) & FRACTION) <= 2 * error;
+
+/** Sums pixel j of a pair's first row again, in integers, and writes it at `at`. */
+function rewriteLower(packed: Float64Array, axis: Axis, j: number, pair: 0 | 1, out: Uint8Array, at: number): void {
+  const { taps, first, count, weights } = axis;
+  const [start, end] = [j * taps, j * taps + count[j]!];
+  for (let channel = 0; channel < 3; channel++) {
+    let sum = HALF;
+    for (let k = start, p = first[j]! * 6 + channel * 2 + pair; k < end; k++, p += 6) {
+      const value = packed[p]! - Math.floor(packed[p]! * PER_LANE) * LANE;
+      sum = (sum + Math.imul(weights[k]!, value)) | 0;
+    }
+    out[at + channel] = toByte(sum);
+  }
+}
