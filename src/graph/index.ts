@@ -1,7 +1,9 @@
+export { type Cost, costOf, flopsOf } from "./cost.ts";
 export { grad } from "./gradient.ts";
 export * from "./graph.ts";
 export { type InterpretOptions, interpret } from "./interpret/index.ts";
 export * from "./ops.ts";
 export type { Attrs, Comparison, GraphDType, Op } from "./primitives.ts";
+export { print, toDot } from "./print.ts";
 export type { Program } from "./program.ts";
 export { scoped, Value } from "./value.ts";
