@@ -21,8 +21,9 @@ const MAX_REASONS = 1000;
 export function badList(path?: string): BadList {
   const seen = new Set<string>();
   const reasons = new Map<string, number>();
-  if (path !== undefined && existsSync(path))
-    for (const line of readFileSync(path, "utf8").split("\n")) remember(line, seen);
+  const earlier = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
+  for (const line of earlier.split("\n")) remember(line, seen);
+  const start = earlier === "" || earlier.endsWith("\n") ? "" : "\n";
   let file: WriteStream | undefined;
   let failure: Error | undefined;
   let count = 0;
@@ -39,6 +40,7 @@ export function badList(path?: string): BadList {
       file.on("error", (error) => {
         failure ??= error;
       });
+      file.write(start);
     }
     file.write(`${JSON.stringify({ source: bad.source, key: bad.key, reason: bad.reason })}\n`);
   };

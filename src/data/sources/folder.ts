@@ -12,7 +12,7 @@ export interface FolderOptions {
   readonly captions?: "class" | "none" | undefined;
 }
 
-const IMAGE_FILE = /\.(jpe?g|png|webp|gif|bmp|tiff?|svg)$/i;
+const IMAGE_FILE = /\.(jpe?g|png|webp|gif|bmp|tiff?|svg|avif)$/i;
 
 export interface FolderListing {
   /** Paths from the folder, with /, in code point order. */

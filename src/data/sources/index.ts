@@ -3,4 +3,5 @@ export { expandLocations } from "./braces.ts";
 export { type Bytes, openBytes, readBytes } from "./bytes.ts";
 export { openSource } from "./open.ts";
 export { SOURCE_TYPES, type SourceSpec, type SourceType, sourceSchema } from "./options.ts";
+export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";
 export * from "./source.ts";

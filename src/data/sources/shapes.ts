@@ -60,7 +60,7 @@ export function drawScene(seed: number, i: number): Scene {
     return {
       background,
       figures: [one],
-      caption: `a ${size} ${one.colour} ${one.shape} on a ${background} background`,
+      caption: `a ${size} ${one.colour} ${one.shape} on ${a(background)} background`,
     };
   }
   const beside = rng.uniform() < 0.5;
@@ -76,11 +76,14 @@ export function drawScene(seed: number, i: number): Scene {
       radius: 0.2,
     };
   };
-  const [a, b] = [figure(0.25), figure(0.75)];
+  const [one, other] = [figure(0.25), figure(0.75)];
   const relation = beside ? "to the left of" : "above";
-  const caption = `a ${a.colour} ${a.shape} ${relation} a ${b.colour} ${b.shape} on a ${background} background`;
-  return { background, figures: [a, b], caption };
+  const caption = `${a(one.colour)} ${one.shape} ${relation} ${a(other.colour)} ${other.shape} on ${a(background)} background`;
+  return { background, figures: [one, other], caption };
 }
+
+/** With its article. */
+const a = (word: string): string => `${/^[aeiou]/.test(word) ? "an" : "a"} ${word}`;
 
 /** The scene as RGB bytes, `width`×`height`, edges smoothed by 2×2 points a pixel. */
 export function paintScene(scene: Scene, width: number, height: number): Uint8Array {

@@ -7,7 +7,7 @@ import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts"
 import type { JsonValue, Sample, Source } from "./source.ts";
 import { type TarEntry, tarEntries } from "./tar-entries.ts";
 
-const IMAGE_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "svg"];
+const IMAGE_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "svg", "avif"];
 const TEXT_EXTENSIONS = ["txt", "text", "caption"];
 const MAX_MEMBER_BYTES = 1 << 28;
 

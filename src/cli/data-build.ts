@@ -1,0 +1,32 @@
+/** `flava data build SOURCE… --out DIR`. */
+import { buildShards, openSource } from "../data/index.ts";
+import type { Io } from "./command.ts";
+import { formatBytes, formatCount } from "./progress.ts";
+
+interface BuildOptions {
+  readonly out: string;
+  readonly samplesPerShard: number;
+  readonly limit?: number;
+}
+
+export async function build(io: Io, specs: readonly string[], options: BuildOptions): Promise<void> {
+  const { out, samplesPerShard, limit } = options;
+  const { signal } = io;
+  const sources = await Promise.all(specs.map((spec) => openSource(spec, { signal })));
+  const known = sources.reduce((sum, { count = Number.NaN }) => sum + count, 0);
+  const total = Number.isNaN(known) ? limit : Math.min(known, limit ?? known);
+  const progress = io.progress({ label: `writing ${out}`, unit: "samples", total });
+  try {
+    const onProgress = (done: number): void => progress.update(done);
+    const manifest = await buildShards(sources, out, { samplesPerShard, limit, signal, onProgress });
+    progress.end();
+    const { samples, shards, bytes, bad } = manifest;
+    const left = bad > 0 ? `; ${formatCount(bad)} left out, see ${out}/bad.jsonl` : "";
+    io.result(
+      `${out}: ${formatCount(samples)} samples in ${shards.length} shards, ${formatBytes(bytes)}${left}`,
+      manifest,
+    );
+  } finally {
+    progress.end();
+  }
+}

