@@ -19,7 +19,7 @@ import { openSource } from "./sources/index.ts";
 import { bertTokenizer, maxMaskTargets } from "./text/index.ts";
 
 const WORDS =
-  "a large small red green blue yellow orange purple pink brown black white gray circle square triangle diamond ring cross on background to the left of above".split(
+  "a an large small red green blue yellow orange purple pink brown black white gray circle square triangle diamond ring cross on background to the left of above".split(
     " ",
   );
 const tokenizer = bertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...new Set(WORDS)]);

@@ -10,7 +10,7 @@ import { sourceOf } from "./memory.ts";
 import { passBatches } from "./pass.ts";
 
 const WORDS =
-  "a large small red green blue yellow orange purple pink brown black white gray circle square triangle diamond ring cross on background to the left of above".split(
+  "a an large small red green blue yellow orange purple pink brown black white gray circle square triangle diamond ring cross on background to the left of above".split(
     " ",
   );
 const tokenizer = bertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...new Set(WORDS)]);
