@@ -24,8 +24,8 @@ function arrayTag(dtype: DType): string {
   return tag;
 }
 
-/** A tensor whose array is not what its dtype and shape say would make the engine read foreign memory. */
-function checkData(where: string, t: Tensor): void {
+/** Throws for a tensor whose array is not what its dtype and shape say: an engine would read foreign memory. */
+export function checkData(where: string, t: Tensor): void {
   const tag = arrayTag(t.dtype);
   const got = (t.data as { [Symbol.toStringTag]?: string } | undefined)?.[Symbol.toStringTag] ?? typeof t.data;
   if (got !== tag) throw new DTypeError(`${where}: ${t.dtype} expects a ${tag}, got ${got}`);

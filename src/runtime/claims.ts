@@ -1,7 +1,7 @@
 /** Who uses a buffer: many runs may read it at once, one may write it, and the host waits for both. */
 import { DTypeError, EngineError, ShapeError } from "../errors.ts";
 import { type DType, formatShape, type Shape, sameShape, type Tensor } from "../tensor/index.ts";
-import { isTensor } from "./check.ts";
+import { checkData, isTensor } from "./check.ts";
 import { Handle } from "./handle.ts";
 import type { Buffer, Want } from "./session.ts";
 
@@ -50,6 +50,7 @@ export class BufferHandle extends Handle {
     if (t.dtype !== this.dtype) throw new DTypeError(`write to ${this.label}: got ${t.dtype}`);
     if (!sameShape(t.shape, this.shape))
       throw new ShapeError(`write to ${this.label}: got shape ${formatShape(t.shape)}`);
+    checkData(`write to ${this.label}`, t);
     if (this.readers + this.writers > 0)
       throw new EngineError(`${this.label}: written while an unfinished run uses it`, AWAIT);
   }

@@ -309,6 +309,10 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
     expect(buffer.sizeBytes).toBe(12);
     expect(() => buffer.write(samples.int32)).toThrow(DTypeError);
     expect(() => buffer.write(fromNumbers([1, 2], [2]))).toThrow(ShapeError);
+    const short = { ...samples.float32, data: new Float32Array(2) };
+    expect(() => buffer.write(short)).toThrow(ShapeError);
+    expect(() => engine.upload(short)).toThrow(ShapeError);
+    expect(() => engine.upload({ ...samples.float32, data: new Uint8Array(3) } as never)).toThrow(DTypeError);
     const source = samples.float32.data.slice();
     buffer.write(tensor("float32", [3], source));
     source.fill(0);

@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { EngineError } from "../errors.ts";
 import { allocate, type DataOf, type DType, type Shape, size, type Tensor } from "../tensor/index.ts";
-import { checkOptions, checkRun, isTensor } from "./check.ts";
+import { checkData, checkOptions, checkRun, isTensor } from "./check.ts";
 import { BufferHandle, claimBuffers } from "./claims.ts";
 import { Handle } from "./handle.ts";
 import type { Buffer, Engine, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "./session.ts";
@@ -225,6 +225,9 @@ export async function openJsEngine(): Promise<Engine> {
     version: ort.env.versions.node ?? "unknown",
     createSession: (model, options = {}) => createSession(ort, model, options),
     allocate: (dtype, shape) => new HostBuffer({ dtype, shape, data: allocate(dtype, size(shape)) }),
-    upload: (t) => new HostBuffer({ ...t, data: t.data.slice() }),
+    upload: (t) => {
+      checkData("upload", t);
+      return new HostBuffer({ ...t, data: t.data.slice() });
+    },
   };
 }

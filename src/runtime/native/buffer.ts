@@ -1,12 +1,15 @@
 /** Tensors in ONNX Runtime's memory: made once, taken by every session of the process. */
 import { ShapeError } from "../../errors.ts";
-import { byteSize, type DType, formatShape, type Shape, size, type Tensor, viewAs } from "../../tensor/index.ts";
+import { allocate, byteSize, type DType, formatShape, type Shape, size, type Tensor } from "../../tensor/index.ts";
 import { BufferHandle } from "../claims.ts";
 import { watch } from "../handle.ts";
 import type { Buffer } from "../session.ts";
 import { elementType, type Ort, type Pointer } from "./ort.ts";
 
-/** An `OrtValue` that owns its memory. */
+/**
+ * An `OrtValue` that owns its memory. It is copied to and from by memcpy: an ArrayBuffer over it would leave small
+ * objects between the large blocks of the C heap, which then cannot be used again until the garbage collector comes.
+ */
 export class NativeBuffer implements Buffer {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -14,7 +17,7 @@ export class NativeBuffer implements Buffer {
   readonly ort: Ort;
   readonly value: Pointer;
   readonly handle: BufferHandle;
-  private memory: Uint8Array | undefined;
+  private readonly memory: Pointer;
 
   /** Takes over `value`. */
   constructor(ort: Ort, value: Pointer, dtype: DType, shape: Shape) {
@@ -24,34 +27,28 @@ export class NativeBuffer implements Buffer {
     this.shape = Object.freeze([...shape]);
     this.sizeBytes = size(shape) * byteSize(dtype);
     this.handle = new BufferHandle(dtype, this.shape, () => ort.release("ReleaseValue", value));
+    this.memory = ort.get(this.handle.label, "GetTensorMutableData", value);
     watch(this, this.handle);
   }
 
   read(): Tensor {
     this.handle.checkRead();
-    return { dtype: this.dtype, shape: [...this.shape], data: viewAs(this.dtype, this.bytes().slice()) };
+    const data = allocate(this.dtype, size(this.shape));
+    if (this.sizeBytes > 0) this.ort.library.copy(data, this.memory, this.sizeBytes);
+    return { dtype: this.dtype, shape: [...this.shape], data };
   }
 
   write(t: Tensor): void {
     this.handle.checkWrite(t);
-    this.bytes().set(new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength));
+    if (this.sizeBytes > 0) this.ort.library.copy(this.memory, t.data, this.sizeBytes);
   }
 
   dispose(): void {
-    this.memory = undefined;
     this.handle.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  private bytes(): Uint8Array {
-    if (this.sizeBytes === 0) return new Uint8Array(0);
-    this.memory ??= new Uint8Array(
-      this.ort.library.view(this.ort.get(this.handle.label, "GetTensorMutableData", this.value), this.sizeBytes),
-    );
-    return this.memory;
   }
 }
 
@@ -60,8 +57,7 @@ export function allocateBuffer(ort: Ort, dtype: DType, shape: Shape): NativeBuff
   const where = `buffer of ${dtype} ${formatShape(shape)}`;
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0))
     throw new ShapeError(`${where}: expected lengths that are whole numbers`);
-  const dims = BigInt64Array.from(shape, BigInt);
   const type = elementType(dtype);
-  const value = ort.get(where, "CreateTensorAsOrtValue", ort.allocator, dims, shape.length, type);
+  const value = ort.get(where, "CreateTensorAsOrtValue", ort.allocator, ort.lengths(shape), shape.length, type);
   return new NativeBuffer(ort, value, dtype, shape);
 }

@@ -1,5 +1,5 @@
 /** Finds and loads the ONNX Runtime library that the npm package onnxruntime-node carries, through koffi. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { EngineError } from "../../errors.ts";
@@ -11,8 +11,8 @@ type Koffi = typeof import("koffi");
 export interface Library {
   readonly version: string;
   readonly fn: Functions;
-  /** Native memory as an ArrayBuffer, without a copy and without ownership. */
-  view(pointer: bigint, sizeBytes: number): ArrayBuffer;
+  /** C's memcpy, between addresses and arrays. */
+  copy(to: bigint | ArrayBufferView, from: bigint | ArrayBufferView, sizeBytes: number): void;
   /** The stable address of an array's memory. */
   address(array: ArrayBufferView): bigint;
   string(pointer: bigint): string;
@@ -92,22 +92,22 @@ function pin(koffi: Koffi, path: string): void {
 
 const loaded = new Map<string, Promise<Library>>();
 
-/** Loads a library once per process and path. Throws EngineError when koffi, the file or its version is unusable. */
-export function loadLibrary(path?: string): Promise<Library> {
-  const key = path ?? "";
-  let library = loaded.get(key);
+/** Loads a library once per process and file. Throws EngineError when koffi, the file or its version is unusable. */
+export async function loadLibrary(given?: string): Promise<Library> {
+  const found = given ?? findLibrary();
+  if (!existsSync(found))
+    throw new EngineError(`ort-native: there is no library at ${found}`, `correct the option \`library\`, ${OTHER}`);
+  const path = realpathSync(found);
+  let library = loaded.get(path);
   if (!library) {
     library = load(path);
-    loaded.set(key, library);
-    library.catch(() => loaded.delete(key));
+    loaded.set(path, library);
+    library.catch(() => loaded.delete(path));
   }
   return library;
 }
 
-async function load(given: string | undefined): Promise<Library> {
-  const path = given ?? findLibrary();
-  if (!existsSync(path))
-    throw new EngineError(`ort-native: there is no library at ${path}`, `correct the option \`library\`, ${OTHER}`);
+async function load(path: string): Promise<Library> {
   const koffi = await importKoffi();
   pin(koffi, path);
   try {
@@ -143,7 +143,9 @@ function bind(koffi: Koffi, path: string): Library {
   return {
     version,
     fn,
-    view: (pointer, sizeBytes) => koffi.view(pointer, sizeBytes),
+    copy: koffi
+      .load(process.platform === "win32" ? "ucrtbase.dll" : null)
+      .func("memcpy", "void *", ["void *", "void *", "size_t"]),
     address: (array) => koffi.address(array),
     string: (pointer) => koffi.decode.string(pointer),
   };

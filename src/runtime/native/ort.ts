@@ -1,6 +1,6 @@
 /** ONNX Runtime's C functions with errors thrown, and the process-wide objects that every call needs. */
-import { EngineError } from "../../errors.ts";
-import type { DType } from "../../tensor/index.ts";
+import { EngineError, ShapeError } from "../../errors.ts";
+import { type DType, formatShape, type Shape } from "../../tensor/index.ts";
 import type { Slot } from "./api.ts";
 import { type Library, loadLibrary } from "./library.ts";
 
@@ -43,10 +43,13 @@ export interface Ort {
   callAsync(where: string, slot: Slot, args: readonly Argument[], keep?: unknown): Promise<void>;
   /** Calls a function whose last argument is a pointer to a pointer or to a 64-bit number, and returns that. */
   get(where: string, slot: Slot, ...args: Argument[]): bigint;
+  /** The lengths of `shape` for one synchronous call, in an array that the next such call uses again. */
+  lengths(shape: Shape): BigInt64Array;
   /** Calls a release function. */
   release(slot: Slot, pointer: Pointer): void;
 }
 
+const MAX_RANK = 32;
 const SILENT_BUT_FATAL = 4;
 const ARENA_ALLOCATOR = 1;
 const DEFAULT_MEMORY = 0;
@@ -91,10 +94,20 @@ function createOrt(library: Library): Ort {
         }
       });
     });
+  // These two are reused: thousands of small arrays between large buffers would fragment the C heap until the next
+  // garbage collection.
+  const out = new BigUint64Array(1);
+  const scratch = new BigInt64Array(MAX_RANK);
   const get: Ort["get"] = (where, slot, ...args) => {
-    const out = new BigUint64Array(1);
+    out[0] = 0n;
     call(where, slot, ...args, out);
-    return out[0]!;
+    return out[0];
+  };
+  const lengths: Ort["lengths"] = (shape) => {
+    if (shape.length > MAX_RANK)
+      throw new ShapeError(`expected at most ${MAX_RANK} axes, got shape ${formatShape(shape)}`);
+    for (let i = 0; i < shape.length; i++) scratch[i] = BigInt(shape[i]!);
+    return scratch;
   };
   const release: Ort["release"] = (slot, pointer) => {
     if (pointer !== 0n) fn[slot](pointer);
@@ -108,6 +121,7 @@ function createOrt(library: Library): Ort {
     call,
     callAsync,
     get,
+    lengths,
     release,
   };
 }

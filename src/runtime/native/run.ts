@@ -36,7 +36,7 @@ const NOTHING = new Uint8Array(8);
 
 function wrap({ ort, where }: RunRequest, t: Tensor): Pointer {
   const data = t.data.byteLength > 0 ? t.data : NOTHING;
-  const dims = BigInt64Array.from(t.shape, BigInt);
+  const dims = ort.lengths(t.shape);
   const rank = t.shape.length;
   const type = elementType(t.dtype);
   return ort.get(where, "CreateTensorWithDataAsOrtValue", ort.cpu, data, t.data.byteLength, dims, rank, type);
