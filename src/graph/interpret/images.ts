@@ -38,8 +38,11 @@ const area = (shape: Shape): number => shape[1]! * shape[2]! * shape[3]!;
 
 /** One image as rows, a row for each place of the kernel: (h·w, C·k·l). */
 function unfold(x: Data, image: number, sizes: Sizes): Float64Array {
-  const out = new Float64Array(sizes.y[2]! * sizes.y[3]! * area(sizes.weight));
   const start = image * area(sizes.x);
+  const [, C, H, W] = sizes.x as [number, number, number, number];
+  const pointwise = area(sizes.weight) === C && sizes.stride === 1 && sizes.padding === 0;
+  if (pointwise) return rowsOf(x, start, C, H * W, true);
+  const out = new Float64Array(sizes.y[2]! * sizes.y[3]! * area(sizes.weight));
   forPatches(sizes, (p, q, n) => {
     for (let i = 0; i < n; i++) out[p + i] = x[start + q + i]!;
   });
