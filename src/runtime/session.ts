@@ -29,7 +29,7 @@ export interface SessionOptions {
   name?: string;
   /** Threads of one operator. Default: `os.availableParallelism()`. */
   threads?: number;
-  /** Above 1, independent operators run in parallel on so many threads. Default 1; aliasing is then unsafe. */
+  /** Above 1, independent operators run in parallel on so many threads. Default 1. */
   interOpThreads?: number;
   /** Whether idle threads spin (faster) or sleep (kinder to other processes). Default: the engine's, which is to spin. */
   spin?: boolean;
@@ -66,12 +66,15 @@ export interface Session extends Disposable, AsyncDisposable {
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];
   /**
-   * Runs once and resolves to the outputs of `want`, under their names. Outputs that are not wanted are not computed.
+   * Runs once and resolves to the outputs of `want`, under their names. An output that is not wanted is still
+   * computed, though not copied: for fewer outputs at less cost make a session of a smaller graph.
    *
    * Host feeds are read in place, so do not change them before the promise settles. A wanted Buffer may be the buffer
    * of a feed (in-place update) only where no operator reads that feed after the output is written: every reader of
-   * the input must be an ancestor of the operator that writes the output, and that operator itself must be
-   * elementwise over equal shapes. Otherwise swap two buffers.
+   * the input must be an ancestor of the operator that writes the output, or that operator itself, elementwise over
+   * equal shapes. The order of the nodes in the file is no help, the engine chooses its own. Reshape, Squeeze and
+   * Identity share the memory of their input and Transpose may be fused into its readers, so the readers of their
+   * outputs count as readers of the input. Where this does not hold, swap two buffers.
    *
    * Throws NameError, DTypeError, ShapeError before anything runs; EngineError when the engine fails or is disposed.
    */
