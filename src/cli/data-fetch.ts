@@ -1,10 +1,39 @@
 /** `flava data fetch starter`. */
+import { fetchStarter as fetch, type StarterProgress } from "../data/starter/index.ts";
 import type { Io } from "./command.ts";
+import { formatBytes, formatCount, type Progress } from "./progress.ts";
 
 interface FetchOptions {
   readonly cacheDir?: string;
+  readonly offline?: boolean;
 }
 
-export async function fetchStarter(_io: Io, _options: FetchOptions): Promise<void> {
-  throw new Error("internal: not built yet");
+export async function fetchStarter(io: Io, { cacheDir, offline }: FetchOptions): Promise<void> {
+  const { dir, manifest } = await withProgress(io, (onProgress) =>
+    fetch({ cacheDir, offline, signal: io.signal, onProgress }),
+  );
+  const splits = Object.entries(manifest.splits).map(
+    ([name, { samples, use, about }]) =>
+      `  ${name.padEnd(24)} ${formatCount(samples).padStart(8)}  ${use.padEnd(8)}  ${about}`,
+  );
+  const bytes = Object.values(manifest.files).reduce((sum, file) => sum + file.bytes, 0);
+  const lines = [`${dir}: ${formatBytes(bytes)}, licences in LICENCES.md`, ...splits];
+  io.result(lines.join("\n"), { dir, manifest });
+}
+
+/** Runs the fetch with a progress line for each of its stages. */
+async function withProgress<T>(io: Io, work: (onProgress: (at: StarterProgress) => void) => Promise<T>): Promise<T> {
+  let shown: { what: string; progress: Progress } | undefined;
+  const onProgress = ({ stage, what, done, total }: StarterProgress): void => {
+    if (shown?.what !== what) {
+      shown?.progress.end();
+      shown = { what, progress: io.progress({ label: stage, unit: what, total: total > 1 ? total : undefined }) };
+    }
+    shown.progress.update(done);
+  };
+  try {
+    return await work(onProgress);
+  } finally {
+    shown?.progress.end();
+  }
 }

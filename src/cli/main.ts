@@ -2,11 +2,12 @@
 /** The `flava` command. Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { EXIT, report } from "./command.ts";
+import { EXIT, report as reportError } from "./command.ts";
 import { define as data } from "./data.ts";
+import { define as report } from "./report.ts";
 
 /** A new verb is a new entry here. */
-const VERBS: readonly ((program: Command) => void)[] = [data];
+const VERBS: readonly ((program: Command) => void)[] = [data, report];
 
 function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -28,7 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-    return report(error);
+    return reportError(error);
   }
 }
 

@@ -1,6 +1,5 @@
 /** The text fields of batches: ids, masked ids with their labels and positions, and the labels of image–text matching. */
 import { DataError } from "../errors.ts";
-import { random } from "../tensor/index.ts";
 import { type Field, type Rows, rowOf } from "./batch-rows.ts";
 import type { BatchItem, Part, TextBuild } from "./batch-types.ts";
 import { maskTexts, type TextTokenizer } from "./text/index.ts";
@@ -15,7 +14,7 @@ export function textFields(build: TextBuild, tokenizer: TextTokenizer): Part {
   const fill = textFiller(build, tokenizer);
   const encodeText = textEncoder(build.length, tokenizer);
   const encode: Part["encode"] = (item, _pixels, rows, row) => {
-    const ids = item.ids ?? encodeText(ownText(item, build));
+    const ids = item.ids ?? encodeText(ownText(item));
     if (ids.length !== build.length)
       throw new Error(`internal: a packed row of ${ids.length} ids where ${build.length} were expected`);
     fill.fill(item, ids, rows, row);
@@ -29,7 +28,7 @@ export function pairFields(build: TextBuild, tokenizer: TextTokenizer): Part {
   const encodeText = textEncoder(build.length, tokenizer);
   const labels: Field = { name: "itm_labels", dtype: "int32", shape: [] };
   const encode: Part["encode"] = (item, _pixels, rows, row) => {
-    const own = encodeText(ownText(item, build));
+    const own = encodeText(ownText(item));
     const other = item.negative === undefined ? undefined : encodeText(item.negative);
     // Another caption may be cut or reduced to the same tokens: then the pair still matches.
     const isNegative = other?.some((id, i) => id !== own[i]) ?? false;
@@ -73,11 +72,9 @@ function textFiller({ length, mask }: TextBuild, tokenizer: TextTokenizer): Text
   }
 }
 
-/** One of the sample's captions, or its first. */
-function ownText({ key, texts = [], draw }: BatchItem, { anyCaption }: TextBuild): string {
-  if (texts.length === 0) throw new DataError(`${key}: the caption is missing`);
-  if (!anyCaption || texts.length === 1) return texts[0]!;
-  return texts[random(draw.seed, `caption:${draw.stream}`, draw.epoch, draw.ordinal).integer(texts.length)]!;
+function ownText({ key, text }: BatchItem): string {
+  if (text === undefined) throw new DataError(`${key}: the caption is missing`);
+  return text;
 }
 
 /** The padded ids of texts, remembered: captions come back every epoch. */

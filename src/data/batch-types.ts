@@ -19,7 +19,7 @@ export interface BatchItem {
   /** Decoded already; else `image` is decoded first. */
   readonly pixels?: Pixels | undefined;
   readonly image?: Uint8Array | undefined;
-  readonly texts?: readonly string[] | undefined;
+  readonly text?: string | undefined;
   /** A row of T ids that was packed before. */
   readonly ids?: Int32Array | undefined;
   /** The caption that replaces the sample's own in a negative pair. */
@@ -45,8 +45,6 @@ export interface TextBuild {
   readonly length: number;
   /** Token masking; its `maxTargets` is Kt. null: only `input_ids` and `attention_mask`. */
   readonly mask: (MaskOptions & { readonly maxTargets: number }) | null;
-  /** Draw one of several captions; else the first is taken. */
-  readonly anyCaption?: boolean | undefined;
 }
 
 /** What a batch is made of. Plain data: it travels to worker threads and into checkpoints. */

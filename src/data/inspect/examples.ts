@@ -63,7 +63,7 @@ function maskedView(
   picture: Pixels | undefined,
   view: MaskView,
 ): Pick<Example, "picture" | "tokens"> {
-  const item: BatchItem = { key, texts, draw: { seed: view.seed, stream: "examples", epoch: 0, ordinal } };
+  const item: BatchItem = { key, text: texts?.[0], draw: { seed: view.seed, stream: "examples", epoch: 0, ordinal } };
   return {
     picture: picture && maskedPicture(item, picture, view),
     tokens: texts && maskedTokens(item, view),

@@ -1,10 +1,10 @@
 /** One data set of a loader: its sources as one stream of batch items, filtered, packed and given negatives. */
 import type { BatchBuild, BatchItem } from "../batch.ts";
-import type { BadSample, Cursor, JsonValue, Order, Sample, Shard, Source } from "../sources/index.ts";
+import type { BadSample, CaptionMode, Cursor, JsonValue, Order, Sample, Shard, Source } from "../sources/index.ts";
 import { type BreakMode, packSource, type TextTokenizer } from "../text/index.ts";
+import { drawCaption, drawNegative } from "./captions.ts";
 import { memorySource, sampleBytes } from "./memory.ts";
 import { type Mixed, mixStreams } from "./mix.ts";
-import { drawNegative } from "./negatives.ts";
 import type { PipelineItem } from "./pipeline.ts";
 import { createStream, type Stream } from "./stream.ts";
 
@@ -12,6 +12,8 @@ export interface DatasetSource {
   readonly source: Source;
   /** Share of the samples among the sources of the data set; only the ratios count. Default 1. */
   readonly weight?: number | undefined;
+  /** Which caption of a sample is read. Default: what the source says, else one at random. */
+  readonly captions?: CaptionMode | undefined;
 }
 
 export interface DatasetOptions {
@@ -72,7 +74,7 @@ export async function openDataset(
   const { seed, shard = { index: 0, count: 1 } } = context;
   const total = sources.reduce((sum, { weight = 1 }) => sum + weight, 0);
   const parts = await Promise.all(
-    sources.map(async ({ source, weight = 1 }, i) => {
+    sources.map(async ({ source, weight = 1, captions = source.captions ?? "any" }, i) => {
       const stream = shard.count === 1 ? `${name}/${i}` : `${name}/${i}@${shard.index}of${shard.count}`;
       const read = await reader(source, options, context);
       const open = (saved: JsonValue | undefined): Stream<Entry> =>
@@ -84,15 +86,15 @@ export async function openDataset(
           epochs: context.epochs,
           state: saved,
         });
-      return { weight, open, stream, source: source.name };
+      return { weight, open, stream, captions, source: source.name };
     }),
   );
   const mixed = mixStreams(`${name}@${shard.index}`, seed, parts, state);
   const next = async (): Promise<PipelineItem | undefined> => {
     const drawn = await mixed.next();
     if (drawn === undefined) return undefined;
-    const { stream, source } = parts[drawn.part]!;
-    return { item: toItem(drawn, { seed, stream, build, negatives }), source, state: drawn.state };
+    const { stream, source, captions } = parts[drawn.part]!;
+    return { item: toItem(drawn, { seed, stream, build, negatives, captions }), source, state: drawn.state };
   };
   return { next, close: mixed.close };
 }
@@ -167,18 +169,19 @@ function requireFields(source: Source, build: BatchBuild): Source {
 
 function toItem(
   { value, block, epoch, ordinal }: Mixed<Entry>,
-  of: { seed: number; stream: string; build: BatchBuild; negatives: number },
+  of: { seed: number; stream: string; build: BatchBuild; negatives: number; captions: CaptionMode },
 ): BatchItem {
   const { sample, ids } = value;
   const draw = { seed: of.seed, stream: of.stream, epoch, ordinal };
   const needs = of.build.kind;
+  const reads = needs === "text" || needs === "pair";
   return {
     key: sample.key,
     draw,
     ids,
     ...(needs !== "text" && { image: sample.image }),
-    ...((needs === "text" || needs === "pair") && { texts: sample.texts }),
-    ...(needs === "pair" && { negative: drawNegative(sample, block, of.negatives, draw) }),
+    ...(reads && { text: drawCaption(sample, of.captions, draw) }),
+    ...(needs === "pair" && { negative: drawNegative(sample, block, of.negatives, of.captions, draw) }),
     ...(typeof sample.label === "number" && { label: sample.label }),
   };
 }

@@ -1,6 +1,6 @@
+export { plainText } from "./captions.ts";
 export { chooseDataset, pickWeighted } from "./choose.ts";
 export type { DatasetOptions, DatasetSource } from "./dataset.ts";
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { memorySource, sourceOf } from "./memory.ts";
-export { plainText } from "./negatives.ts";
 export { type PassOptions, passBatches } from "./pass.ts";

@@ -17,13 +17,15 @@ export interface PassOptions extends Omit<DatasetOptions, "ratio"> {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
-/** The batches of one pass. Not shuffled unless `shuffle` is given; no negatives unless `negatives` is. */
+/** The batches of one pass. Not shuffled unless `shuffle` is given; no negatives unless `negatives` is;
+ * the first caption unless a source says otherwise. */
 export async function* passBatches(options: PassOptions): AsyncGenerator<Omit<LoadedBatch, "state">> {
   const { name, build, batchSize, workers = 0, seed = 0, tokenizer, signal, onBad } = options;
   const setup = { builds: { [name]: build }, tokenizer: tokenizer?.json };
   const pool = workers > 0 ? await import("./worker-pool.ts") : undefined;
   const executor = pool ? await pool.workerExecutor(setup, workers, signal) : inlineExecutor(setup, signal);
-  const dataset = { shuffle: 0, negatives: 0, ...options };
+  const sources = options.sources.map((each) => ({ captions: "first" as const, ...each }));
+  const dataset = { shuffle: 0, negatives: 0, ...options, sources };
   try {
     const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad, epochs: 1 }, undefined);
     const { fields } = createBuilder(build, tokenizer);

@@ -53,7 +53,21 @@ export async function openSource(spec: string | SourceSpec, options: { signal?: 
       return cocoSource(name, parsed.path, parsed, options.signal);
     case "synthetic":
       return syntheticSource(name, parsed);
+    case "starter":
+      return openStarter(name, parsed, options);
   }
+}
+
+/** A part of the starter data, which is downloaded and prepared first where it is not there. */
+async function openStarter(
+  name: string,
+  { part, cacheDir }: Extract<SourceSpec, { type: "starter" }>,
+  options: { signal?: AbortSignal },
+): Promise<Source> {
+  const { fetchStarter, starterSplit } = await import("../starter/index.ts");
+  const data = await fetchStarter({ cacheDir, signal: options.signal });
+  const { source } = starterSplit(data, part);
+  return { ...(await openSource({ ...source, name }, options)), captions: "tags" };
 }
 
 const filesOf = (path: string | readonly string[]): string[] =>
@@ -61,6 +75,7 @@ const filesOf = (path: string | readonly string[]): string[] =>
 
 function describe(spec: SourceSpec): string {
   if (spec.type === "synthetic") return `synthetic:${spec.count}`;
+  if (spec.type === "starter") return `starter:${spec.part}`;
   return typeof spec.path === "string" ? spec.path : spec.path.join("::");
 }
 
@@ -76,7 +91,8 @@ async function parseSpec(spec: string): Promise<SourceSpec> {
   const typed = /^([a-z]+):(?!\/\/)(.*)$/s.exec(spec);
   if (typed && (SOURCE_TYPES as readonly string[]).includes(typed[1]!)) {
     const [, type, rest] = typed as unknown as [string, SourceType, string];
-    return checkSpec(type === "synthetic" ? parseSynthetic(spec, rest) : { type, path: rest });
+    if (type === "synthetic") return checkSpec(parseSynthetic(spec, rest));
+    return checkSpec(type === "starter" ? { type, part: rest } : { type, path: rest });
   }
   if (typed && typed[1]!.length > 1)
     throw new ConfigError(`${spec}: expected one of ${SOURCE_TYPES.join(", ")} before the colon, got ${typed[1]}`);

@@ -35,6 +35,12 @@ export type SourceSpec =
       height?: number | undefined;
       seed?: number | undefined;
       format?: "png" | "jpeg" | undefined;
+    } & Named)
+  | ({
+      /** A part of the starter data: pairs, images, texts, validation, … It is fetched where it is not there. */
+      type: "starter";
+      part: string;
+      cacheDir?: string | undefined;
     } & Named);
 
 export type SourceType = SourceSpec["type"];
@@ -49,6 +55,7 @@ export const SOURCE_TYPES: readonly SourceType[] = [
   "folder",
   "coco",
   "synthetic",
+  "starter",
 ];
 
 const text = z.string().min(1);
@@ -79,4 +86,5 @@ export const sourceSchema: z.ZodType<SourceSpec> = z.discriminatedUnion("type", 
     format: z.enum(["png", "jpeg"]).optional(),
     ...named,
   }),
+  z.strictObject({ type: z.literal("starter"), part: text, cacheDir: text.optional(), ...named }),
 ]);

@@ -60,8 +60,13 @@ export interface Placed {
   readonly cursor: Cursor;
 }
 
+/** first: the first text. any: one of the texts. tags: `meta.name` with a random part of `meta.tags` (the starter data). */
+export type CaptionMode = "first" | "any" | "tags";
+
 export interface Source {
   readonly name: string;
+  /** How captions are meant to be drawn in training. Default any. */
+  readonly captions?: CaptionMode;
   /** Records of one pass over all shards, bad ones included, where that is known without reading them. */
   readonly count?: number;
   /** All samples of one pass, from the start or from right after `cursor`. Throws DataError where the source itself is bad. */
