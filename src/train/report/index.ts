@@ -1,0 +1,27 @@
+export { CARD_FILE, type CardOptions, modelCard, writeCard } from "./card.ts";
+export {
+  type AttentionMaps,
+  GALLERY_FOLDER,
+  type GallerySection,
+  type Guess,
+  type ImageToText,
+  type MaskedPatches,
+  type MaskedWords,
+  type Reconstructions,
+  saveGallerySection,
+  type TextToImage,
+} from "./gallery.ts";
+export {
+  type Environment,
+  environment,
+  loadRecipe,
+  loadRunInfo,
+  RECIPE_FILE,
+  RUN_FILE,
+  type RunInfo,
+  refuseOldRun,
+  type StageInfo,
+  saveRecipe,
+  saveRunInfo,
+} from "./run-info.ts";
+export { REPORT_FILE, type ReportOptions, writeReport } from "./write.ts";

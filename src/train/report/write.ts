@@ -1,0 +1,32 @@
+/** From a run folder to report.html. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { saveFile } from "../../hub/index.ts";
+import { parseMetrics } from "../logs/metrics.ts";
+import { METRICS_FILE } from "../logs/run-log.ts";
+import { chartMaker } from "./chart.ts";
+import { loadGallery } from "./gallery.ts";
+import { reportPage } from "./page.ts";
+import { loadRecipe, loadRunInfo } from "./run-info.ts";
+
+export const REPORT_FILE = "report.html";
+
+export interface ReportOptions {
+  /** Where to write; `report.html` in the run folder unless given. */
+  readonly output?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes the report of a run, finished or not, and resolves to its path. Throws DataError if the folder is no run's or its
+ * gallery is damaged, CheckpointError if the page cannot be written.
+ */
+export async function writeReport(runDir: string, options: ReportOptions = {}): Promise<string> {
+  const { output = join(runDir, REPORT_FILE), signal } = options;
+  const [info, recipe, gallery] = [await loadRunInfo(runDir), await loadRecipe(runDir), await loadGallery(runDir)];
+  const metrics = parseMetrics(await readFile(join(runDir, METRICS_FILE), "utf8").catch(() => ""));
+  signal?.throwIfAborted();
+  const page = reportPage({ info, recipe, metrics, gallery }, await chartMaker());
+  await saveFile(output, page, { signal });
+  return output;
+}
