@@ -17,7 +17,14 @@ export interface Around {
   users(v: Value): readonly Value[];
 }
 
-export type FusionName = "gemmBias" | "gemm" | "fusedMatMul" | "layerNormStats";
+export type FusionName =
+  | "gemmBias"
+  | "transposedProduct"
+  | "gemm"
+  | "fusedMatMul"
+  | "layerNormStats"
+  | "geluGradient"
+  | "softmaxGradient";
 
 export interface Fusion {
   readonly name: FusionName;

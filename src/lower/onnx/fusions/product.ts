@@ -6,27 +6,29 @@ import type { Around, Fusion, Step } from "../fusion.ts";
 import type { Attributes } from "../schema.ts";
 import { eitherWay, factor, scaled } from "./match.ts";
 
+const INT_1 = { int: 1 } as const;
+
+/** A matmul with all that it absorbs, as attributes of Gemm and FusedMatMul. */
 interface Product {
   readonly a: Value;
   readonly b: Value;
-  readonly attrs: Attributes;
+  readonly attrs: { readonly transA?: { int: 1 }; readonly transB?: { int: 1 }; readonly alpha?: { float: number } };
 }
 
-/** A matmul with what its operands and `alpha` add to it. */
-function product(v: Value<"matmul">, alpha: number): Product {
+export function product(v: Value<"matmul">, alpha: number): Product {
   const a = factor(v.inputs[0]!, v.attrs.transposeA);
   const b = factor(v.inputs[1]!, v.attrs.transposeB);
   const scale = alpha * a.alpha * b.alpha;
-  const attrs: Attributes = {
-    ...(a.transposed && { transA: { int: 1 } }),
-    ...(b.transposed && { transB: { int: 1 } }),
+  const attrs = {
+    ...(a.transposed && { transA: INT_1 }),
+    ...(b.transposed && { transB: INT_1 }),
     ...(scale !== 1 && { alpha: { float: scale } }),
   };
   return { a: a.v, b: b.v, attrs };
 }
 
-/** The product behind a value, where the value is it, a constant multiple, or a reshape that nobody else reads. */
-function behind(value: Value, around: Around): { matmul: Value<"matmul">; alpha: number } | undefined {
+/** The product behind a value, where the value is the product, a constant multiple, or a reshape that nobody else reads. */
+export function behind(value: Value, around: Around): { matmul: Value<"matmul">; alpha: number } | undefined {
   let [v, alpha] = [value, 1];
   for (;;) {
     if (v !== value && around.uses(v) > 1) return undefined;
@@ -40,7 +42,7 @@ function behind(value: Value, around: Around): { matmul: Value<"matmul">; alpha:
   }
 }
 
-const isMatrixProduct = (v: Value): boolean => v.inputs.every((operand) => operand.shape.length === 2);
+export const isMatrixProduct = (v: Value): boolean => v.inputs.every((operand) => operand.shape.length === 2);
 
 /** Two matrices: Gemm; a plain product stays a MatMul. */
 export const gemm: Fusion = {
