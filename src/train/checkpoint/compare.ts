@@ -25,7 +25,7 @@ const isObject = (value: Json | undefined): value is JsonObject =>
 
 /** Keys of a recipe, and of each of its stages, that may change between a checkpoint and its resumption. */
 const FREE = new Set(["name", "runDir", "device", "threads", "variant", "evaluation"]);
-const FREE_IN_DATA = new Set(["workers", "prefetch"]);
+const FREE_IN_DATA = new Set(["workers", "prefetch", "pixelBytes"]);
 const FREE_IN_STAGE = new Set(["every", "saveTotalLimit", "best", "recompute"]);
 
 const without = (value: Json | undefined, keys: ReadonlySet<string>): Json | undefined =>

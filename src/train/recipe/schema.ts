@@ -16,6 +16,10 @@ const source = z
 const weighted = z.strictObject({
   source,
   weight: z.number().positive().default(1).describe("Share among the sources of its kind."),
+  captions: z
+    .enum(["first", "any", "tags"])
+    .optional()
+    .describe("Which caption of a sample is read; absent: what the source says, else one at random."),
 });
 
 const sources = z
@@ -27,12 +31,25 @@ const sources = z
     ),
   );
 
+const MIB = 2 ** 20;
+
 const data = z
   .strictObject({
     pairs: sources.describe("Images with captions."),
     images: sources.describe("What image stages and image-only steps see; of pairs, the image."),
     texts: sources.describe("What text stages and text-only steps see; of pairs, the caption."),
-    shuffleBuffer: whole.default(4096).describe("Samples; they hold bytes, so this is some hundred MB of photographs."),
+    shuffle: z
+      .int()
+      .nonnegative()
+      .default(4096)
+      .describe("Samples of a shuffle block; 0: in the order of the source. They hold bytes, not pixels."),
+    shuffleBytes: whole.default(256 * MIB).describe("A block ends early at this many bytes; two are held at a time."),
+    memoryBytes: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe("Sources that fit into this many bytes are read once and reshuffled as wholes."),
+    pixelBytes: z.int().nonnegative().default(0).describe("Decoded pictures up to this many bytes are kept."),
     workers: whole.default(1).describe("Threads that decode and mask; one keeps up with two cores of training."),
     prefetch: whole.default(2).describe("Batches ahead: one in work, one ready."),
   })

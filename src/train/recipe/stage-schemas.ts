@@ -48,6 +48,14 @@ const common = (own: { steps: number; batchSize: number; clipNorm?: number; ema?
     .describe("The metric whose best checkpoint is kept; null: the last is the result."),
 });
 
+const pack = z
+  .enum(["complete", "complete_doc", "none"])
+  .nullable()
+  .default("complete")
+  .describe(
+    "Where a row of packed sentences ends (fairseq's break modes; RoBERTa: complete); null: a row holds one text.",
+  );
+
 /** DALL-E paper, appendix A (flava.md §2.4). */
 const dvae = z.strictObject({
   kind: z.literal("dvae"),
@@ -73,6 +81,7 @@ const textMlm = z.strictObject({
   optimizer: adamW({ lr: 5e-4, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.01 }),
   schedule: schedule({ kind: "linear", warmupSteps: 10_000 }),
   textLength: whole.default(512).describe("Tokens of a text (fairseq's RoBERTa base)."),
+  pack,
   masking: tokenMasking(false),
   init: z.strictObject({ text: initFrom("random") }).prefault({}),
 });
@@ -172,6 +181,7 @@ const joint = z.strictObject({
     .strictObject({ pairs: whole.default(77), texts: whole.default(512) })
     .prefault({})
     .describe("torchmultimodal; the paper gives none."),
+  pack,
   imageMasking: patchMasking,
   textMasking: tokenMasking(false),
   pairMasking: tokenMasking(true),

@@ -25,7 +25,7 @@ export function tinyRecipe(recipe: Recipe): Recipe {
       pairs: synthetic(recipe.data.pairs, 0),
       images: synthetic(recipe.data.images, 1),
       texts: synthetic(recipe.data.texts, 2),
-      shuffleBuffer: 32,
+      shuffle: 32,
     },
     evaluation: {
       validation: syntheticSets(recipe.evaluation.validation, 3),

@@ -1,5 +1,7 @@
 /** What a checked recipe holds. The defaults and their reasons are in the schema files beside this one. */
 import type { SourceSpec } from "../../data/sources/options.ts";
+import type { CaptionMode } from "../../data/sources/source.ts";
+import type { BreakMode } from "../../data/text/index.ts";
 import type { FlavaConfig, LossWeights } from "../../models/flava/config.ts";
 import type { DeviceName } from "../../runtime/device.ts";
 
@@ -31,14 +33,22 @@ export interface WeightedSource {
   readonly source: string | SourceSpec;
   /** Share among the sources of its kind; only the ratio counts. */
   readonly weight: number;
+  /** Which caption of a sample is read; absent: what the source says, else one at random. */
+  readonly captions?: CaptionMode | undefined;
 }
 
 export interface DataChoice {
   readonly pairs: readonly WeightedSource[];
   readonly images: readonly WeightedSource[];
   readonly texts: readonly WeightedSource[];
-  /** Samples that the shuffle buffer holds, as bytes, not pixels. */
-  readonly shuffleBuffer: number;
+  /** Samples of a shuffle block; 0: in the order of the source. */
+  readonly shuffle: number;
+  /** A block ends early at this many bytes of encoded samples. */
+  readonly shuffleBytes: number;
+  /** Sources that fit into this many bytes are read once and reshuffled as wholes. */
+  readonly memoryBytes: number;
+  /** Decoded pictures up to this many bytes are kept. */
+  readonly pixelBytes: number;
   /** Threads that decode and mask. */
   readonly workers: number;
   /** Batches prepared ahead of the step. */
@@ -158,6 +168,8 @@ export interface DvaeStage extends StageBase {
 export interface TextMlmStage extends StageBase {
   readonly kind: "text-mlm";
   readonly textLength: number;
+  /** How sentences are packed into full rows; null: a row holds one text. */
+  readonly pack: BreakMode | null;
   readonly masking: TokenMasking;
   readonly init: { readonly text: InitFrom };
 }
@@ -212,6 +224,8 @@ export interface JointStage extends StageBase {
   readonly itmNegativeRatio: number;
   /** Tokens of a caption and of an unpaired text. */
   readonly textLength: { readonly pairs: number; readonly texts: number };
+  /** How unpaired sentences are packed into full rows; null: a row holds one text. */
+  readonly pack: BreakMode | null;
   readonly imageMasking: PatchMasking;
   readonly textMasking: TokenMasking;
   readonly pairMasking: TokenMasking;
