@@ -1,7 +1,8 @@
 /** The ONNX lowering against the interpreter, one primitive after the other, with all fusions and with none. */
 import { describe, expect, it } from "vitest";
-import { graph, isOp, type Op } from "../src/graph/index.ts";
+import { constant, graph, input, isOp, matmul, mul, neg, type Op, scoped } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
+import { fromNumbers, toNumbers } from "../src/tensor/index.ts";
 import { cases, sample } from "./lower-cases.ts";
 import { runLowered, worstError } from "./run-lowered.ts";
 
@@ -21,4 +22,38 @@ describe("every primitive", () => {
         }
       }
     });
+});
+
+describe("corners of naming, on ONNX Runtime", () => {
+  const odd = "a b/c:d.e\\f'g\"h#i[0]{é}→☃";
+  const two = fromNumbers([1, 2], [2]);
+
+  it("takes names with any characters", async () => {
+    const y = scoped(`scope ${odd}`, () => neg(input(odd, [2])));
+    const got = await runLowered(graph(odd, { [`out ${odd}`]: y }), { [odd]: two });
+    expect(toNumbers(got[`out ${odd}`]!)).toEqual([-1, -2]);
+  });
+
+  it("gives outputs that are inputs, constants, one value twice, or have an input's name", async () => {
+    const x = input("x", [2]);
+    const y = neg(x);
+    const got = await runLowered(graph("g", { same: x, fixed: constant(3), y, again: y, x: mul(y, 2) }), { x: two });
+    expect(Object.fromEntries(Object.entries(got).map(([k, t]) => [k, toNumbers(t)]))).toEqual({
+      same: [1, 2],
+      fixed: [3],
+      y: [-1, -2],
+      again: [-1, -2],
+      x: [-2, -4],
+    });
+  });
+
+  it("reads weights from inside the model and from the file beside it", async () => {
+    const g = graph("g", { y: matmul(input("x", [1, 2]), input("w", [2, 2])) });
+    const weights = { initializers: { w: fromNumbers([1, 2, 3, 4], [2, 2]) } };
+    const external = { location: "weights.onnx_data", thresholdBytes: 1 };
+    for (const options of [weights, { ...weights, external }]) {
+      const { y } = await runLowered(g, { x: fromNumbers([1, 10], [1, 2]) }, options);
+      expect(toNumbers(y!)).toEqual([31, 42]);
+    }
+  });
 });
