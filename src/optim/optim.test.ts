@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grad, graph, input, interpret, mul, sum, type Value } from "../graph/index.ts";
+import { grad, graph, input, interpret, mul, stopGradient, sum, type Value } from "../graph/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
 import {
   adamw,
@@ -9,6 +9,8 @@ import {
   dinoSchedule,
   ema,
   emaName,
+  exponentialRamp,
+  gradients as gradientsOf,
   groupOf,
   layerDecay,
   linearRamp,
@@ -64,8 +66,9 @@ function naiveAdamW(
 }
 
 const gradients = { p: grad(cube, [p])[0]! };
-const close = (actual: readonly number[], expected: readonly number[], digits = 11) =>
-  expected.forEach((e, i) => expect(actual[i]).toBeCloseTo(e, digits));
+const close = (actual: readonly number[], expected: readonly number[], digits = 11): void => {
+  for (const [i, e] of expected.entries()) expect(actual[i]).toBeCloseTo(e, digits);
+};
 
 describe("adamw", () => {
   it("gives the reference values after three steps", () => {
@@ -111,6 +114,20 @@ describe("sgd", () => {
         x[i] = x[i]! - 1e-3 * b[i]!;
       }
     close(path[9]!, x);
+  });
+});
+
+describe("gradients", () => {
+  const [used, unused, cut] = [input("used", [2]), input("unused", [2]), input("cut", [])];
+  it("leaves out what the loss does not reach, and keeps gradients that happen to be 0", () => {
+    const loss = sum(mul(mul(used, used), stopGradient(cut)));
+    const found = gradientsOf(loss, { used, unused, cut });
+    expect(Object.keys(found)).toEqual(["used"]);
+    const at = interpret(graph("g", found), { used: fromNumbers([0, 0], [2]), cut: fromNumbers([3], []) });
+    expect(toNumbers(at.used!)).toEqual([0, 0]);
+  });
+  it("keeps a gradient that is a constant other than 0", () => {
+    expect(Object.keys(gradientsOf(sum(used), { used, unused }))).toEqual(["used"]);
   });
 });
 
@@ -188,6 +205,7 @@ describe("schedules", () => {
       [1, 0.53125, 0.0625],
     );
     close([linearRamp(0.04, 0.07, 10)(5), linearRamp(0.04, 0.07, 10)(30)], [0.055, 0.07]);
+    close([0, 5, 10, 20].map(exponentialRamp(1, 0.25, 10)), [1, 0.5, 0.25, 0.25]);
     expect(constant(3)(9)).toBe(3);
   });
 });
