@@ -1,15 +1,54 @@
-/** `npm run bench NAME`: runs one benchmark, which prints `name: value` lines. */
+/**
+ * `npm run bench`: the core's benchmarks. `npm run bench NAME`: one of them. Each prints `name: value` lines on stdout and what it
+ * does on stderr. `-- --profile` adds a table of time per operator; `-- --rounds N` repeats more or less often.
+ */
+import { parseArgs } from "node:util";
 import { say } from "./measure.ts";
 
+interface Options {
+  readonly rounds: number;
+  readonly threads: number | undefined;
+  readonly profile: boolean;
+}
+
+async function core({ rounds, threads, profile }: Options): Promise<void> {
+  const { openDevice } = await import("../src/runtime/index.ts");
+  const { layers } = await import("./layers.ts");
+  const { base } = await import("./base.ts");
+  const device = await openDevice("cpu", threads ? { threads } : {});
+  await layers(device, rounds);
+  const file = await base(device, Math.max(1, Math.min(rounds, 3)), profile ? "build/flava-profile" : undefined);
+  if (file) await printProfile(file);
+}
+
+/** Time per operator type, longest first. */
+async function printProfile(file: string): Promise<void> {
+  const { readFile } = await import("node:fs/promises");
+  const { formatProfile, summarizeProfile } = await import("../src/runtime/profile.ts");
+  say(formatProfile(summarizeProfile(await readFile(file, "utf8"))));
+}
+
 /** A new benchmark is a new line here. */
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
-  data: async (args) => (await import("./data.ts")).data(args),
+const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[]) => Promise<void>>> = {
+  core,
+  data: async (_, args) => (await import("./data.ts")).data(args),
 };
 
-const [name = "", ...args] = process.argv.slice(2);
+const [name = "core", ...rest] = process.argv.slice(2).filter((arg, i) => i === 0 && !arg.startsWith("-"));
+const args = process.argv.slice(2).filter((arg) => arg !== name);
 const bench = BENCHES[name];
-if (bench) await bench(args);
-else {
-  say(`bench: expected one of ${Object.keys(BENCHES).join(", ")}, got ${name || "nothing"}`);
+if (!bench) {
+  say(`bench: expected one of ${Object.keys(BENCHES).join(", ")}, got ${name}`);
   process.exitCode = 2;
+} else {
+  const { values } = parseArgs({
+    args,
+    strict: false,
+    options: { rounds: { type: "string" }, threads: { type: "string" }, profile: { type: "boolean" } },
+  });
+  const { rounds, threads, profile } = values;
+  await bench(
+    { rounds: Number(rounds ?? 5), threads: threads ? Number(threads) : undefined, profile: profile === true },
+    [...rest, ...args],
+  );
 }

@@ -1,0 +1,75 @@
+/**
+ * How much of the engine's matrix-product speed a stack of ViT-B layers keeps: a training step (forward, backward, AdamW) and
+ * a forward pass of 12 layers, batch 8, 197 tokens, each over a plain 1576 × 768 × 3072 product.
+ */
+import { grad, graph, input, matmul, mul, sum } from "../src/graph/index.ts";
+import { encoderLayer } from "../src/models/flava/encoder.ts";
+import { variants } from "../src/models/flava/index.ts";
+import { initialize, Params } from "../src/nn/index.ts";
+import { adamw, adamwScalars } from "../src/optim/index.ts";
+import { compile, type Device, type Executable, State } from "../src/runtime/index.ts";
+import { scalar, zerosLike } from "../src/tensor/index.ts";
+import { figure, interleave, median, medianRatio, noise, say } from "./measure.ts";
+
+const B = 8;
+const N = 197;
+const LAYERS = 12;
+const config = variants.base.image;
+const D = config.hiddenSize;
+const F = config.intermediateSize;
+
+/** Multiply–adds of the products of a forward pass, times two. */
+const forwardFlops = LAYERS * (2 * B * N * (4 * D * D + 2 * D * F) + 2 * 2 * B * N * N * D);
+const productFlops = 2 * B * N * D * F;
+
+function stack() {
+  const p = new Params();
+  const x = input("x", [B, N, D]);
+  let y = x;
+  for (let i = 0; i < LAYERS; i++) y = encoderLayer(p.at(`layer.${i}`), y, config);
+  return { p, y };
+}
+
+/** The product alone; its result stays in the engine, as it would inside a graph. */
+async function product(device: Device): Promise<Executable> {
+  const state = new State(device);
+  state.writeAll({ a: noise("a", [B * N, D]), b: noise("b", [D, F]), y: zerosLike("float32", [B * N, F]) });
+  const y = matmul(input("a", [B * N, D]), input("b", [D, F]));
+  return compile({ name: "product", outputs: {}, updates: { y } }, device, { state });
+}
+
+async function training(device: Device): Promise<Executable> {
+  const { p, y } = stack();
+  const params = p.values();
+  const loss = mul(sum(mul(y, y)), 1 / (B * N * D));
+  const names = Object.keys(params);
+  const gradients = grad(loss, Object.values(params));
+  const update = adamw(params, Object.fromEntries(names.map((name, i) => [name, gradients[i]!])), { weightDecay: 0.1 });
+  const state = new State(device);
+  state.writeAll({ ...initialize(p.specs(), 1), ...update.initial });
+  return compile({ name: "step", outputs: { loss }, updates: update.updates }, device, { state });
+}
+
+async function forward(device: Device): Promise<Executable> {
+  const { p, y } = stack();
+  return compile(graph("forward", { y }), device, { weights: initialize(p.specs(), 1) });
+}
+
+/** Prints `train_over_matmul` and `forward_over_matmul`. */
+export async function layers(device: Device, rounds: number): Promise<void> {
+  const x = noise("x", [B, N, D]);
+  const [plain, step, pass] = [await product(device), await training(device), await forward(device)];
+  const scalars = Object.fromEntries(Object.entries(adamwScalars(10, 1e-4)).map(([name, v]) => [name, scalar(v)]));
+  const repeat = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await plain.run({});
+  };
+  const times = await interleave([repeat, () => step.run({ x, ...scalars }), () => pass.run({ x })], rounds);
+  const [tProduct, tStep, tPass] = [times[0]!.map((t) => t / 20), times[1]!, times[2]!] as const;
+  const gflops = (flops: number, t: readonly number[]): string => (flops / median(t) / 1e9).toFixed(0);
+  say(
+    `product ${gflops(productFlops, tProduct)} GFLOP/s, forward ${gflops(forwardFlops, tPass)}, training ${gflops(3 * forwardFlops, tStep)}`,
+  );
+  figure("train_over_matmul", ((3 * forwardFlops) / productFlops) * medianRatio(tProduct, tStep));
+  figure("forward_over_matmul", (forwardFlops / productFlops) * medianRatio(tProduct, tPass));
+  for (const e of [plain, step, pass]) e.dispose();
+}
