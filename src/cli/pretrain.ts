@@ -1,0 +1,102 @@
+/** `flava pretrain RECIPE`: from options to a checked recipe, the plan of `--dry-run`, and then the run itself. */
+import type { Command } from "commander";
+import { ConfigError } from "../errors.ts";
+import type { MeasureStage, Override, Recipe } from "../train/recipe/index.ts";
+import { action, type Io } from "./command.ts";
+
+export interface PretrainOptions {
+  readonly stage?: string;
+  readonly resume?: string;
+  readonly runDir?: string;
+  readonly set?: readonly string[];
+  readonly seed?: string;
+  readonly device?: string;
+  readonly threads?: string;
+  readonly tiny?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** What was asked for, checked. */
+export interface PretrainRequest {
+  readonly recipe: Recipe;
+  readonly overrides: readonly Override[];
+  /** Only this stage; its predecessors must have been run. */
+  readonly stage: string | undefined;
+  /** `latest` or a path. */
+  readonly resume: string | undefined;
+  /** The command line that does the same. */
+  readonly command: string;
+}
+
+/** What trains: loaded when it is needed, so that `--help` stays instant. */
+export interface Pretraining {
+  run(request: PretrainRequest, io: Io): Promise<void>;
+  readonly measure?: MeasureStage | undefined;
+}
+
+/** The verb, given what trains. */
+export const definePretrain =
+  (load: () => Promise<Pretraining>) =>
+  (program: Command): void => {
+    program
+      .command("pretrain")
+      .summary("all stages of a recipe, or one of them")
+      .description(
+        "Trains a FLAVA from a recipe: its stages in turn, with checkpoints, metrics and a report in the run's folder.",
+      )
+      .argument("<recipe>", "a YAML file, or the recipe.json of a run")
+      .option("--stage <name>", "only this stage")
+      .option("--resume <from>", "go on from `latest` or from a checkpoint folder")
+      .option("--run-dir <dir>", "where the run writes")
+      .option("--set <key=value>", "change a value of the recipe; may be given again", collect, [])
+      .option("--seed <n>", "as --set seed=n")
+      .option("--device <name>", "as --set device=name")
+      .option("--threads <n>", "as --set threads=n")
+      .option("--tiny", "a small model, few steps and synthetic data, to see that all of it runs")
+      .option("--dry-run", "print the plan, and stop")
+      .action(
+        action<PretrainOptions>(async (io, [path], options) => {
+          const request = await pretrainRequest(path!, options);
+          for (const { path: key, was, now } of request.overrides) io.note(`set ${key}: ${show(was)} → ${show(now)}`);
+          if (options.dryRun) await printPlan(request.recipe, (await load()).measure, io);
+          else await (await load()).run(request, io);
+        }),
+      );
+  };
+
+const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+const show = (value: unknown): string => (value === undefined ? "(default)" : JSON.stringify(value));
+
+/** Resolves the recipe and checks the options against it and against each other. Throws ConfigError. */
+export async function pretrainRequest(path: string, options: PretrainOptions): Promise<PretrainRequest> {
+  const { resolveRecipe } = await import("../train/recipe/index.ts");
+  const { nearest } = await import("../runtime/nearest.ts");
+  const { stage, resume, tiny = false, set = [] } = options;
+  const assignments = [...set];
+  for (const key of ["runDir", "seed", "device", "threads"] as const)
+    if (options[key] !== undefined) assignments.push(`${key}=${options[key]}`);
+  const { recipe, overrides } = await resolveRecipe(path, { set: assignments, tiny });
+  const names = Object.keys(recipe.stages);
+  if (stage !== undefined && !names.includes(stage))
+    throw new ConfigError(
+      `--stage ${stage}: expected a stage of ${recipe.name}, got "${stage}"`,
+      nearest(stage, names),
+    );
+  return { recipe, overrides, stage, resume, command: commandLine(path, assignments, options) };
+}
+
+function commandLine(path: string, assignments: readonly string[], { stage, tiny }: PretrainOptions): string {
+  const words = ["flava", "pretrain", path, ...assignments.flatMap((assignment) => ["--set", assignment])];
+  if (stage !== undefined) words.push("--stage", stage);
+  if (tiny) words.push("--tiny");
+  return words.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+}
+
+async function printPlan(recipe: Recipe, measure: MeasureStage | undefined, io: Io): Promise<void> {
+  const { describePlan, formatPlan, missingPlaces } = await import("../train/recipe/index.ts");
+  const plan = await describePlan(recipe, measure);
+  const missing = await missingPlaces(recipe, io.signal);
+  if (missing.length > 0)
+    io.note(`${missing.length} files or folders of the recipe do not exist here, the first: ${missing[0]}`);
+  io.result(formatPlan(plan), { ...plan, missing });
+}
