@@ -6,9 +6,6 @@ export type Filter = "box" | "bilinear" | "bicubic" | "lanczos";
 /** Fractional bits of a weight: 32 − 8 (pixel) − 2 (head room for overshoot and sign). */
 export const PRECISION_BITS = 22;
 
-/** A weighted sum of bytes back to a byte. Sums start from half a unit, so this rounds. */
-export const toByte = (sum: number): number => Math.max(0, Math.min(255, sum >> PRECISION_BITS));
-
 /** How each output index of one axis is made: `count[j]` source indices from `first[j]`, weights from `j · taps`. */
 export interface Axis {
   readonly outputs: number;

@@ -5,28 +5,36 @@
  * - The upper half is exact, because the lower one never reaches the upper one's last bit (checked per axis).
  * - Where the lower half lies so near to a rounding boundary that the error could matter, it is summed again in integers.
  */
-import { type Axis, PRECISION_BITS, toByte } from "./filters.ts";
+import { type Axis, PRECISION_BITS } from "./filters.ts";
 
-const HALF = 2 ** (PRECISION_BITS - 1);
-const FRACTION = 2 ** PRECISION_BITS - 1;
+// Engines fold constants and small functions of the same file into a loop, imported ones they do not.
+const SHIFT = PRECISION_BITS;
+const toByte = (sum: number): number => Math.max(0, Math.min(255, sum >> SHIFT));
+const HALF = 1 << (SHIFT - 1);
+const FRACTION = (1 << SHIFT) - 1;
 const LANE = 2 ** 31;
 /** Engines do not turn a division by a power of two into a multiplication. */
 const PER_LANE = 2 ** -31;
 /** Added before the upper half is split off, so that a negative lower half (overshoot) does not borrow from it. */
 const BORROW = 2 ** 29;
 const START = HALF + HALF * LANE;
+/** A mask that changes no index here, but tells engines that adding to it cannot overflow. */
+const INDEX = 0x3fffffff;
+
+/** Many taps mean many repeated sums: past this the plain loop wins. A power of two. */
+const MAX_TAPS = 512;
 
 /** Rows that are packed together. */
 export const PACKED_ROWS = 4;
 
 /**
  * The largest error of the lower half for this axis, or undefined when rows cannot be packed. Partial sums stay below 2⁶², where a double's
- * rounding error is at most 2⁸; each tap rounds twice. Many taps mean many repeated sums, so past 512 the plain loop wins.
+ * rounding error is at most 2⁸; each tap rounds twice.
  */
 export function packingError({ taps, highest, lowest }: Axis): number | undefined {
   const error = (taps + 4) * 2 ** 9;
   const fits = highest + HALF + error < LANE - BORROW && lowest + HALF - error > -BORROW;
-  return fits && taps <= 512 ? error : undefined;
+  return fits && taps <= MAX_TAPS ? error : undefined;
 }
 
 /** Offsets of four rows. */
@@ -57,10 +65,13 @@ export function resampleRows(packed: Float64Array, axis: Axis, out: Uint8Array, 
     let g1 = START;
     let b0 = START;
     let b1 = START;
-    const end = j * taps + count[j]!;
-    for (let k = j * taps, p = first[j]! * 6; k < end; k += 2, p += 12) {
-      const v = doubles[k]!;
-      const w = doubles[k + 1]!;
+    const pairs = ((count[j]! + 1) >> 1) & (MAX_TAPS - 1);
+    const k0 = (j * taps) & INDEX;
+    const p0 = (first[j]! * 6) & INDEX;
+    for (let t = 0; t < pairs; t++) {
+      const p = p0 + t * 12;
+      const v = doubles[k0 + t * 2]!;
+      const w = doubles[k0 + t * 2 + 1]!;
       r0 += v * packed[p]! + w * packed[p + 6]!;
       r1 += v * packed[p + 1]! + w * packed[p + 7]!;
       g0 += v * packed[p + 2]! + w * packed[p + 8]!;
@@ -92,10 +103,12 @@ export function resampleRows(packed: Float64Array, axis: Axis, out: Uint8Array, 
     out[o3] = toByte(red1);
     out[o3 + 1] = toByte(green1);
     out[o3 + 2] = toByte(blue1);
-    if (isNear(redLow0, error) || isNear(greenLow0, error) || isNear(blueLow0, error))
-      rewriteLower(packed, axis, j, 0, out, o0);
-    if (isNear(redLow1, error) || isNear(greenLow1, error) || isNear(blueLow1, error))
-      rewriteLower(packed, axis, j, 1, out, o2);
+    if (isNear(redLow0, error)) out[o0] = firstByte(packed, axis, j, 0);
+    if (isNear(redLow1, error)) out[o2] = firstByte(packed, axis, j, 1);
+    if (isNear(greenLow0, error)) out[o0 + 1] = firstByte(packed, axis, j, 2);
+    if (isNear(greenLow1, error)) out[o2 + 1] = firstByte(packed, axis, j, 3);
+    if (isNear(blueLow0, error)) out[o0 + 2] = firstByte(packed, axis, j, 4);
+    if (isNear(blueLow1, error)) out[o2 + 2] = firstByte(packed, axis, j, 5);
     o0 += 3;
     o1 += 3;
     o2 += 3;
@@ -112,16 +125,14 @@ const lower = (sum: number, high: number): number => (sum - high * LANE) | 0;
 /** Whether `error` could carry the sum over a multiple of 2²². */
 const isNear = (sum: number, error: number): boolean => ((sum + error) & FRACTION) <= 2 * error;
 
-/** Sums pixel j of a pair's first row again, in integers, and writes it at `at`. */
-function rewriteLower(packed: Float64Array, axis: Axis, j: number, pair: 0 | 1, out: Uint8Array, at: number): void {
-  const { taps, first, count, weights } = axis;
-  const [start, end] = [j * taps, j * taps + count[j]!];
-  for (let channel = 0; channel < 3; channel++) {
-    let sum = HALF;
-    for (let k = start, p = first[j]! * 6 + channel * 2 + pair; k < end; k++, p += 6) {
-      const value = packed[p]! - Math.floor(packed[p]! * PER_LANE) * LANE;
-      sum = (sum + Math.imul(weights[k]!, value)) | 0;
-    }
-    out[at + channel] = toByte(sum);
+/** Output j of a pair's first row again, summed in integers; `lane` counts the six doubles of a pixel. */
+function firstByte(packed: Float64Array, { taps, first, count, weights }: Axis, j: number, lane: number): number {
+  const start = j * taps;
+  const end = start + count[j]!;
+  let sum = HALF;
+  for (let k = start, p = first[j]! * 6 + lane; k < end; k++, p += 6) {
+    const value = packed[p]! - Math.floor(packed[p]! * PER_LANE) * LANE;
+    sum = (sum + Math.imul(weights[k]!, value)) | 0;
   }
+  return toByte(sum);
 }

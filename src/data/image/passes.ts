@@ -2,7 +2,7 @@
  * The two inner loops of resampling, on three interleaved channels. Results equal plain 32-bit sums of pixel × weight: such sums fit
  * (22 fractional bits, 8 bits of pixel, 2 bits for overshoot), so the order of additions is free.
  */
-import { type Axis, PRECISION_BITS, toByte } from "./filters.ts";
+import { type Axis, PRECISION_BITS } from "./filters.ts";
 import { PACKED_ROWS, packedBuffer, packingError, packRows, type Rows, resampleRows } from "./packed-rows.ts";
 
 /** Rows and columns of a larger picture, without a copy. */
@@ -14,9 +14,13 @@ export interface View {
   readonly height: number;
 }
 
-const HALF = 2 ** (PRECISION_BITS - 1);
+// As in packed-rows.ts: engines fold what the same file defines, and a masked index cannot overflow.
+const SHIFT = PRECISION_BITS;
+const toByte = (sum: number): number => Math.max(0, Math.min(255, sum >> SHIFT));
+const HALF = 1 << (SHIFT - 1);
+const INDEX = 0x3fffffff;
 
-/** The vertical pass: output row j is a weighted sum of input rows, four bytes at a time. */
+/** The vertical pass: output row j is a weighted sum of input rows, two pixels at a time. */
 export function rowPass(
   { data, offset, stride, width }: View,
   { outputs, taps, first, count, weights }: Axis,
@@ -24,30 +28,36 @@ export function rowPass(
   const bytes = width * 3;
   const out = new Uint8Array(outputs * bytes);
   for (let j = 0, o = 0; j < outputs; j++) {
-    const start = j * taps;
-    const end = start + count[j]!;
+    const start = (j * taps) & INDEX;
+    const used = count[j]! & INDEX;
     const top = offset + first[j]! * stride;
     let x = 0;
-    for (; x + 3 < bytes; x += 4, o += 4) {
+    for (; x + 5 < bytes; x += 6, o += 6) {
       let a = HALF;
       let b = HALF;
       let c = HALF;
       let d = HALF;
-      for (let k = start, p = top + x; k < end; k++, p += stride) {
-        const w = weights[k]!;
+      let e = HALF;
+      let f = HALF;
+      for (let t = 0, p = (top + x) & INDEX; t < used; t++, p = (p + stride) & INDEX) {
+        const w = weights[start + t]!;
         a = (a + Math.imul(w, data[p]!)) | 0;
         b = (b + Math.imul(w, data[p + 1]!)) | 0;
         c = (c + Math.imul(w, data[p + 2]!)) | 0;
         d = (d + Math.imul(w, data[p + 3]!)) | 0;
+        e = (e + Math.imul(w, data[p + 4]!)) | 0;
+        f = (f + Math.imul(w, data[p + 5]!)) | 0;
       }
       out[o] = toByte(a);
       out[o + 1] = toByte(b);
       out[o + 2] = toByte(c);
       out[o + 3] = toByte(d);
+      out[o + 4] = toByte(e);
+      out[o + 5] = toByte(f);
     }
     for (; x < bytes; x++, o++) {
       let a = HALF;
-      for (let k = start, p = top + x; k < end; k++, p += stride) a = (a + Math.imul(weights[k]!, data[p]!)) | 0;
+      for (let t = 0, p = top + x; t < used; t++, p += stride) a = (a + Math.imul(weights[start + t]!, data[p]!)) | 0;
       out[o] = toByte(a);
     }
   }

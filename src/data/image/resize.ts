@@ -4,6 +4,8 @@ import { type Axis, axisWeights, type Filter } from "./filters.ts";
 import { columnPass, rowPass, type View } from "./passes.ts";
 import { checkRegion, checkSide, type Pixels, type Region } from "./pixels.ts";
 
+const MAX_BYTES = 2 ** 30;
+
 /** left, top, right, bottom in source pixels; fractions allowed. */
 export type Box = readonly [left: number, top: number, right: number, bottom: number];
 
@@ -75,6 +77,9 @@ interface Plan extends ResizeTarget {
 }
 
 function resample(view: View, targets: readonly ResizeTarget[], exactBox: Box): Pixels[] {
+  // The loops mask their indexes to 30 bits.
+  if (view.data.length > MAX_BYTES)
+    throw new ShapeError(`resize: expected a picture of at most ${MAX_BYTES} bytes, got ${view.data.length}`);
   const box = exactBox.map(Math.fround) as unknown as Box;
   const plans = targets.map((target) => planResize(view, target, box));
   const wide = plans.filter((plan) => plan.across);
