@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CheckpointError, ConfigError } from "../../errors.ts";
 import { entriesOf, openSafetensors, saveSafetensors, type TensorEntry } from "../../hub/index.ts";
+import { openDevice, State } from "../../runtime/index.ts";
 import { fromNumbers, type Tensor } from "../../tensor/index.ts";
 import { parseRecipe } from "../recipe/index.ts";
 import { checkResumable, differences, recipeHash } from "./compare.ts";
@@ -216,6 +217,17 @@ describe("tensors of a store", () => {
     const store = memoryStore({ "head.bias": fromNumbers([0, 0], [2]) });
     await restoreTensors(file, store, names, { aliases });
     expect(store.tensors).toEqual({ "head.bias": tensors["head.bias"], "head.weight": tensors["head.weight"] });
+  });
+
+  it("go from one state of a device to another, bit by bit", async () => {
+    const device = await openDevice("interpret");
+    using from = new State(device);
+    using to = new State(device);
+    from.writeAll(tensors);
+    to.writeAll({ "head.bias": fromNumbers([0, 0], [2]), "head.weight": fromNumbers([0], [1]) });
+    await using file = await written(storeEntries(from, names, aliases));
+    await restoreTensors(file, to, names, { aliases });
+    for (const name of names) expect(await to.read(name)).toEqual(await from.read(name));
   });
 
   it("are refused as a whole when names or shapes differ", async () => {
