@@ -9,7 +9,7 @@ export interface PackSourceOptions extends SampleOptions {
   readonly length: number;
   /** Default `"complete"`. */
   readonly breakMode?: BreakMode | undefined;
-  /** The `meta` field that names a sample's document; samples without it are documents of their own. Default `"doc"`. */
+  /** The `meta` field that names a sample's document; samples without it are documents of their own. Default `"document"`. */
   readonly documentField?: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface SourceBlock {
 export async function* packSource(
   source: Source,
   tokenizer: TextTokenizer,
-  { length, breakMode, documentField = "doc", cursor, ...options }: PackSourceOptions,
+  { length, breakMode, documentField = "document", cursor, ...options }: PackSourceOptions,
 ): AsyncGenerator<SourceBlock, void, undefined> {
   const start = cursor === undefined ? undefined : parseCursor(cursor, source.name);
   const items = tokenize(source, tokenizer, documentField, { ...options, cursor: start?.after ?? undefined });

