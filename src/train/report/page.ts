@@ -1,7 +1,6 @@
 /** The report of a run as one self-contained HTML page: no script, no network. */
 import { stringify } from "yaml";
 import type { MetricsLine } from "../logs/metrics.ts";
-import type { Recipe } from "../recipe/index.ts";
 import type { DrawChart } from "./chart.ts";
 import { short } from "./chart.ts";
 import { curveSections, duration } from "./curves.ts";
@@ -13,7 +12,8 @@ import { STYLE } from "./style.ts";
 
 export interface ReportContent {
   readonly info: RunInfo;
-  readonly recipe: Recipe;
+  /** As it was saved: a run of an older version has a recipe that this one might not take. */
+  readonly recipe: unknown;
   readonly metrics: readonly MetricsLine[];
   readonly gallery: readonly LoadedSection[];
 }

@@ -121,6 +121,12 @@ describe("writeReport", () => {
     expect(text).toContain("The run has no final numbers yet.");
   });
 
+  it("reports a run whose recipe is of another version", async () => {
+    const old = await copy("old");
+    await writeFile(join(old, "recipe.json"), '{"name":"old","shuffleBuffer":4}');
+    expect(await readFile(await writeReport(old), "utf8")).toContain("shuffleBuffer: 4");
+  });
+
   it("says what is missing or damaged, and where", async () => {
     await expect(writeReport(join(folder, "nowhere"))).rejects.toThrow(
       /run\.json: .*got ENOENT\n {2}help: there is no such folder/,

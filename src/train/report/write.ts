@@ -7,7 +7,7 @@ import { METRICS_FILE } from "../logs/run-log.ts";
 import { chartMaker } from "./chart.ts";
 import { loadGallery } from "./gallery.ts";
 import { reportPage } from "./page.ts";
-import { loadRecipe, loadRunInfo } from "./run-info.ts";
+import { loadRunInfo, RECIPE_FILE, readJson } from "./run-info.ts";
 
 export const REPORT_FILE = "report.html";
 
@@ -23,7 +23,9 @@ export interface ReportOptions {
  */
 export async function writeReport(runDir: string, options: ReportOptions = {}): Promise<string> {
   const { output = join(runDir, REPORT_FILE), signal } = options;
-  const [info, recipe, gallery] = [await loadRunInfo(runDir), await loadRecipe(runDir), await loadGallery(runDir)];
+  const info = await loadRunInfo(runDir);
+  const recipe = await readJson(join(runDir, RECIPE_FILE));
+  const gallery = await loadGallery(runDir);
   const metrics = parseMetrics(await readFile(join(runDir, METRICS_FILE), "utf8").catch(() => ""));
   signal?.throwIfAborted();
   const page = reportPage({ info, recipe, metrics, gallery }, await chartMaker());
