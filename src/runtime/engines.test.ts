@@ -344,8 +344,8 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
       interOpThreads: 2,
       spin: false,
       optimization: "none",
-      arena: false,
-      memoryPattern: false,
+      arena: "none",
+      memoryPattern: true,
       config: { "session.disable_prepacking": "1" },
     };
     const [, session] = await create(identity("float32"), options);

@@ -156,6 +156,36 @@ describe("a session of the native engine", () => {
     expect(existsSync(optimizedModelPath)).toBe(true);
   });
 
+  test("shares the memory of its activations with other sessions where asked to", async () => {
+    const n = 1024;
+    const depth = 24;
+    // The sum needs every activation of 4 MiB: about 100 MiB a session.
+    const deep: GraphSpec = {
+      inputs: [["a0", "float32", [n, n]]],
+      outputs: [["sum", "float32", [n, n]]],
+      nodes: [
+        ...Array.from({ length: depth }, (_, i) => ({ op: "Neg", inputs: [`a${i}`], outputs: [`a${i + 1}`] })),
+        { op: "Sum", inputs: Array.from({ length: depth }, (_, i) => `a${i + 1}`), outputs: ["sum"] },
+      ],
+    };
+    const engine = await openNativeEngine();
+    const a0 = engine.upload(ramp(n));
+    const sum = engine.allocate("float32", [n, n]);
+    const growth = async (arena: "shared" | "session"): Promise<number> => {
+      const options = { arena, threads: 1, optimization: "none" } as const;
+      const sessions = await Promise.all([1, 2, 3].map(() => engine.createSession(onnxModel(deep), options)));
+      await sessions[0]!.run({ a0 }, { sum });
+      const before = process.memoryUsage().rss;
+      for (const session of sessions) for (let i = 0; i < 2; i++) await session.run({ a0 }, { sum });
+      const grown = process.memoryUsage().rss - before;
+      for (const session of sessions) session.dispose();
+      return grown / 2 ** 20;
+    };
+    expect(await growth("shared")).toBeLessThan(40);
+    expect(await growth("session")).toBeGreaterThan(150);
+    expect((await sum.read()).data.every((x) => x === 0)).toBe(true);
+  });
+
   test("can be made while others are, and stopped by a signal", async () => {
     const engine = await openNativeEngine();
     const model = onnxModel(chain(50, 8));

@@ -35,9 +35,16 @@ export interface SessionOptions {
   spin?: boolean;
   /** Graph rewriting by the engine. Default "all". */
   optimization?: Optimization;
-  /** Keep freed memory in the session's arena for the next run. Default true. */
-  arena?: boolean;
-  /** Plan one block for all activations of a known shape. Default true. */
+  /**
+   * Who keeps the memory of activations for the next run: the session until its end (default), all "shared" sessions
+   * of the process together until the process ends (the most that any of them needs, instead of the sum), or nobody.
+   * The JavaScript engine takes "shared" as "session".
+   */
+  arena?: "session" | "shared" | "none";
+  /**
+   * Plan one block for all activations at the second run of a shape. Default false: the block comes on top of what the
+   * first run left in the arena, so memory doubles, and runs are not faster.
+   */
   memoryPattern?: boolean;
   /** File prefix of a profile; `endProfiling` gives the file. */
   profile?: string;

@@ -8,8 +8,11 @@ const PARALLEL = 1;
 
 /** Configuration entries that the options stand for; `options.config` comes last and wins. */
 export function configEntries(options: SessionOptions): Record<string, string> {
-  const spin = options.spin === undefined ? {} : { "session.intra_op.allow_spinning": options.spin ? "1" : "0" };
-  return { ...spin, ...options.config };
+  return {
+    ...(options.spin !== undefined && { "session.intra_op.allow_spinning": options.spin ? "1" : "0" }),
+    ...(options.arena === "shared" && { "session.use_env_allocators": "1" }),
+    ...options.config,
+  };
 }
 
 /** Creates the options; the caller releases them. `keep` collects arrays that must live until the session exists. */
@@ -31,8 +34,9 @@ function fill(ort: Ort, where: string, options: SessionOptions, pointer: Pointer
     ort.call(where, "SetSessionExecutionMode", pointer, PARALLEL);
     ort.call(where, "SetInterOpNumThreads", pointer, options.interOpThreads!);
   }
-  if (options.arena === false) ort.call(where, "DisableCpuMemArena", pointer);
-  if (options.memoryPattern === false) ort.call(where, "DisableMemPattern", pointer);
+  if (options.arena === "none") ort.call(where, "DisableCpuMemArena", pointer);
+  if (options.arena === "shared") ort.shareArena();
+  if (!options.memoryPattern) ort.call(where, "DisableMemPattern", pointer);
   if (options.name) ort.call(where, "SetSessionLogId", pointer, options.name);
   if (options.profile !== undefined) ort.call(where, "EnableProfiling", pointer, pathBytes(options.profile));
   if (options.optimizedModelPath !== undefined)

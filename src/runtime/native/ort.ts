@@ -45,6 +45,8 @@ export interface Ort {
   get(where: string, slot: Slot, ...args: Argument[]): bigint;
   /** The lengths of `shape` for one synchronous call, in an array that the next such call uses again. */
   lengths(shape: Shape): BigInt64Array;
+  /** Gives the environment the arena of "shared" sessions, once. */
+  shareArena(): void;
   /** Calls a release function. */
   release(slot: Slot, pointer: Pointer): void;
 }
@@ -113,15 +115,23 @@ function createOrt(library: Library): Ort {
     if (pointer !== 0n) fn[slot](pointer);
   };
   const where = "ort-native";
+  const environment = get(where, "CreateEnv", SILENT_BUT_FATAL, "flava");
+  const cpu = get(where, "CreateCpuMemoryInfo", ARENA_ALLOCATOR, DEFAULT_MEMORY);
+  let shared = false;
+  const shareArena = (): void => {
+    if (!shared) call(where, "CreateAndRegisterAllocator", environment, cpu, null);
+    shared = true;
+  };
   return {
     library,
-    environment: get(where, "CreateEnv", SILENT_BUT_FATAL, "flava"),
+    environment,
     allocator: get(where, "GetAllocatorWithDefaultOptions"),
-    cpu: get(where, "CreateCpuMemoryInfo", ARENA_ALLOCATOR, DEFAULT_MEMORY),
+    cpu,
     call,
     callAsync,
     get,
     lengths,
+    shareArena,
     release,
   };
 }
