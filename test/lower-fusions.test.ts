@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import {
   add,
+  conv2d,
   type Graph,
   gelu,
   grad,
@@ -217,6 +218,38 @@ const cases: Readonly<Record<FusionName, readonly Case[]>> = {
       },
       fused: { Sub: 1 },
       plain: { Sub: 1 },
+    },
+  ],
+  sumSquare: [
+    {
+      name: "sums squares without writing them",
+      outputs: () => {
+        const v = x(4, 5);
+        return { all: square(v), rows: sum(mul(v, v), [1], { keep: true }), product: sum(mul(v, y(4, 5))) };
+      },
+      fused: { ReduceSumSquare: 2, ReduceSum: 1, Mul: 1 },
+      plain: { ReduceSumSquare: 0, ReduceSum: 3, Mul: 2 },
+    },
+  ],
+  pointwiseWeightGradient: [
+    {
+      name: "is one product over all pixels",
+      outputs: () => {
+        const w = input("w", [4, 3, 1, 1]);
+        return { dw: grad(square(conv2d(x(2, 3, 5, 6), w)), [w])[0]! };
+      },
+      fused: { Gemm: 1, Conv: 1 },
+      plain: { Conv: 2 },
+    },
+    {
+      name: "leaves other kernels, strides and paddings alone",
+      outputs: () => {
+        const [w, v] = [input("w", [4, 3, 1, 1]), x(2, 3, 5, 6)];
+        const loss = add(square(conv2d(v, w, { stride: 2 })), square(conv2d(v, w, { padding: 1 })));
+        return { dw: grad(loss, [w])[0]! };
+      },
+      fused: { Gemm: 0, Conv: 4 },
+      plain: { Gemm: 0, Conv: 4 },
     },
   ],
 };

@@ -24,7 +24,9 @@ export type FusionName =
   | "fusedMatMul"
   | "layerNormStats"
   | "geluGradient"
-  | "softmaxGradient";
+  | "softmaxGradient"
+  | "sumSquare"
+  | "pointwiseWeightGradient";
 
 export interface Fusion {
   readonly name: FusionName;

@@ -2,8 +2,10 @@
 import type { Fusion } from "./fusion.ts";
 import { geluGradient } from "./fusions/gelu-gradient.ts";
 import { layerNormStats } from "./fusions/layer-norm.ts";
+import { pointwiseWeightGradient } from "./fusions/pointwise-weight-gradient.ts";
 import { fusedMatMul, gemm, gemmBias } from "./fusions/product.ts";
 import { softmaxGradient } from "./fusions/softmax-gradient.ts";
+import { sumSquare } from "./fusions/sum-square.ts";
 import { transposedProduct } from "./fusions/transposed-product.ts";
 
 export const allFusions: readonly Fusion[] = [
@@ -14,4 +16,6 @@ export const allFusions: readonly Fusion[] = [
   layerNormStats,
   geluGradient,
   softmaxGradient,
+  sumSquare,
+  pointwiseWeightGradient,
 ];
