@@ -46,20 +46,34 @@ const FILTERS: { readonly [F in Filter]: { readonly support: number; readonly we
   lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
-/** A loader sees many picture sizes and few output sizes: keep the last few axes. */
-const CACHED_AXES = 64;
+/** Random crops of photos ask for some hundreds of axes, again and again; making one takes up to a tenth of a resize. */
+const CACHE_BYTES = 32 * 2 ** 20;
+/** The least recently used first. */
 const cache = new Map<string, Axis>();
+let cachedBytes = 0;
 
-/** The weights of one axis, from a small cache or computed. `from` and `to` are taken as float32, as Pillow does. */
+/** The weights of one axis, from a cache or computed. `from` and `to` are taken as float32, as Pillow does. */
 export function axisWeights(filter: Filter, { size, from, to, outputs }: AxisSpec): Axis {
   const key = `${filter} ${size} ${from} ${to} ${outputs}`;
   const known = cache.get(key);
-  if (known) return known;
+  if (known) {
+    cache.delete(key);
+    cache.set(key, known);
+    return known;
+  }
   const axis = computeAxis(filter, { size, from: Math.fround(from), to: Math.fround(to), outputs });
-  if (cache.size >= CACHED_AXES) cache.delete(cache.keys().next().value!);
   cache.set(key, axis);
+  cachedBytes += bytesOf(axis);
+  for (const [oldest, old] of cache) {
+    if (cachedBytes <= CACHE_BYTES) break;
+    cache.delete(oldest);
+    cachedBytes -= bytesOf(old);
+  }
   return axis;
 }
+
+const bytesOf = ({ weights, doubles, first }: Axis): number =>
+  weights.byteLength + doubles.byteLength + 2 * first.byteLength;
 
 function computeAxis(filter: Filter, { size, from, to, outputs }: AxisSpec): Axis {
   const { weight, support } = FILTERS[filter];

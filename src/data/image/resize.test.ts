@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { noisePixels, pillowGoldens } from "../../../test/golden/image/pictures.ts";
 import { ShapeError } from "../../errors.ts";
 import { fnv1a } from "../../tensor/index.ts";
-import { axisWeights } from "./filters.ts";
+import { type Axis, axisWeights } from "./filters.ts";
 import { type Box, crop, cropResize, type Filter, type Pixels, pixels, resize, resizeEach } from "./index.ts";
 import { packingError } from "./packed-rows.ts";
 
@@ -195,6 +195,22 @@ describe("resize", () => {
       [0, 0, Number.NaN, 5],
     ] as const)
       expect(() => resize(image, 5, 5, "bicubic", { box })).toThrow("expected a box inside 10×10");
+  });
+});
+
+describe("axisWeights", () => {
+  it("keeps what was used last, within its memory", () => {
+    const axis = (size: number): Axis => axisWeights("box", { size, from: 0, to: size, outputs: 16 });
+    const first = axis(200_000);
+    expect(axis(200_000)).toBe(first);
+    // Each takes 2.4 MB of the 32: twenty do not fit beside the first, which stays as long as it is used.
+    for (let size = 200_001; size <= 200_020; size++) {
+      axis(size);
+      if (size <= 200_005) expect(axis(200_000)).toBe(first);
+    }
+    const again = axis(200_000);
+    expect(again).not.toBe(first);
+    expect(again.first).toEqual(first.first);
   });
 });
 
