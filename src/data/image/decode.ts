@@ -32,8 +32,9 @@ export interface DecodeOptions {
  * - alpha is composited on white (`background`); PIL drops it.
  * - EXIF orientation is ignored (`applyOrientation`).
  *
- * In Node each of these, JPEG's chroma upsampling and DCT included, gives PIL's bytes; only AVIF differs, whose chroma two libraries
- * interpolate differently. Browsers decode JPEG with their own library and draw through a canvas, so expect ±1 there, more under alpha.
+ * In Node each of these, JPEG's chroma upsampling and DCT included (libvips keeps libjpeg-turbo's defaults, as PIL does), gives PIL's bytes; only
+ * AVIF differs, whose chroma two libraries interpolate differently. Browsers decode with their own libraries and draw through a canvas: their
+ * bytes may differ, most where alpha is low.
  * Throws DataError, naming `key`, when the bytes are no image, damaged, cut short (as PIL judges it) or too large.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Pixels> {
