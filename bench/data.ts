@@ -17,7 +17,8 @@ import { figure, median, say } from "./measure.ts";
 
 const PHOTOS = 64;
 const DRAWINGS = 512;
-const ROUNDS = 5;
+const ROUNDS = 3;
+const TURNS = 3;
 const BATCH = 32;
 const MEMORY_SAMPLES = 20_000;
 
@@ -34,9 +35,9 @@ function flavaImages(size: number, codebookSize: number, grid: number, total: nu
 
 /** What a bound process measures. */
 interface Report {
-  /** Images a second, round by round. */
-  readonly path: number[];
-  readonly decode: number[];
+  /** Images a second: median of a few turns. */
+  readonly path: number;
+  readonly decode: number;
 }
 
 /** Prints the figures; with arguments, does one part of the work and prints a Report. */
@@ -49,14 +50,18 @@ export async function data(args: readonly string[]): Promise<void> {
     await makePhotos(root);
     await makeDrawings(root);
     for (const name of ["photos", "drawings"]) {
-      const one = await bound<Report>("0", ["speed", root, name, "1"]);
-      const two = await bound<Report>("0,1", ["speed", root, name, "2"]);
+      // One core and two in turn: a machine whose speed drifts slows both.
+      const [one, two]: [Report[], Report[]] = [[], []];
+      for (let round = 0; round < ROUNDS; round++) {
+        one.push(await bound<Report>("0", ["speed", root, name, "1"]));
+        two.push(await bound<Report>("0,1", ["speed", root, name, "2"]));
+      }
       const prefix = name === "photos" ? "" : "small_";
-      figure(`${prefix}images_per_s`, median(two.path), 1);
-      figure(`${prefix}images_per_s_one_core`, median(one.path), 1);
-      figure(`${prefix}decodes_per_s_one_core`, median(one.decode), 1);
-      figure(`${prefix}data_over_decode`, median(one.path.map((rate, i) => one.decode[i]! / rate)));
-      figure(`${prefix}data_two_core_scaling`, median(two.path) / median(one.path));
+      figure(`${prefix}images_per_s`, median(two.map(({ path }) => path)), 1);
+      figure(`${prefix}images_per_s_one_core`, median(one.map(({ path }) => path)), 1);
+      figure(`${prefix}decodes_per_s_one_core`, median(one.map(({ decode }) => decode)), 1);
+      figure(`${prefix}data_over_decode`, median(one.map(({ path, decode }) => decode / path)));
+      figure(`${prefix}data_two_core_scaling`, median(one.map(({ path }, i) => two[i]!.path / path)));
     }
     figure("data_rss_growth_mib", await bound<number>("0,1", ["memory", root, "drawings", "2"]), 1);
   } finally {
@@ -67,7 +72,7 @@ export async function data(args: readonly string[]): Promise<void> {
 /** Runs a part in a process of its own on these cores. */
 async function bound<T>(cores: string, part: readonly string[]): Promise<T> {
   const script = fileURLToPath(new URL("./run.js", import.meta.url));
-  const command = ["-c", cores, process.execPath, "--expose-gc", script, "data", ...part];
+  const command = ["-c", cores, process.execPath, script, "data", ...part];
   const { stdout } = await promisify(execFile)("taskset", command, { maxBuffer: 1 << 20 });
   return JSON.parse(stdout) as T;
 }
@@ -76,17 +81,20 @@ async function speed(root: string, set: string, workers: number): Promise<Report
   const images: Uint8Array[] = [];
   for await (const { sample } of (await openSource(join(root, `${set}.tar`))).samples()) images.push(sample.image!);
   sharp.concurrency(1);
-  const report: Report = { path: [], decode: [] };
+  const files = images.slice(0, set === "photos" ? 64 : 512);
+  const decodeAll = (): Promise<number> => rate(files.length, (i) => sharp(files[i]!).raw().toBuffer(), 1);
+  await decodeAll();
+  const decode = [await decodeAll(), await decodeAll()];
+  // Nothing else runs beside the loader, and its clock starts and stops when a batch has just come: batches made ahead
+  // are neither given away nor counted twice.
   const loader = await open(root, set, workers);
-  const batches = Math.max(2, Math.ceil((set === "photos" ? 128 : 2048) / BATCH));
-  for (let i = 0; i < 4; i++) await loader.next();
-  for (let round = 0; round < ROUNDS; round++) {
-    report.path.push(await rate(batches * BATCH, () => loader.next(), BATCH));
-    const files = images.slice(0, 256);
-    report.decode.push(await rate(files.length, (i) => sharp(files[i]!).raw().toBuffer(), 1));
-  }
+  for (let i = 0; i < 6; i++) await loader.next();
+  const path: number[] = [];
+  for (let turn = 0; turn < TURNS; turn++)
+    path.push(await rate(set === "photos" ? 128 : 2048, () => loader.next(), BATCH));
   await loader.close();
-  return report;
+  decode.push(await decodeAll());
+  return { path: median(path), decode: median(decode) };
 }
 
 /** Images a second of a call that does `each` images. */
@@ -102,22 +110,26 @@ async function open(root: string, set: string, workers: number): Promise<Loader>
   return createLoader({ seed: 1, datasets: [dataset], workers, prefetch: 2 });
 }
 
-/** MiB that the process grows by while it makes 20,000 samples, after as many as the caches need. */
+/**
+ * MiB by which the process grows over 20,000 samples: the largest resident size in the last quarter less that in the
+ * first, after a start that fills the caches. Between collections it goes up and down by tens of MiB.
+ */
 async function memory(root: string, workers: number): Promise<number> {
   const loader = await open(root, "drawings", workers);
-  const resident = (): number => {
-    (globalThis as { gc?: () => void }).gc?.();
-    return process.memoryUsage.rss() / 2 ** 20;
+  const peak = async (samples: number): Promise<number> => {
+    let most = 0;
+    for (let i = 0; i < samples / BATCH; i++) {
+      await loader.next();
+      most = Math.max(most, process.memoryUsage.rss() / 2 ** 20);
+    }
+    return most;
   };
-  const run = async (samples: number): Promise<void> => {
-    for (let i = 0; i < samples / BATCH; i++) await loader.next();
-  };
-  await run(4000);
-  const before = resident();
-  await run(MEMORY_SAMPLES);
-  const growth = resident() - before;
+  await peak(4000);
+  const first = await peak(MEMORY_SAMPLES / 4);
+  await peak(MEMORY_SAMPLES / 2);
+  const last = await peak(MEMORY_SAMPLES / 4);
   await loader.close();
-  return growth;
+  return last - first;
 }
 
 /** Pictures with the statistics of photographs: noise of falling amplitude at every scale, with some sharp edges. */

@@ -1,11 +1,22 @@
 /** Small data sets on disk for the tests of the data rooms: one of each kind of source, made afresh. */
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packTar } from "modern-tar";
+import { afterAll } from "vitest";
 import type { Placed, SampleOptions, Source } from "../src/data/sources/index.ts";
 
-export const temporaryFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "flava-test-"));
+const folders: string[] = [];
+afterAll(async () => {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+});
+
+/** A new folder that goes away with the test file. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "flava-test-"));
+  folders.push(folder);
+  return folder;
+}
 
 /** Bytes that stand for an image where nothing decodes them. */
 export const fakeImage = (i: number): Uint8Array => new Uint8Array(300 + ((i * 37) % 900)).fill(i + 1);

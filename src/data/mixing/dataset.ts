@@ -33,8 +33,6 @@ export interface DatasetOptions {
   readonly pack?: { readonly breakMode?: BreakMode | undefined } | null | undefined;
   /** Sources whose encoded samples fit into this many bytes are read once and reshuffled as wholes. Default 0. */
   readonly memoryBytes?: number | undefined;
-  /** Decoded pictures up to this many bytes are kept. Default 0. */
-  readonly pixelBytes?: number | undefined;
   /** Larger pictures are bad samples. Default: the decoder's limit. */
   readonly maxPixels?: number | undefined;
 }
@@ -86,7 +84,7 @@ export async function openDataset(
           epochs: context.epochs,
           state: saved,
         });
-      return { weight, open, stream, captions, source: source.name };
+      return { weight, open, stream, captions, source };
     }),
   );
   const mixed = mixStreams(`${name}@${shard.index}`, seed, parts, state);

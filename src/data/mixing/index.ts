@@ -4,3 +4,4 @@ export type { DatasetOptions, DatasetSource } from "./dataset.ts";
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";
 export { memorySource, sourceOf } from "./memory.ts";
 export { type PassOptions, passBatches } from "./pass.ts";
+export { type PixelCache, pixelCache } from "./pixel-cache.ts";

@@ -8,6 +8,7 @@ import type { DatasetOptions } from "./dataset.ts";
 import { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from "./loader.ts";
 import { sourceOf } from "./memory.ts";
 import { passBatches } from "./pass.ts";
+import { pixelCache } from "./pixel-cache.ts";
 
 const WORDS =
   "a an large small red green blue yellow orange purple pink brown black white gray circle square triangle diamond ring cross on background to the left of above".split(
@@ -127,17 +128,18 @@ describe("createLoader", () => {
   it("gives the same batches from memory with kept pictures as a source with an index gives", async () => {
     const streamed = options({ datasets: joint(sourceOf("all", damaged)) });
     const expected = await take(await open(streamed), 20);
-    for (const [workers, pixelBytes] of [
-      [0, 1e9],
-      [0, 5000],
-      [1, 1e9],
+    const pixels = pixelCache(1e9);
+    for (const [workers, cache] of [
+      [0, pixels],
+      [0, pixelCache(5000)],
+      [1, pixels],
+      [1, pixelCache(1e9)],
     ] as const) {
       const held = streamed.datasets.map((dataset) => ({
         ...dataset,
-        pixelBytes,
         ...(dataset.name !== "texts" && { memoryBytes: 1e9 }),
       }));
-      const got = await take(await open({ ...streamed, datasets: held, workers }), 20);
+      const got = await take(await open({ ...streamed, datasets: held, workers, pixels: cache }), 20);
       for (const [i, batch] of got.entries()) expect(bits(batch)).toEqual(bits(expected[i]!));
     }
   });

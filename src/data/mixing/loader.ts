@@ -13,7 +13,7 @@ import { chooseDataset } from "./choose.ts";
 import { type DatasetOptions, type ItemStream, openDataset } from "./dataset.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
-import { pixelCache } from "./pixel-cache.ts";
+import type { PixelCache } from "./pixel-cache.ts";
 
 export interface LoaderOptions {
   readonly seed: number;
@@ -28,6 +28,8 @@ export interface LoaderOptions {
   readonly tokenizer?: TextTokenizer | undefined;
   /** Continue right after the batch that came with this state. */
   readonly state?: LoaderState | undefined;
+  /** Keeps decoded pictures; several loaders may share one. */
+  readonly pixels?: PixelCache | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of every sample that is left out: unreadable, incomplete, or not decodable. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
@@ -158,19 +160,19 @@ function openAll(options: LoaderOptions, start: LoaderState, executor: Executor)
 
 async function openOne(
   dataset: DatasetOptions,
-  { seed, shard, tokenizer, signal, onBad }: LoaderOptions,
+  { seed, shard, tokenizer, pixels, signal, onBad }: LoaderOptions,
   state: JsonValue | undefined,
   executor: Executor,
 ): Promise<Opened> {
   const stream = await openDataset(dataset, { seed, shard, tokenizer, signal, onBad }, state);
-  const { name, build, pixelBytes = 0, maxPixels } = dataset;
+  const { name, build, maxPixels } = dataset;
   const pipeline = new Pipeline({
     name,
     build: name,
     fields: createBuilder(build, tokenizer).fields,
     executor,
     next: stream.next,
-    pixels: pixelBytes > 0 ? pixelCache(pixelBytes) : undefined,
+    pixels,
     maxPixels,
     onBad,
   });

@@ -15,9 +15,22 @@ export interface MemoryOptions {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
-/** Reads the source into memory; undefined where it is larger than `maxBytes`. Bad samples are reported once, here. */
-export async function memorySource(source: Source, options: MemoryOptions): Promise<Source | undefined> {
-  const { maxBytes, ...sampling } = options;
+/** What was read before, by source: data sets and stages that share a source share its memory. */
+const read = new WeakMap<Source, Map<string, Promise<Source | undefined>>>();
+
+/** Reads the source into memory, once; undefined where it is larger than `maxBytes`. Bad samples are reported once, here. */
+export function memorySource(source: Source, options: MemoryOptions): Promise<Source | undefined> {
+  const { maxBytes, shard } = options;
+  const id = JSON.stringify([maxBytes, shard]);
+  const known = read.get(source) ?? new Map<string, Promise<Source | undefined>>();
+  read.set(source, known);
+  const held = known.get(id) ?? readAll(source, options);
+  known.set(id, held);
+  held.catch(() => known.delete(id)); // an abort or a broken connection is not remembered
+  return held;
+}
+
+async function readAll(source: Source, { maxBytes, ...sampling }: MemoryOptions): Promise<Source | undefined> {
   const samples: Sample[] = [];
   let bytes = 0;
   for await (const { sample } of source.samples(sampling)) {

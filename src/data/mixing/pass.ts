@@ -6,6 +6,7 @@ import { type DatasetOptions, openDataset } from "./dataset.ts";
 import { inlineExecutor } from "./executor.ts";
 import type { LoadedBatch } from "./loader.ts";
 import { Pipeline } from "./pipeline.ts";
+import type { PixelCache } from "./pixel-cache.ts";
 
 export interface PassOptions extends Omit<DatasetOptions, "ratio"> {
   readonly tokenizer?: TextTokenizer | undefined;
@@ -13,6 +14,8 @@ export interface PassOptions extends Omit<DatasetOptions, "ratio"> {
   readonly seed?: number | undefined;
   /** Threads that make batches; 0: this one. Default 0. */
   readonly workers?: number | undefined;
+  /** Keeps decoded pictures, for evaluations that come back. */
+  readonly pixels?: PixelCache | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
@@ -29,8 +32,8 @@ export async function* passBatches(options: PassOptions): AsyncGenerator<Omit<Lo
   try {
     const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad, epochs: 1 }, undefined);
     const { fields } = createBuilder(build, tokenizer);
-    const { maxPixels } = options;
-    const pipeline = new Pipeline({ name, build: name, fields, executor, next: stream.next, maxPixels, onBad });
+    const { maxPixels, pixels } = options;
+    const pipeline = new Pipeline({ name, build: name, fields, executor, next: stream.next, pixels, maxPixels, onBad });
     let ahead = pipeline.take(batchSize);
     for (let step = 1; ; step++) {
       const { tensors, samples } = await ahead;

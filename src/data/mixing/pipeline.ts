@@ -5,16 +5,15 @@
 import { DataError } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { type BatchItem, type Field, joinRows } from "../batch.ts";
-import type { Pixels } from "../image/index.ts";
-import type { BadSample, JsonValue } from "../sources/index.ts";
+import type { BadSample, JsonValue, Source } from "../sources/index.ts";
 import type { Task, TaskResult } from "./encode.ts";
 import type { Executor } from "./executor.ts";
+import type { PixelCache } from "./pixel-cache.ts";
 
 /** An item with what the main thread needs to know of it. */
 export interface PipelineItem {
   readonly item: BatchItem;
-  /** For the list of bad samples. */
-  readonly source: string;
+  readonly source: Source;
   readonly state: JsonValue;
 }
 
@@ -28,12 +27,6 @@ export interface PipelineOptions {
   readonly pixels?: PixelCache | undefined;
   readonly maxPixels?: number | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
-}
-
-export interface PixelCache {
-  get(item: PipelineItem): Pixels | undefined;
-  put(item: PipelineItem, pixels: Pixels): void;
-  readonly isFull: boolean;
 }
 
 export interface Taken {
@@ -137,7 +130,7 @@ export class Pipeline {
       maxPixels,
       keepPixels: pixels !== undefined && !pixels.isFull,
       items: items.map((each) => {
-        const known = pixels?.get(each);
+        const known = pixels?.get(each.source, each.item.key);
         return known ? { ...each.item, pixels: known, image: undefined } : each.item;
       }),
     };
@@ -190,11 +183,12 @@ export class Pipeline {
     const { onBad, pixels } = this.#options;
     for (const { index, reason } of result.bad) {
       const { item, source } = items[index]!;
-      onBad?.({ source, key: item.key, reason });
+      onBad?.({ source: source.name, key: item.key, reason });
       this.#countBad(item, reason);
     }
     if (result.good.length > 0) this.#badRun = { count: 0, epoch: items.at(-1)!.item.draw.epoch };
-    for (const [index, picture] of result.pixels.entries()) if (picture) pixels?.put(items[index]!, picture);
+    for (const [index, picture] of result.pixels.entries())
+      if (picture) pixels?.put(items[index]!.source, items[index]!.item.key, picture);
   }
 
   #countBad({ draw }: BatchItem, reason: string): void {
