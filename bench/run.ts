@@ -31,6 +31,7 @@ async function printProfile(file: string): Promise<void> {
 /** A new benchmark is a new line here. */
 const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[]) => Promise<void>>> = {
   core,
+  kernels: async ({ rounds }) => (await import("./kernels.ts")).kernels(rounds),
   data: async (_, args) => (await import("./data.ts")).data(args),
 };
 

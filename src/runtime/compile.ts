@@ -72,7 +72,9 @@ export async function compile(
     traced.nodes,
     Object.fromEntries(names.map((name) => [name, traced.outputs[updateName(name)]!])),
   );
-  const session = await device.createSession(traced, sessionOptions, weights);
+  // The lowering has fused what pays; the engine's later passes take minutes on a training step of 17,000 values.
+  const optimization = sessionOptions.optimization ?? (names.length > 0 ? "basic" : "all");
+  const session = await device.createSession(traced, { ...sessionOptions, optimization }, weights);
   return executable(session, {
     graph: traced,
     state,
