@@ -30,8 +30,8 @@ export async function prepareStarter(
 ): Promise<StarterManifest> {
   const { size, pixels, evaluationTags, packages, signal, onProgress } = options;
   const catalogue = await readCatalogue(open, size);
-  const captioned = Object.values(catalogue.captioned).flat();
-  const split = splitConcepts(catalogue.concepts, captioned.map(fullCaption), options.split);
+  const captions = Object.values(catalogue.captioned).flat().map(fullCaption);
+  const split = splitConcepts(catalogue.concepts, captions, options.split);
   const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);
@@ -41,27 +41,20 @@ export async function prepareStarter(
   await writeTexts(out, open, size, (what) => onProgress?.(what, 0, 1));
   onProgress?.("checking the splits", 0, 1);
   const proof = await prove(dir, out, catalogue, split);
-  const manifest: StarterManifest = {
-    format: STARTER_FORMAT,
-    size,
-    pixels,
-    evaluationTags,
-    packages,
-    splits: { ...out.splits, ...unions(out.splits) },
-    files: Object.fromEntries(out.files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }])),
-    heldOut: {
-      style: catalogue.heldOutStyle.name,
-      test: labelsOf(conceptsOf(catalogue, split, "test")),
-      validation: labelsOf(conceptsOf(catalogue, split, "validation")),
-    },
-    leftOut: {
-      conceptsNamingHeldOut: conceptsOf(catalogue, split, "excluded").length,
-      captionsNamingHeldOut: captioned.filter((picture) => split.namedIn(fullCaption(picture)) !== undefined).length,
-      picturesEqualToHeldOut: drawn.equal,
-    },
-    proof,
-    notes: NOTES,
+  const leftOut = {
+    conceptsNamingHeldOut: conceptsOf(catalogue, split, "excluded").length,
+    captionsNamingHeldOut: captions.filter((caption) => split.namedIn(caption) !== undefined).length,
+    picturesEqualToHeldOut: drawn.equal,
   };
+  const heldOut = {
+    style: catalogue.heldOutStyle.name,
+    test: labelsOf(conceptsOf(catalogue, split, "test")),
+    validation: labelsOf(conceptsOf(catalogue, split, "validation")),
+  };
+  const splits = { ...out.splits, ...unions(out.splits) };
+  const files = Object.fromEntries(out.files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }]));
+  const recipe = { format: STARTER_FORMAT, size, pixels, evaluationTags };
+  const manifest = { ...recipe, packages, splits, files, heldOut, leftOut, proof, notes: NOTES };
   await writeFile(join(dir, "LICENCES.md"), licenceText(packages));
   await writeFile(join(dir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
