@@ -356,6 +356,16 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
     await expect(create(identity("float32"), { config: { "": "1" } })).rejects.toThrow(EngineError);
   });
 
+  test.each([undefined, true, false])("computes the same with spin %s", async (spin) => {
+    const [, session] = await create(matmulAdd, spin === undefined ? {} : { spin });
+    const feeds = { a: normal([64, 5], 1), b: normal([5, 4], 2), bias: normal([4], 3) };
+    const { product } = await session.run(feeds, { product: "host" });
+    const expected = naiveMatmul(feeds.a, feeds.b);
+    floats(product).forEach((x, i) => {
+      expect(x).toBeCloseTo(expected[i]!, 5);
+    });
+  });
+
   test("rejects with the reason of a signal that was aborted before", async () => {
     const [engine, session] = await create(identity("float32"));
     const signal = AbortSignal.abort(new Error("enough"));

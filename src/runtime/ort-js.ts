@@ -10,6 +10,7 @@ import { EngineError } from "../errors.ts";
 import { allocate, type DataOf, type DType, type Shape, size, type Tensor } from "../tensor/index.ts";
 import { checkData, checkOptions, checkRun, isTensor } from "./check.ts";
 import { BufferHandle, claimBuffers } from "./claims.ts";
+import { configEntries } from "./config.ts";
 import { Handle } from "./handle.ts";
 import type { Buffer, Engine, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "./session.ts";
 
@@ -171,7 +172,6 @@ const LEVELS = { none: "disabled", basic: "basic", extended: "extended", all: "a
 
 function toOrtOptions(options: SessionOptions): InferenceSession.SessionOptions {
   const { externalData, profile, interOpThreads = 1 } = options;
-  const spin = options.spin === undefined ? {} : { "session.intra_op.allow_spinning": options.spin ? "1" : "0" };
   return {
     executionProviders: ["cpu"],
     intraOpNumThreads: options.threads ?? availableParallelism(),
@@ -181,7 +181,7 @@ function toOrtOptions(options: SessionOptions): InferenceSession.SessionOptions 
     enableCpuMemArena: options.arena !== "none",
     enableMemPattern: options.memoryPattern ?? false,
     logSeverityLevel: 4,
-    extra: { ...spin, ...options.config },
+    extra: configEntries(options),
     ...(options.name === undefined ? {} : { logId: options.name }),
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),

@@ -31,7 +31,7 @@ export interface SessionOptions {
   threads?: number;
   /** Above 1, independent operators run in parallel on so many threads. Default 1. */
   interOpThreads?: number;
-  /** Whether idle threads spin (faster) or sleep (kinder to other processes). Default: the engine's, which is to spin. */
+  /** Whether idle threads spin or sleep: spin during a run only (default), between runs too (true), never (false). */
   spin?: boolean;
   /** Graph rewriting by the engine. Default "all". */
   optimization?: Optimization;

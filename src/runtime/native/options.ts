@@ -1,19 +1,11 @@
 /** Turns SessionOptions into a native `OrtSessionOptions`. */
 import { availableParallelism } from "node:os";
+import { configEntries } from "../config.ts";
 import type { SessionOptions } from "../session.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 
 const LEVELS = { none: 0, basic: 1, extended: 2, all: 99 } as const;
 const PARALLEL = 1;
-
-/** Configuration entries that the options stand for; `options.config` comes last and wins. */
-export function configEntries(options: SessionOptions): Record<string, string> {
-  return {
-    ...(options.spin !== undefined && { "session.intra_op.allow_spinning": options.spin ? "1" : "0" }),
-    ...(options.arena === "shared" && { "session.use_env_allocators": "1" }),
-    ...options.config,
-  };
-}
 
 /** Creates the options; the caller releases them. `keep` collects arrays that must live until the session exists. */
 export function createOptions(ort: Ort, where: string, options: SessionOptions, keep: ArrayBufferView[]): Pointer {
@@ -41,7 +33,8 @@ function fill(ort: Ort, where: string, options: SessionOptions, pointer: Pointer
   if (options.profile !== undefined) ort.call(where, "EnableProfiling", pointer, pathBytes(options.profile));
   if (options.optimizedModelPath !== undefined)
     ort.call(where, "SetOptimizedModelFilePath", pointer, pathBytes(options.optimizedModelPath));
-  for (const [key, value] of Object.entries(configEntries(options)))
+  const shared = options.arena === "shared" ? { "session.use_env_allocators": "1" } : {};
+  for (const [key, value] of Object.entries({ ...shared, ...configEntries(options) }))
     ort.call(where, "AddSessionConfigEntry", pointer, key, value);
   if (options.externalData) addExternalData(ort, where, options.externalData, pointer, keep);
 }
