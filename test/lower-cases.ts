@@ -187,6 +187,9 @@ export const cases: { readonly [P in Op]: () => readonly Value[] } = {
     sum(int("i", "int32", 3, 2), [0]),
     sum(int("k", "int64", 3, 2), [1]),
     sum(x(40, 30), [0]),
+    sum(x(2, 300, 150)),
+    sum(x(300, 250), undefined, { keep: true }),
+    sum(mul(x(300, 250), x(300, 250))),
     new Value("sum", [x(2, 3)], { axes: [], keep: false }),
   ],
   reduceMax: () => [

@@ -1,6 +1,7 @@
 /** Primitives that move elements without changing them, and reductions. */
 import { DTypeError } from "../../../errors.ts";
 import type { Value } from "../../../graph/index.ts";
+import { size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Rules } from "../rule.ts";
 import { castTo } from "./elementwise.ts";
@@ -20,9 +21,9 @@ export const structure: Rules<
   pad: (e, _, [x], { before, after }) => e.node("Pad", [x!, e.ints([...before, ...after])]),
   concat: (e, value, inputs, { axis }) =>
     inputs.length === 1 ? inputs[0]! : e.node("Concat", skipEmpty(value, inputs, axis), { axis: { int: axis } }),
-  sum: (e, value, inputs, { axes, keep }) => {
+  sum: (e, value, inputs) => {
     if (value.dtype === "bool") throw new DTypeError(`sum: expected numbers, got ${value.inputs[0]}`, "cast it first");
-    return reduce(e, "ReduceSum", inputs[0]!, axes, keep);
+    return addUp(e, "ReduceSum", value, inputs[0]!);
   },
   reduceMax: (e, _, inputs, { axes, keep }) => reduce(e, "ReduceMax", inputs[0]!, axes, keep),
   argmax: (e, _, inputs, { axis }) => {
@@ -32,8 +33,25 @@ export const structure: Rules<
 };
 
 /** An empty list of axes reduces nothing; ONNX's default for it would be all. */
-const reduce = (e: Emitter, op: string, x: string, axes: readonly number[], keep: boolean): string =>
-  axes.length === 0 ? x : e.node(op, [x, e.ints(axes)], { keepdims: { int: keep ? 1 : 0 } });
+export function reduce(e: Emitter, op: string, x: string, axes: readonly number[], keep: boolean): string {
+  return axes.length === 0 ? x : e.node(op, [x, e.ints(axes)], { keepdims: { int: keep ? 1 : 0 } });
+}
+
+/** Elements from which a sum of everything is worth two steps. */
+const LARGE = 1 << 16;
+
+/**
+ * Adds up, squared first when `op` is ReduceSumSquare. A sum of everything goes by rows first: the engine's kernel for a sum
+ * of everything runs on one thread, and adds more numbers to each other than float32 likes.
+ */
+export function addUp(e: Emitter, op: "ReduceSum" | "ReduceSumSquare", value: Value<"sum">, x: string): string {
+  const { axes, keep } = value.attrs;
+  const { shape } = value.inputs[0]!;
+  if (axes.length < 2 || axes.length < shape.length || size(shape) < LARGE) return reduce(e, op, x, axes, keep);
+  const last = shape.length - 1;
+  const rows = reduce(e, op, x, [last], true);
+  return reduce(e, "ReduceSum", rows, axes, keep);
+}
 
 const skipEmpty = (value: Value, inputs: readonly string[], axis: number): readonly string[] =>
   value.shape[axis] === 0 ? inputs : inputs.filter((_, i) => value.inputs[i]!.shape[axis] !== 0);
