@@ -120,6 +120,11 @@ describe("inPlaceUpdates", () => {
   it("refuses while another result still reads the old value", () => expect(safe(add(s, 1), mul(s, 2))).toBe(false));
   it("refuses when the last operator reads it in another order", () =>
     expect(safe(reshape(matmul(reshape(s, [1, 2]), constant(fromNumbers([1, 2, 3, 4], [2, 2]))), [2]))).toBe(true));
+  it("counts readers of a view of the old value as its readers", () => {
+    const view = reshape(s, [2, 1]);
+    expect(safe(add(s, mul(sum(view), 0)), mul(view, 2))).toBe(false);
+    expect(safe(add(s, sum(mul(view, 2))))).toBe(true);
+  });
   it("refuses a product that writes over its own operand", () => {
     const m = input("s", [2, 2]);
     const next = matmul(m, m);

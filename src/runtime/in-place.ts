@@ -4,10 +4,15 @@ import { sameShape } from "../tensor/index.ts";
 
 const ELEMENTWISE: ReadonlySet<Op> = new Set<Op>(["add", "sub", "mul", "div", "maximum", "minimum", "where", "neg"]);
 
+/** An engine may give the result of these the memory of their operand, or read the operand later in their place. */
+const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape", "permute", "broadcastTo", "slice", "stopGradient", "cast"]);
+
 /** One consumer of one state tensor. */
 interface Use {
   readonly state: string;
   readonly consumer: Value;
+  /** Whether it reads a view, in another order or shape, instead of the tensor itself. */
+  readonly view: boolean;
 }
 
 /** For each value, as bits: which uses have happened once it is computed. */
@@ -34,18 +39,24 @@ function usesBefore(nodes: readonly Value[], uses: readonly Use[]): Map<Value, U
  */
 export function inPlaceUpdates(nodes: readonly Value[], updates: Readonly<Record<string, Value>>): Set<string> {
   const uses: Use[] = [];
-  for (const node of nodes)
-    for (const operand of new Set(node.inputs))
-      if (operand.op === "input") {
-        const { name } = (operand as Value<"input">).attrs;
-        if (Object.hasOwn(updates, name)) uses.push({ state: name, consumer: node });
-      }
+  const shown = new Map<Value, string>(); // the state whose memory a value may show
+  for (const node of nodes) {
+    if (node.op === "input" && Object.hasOwn(updates, (node as Value<"input">).attrs.name))
+      shown.set(node, (node as Value<"input">).attrs.name);
+    for (const operand of new Set(node.inputs)) {
+      const state = shown.get(operand);
+      if (state === undefined) continue;
+      uses.push({ state, consumer: node, view: operand.op !== "input" });
+      if (VIEWS.has(node.op)) shown.set(node, state);
+    }
+  }
   const before = usesBefore(nodes, uses);
   const safe = new Set(Object.keys(updates));
-  for (const [i, { state, consumer }] of uses.entries()) {
+  for (const [i, { state, consumer, view }] of uses.entries()) {
     const next = updates[state]!;
     const done = (before.get(next)![i >>> 5]! & (1 << (i & 31))) !== 0;
     const itself = consumer === next;
+    if (itself && view) safe.delete(state);
     if (!done || (itself && !(ELEMENTWISE.has(next.op) && next.inputs.every((v) => fits(v, next))))) safe.delete(state);
   }
   return safe;
