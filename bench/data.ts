@@ -33,11 +33,13 @@ function flavaImages(size: number, codebookSize: number, grid: number, total: nu
   return { kind: "image", image: { size, codebookSize, augment: {}, mask } };
 }
 
-/** What a bound process measures. */
+/** What a bound process measures: medians of a few turns. */
 interface Report {
-  /** Images a second: median of a few turns. */
+  /** Images a second. */
   readonly path: number;
-  readonly decode: number;
+  /** Milliseconds of processor time an image, all threads together. On one idle core that is the time it takes. */
+  readonly pathCpu: number;
+  readonly decodeCpu: number;
 }
 
 /** Prints the figures; with arguments, does one part of the work and prints a Report. */
@@ -59,8 +61,9 @@ export async function data(args: readonly string[]): Promise<void> {
       const prefix = name === "photos" ? "" : "small_";
       figure(`${prefix}images_per_s`, median(two.map(({ path }) => path)), 1);
       figure(`${prefix}images_per_s_one_core`, median(one.map(({ path }) => path)), 1);
-      figure(`${prefix}decodes_per_s_one_core`, median(one.map(({ decode }) => decode)), 1);
-      figure(`${prefix}data_over_decode`, median(one.map(({ path, decode }) => decode / path)));
+      figure(`${prefix}cpu_ms_per_image`, median(one.map(({ pathCpu }) => pathCpu)));
+      figure(`${prefix}cpu_ms_per_decode`, median(one.map(({ decodeCpu }) => decodeCpu)));
+      figure(`${prefix}data_over_decode`, median(one.map(({ pathCpu, decodeCpu }) => pathCpu / decodeCpu)));
       figure(`${prefix}data_two_core_scaling`, median(one.map(({ path }, i) => two[i]!.path / path)));
     }
     figure("data_rss_growth_mib", await bound<number>("0,1", ["memory", root, "drawings", "2"]), 1);
@@ -82,26 +85,37 @@ async function speed(root: string, set: string, workers: number): Promise<Report
   for await (const { sample } of (await openSource(join(root, `${set}.tar`))).samples()) images.push(sample.image!);
   sharp.concurrency(1);
   const files = images.slice(0, set === "photos" ? 64 : 512);
-  const decodeAll = (): Promise<number> => rate(files.length, (i) => sharp(files[i]!).raw().toBuffer(), 1);
+  const decodeAll = (): Promise<Rate> => rate(files.length, (i) => sharp(files[i]!).raw().toBuffer(), 1);
   await decodeAll();
   const decode = [await decodeAll(), await decodeAll()];
   // Nothing else runs beside the loader, and its clock starts and stops when a batch has just come: batches made ahead
   // are neither given away nor counted twice.
   const loader = await open(root, set, workers);
   for (let i = 0; i < 6; i++) await loader.next();
-  const path: number[] = [];
+  const path: Rate[] = [];
   for (let turn = 0; turn < TURNS; turn++)
     path.push(await rate(set === "photos" ? 128 : 2048, () => loader.next(), BATCH));
   await loader.close();
   decode.push(await decodeAll());
-  return { path: median(path), decode: median(decode) };
+  return {
+    path: median(path.map(({ perSecond }) => perSecond)),
+    pathCpu: median(path.map(({ cpuMs }) => cpuMs)),
+    decodeCpu: median(decode.map(({ cpuMs }) => cpuMs)),
+  };
 }
 
-/** Images a second of a call that does `each` images. */
-async function rate(images: number, call: (i: number) => Promise<unknown>, each: number): Promise<number> {
+interface Rate {
+  readonly perSecond: number;
+  readonly cpuMs: number;
+}
+
+/** What an image costs in calls that do `each` images. */
+async function rate(images: number, call: (i: number) => Promise<unknown>, each: number): Promise<Rate> {
   const start = performance.now();
+  const cpu = process.cpuUsage();
   for (let i = 0; i < images / each; i++) await call(i);
-  return images / ((performance.now() - start) / 1000);
+  const { user, system } = process.cpuUsage(cpu);
+  return { perSecond: images / ((performance.now() - start) / 1000), cpuMs: (user + system) / 1000 / images };
 }
 
 async function open(root: string, set: string, workers: number): Promise<Loader> {
