@@ -21,7 +21,9 @@ describe("scores", () => {
         [-1, -1],
       ]),
     );
-    [0, 1, -Math.SQRT1_2, Math.SQRT1_2, Math.SQRT1_2, -1].forEach((x, i) => expect(s[i]).toBeCloseTo(x, 6));
+    [0, 1, -Math.SQRT1_2, Math.SQRT1_2, Math.SQRT1_2, -1].forEach((x, i) => {
+      expect(s[i]).toBeCloseTo(x, 6);
+    });
   });
   it("refuse rows of different widths", () =>
     expect(() => scores(unit([[1, 0]]), unit([[1, 0, 0]]))).toThrow(/widths differ/));
