@@ -37,6 +37,10 @@ function* places(recipe: Recipe): Generator<[where: string, location: string]> {
   for (const part of ["validation", "test"] as const)
     for (const [name, source] of Object.entries(recipe.evaluation[part]))
       for (const location of locationsOf(source)) yield [`evaluation.${part}.${name}`, location];
+  for (const [i, source] of recipe.evaluation.texts.entries())
+    for (const location of locationsOf(source)) yield [`evaluation.texts.${i}`, location];
+  for (const [part, source] of Object.entries(recipe.evaluation.labelled ?? {}))
+    for (const location of locationsOf(source)) yield [`evaluation.labelled.${part}`, location];
   for (const [name, { init }] of Object.entries(recipe.stages))
     for (const [part, from] of Object.entries(init))
       if (typeof from !== "string") yield [`stages.${name}.init.${part}`, from.path];

@@ -96,6 +96,14 @@ describe("parseRecipe", () => {
     expect(Object.keys(recipe.stages)).toEqual(["z", "a"]);
     expect(recipe).toMatchObject({ runDir: "runs/test", seed: 0, device: "cpu", model: flavaConfig() });
     expect(recipe.data.pairs).toEqual([{ source: "synthetic:64", weight: 1 }]);
+    expect(recipe.evaluation).toEqual({
+      validation: {},
+      test: {},
+      texts: [],
+      labelled: null,
+      maxPairs: 5000,
+      batchSize: 64,
+    });
   });
 
   it("puts the recipe's sizes on top of the variant's", () => {
@@ -212,6 +220,31 @@ describe("parseRecipe", () => {
     ["no stage", { stages: {} }, /at least one stage/],
     ["a pattern that is no regular expression", stage({ optimizer: { noDecay: ["("] } }), /regular expression/],
     ["a probability above 1", stage({ textMasking: { probability: 1.5 } }), /Too big/],
+    [
+      "a best checkpoint by what is not measured",
+      stage({ best: { metric: "mlm/loss", mode: "min" } }),
+      /"mlm\/loss" is measured on evaluation\.texts, which is empty\n\s+→ at stages\.s\.best\.metric/,
+    ],
+    [
+      "a best checkpoint by a test set",
+      { ...stage({ best: { metric: "t/i2t_r1", mode: "max" } }), evaluation: { test: { t: "synthetic:4" } } },
+      /"t\/i2t_r1" is of a test set/,
+    ],
+    [
+      "a set with the name of another evaluation",
+      { evaluation: { validation: { knn: "synthetic:4" } } },
+      /"knn" is the name of another evaluation/,
+    ],
+    [
+      "a set that is validation and test",
+      { evaluation: { validation: { v: "synthetic:4" }, test: { v: "synthetic:8" } } },
+      /"v" is a validation set already/,
+    ],
+    [
+      "labelled images without a test",
+      { evaluation: { labelled: { train: "synthetic:4" } } },
+      /evaluation\.labelled\.test/,
+    ],
     ["shares above 1 together", stage({ textMasking: { maskShare: 0.95 } }), /together are more than 1/],
   ])("refuses %s", (_, changes, message) => {
     expect(problem(changes)).toMatch(message);
@@ -247,6 +280,8 @@ describe("resolveRecipe", () => {
       "stages.t.optimizer.lr=3e-4",
       "stages.t.optimizer.betas=[0.8, 0.9]",
       "stages.t.best={metric: mlm/loss, mode: min}",
+      "evaluation.texts=synthetic:4",
+      "evaluation.labelled={train: synthetic:8, test: synthetic:4}",
       "stages.t.clipNorm=null",
       "stages.t.masking.wholeWord=true",
       "data.texts=[synthetic:16, text:a.txt]",
@@ -256,7 +291,11 @@ describe("resolveRecipe", () => {
     expect(recipe.stages.t).toMatchObject({ steps: 30000, optimizer: { lr: 3e-4, betas: [0.8, 0.9] }, clipNorm: null });
     expect(recipe.stages.t).toMatchObject({ best: { metric: "mlm/loss", mode: "min" }, masking: { wholeWord: true } });
     expect(recipe.data.texts.map(({ source }) => source)).toEqual(["synthetic:16", "text:a.txt"]);
-    expect(recipe.evaluation.test).toEqual({ mine: "synthetic:4" });
+    expect(recipe.evaluation).toMatchObject({
+      test: { mine: "synthetic:4" },
+      texts: ["synthetic:4"],
+      labelled: { train: "synthetic:8", test: "synthetic:4" },
+    });
     expect(overrides[1]).toEqual({ path: "stages.t.steps", was: 20000, now: 30000 });
     expect(overrides[2]).toEqual({ path: "stages.t.optimizer.lr", was: undefined, now: 3e-4 });
   });

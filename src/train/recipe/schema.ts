@@ -61,7 +61,18 @@ const evaluation = z
   .strictObject({
     validation: sets.describe("Held-out pairs that are looked at during the run; `best` goes by them."),
     test: sets.describe("Held-out pairs that are measured once, at the end."),
-    maxPairs: whole.default(5000).describe("Pairs of a set; COCO's retrieval split has 5,000 images."),
+    texts: z
+      .union([z.string().min(1), z.array(source)])
+      .default([])
+      .transform((given) => (typeof given === "string" ? [given] : given))
+      .describe("Held-out texts for masked language modelling: mlm/loss, mlm/accuracy."),
+    labelled: z
+      .strictObject({ train: source, test: source })
+      .nullable()
+      .default(null)
+      .describe("Images with labels for k-NN classification by the image encoder: knn/accuracy."),
+    maxPairs: whole.default(5000).describe("Samples of a set; COCO's retrieval split has 5,000 images."),
+    batchSize: whole.default(64).describe("Samples that go through the model at once; no result depends on it."),
   })
   .prefault({});
 

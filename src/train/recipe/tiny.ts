@@ -30,7 +30,10 @@ export function tinyRecipe(recipe: Recipe): Recipe {
     evaluation: {
       validation: syntheticSets(recipe.evaluation.validation, 3),
       test: syntheticSets(recipe.evaluation.test, 100),
+      texts: recipe.evaluation.texts.length === 0 ? [] : [shapes(16, 200)],
+      labelled: recipe.evaluation.labelled && { train: shapes(32, 300), test: shapes(16, 301) },
       maxPairs: 16,
+      batchSize: BATCH,
     },
     stages: Object.fromEntries(stages) as Recipe["stages"],
   };

@@ -55,14 +55,26 @@ export interface DataChoice {
   readonly prefetch: number;
 }
 
-/** Held-out pairs for retrieval, by the name that their metrics start with. */
+/** Held-out data. Sets of pairs stand by the name that their metrics start with. */
 export interface EvaluationChoice {
   /** Measured during the run; what `best` may go by. */
   readonly validation: Readonly<Record<string, string | SourceSpec>>;
   /** Measured once, at the end. */
   readonly test: Readonly<Record<string, string | SourceSpec>>;
-  /** Pairs of each set; more are left out. */
+  /** Texts for masked language modelling; empty: it is not measured. */
+  readonly texts: readonly (string | SourceSpec)[];
+  /** Images with labels, for k-NN classification by an image encoder; null: it is not measured. */
+  readonly labelled: LabelledSets | null;
+  /** Samples of each set; more are left out. */
   readonly maxPairs: number;
+  /** Samples that go through the model at once; results do not depend on it. */
+  readonly batchSize: number;
+}
+
+/** The neighbours, and the images whose labels they are asked for. */
+export interface LabelledSets {
+  readonly train: string | SourceSpec;
+  readonly test: string | SourceSpec;
 }
 
 export type StageKind = "dvae" | "text-mlm" | "image-mim" | "image-dino" | "joint";
