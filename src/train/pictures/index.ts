@@ -1,0 +1,2 @@
+export { drawStage } from "./draw.ts";
+export type { DrawOptions } from "./drawing.ts";
