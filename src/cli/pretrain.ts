@@ -70,7 +70,7 @@ const show = (value: unknown): string => (value === undefined ? "(default)" : JS
 /** Resolves the recipe and checks the options against it and against each other. Throws ConfigError. */
 export async function pretrainRequest(path: string, options: PretrainOptions): Promise<PretrainRequest> {
   const { resolveRecipe } = await import("../train/recipe/index.ts");
-  const { nearest } = await import("../runtime/nearest.ts");
+  const { nearest } = await import("../tensor/index.ts");
   const { stage, resume, tiny = false, set = [] } = options;
   const assignments = [...set];
   for (const key of ["runDir", "seed", "device", "threads"] as const)

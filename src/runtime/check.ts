@@ -1,6 +1,16 @@
 /** Checks of a run's feeds and wanted outputs against a session's ports, so that no bad call reaches an engine. */
 import { ConfigError, DTypeError, NameError, ShapeError } from "../errors.ts";
-import { allocate, type DType, formatShape, type Shape, size, type Tensor } from "../tensor/index.ts";
+import {
+  allocate,
+  type DType,
+  dtypeHint,
+  formatShape,
+  nearest,
+  type Shape,
+  shapeHint,
+  size,
+  type Tensor,
+} from "../tensor/index.ts";
 import type { Buffer, PortInfo, SessionOptions, Want } from "./session.ts";
 
 type Feeds = Readonly<Record<string, Tensor | Buffer>>;
@@ -39,7 +49,10 @@ function checkNames(where: string, kind: string, given: readonly string[], ports
   const known = new Set(ports.map((port) => port.name));
   for (const name of given)
     if (!known.has(name))
-      throw new NameError(`${where}: expected ${kind}s among ${[...known].join(", ") || "none"}, got "${name}"`);
+      throw new NameError(
+        `${where}: expected ${kind}s among ${[...known].join(", ") || "none"}, got "${name}"`,
+        nearest(name, [...known]),
+      );
 }
 
 /** Whether `shape` fits the port; named axes are bound in `axes`, or must agree with what is bound there. */
@@ -57,15 +70,24 @@ function fits(shape: Shape, port: PortInfo, axes: Axes): boolean {
 
 function checkPort(where: string, kind: string, value: Tensor | Buffer, port: PortInfo, axes: Axes): void {
   if (typeof value !== "object" || !Array.isArray(value.shape))
-    throw new DTypeError(`${where}: ${kind} "${port.name}": expected a Tensor or Buffer, got ${typeof value}`);
+    throw new DTypeError(
+      `${where}: ${kind} "${port.name}": expected a Tensor or Buffer, got ${typeof value}`,
+      "fromNumbers(values, shape, dtype) makes a tensor",
+    );
   const got = `${value.dtype} ${formatShape(value.shape)}`;
   if (value.dtype !== port.dtype)
-    throw new DTypeError(`${where}: ${kind} "${port.name}": expected ${formatPort(port)}, got ${got}`);
+    throw new DTypeError(
+      `${where}: ${kind} "${port.name}": expected ${formatPort(port)}, got ${got}`,
+      dtypeHint(port.dtype),
+    );
   if (!fits(value.shape, port, axes)) {
     const bound = port.shape.filter((axis) => typeof axis === "string" && axes.has(axis));
+    const wanted = resolveShape(port, axes);
     throw new ShapeError(
       `${where}: ${kind} "${port.name}": expected ${formatPort(port)}, got ${got}`,
-      bound.length > 0 ? `in this run ${bound.map((a) => `${a} = ${axes.get(a as string)}`).join(", ")}` : undefined,
+      bound.length > 0
+        ? `in this run ${bound.map((a) => `${a} = ${axes.get(a as string)}`).join(", ")}`
+        : wanted && shapeHint(wanted, value.shape),
     );
   }
   if (isTensor(value)) checkData(`${where}: ${kind} "${port.name}"`, value);
@@ -98,12 +120,18 @@ export function checkRun(
   for (const port of inputs) {
     const value = feeds[port.name];
     if (value === undefined)
-      throw new NameError(`${where}: expected a feed "${port.name}" of ${formatPort(port)}, got none`);
+      throw new NameError(
+        `${where}: expected a feed "${port.name}" of ${formatPort(port)}, got none`,
+        missingHint(port.name, Object.keys(feeds)),
+      );
     checkPort(where, "feed", value, port, axes);
   }
   checkTargets(where, outputs, want, axes);
   return axes;
 }
+
+const missingHint = (name: string, given: readonly string[]): string =>
+  given.length > 0 ? `fed: ${given.join(", ")}; "${name}" is missing` : "nothing was fed";
 
 function checkTargets(
   where: string,

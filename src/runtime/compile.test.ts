@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { add, constant, grad, graph, input, matmul, mul, reshape, sub, sum, type Value } from "../graph/index.ts";
 import { fromNumbers, toNumbers } from "../tensor/index.ts";
 import { inPlaceUpdates } from "./in-place.ts";
-import { compile, type Device, deviceNames, nearest, openDevice, State } from "./index.ts";
+import { compile, type Device, deviceNames, openDevice, State } from "./index.ts";
 
 const x = input("x", [2, 3]);
 const w = input("w", [3, 2]);
@@ -136,10 +136,3 @@ describe("inPlaceUpdates", () => {
     expect(inPlaceUpdates(graph("g", { next }).nodes, { s: next }).has("s")).toBe(false);
   });
 });
-
-describe("nearest", () => {
-  it("finds the closest spelling", () => expect(nearest("inptu_ids", ["input_ids", "labels"])).toContain("input_ids"));
-  it("lists names when none is close", () => expect(nearest("zzz", ["alpha", "beta"])).toBe("known: alpha, beta"));
-});
-
-afterAll(() => undefined);

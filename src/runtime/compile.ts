@@ -2,10 +2,9 @@
 import { NameError } from "../errors.ts";
 import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
 import { optimize } from "../graph/passes/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
 import { inPlaceUpdates } from "./in-place.ts";
-import { nearest } from "./nearest.ts";
 import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
 import { State } from "./state.ts";
 

@@ -1,5 +1,4 @@
 export { type CompileOptions, compile, type Executable } from "./compile.ts";
 export { type Device, type DeviceName, type DeviceOptions, deviceNames, openDevice } from "./device.ts";
-export { distance, nearest } from "./nearest.ts";
 export type { Buffer, PortInfo, Session, SessionOptions } from "./session.ts";
 export { State } from "./state.ts";

@@ -1,8 +1,7 @@
 /** State: named tensors that stay on a device between runs (parameters, optimizer moments), read and written by name. */
 import { DTypeError, NameError, ShapeError } from "../errors.ts";
-import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { dtypeHint, formatShape, nearest, sameShape, shapeHint, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
-import { nearest } from "./nearest.ts";
 import type { Buffer } from "./session.ts";
 
 /** Several executables may share one state; they take turns. */
@@ -36,9 +35,13 @@ export class State implements Disposable {
       this.#buffers.set(name, this.device.upload(t));
       return;
     }
-    if (known.dtype !== t.dtype) throw new DTypeError(`state "${name}": expected ${known.dtype}, got ${t.dtype}`);
+    if (known.dtype !== t.dtype)
+      throw new DTypeError(`state "${name}": expected ${known.dtype}, got ${t.dtype}`, dtypeHint(known.dtype));
     if (!sameShape(known.shape, t.shape))
-      throw new ShapeError(`state "${name}": expected ${formatShape(known.shape)}, got ${formatShape(t.shape)}`);
+      throw new ShapeError(
+        `state "${name}": expected ${formatShape(known.shape)}, got ${formatShape(t.shape)}`,
+        shapeHint(known.shape, t.shape),
+      );
     known.write(t);
   }
 

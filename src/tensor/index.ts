@@ -1,4 +1,5 @@
 export * from "./compare.ts";
 export * from "./dtype.ts";
+export * from "./hints.ts";
 export * from "./random.ts";
 export * from "./tensor.ts";

@@ -88,7 +88,7 @@ describe("dce", () => {
   it("names the nearest result when one is unknown", () => {
     const g = graph("g", { loss: exp(x), logits: exp(y) });
     expect(() => dce(g, ["lose"])).toThrow(NameError);
-    expect(() => dce(g, ["lose"])).toThrow(/"lose".*nearest: loss/s);
+    expect(() => dce(g, ["lose"])).toThrow(/"lose".*did you mean "loss"/s);
   });
 });
 

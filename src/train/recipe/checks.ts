@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { wordSize } from "../../models/dvae/config.ts";
 import { gridSize } from "../../models/flava/config.ts";
-import { nearest } from "../../runtime/nearest.ts";
+import { nearest } from "../../tensor/index.ts";
 import type { InitFrom, JointStage, PatchMasking, Recipe, Stage, StageKind } from "./types.ts";
 
 type Unnamed = Omit<Recipe, "runDir">;
@@ -21,9 +21,11 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
   if (Object.keys(recipe.stages).length === 0) report(["stages"], "expected at least one stage");
   if (Object.values(recipe.model.lossWeights).some((weight) => weight !== 1))
     report(["model", "lossWeights"], "loss weights belong to the joint stage: stages.<name>.lossWeights");
+  checkSets(recipe, report);
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const at: Report = (path, message) => report(["stages", name, ...path], message);
     checkBatch(stage, at);
+    checkBest(recipe, stage, at);
     checkInit(recipe, name, stage, at);
     (STAGE_CHECKS[stage.kind] as StageCheck<StageKind>)(recipe, stage, at);
   }
@@ -33,6 +35,35 @@ function checkBatch(stage: Stage, report: Report): void {
   const { batchSize, gradientAccumulationSteps: micro } = stage;
   if (batchSize % micro !== 0)
     report(["gradientAccumulationSteps"], `${batchSize} samples do not divide into ${micro} micro-batches`);
+}
+
+/** Metrics that are no set's, by what they start with, and the data that they are measured on. */
+const MEASURED_ON: Readonly<Record<string, (evaluation: Recipe["evaluation"]) => string | undefined>> = {
+  mlm: ({ texts }) => (texts.length === 0 ? "evaluation.texts" : undefined),
+  mim: ({ validation }) => (Object.keys(validation).length === 0 ? "evaluation.validation" : undefined),
+  codebook: ({ validation }) => (Object.keys(validation).length === 0 ? "evaluation.validation" : undefined),
+  knn: ({ labelled }) => (labelled === null ? "evaluation.labelled" : undefined),
+};
+
+/** Reports sets whose metrics would have the names of others. */
+function checkSets({ evaluation }: Unnamed, report: Report): void {
+  for (const part of ["validation", "test"] as const)
+    for (const name of Object.keys(evaluation[part])) {
+      if (Object.hasOwn(MEASURED_ON, name))
+        report(["evaluation", part, name], `"${name}" is the name of another evaluation: expected a name of its own`);
+      if (part === "test" && Object.hasOwn(evaluation.validation, name))
+        report(["evaluation", part, name], `"${name}" is a validation set already: expected a name of its own`);
+    }
+}
+
+/** Reports a `best` that nothing would measure. */
+function checkBest({ evaluation }: Unnamed, { best }: Stage, report: Report): void {
+  if (best === null) return;
+  const of = best.metric.split("/")[0]!;
+  const missing = Object.hasOwn(MEASURED_ON, of) ? MEASURED_ON[of]!(evaluation) : undefined;
+  if (missing) report(["best", "metric"], `"${best.metric}" is measured on ${missing}, which is empty`);
+  if (Object.hasOwn(evaluation.test, of) && !Object.hasOwn(evaluation.validation, of))
+    report(["best", "metric"], `"${best.metric}" is of a test set, which is measured once, at the end`);
 }
 
 function checkInit(recipe: Unnamed, name: string, stage: Stage, report: Report): void {

@@ -1,6 +1,6 @@
 /** Turns a schema's complaints into messages that name the nearest key or value. */
 import { z } from "zod";
-import { nearest } from "../../runtime/nearest.ts";
+import { nearest } from "../../tensor/index.ts";
 import { keysAt, type Path } from "./walk.ts";
 
 type Issue = z.core.$ZodIssue;

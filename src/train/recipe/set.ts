@@ -1,7 +1,7 @@
 /** `--set key=value`: one value of a recipe replaced, read as the schema's type at that place. */
 import { parse } from "yaml";
 import { ConfigError } from "../../errors.ts";
-import { nearest } from "../../runtime/nearest.ts";
+import { nearest } from "../../tensor/index.ts";
 import { fileSchema } from "./schema.ts";
 import { isRecord, keysAt, schemasAt, takesStructure, takesText } from "./walk.ts";
 
