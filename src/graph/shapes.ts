@@ -27,13 +27,13 @@ export function broadcastShapes(where: string, shapes: readonly Shape[]): Shape 
   });
 }
 
-function arity(op: Op, inputs: readonly Value[], count: number): void {
-  if (inputs.length !== count) throw new ShapeError(`${op}: expected ${count} operands, got ${inputs.length}`);
-}
-
 function needFloat(op: Op, ...values: readonly Value[]): void {
   for (const v of values)
     if (!isFloat(v.dtype)) throw new DTypeError(`${op}: expected a float operand, got ${v}`, "cast it first");
+}
+
+function needNumbers(op: Op, v: Value): void {
+  if (v.dtype === "bool") throw new DTypeError(`${op}: expected numbers, got ${v}`, "cast it first");
 }
 
 function needSameDType(op: Op, ...values: readonly Value[]): void {
@@ -55,7 +55,6 @@ function needAxis(op: Op, v: Value, axis: number): void {
 const unary =
   (op: Op): ((inputs: readonly Value[]) => ValueType) =>
   (inputs) => {
-    arity(op, inputs, 1);
     needFloat(op, inputs[0]!);
     return { shape: inputs[0]!.shape, dtype: inputs[0]!.dtype };
   };
@@ -63,9 +62,8 @@ const unary =
 const binary =
   (op: Op): ((inputs: readonly Value[]) => ValueType) =>
   (inputs) => {
-    arity(op, inputs, 2);
     needSameDType(op, ...inputs);
-    if (inputs[0]!.dtype === "bool") throw new DTypeError(`${op}: expected numbers, got bool`, "cast it first");
+    needNumbers(op, inputs[0]!);
     return { shape: broadcastShapes(op, [inputs[0]!.shape, inputs[1]!.shape]), dtype: inputs[0]!.dtype };
   };
 
@@ -73,6 +71,21 @@ function reduced(op: Op, x: Value, axes: readonly number[], keep: boolean): Shap
   for (const axis of axes) needAxis(op, x, axis);
   if (new Set(axes).size !== axes.length) throw new ShapeError(`${op}: axes ${axes.join(", ")} repeat`);
   return keep ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : x.shape.filter((_, i) => !axes.includes(i));
+}
+
+/** A number for each line of the last axis. */
+function statistic(op: Op, x: Value): ValueType {
+  needFloat(op, x);
+  needAxis(op, x, x.shape.length - 1);
+  return { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
+}
+
+/** Two float tensors of four axes. */
+function needImages(op: Op, x: Value, y: Value, letters: readonly [string, string]): void {
+  needFloat(op, x, y);
+  needSameDType(op, x, y);
+  needRank(op, x, 4, letters[0]);
+  needRank(op, y, 4, letters[1]);
 }
 
 /** Size of a convolution's result along one axis. */
@@ -100,7 +113,7 @@ function needShape(op: Op, what: string, v: Value, shape: Shape): void {
     throw new ShapeError(`${op}: ${what}: expected ${formatShape(shape)}, got ${formatShape(v.shape)}`);
 }
 
-/** One row a primitive. */
+/** One row a primitive. The number of operands is right already (arity.ts). */
 export const infer: { readonly [P in Op]: Infer<P> } = {
   input: (_, { shape, dtype }) => ({ shape, dtype }),
   constant: (_, { value, dtype }) => {
@@ -134,7 +147,6 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   minimum: binary("minimum"),
   compare: (inputs) => ({ shape: binary("compare")(inputs).shape, dtype: "bool" }),
   where: (inputs) => {
-    arity("where", inputs, 3);
     const [condition, x, y] = inputs as [Value, Value, Value];
     if (condition.dtype !== "bool") throw new DTypeError(`where: expected a bool condition, got ${condition}`);
     needSameDType("where", x, y);
@@ -176,8 +188,7 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: x!.shape.map((d, i) => before[i]! + d + after[i]!), dtype: x!.dtype };
   },
   concat: (inputs, { axis }) => {
-    const first = inputs[0];
-    if (!first) throw new ShapeError("concat: expected at least one operand, got none");
+    const first = inputs[0]!;
     needAxis("concat", first, axis);
     needSameDType("concat", ...inputs);
     const free = (s: Shape): string => s.map((d, i) => (i === axis ? "*" : d)).join();
@@ -190,12 +201,14 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: first.shape.map((d, i) => (i === axis ? total : d)), dtype: first.dtype };
   },
 
-  sum: ([x], { axes, keep }) => ({ shape: reduced("sum", x!, axes, keep), dtype: x!.dtype }),
+  sum: ([x], { axes, keep }) => {
+    needNumbers("sum", x!);
+    return { shape: reduced("sum", x!, axes, keep), dtype: x!.dtype };
+  },
   reduceMax: ([x], { axes, keep }) => ({ shape: reduced("reduceMax", x!, axes, keep), dtype: x!.dtype }),
   argmax: ([x], { axis }) => ({ shape: reduced("argmax", x!, [axis], false), dtype: "int32" }),
 
   matmul: (inputs, { transposeA, transposeB }) => {
-    arity("matmul", inputs, 2);
     const [a, b] = inputs as [Value, Value];
     needFloat("matmul", a, b);
     needSameDType("matmul", a, b);
@@ -224,18 +237,18 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return unary("logSoftmax")(inputs);
   },
   layerNorm: (inputs) => {
-    arity("layerNorm", inputs, 3);
     const [x, weight, bias] = inputs as [Value, Value, Value];
     needFloat("layerNorm", x, weight, bias);
+    needSameDType("layerNorm", x, weight, bias);
+    needAxis("layerNorm", x, x.shape.length - 1);
     needShape("layerNorm", "weight", weight, [x.shape.at(-1)!]);
     needShape("layerNorm", "bias", bias, [x.shape.at(-1)!]);
     return { shape: x.shape, dtype: x.dtype };
   },
-  layerNormMean: ([x]) => ({ shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype }),
-  layerNormInvStd: ([x]) => ({ shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype }),
+  layerNormMean: ([x]) => statistic("layerNormMean", x!),
+  layerNormInvStd: ([x]) => statistic("layerNormInvStd", x!),
 
   gather: (inputs, { axis }) => {
-    arity("gather", inputs, 2);
     const [x, indices] = inputs as [Value, Value];
     needAxis("gather", x, axis);
     if (isFloat(indices.dtype) || indices.dtype === "bool")
@@ -243,7 +256,6 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype };
   },
   scatterAdd: (inputs, { size: rows }) => {
-    arity("scatterAdd", inputs, 2);
     const [updates, indices] = inputs as [Value, Value];
     needFloat("scatterAdd", updates);
     if (isFloat(indices.dtype) || indices.dtype === "bool")
@@ -257,30 +269,35 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   },
 
   conv2d: (inputs, { stride, padding }) => {
-    arity("conv2d", inputs, 2);
     const [x, w] = inputs as [Value, Value];
-    needRank("conv2d", x, 4, "B C H W");
-    needRank("conv2d", w, 4, "O C kh kw");
+    needImages("conv2d", x, w, ["B C H W", "O C kh kw"]);
     return { shape: convShape(x.shape, w.shape, stride, padding), dtype: x.dtype };
   },
   conv2dInputGrad: (inputs, { stride, padding, height, width }) => {
     const [g, w] = inputs as [Value, Value];
+    needImages("conv2dInputGrad", g, w, ["B O H W", "O C kh kw"]);
     const shape = [g.shape[0]!, w.shape[1]!, height, width];
     needShape("conv2dInputGrad", "g", g, convShape(shape, w.shape, stride, padding));
     return { shape, dtype: g.dtype };
   },
   conv2dWeightGrad: (inputs, { stride, padding, kernel }) => {
     const [x, g] = inputs as [Value, Value];
+    needImages("conv2dWeightGrad", x, g, ["B C H W", "B O H W"]);
     const shape = [g.shape[1]!, x.shape[1]!, kernel, kernel];
     needShape("conv2dWeightGrad", "g", g, convShape(x.shape, shape, stride, padding));
     return { shape, dtype: g.dtype };
   },
-  maxPool2d: ([x], { kernel }) => ({ shape: pooled("maxPool2d", x!, kernel), dtype: x!.dtype }),
+  maxPool2d: ([x], { kernel }) => {
+    needFloat("maxPool2d", x!);
+    return { shape: pooled("maxPool2d", x!, kernel), dtype: x!.dtype };
+  },
   maxPool2dGrad: ([x, g], { kernel }) => {
+    needImages("maxPool2dGrad", x!, g!, ["B C H W", "B C H W"]);
     needShape("maxPool2dGrad", "g", g!, pooled("maxPool2dGrad", x!, kernel));
     return { shape: x!.shape, dtype: x!.dtype };
   },
   maxPool2dTake: ([x, y], { kernel }) => {
+    needImages("maxPool2dTake", x!, y!, ["B C H W", "B C H W"]);
     needShape("maxPool2dTake", "y", y!, x!.shape);
     return { shape: pooled("maxPool2dTake", x!, kernel), dtype: x!.dtype };
   },

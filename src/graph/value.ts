@@ -1,6 +1,7 @@
 /** Values: the nodes of a graph. A value is an operation on other values, with a shape and a dtype, and holds no numbers. */
 import { ShapeError } from "../errors.ts";
 import { formatShape, type Shape } from "../tensor/index.ts";
+import { checkArity } from "./arity.ts";
 import type { Attrs, GraphDType, Op } from "./primitives.ts";
 import { infer } from "./shapes.ts";
 
@@ -17,6 +18,7 @@ export class Value<P extends Op = Op> {
   readonly scope: string;
 
   constructor(op: P, inputs: readonly Value[], attrs: Attrs[P], scope: string = currentScope) {
+    checkArity(op, inputs.length);
     const { shape, dtype } = infer[op](inputs, attrs);
     this.op = op;
     this.inputs = inputs;

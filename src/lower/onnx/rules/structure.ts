@@ -1,5 +1,4 @@
 /** Primitives that move elements without changing them, and reductions. */
-import { DTypeError } from "../../../errors.ts";
 import type { Value } from "../../../graph/index.ts";
 import { size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
@@ -21,10 +20,7 @@ export const structure: Rules<
   pad: (e, _, [x], { before, after }) => e.node("Pad", [x!, e.ints([...before, ...after])]),
   concat: (e, value, inputs, { axis }) =>
     inputs.length === 1 ? inputs[0]! : e.node("Concat", skipEmpty(value, inputs, axis), { axis: { int: axis } }),
-  sum: (e, value, inputs) => {
-    if (value.dtype === "bool") throw new DTypeError(`sum: expected numbers, got ${value.inputs[0]}`, "cast it first");
-    return addUp(e, "ReduceSum", value, inputs[0]!);
-  },
+  sum: (e, value, [x]) => addUp(e, "ReduceSum", value, x!),
   reduceMax: (e, _, inputs, { axes, keep }) => reduce(e, "ReduceMax", inputs[0]!, axes, keep),
   argmax: (e, _, inputs, { axis }) => {
     const index = e.node("ArgMax", inputs, { axis: { int: axis }, keepdims: { int: 0 } });
