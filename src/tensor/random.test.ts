@@ -80,6 +80,23 @@ describe("random", () => {
     expect(others).not.toContain(first(7, "mask", 3, 4));
   });
 
+  it("keeps apart what differs in high bits only", () => {
+    const first = (...args: Parameters<typeof random>): string => draw(8, random(...args).bits).join();
+    const high = 2 ** 32;
+    const all = [0, 1, 2].flatMap((i) =>
+      [0, 1, 2].map((j) => first(5 + i * high, "mask", 9 + j * high, 4)).concat(first(9 + i * high, "mask", 5, 4)),
+    );
+    expect(new Set(all).size).toBe(12);
+    expect(first(5 + high, "mask", 9)).not.toBe(first(5, "mask", 9 + high));
+  });
+
+  it("refuses numbers that it could not tell apart from others", () => {
+    expect(() => random(2 ** 53, "mask")).toThrow(/seed: expected a whole number from 0 to 2\^53 - 1/);
+    expect(() => random(-1, "mask")).toThrow(/got -1/);
+    expect(() => random(1, "mask", 2 ** 43)).toThrow(/random: a: .*2\^43/);
+    expect(() => random(1, "mask", 0, 1.5)).toThrow(/random: b: .*got 1.5/);
+  });
+
   it("does not repeat a block: long streams of neighbours share no 64-bit word", () => {
     const words = new Set<string>();
     for (let b = 0; b < 8; b++) {

@@ -2,6 +2,7 @@
  * Counter-based random numbers: every draw is a function of (seed, purpose, indexes), so no generator travels and
  * resuming is exact. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  */
+import { ConfigError } from "../errors.ts";
 
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;
@@ -60,14 +61,31 @@ export interface Random {
   normal(): number;
 }
 
+/** The other half of the key, the same for all streams. */
+const KEY = 0x5bd1e995;
+
+/** What seed, a and b stay below: with the number of the block they fill the low key and the counter exactly. */
+const LIMITS = { seed: 2 ** 53, a: 2 ** 43, b: 2 ** 32 } as const;
+
+function checkCounter(name: keyof typeof LIMITS, value: number): void {
+  if (!(Number.isInteger(value) && value >= 0 && value < LIMITS[name]))
+    throw new ConfigError(
+      `random: ${name}: expected a whole number from 0 to 2^${Math.log2(LIMITS[name])} - 1, got ${value}`,
+    );
+}
+
 /**
  * The stream of draws for (seed, purpose, a, b): `purpose` names what they are for ("token-mask"), `a` and `b` are
- * counters such as step and sample (integers, 0 ≤ x < 2⁵³ and < 2³²).
+ * counters such as step and sample (0 ≤ seed < 2⁵³, 0 ≤ a < 2⁴³, 0 ≤ b < 2³²; anything else is a ConfigError).
+ * The streams of one purpose never meet in their first 2³² blocks; purposes are told apart by a 32-bit hash.
  */
 export function random(seed: number, purpose: string, a = 0, b = 0): Random {
-  const key0 = (seed ^ fnv1a(purpose)) >>> 0;
-  const key1 = (Math.floor(seed / 2 ** 32) ^ Math.floor(a / 2 ** 32) ^ 0x5bd1e995) >>> 0;
-  const counter = new Uint32Array([0, 0, a >>> 0, b >>> 0]);
+  checkCounter("seed", seed);
+  checkCounter("a", a);
+  checkCounter("b", b);
+  const [key0, key1] = [(seed ^ fnv1a(purpose)) >>> 0, KEY];
+  const high = Math.floor(seed / 2 ** 32) * 2 ** 11 + Math.floor(a / 2 ** 32); // 21 and 11 bits
+  const counter = new Uint32Array([0, high, a >>> 0, b >>> 0]);
   const block = new Uint32Array(4);
   let next = 4;
   let spare: number | undefined;
@@ -75,8 +93,7 @@ export function random(seed: number, purpose: string, a = 0, b = 0): Random {
   const bits = (): number => {
     if (next === 4) {
       philox(counter, key0, key1, block);
-      counter[0] = counter[0]! + 1;
-      if (counter[0] === 0) counter[1] = counter[1]! + 1;
+      counter[0] = counter[0]! + 1; // 2³² blocks of four numbers, then from the start
       next = 0;
     }
     return block[next++]!;
