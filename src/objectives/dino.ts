@@ -1,4 +1,4 @@
-/** DINO's self-distillation loss and the centre of its teacher (Caron et al., arXiv:2104.14294 §3.1; flava.md §6). */
+/** DINO's self-distillation loss and the centre of its teacher (Caron et al., arXiv:2104.14294 §3.1; facebookresearch/dino). */
 import { ShapeError } from "../errors.ts";
 import {
   add,

@@ -1,4 +1,4 @@
-/** The evidence lower bound of the discrete VAE (DALL-E, arXiv:2102.12092 §2.1 and appendix A; flava.md §2.4). */
+/** The evidence lower bound of the discrete VAE (DALL-E, arXiv:2102.12092 §2.1 and appendix A). */
 import { abs, add, exp, log, logSoftmax, mean, mul, neg, softmax, sub, sum, type Value } from "../graph/index.ts";
 
 /**

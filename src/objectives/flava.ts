@@ -1,4 +1,4 @@
-/** FLAVA's losses on one batch of each kind, and their weighted sum (arXiv:2112.04482 §3.3; flava.md §1.13). */
+/** FLAVA's losses on one batch of each kind, and their weighted sum (arXiv:2112.04482 §3.2; Hugging Face's FlavaForPreTraining). */
 import { add, broadcastTo, constant, mul, reshape, type Value } from "../graph/index.ts";
 import { type Contrastive, type ContrastiveOptions, globalContrastive } from "./global-contrastive.ts";
 import { imageTextMatching, pairWeights } from "./itm.ts";

@@ -1,6 +1,6 @@
 /**
- * The tiny FLAVA of the golden vectors (reference facts §10.3): its parameters, batches and seven cases, as graphs and feeds for any
- * engine. Expected numbers were measured on another implementation in float64.
+ * The tiny FLAVA of the golden vectors: its parameters, batches and seven cases, as graphs and feeds for any engine. Expected
+ * numbers were measured on Hugging Face's FlavaForPreTraining (transformers 5.18, eager attention) in float64.
  */
 import type { Value } from "../../src/graph/index.ts";
 import {

@@ -1,4 +1,4 @@
-/** Published DINO (and timm) ViT weights as FLAVA's image encoder: names rewritten, the fused qkv split (flava.md §6). */
+/** Published DINO (and timm) ViT weights as FLAVA's image encoder: names rewritten, the fused qkv split. */
 import { CheckpointError } from "../../errors.ts";
 import { formatShape, type Shape, type Tensor } from "../../tensor/index.ts";
 

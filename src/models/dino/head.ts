@@ -1,4 +1,4 @@
-/** DINO's projection head (Caron et al., arXiv:2104.14294 §3.1 and appendix C; flava.md §6). */
+/** DINO's projection head (Caron et al., arXiv:2104.14294 §3.1 and appendix C). */
 import { div, matmul, mul, sqrt, stopGradient, sum, type Value } from "../../graph/index.ts";
 import { l2Normalize, mlp, normal, ones, type Params, truncatedNormal } from "../../nn/index.ts";
 

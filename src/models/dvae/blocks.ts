@@ -1,4 +1,4 @@
-/** The residual block that encoder and decoder of the dVAE share (openai/DALL-E; flava.md §2.1, §2.3). */
+/** The residual block that encoder and decoder of the dVAE share (openai/DALL-E). */
 import { add, mul, relu, type Value } from "../../graph/index.ts";
 import { convolution, type Params, type Taps } from "../../nn/index.ts";
 import type { DvaeConfig } from "./config.ts";

@@ -1,4 +1,4 @@
-/** The dVAE's decoder: from visual words, hard or relaxed, to the parameters of a pixel distribution (flava.md §2.3). */
+/** The dVAE's decoder: from visual words, hard or relaxed, to the parameters of a pixel distribution (openai/DALL-E). */
 import { add, gather, permute, relu, reshape, slice, upsample2d, type Value } from "../../graph/index.ts";
 import { convNormal, convolution, type Params, zeros } from "../../nn/index.ts";
 import { groups } from "./blocks.ts";

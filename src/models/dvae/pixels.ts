@@ -1,4 +1,4 @@
-/** The map between pixels in [0, 1] and the open interval on which the logit-Laplace distribution lives (flava.md §2.2). */
+/** The map between pixels in [0, 1] and the open interval on which the logit-Laplace distribution lives (arXiv:2102.12092 appendix A.3). */
 import { add, maximum, minimum, mul, sigmoid, type Value } from "../../graph/index.ts";
 
 const EPSILON = 0.1;

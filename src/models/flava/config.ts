@@ -6,7 +6,7 @@ import { type DvaeConfig, dvaeConfigSchema, wordSize } from "../dvae/config.ts";
 const whole = z.int().positive();
 const weight = z.number().nonnegative();
 
-/** What the three transformers share. Defaults: ViT-B (flava.md §1.1). */
+/** What the three transformers share. Defaults: ViT-B (arXiv:2112.04482 supp. Tab A.1). */
 const transformer = {
   hiddenSize: whole.default(768),
   layers: whole.default(12),
@@ -72,7 +72,7 @@ const flavaSchema = z.strictObject({
   textPadMask: z.enum(["given", "ids", "none"]).default("given"),
   /** Whether the multimodal encoder hides padded text too (Hugging Face since March 2024) or attends it (before; torchmultimodal). */
   multimodalPadMask: z.boolean().default(true),
-  /** Where the contrastive gradient flows among workers: every copy, the own slot, or the own rows only (§3.1; flava.md §1.14). */
+  /** Where the contrastive gradient flows among workers: every copy, the own slot, or the own rows only (§3.1). */
   contrastiveGather: z.enum(["global", "local", "none"]).default("global"),
   /** Whether the unmasked pass of a pair stops before the multimodal encoder; no loss reads what that would add. */
   skipUnmaskedMultimodalEncoder: z.boolean().default(true),

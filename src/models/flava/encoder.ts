@@ -1,4 +1,4 @@
-/** The pre-norm transformer that FLAVA's three encoders share (flava.md §1.4–1.5; arXiv:2112.04482 §3.1). */
+/** The pre-norm transformer that FLAVA's three encoders share (arXiv:2112.04482 §3.1). */
 import { add, gelu, reshape, slice, tanh, type Value } from "../../graph/index.ts";
 import { layerNorm, linear, normal, type Params, selfAttention, type Taps } from "../../nn/index.ts";
 import type { TransformerConfig } from "./config.ts";

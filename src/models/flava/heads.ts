@@ -1,4 +1,4 @@
-/** The heads that pretraining puts on the encoders (flava.md §1.8). */
+/** The heads that pretraining puts on the encoders (arXiv:2112.04482 §3.2). */
 import { add, constant, gather, gelu, matmul, reshape, type Value } from "../../graph/index.ts";
 import { layerNorm, linear, type Params, zeros } from "../../nn/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";

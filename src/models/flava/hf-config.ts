@@ -1,4 +1,4 @@
-/** Hugging Face's config.json of FLAVA, in and out (flava.md §3.4). Their defaults are the base model's, as ours are. */
+/** Hugging Face's config.json of FLAVA, in and out (transformers' configuration_flava). Their defaults are the base model's, as ours are. */
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";

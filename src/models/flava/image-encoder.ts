@@ -1,4 +1,4 @@
-/** The image encoder: a ViT (arXiv:2010.11929) with a mask token (flava.md §1.2). */
+/** The image encoder: a ViT (arXiv:2010.11929) with a mask token (BEiT, arXiv:2106.08254 §2.3). */
 import { ConfigError, ShapeError } from "../../errors.ts";
 import { add, broadcastTo, concat, reshape, type Value, where } from "../../graph/index.ts";
 import {

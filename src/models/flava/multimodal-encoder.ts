@@ -1,4 +1,4 @@
-/** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (flava.md §1.6). */
+/** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (arXiv:2112.04482 §3.1). */
 import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
 import { type Params, paddingMask, type Taps, zeros } from "../../nn/index.ts";
 import type { MultimodalConfig } from "./config.ts";

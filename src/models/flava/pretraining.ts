@@ -1,5 +1,5 @@
 /**
- * FLAVA for pretraining (arXiv:2112.04482 §3.2; Hugging Face's FlavaForPreTraining, step by step in flava.md §1.13): encoders
+ * FLAVA for pretraining (arXiv:2112.04482 §3.2; Hugging Face's FlavaForPreTraining, step by step): encoders
  * and heads on one batch of each kind, up to logits and targets. The losses are in `objectives/`; what no loss reads is
  * dropped from the graph, so a loss of weight 0 costs nothing. Heads run on masked positions only.
  */

@@ -1,4 +1,4 @@
-/** The text encoder: BERT's embeddings before a pre-norm transformer (flava.md §1.3, §1.10). */
+/** The text encoder: BERT's embeddings before a pre-norm transformer (arXiv:2112.04482 §3.1). */
 import { ShapeError } from "../../errors.ts";
 import { add, gather, reshape, slice, type Value } from "../../graph/index.ts";
 import { embedding, layerNorm, type Params, paddingMask, type Taps } from "../../nn/index.ts";

@@ -101,7 +101,7 @@ export const areaRange = (
     .refine(([a, b]) => a > 0 && a <= b, { error: "expected two shares above 0, the smaller first" })
     .default([low, high]);
 
-/** A random crop. Defaults: torchmultimodal's FLAVA example (flava.md §4.3); the paper says nothing. */
+/** A random crop. Defaults: torchmultimodal's FLAVA example; the paper says nothing. */
 export const augmentation: z.ZodPrefault<z.ZodType<Augmentation>> = z
   .strictObject({
     scale: areaRange(0.9, 1).describe("Range of the crop's share of the area (torchmultimodal)."),
@@ -110,7 +110,7 @@ export const augmentation: z.ZodPrefault<z.ZodType<Augmentation>> = z
   })
   .prefault({});
 
-/** Block-wise patch masking. Defaults: BEiT's run, 75 of 196 patches (flava.md §4.4). */
+/** Block-wise patch masking. Defaults: BEiT's run, 75 of 196 patches (arXiv:2106.08254 §2.3). */
 export const patchMasking: z.ZodPrefault<z.ZodType<PatchMasking>> = z
   .strictObject({
     patches: whole.default(75).describe("Masked patches of an image; BEiT: 75 of 196."),
@@ -120,7 +120,7 @@ export const patchMasking: z.ZodPrefault<z.ZodType<PatchMasking>> = z
   })
   .prefault({});
 
-/** Token masking. Defaults: BERT's, per token as in FLAVA's own framework (flava.md §4.5). */
+/** Token masking. Defaults: BERT's, per token as in torchmultimodal (arXiv:1810.04805 §3.1). */
 export const tokenMasking = (wholeWord: boolean): z.ZodPrefault<z.ZodType<TokenMasking>> =>
   z
     .strictObject({

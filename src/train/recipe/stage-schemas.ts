@@ -56,7 +56,7 @@ const pack = z
     "Where a row of packed sentences ends (fairseq's break modes; RoBERTa: complete); null: a row holds one text.",
   );
 
-/** DALL-E paper, appendix A (flava.md §2.4). */
+/** DALL-E, arXiv:2102.12092 appendix A. */
 const dvae = z.strictObject({
   kind: z.literal("dvae"),
   ...common({ steps: 3_000_000, batchSize: 512, ema: 0.999 }),
@@ -74,7 +74,7 @@ const dvae = z.strictObject({
   init: z.strictObject({ codebook: initFrom("random") }).prefault({}),
 });
 
-/** FLAVA supp. B.1, "RoBERTa-base hyperparameters" (flava.md §5.3). */
+/** FLAVA supp. B.1, "RoBERTa-base hyperparameters" (arXiv:1907.11692, table 9). */
 const textMlm = z.strictObject({
   kind: z.literal("text-mlm"),
   ...common({ steps: 125_000, batchSize: 2048 }),
@@ -86,7 +86,7 @@ const textMlm = z.strictObject({
   init: z.strictObject({ text: initFrom("random") }).prefault({}),
 });
 
-/** BEiT's run for ViT-B (flava.md §5.4): 300 epochs of ImageNet-1k at batch 2048. */
+/** BEiT's run for ViT-B (arXiv:2106.08254, appendix): 300 epochs of ImageNet-1k at batch 2048. */
 const imageMim = z.strictObject({
   kind: z.literal("image-mim"),
   ...common({ steps: 187_500, batchSize: 2048 }),
@@ -100,7 +100,7 @@ const imageMim = z.strictObject({
 /** Biases and every other tensor of one axis. */
 const DINO_NO_DECAY = ["\\.bias$", "[lL]ayer[nN]orm"];
 
-/** The defaults of main_dino.py (flava.md §6) at batch 1024 and 100 epochs of ImageNet-1k: 1,251 steps an epoch. */
+/** The defaults of facebookresearch/dino's main_dino.py at batch 1024 and 100 epochs of ImageNet-1k: 1,251 steps an epoch. */
 const imageDino = z.strictObject({
   kind: z.literal("image-dino"),
   ...common({ steps: 125_100, batchSize: 1024, clipNorm: 3 }),
@@ -149,7 +149,7 @@ const imageDino = z.strictObject({
   init: z.strictObject({ image: initFrom("random") }).prefault({}),
 });
 
-/** FLAVA §3.4, supp. Tab A.1, A.2, B.1 (flava.md §5.2). */
+/** FLAVA, arXiv:2112.04482 §3.4, supp. Tab A.1, A.2, B.1. */
 const joint = z.strictObject({
   kind: z.literal("joint"),
   ...common({ steps: 214_286, batchSize: 8192 }),

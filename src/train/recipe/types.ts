@@ -148,7 +148,7 @@ export interface Augmentation {
   readonly flip: number;
 }
 
-/** Block-wise masking of patches (BEiT; flava.md §4.4). */
+/** Block-wise masking of patches (BEiT, arXiv:2106.08254 §2.3). */
 export interface PatchMasking {
   readonly patches: number;
   readonly minBlock: number;
@@ -158,7 +158,7 @@ export interface PatchMasking {
   readonly minAspect: number;
 }
 
-/** BERT's masking of tokens (flava.md §4.5). */
+/** BERT's masking of tokens (arXiv:1810.04805 §3.1). */
 export interface TokenMasking {
   readonly probability: number;
   readonly maskShare: number;
