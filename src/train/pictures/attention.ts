@@ -31,7 +31,7 @@ export async function attention(drawing: Drawing<JointStage>): Promise<Attention
   return {
     kind: "attention",
     title: "Where the words look",
-    text: "Attention of the last multimodal layer from each word of a held-out caption to the patches of its picture, averaged over heads; every map has its own scale.",
+    text: "Attention of the last multimodal layer from each word of a held-out caption to the patches of its picture, averaged over heads: coloured where it is more than evenly spread.",
     items: some.map((pair, b) => ({
       image: files.get(pair)!,
       grid: [side, side] as const,

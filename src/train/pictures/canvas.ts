@@ -48,6 +48,14 @@ export function withPatches(picture: Pixels, mask: ArrayLike<number>, other: Pix
   return pixels(width, height, data);
 }
 
+/** Grey in stripes, as large as `picture`: no plain grey, which a picture may hold. */
+export function hatched({ width, height }: Pixels): Pixels {
+  const data = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) data.fill((x + y) & 2 ? 150 : 116, 3 * (y * width + x), 3 * (y * width + x + 1));
+  return pixels(width, height, data);
+}
+
 /** Pixels along the side of a picture on the page. */
 const SHOWN = 144;
 

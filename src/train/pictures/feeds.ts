@@ -1,11 +1,11 @@
-/** Batches of a few chosen samples, masked as their stage masks. */
-import type { BlockMaskOptions } from "../../data/image/index.ts";
-import { type MaskOptions, maxMaskTargets } from "../../data/text/index.ts";
-import { type BatchSizes, codebookImageSize, type FlavaConfig, gridSize } from "../../models/flava/index.ts";
+/** Batches of a few chosen samples, masked as their stage masks, with whole pictures in place of random crops. */
+import type { ImageBuild, TextBuild } from "../../data/index.ts";
+import type { BatchSizes, FlavaConfig } from "../../models/flava/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { EvaluationContext } from "../evaluate/context.ts";
 import { builtFeeds, type Pair } from "../evaluate/pair-set.ts";
-import type { JointStage, PatchMasking, TokenMasking } from "../recipe/index.ts";
+import type { Augmentation, JointStage, PatchMasking, TokenMasking } from "../recipe/index.ts";
+import { maskedImages, maskedTexts } from "../stages/masking.ts";
 
 /** A batch and the sizes of the graph that takes it. */
 export interface Fed {
@@ -13,14 +13,14 @@ export interface Fed {
   readonly feeds: Readonly<Record<string, Tensor>>;
 }
 
-/** Whole pictures with block masks. */
+/** Pictures with block masks. */
 export async function imageFeeds(
   context: EvaluationContext,
-  masking: PatchMasking,
+  { masking, augmentation }: { readonly masking: PatchMasking; readonly augmentation: Augmentation },
   pairs: readonly Pair[],
 ): Promise<Fed> {
-  const image = imageBuild(context.model, masking);
-  const sizes = { batch: pairs.length, textLength: 1, maskedPatches: masking.patches, maskedTokens: 1 };
+  const image = wholeImages(context.model, masking, augmentation);
+  const sizes = { batch: pairs.length, textLength: 0, maskedPatches: masking.patches, maskedTokens: 0 };
   return { sizes, feeds: await builtFeeds({ kind: "image", image }, drawn(context), pairs) };
 }
 
@@ -31,50 +31,34 @@ export async function textFeeds(
   length: number,
   texts: readonly string[],
 ): Promise<Fed> {
-  const text = { length, mask: hidden(masking, length) };
-  const sizes = { batch: texts.length, textLength: length, maskedPatches: 1, maskedTokens: text.mask.maxTargets };
-  const samples = texts.map((caption, i) => ({ key: `text ${i}`, text: caption }));
+  const text = hiddenTexts(length, masking);
+  const sizes = { batch: texts.length, textLength: length, maskedPatches: 0, maskedTokens: text.mask.maxTargets };
+  const samples = texts.map((one, i) => ({ key: `text ${i}`, text: one }));
   return { sizes, feeds: await builtFeeds({ kind: "text", text }, drawn(context), samples) };
 }
 
 /** Pairs with both masks. */
 export async function pairFeeds(context: EvaluationContext, stage: JointStage, pairs: readonly Pair[]): Promise<Fed> {
-  const length = stage.textLength.pairs;
-  const image = imageBuild(context.model, stage.imageMasking);
-  const text = { length, mask: hidden(stage.pairMasking, length) };
+  const image = wholeImages(context.model, stage.imageMasking, stage.augmentation);
+  const text = hiddenTexts(stage.textLength.pairs, stage.pairMasking);
   const sizes = {
     batch: pairs.length,
-    textLength: length,
+    textLength: text.length,
     maskedPatches: stage.imageMasking.patches,
     maskedTokens: text.mask.maxTargets,
     itmLabels: false,
   };
-  const samples = pairs.map(({ key, image, caption }) => ({ key, image, text: caption }));
+  const samples = pairs.map(({ key, image: bytes, caption }) => ({ key, image: bytes, text: caption }));
   return { sizes, feeds: await builtFeeds({ kind: "pair", image, text }, drawn(context), samples) };
 }
 
 const drawn = ({ tokenizer, signal, recipe }: EvaluationContext) => ({ tokenizer, signal, seed: recipe.seed });
 
-const imageBuild = (model: FlavaConfig, masking: PatchMasking) => ({
-  size: model.image.imageSize,
-  codebookSize: codebookImageSize(model),
+const wholeImages = (model: FlavaConfig, masking: PatchMasking, augmentation: Augmentation): ImageBuild => ({
+  ...maskedImages(model, masking, augmentation),
   augment: null,
-  mask: blocks(model, masking),
 });
 
-function blocks({ image }: FlavaConfig, { patches, minBlock, maxBlock, minAspect }: PatchMasking): BlockMaskOptions {
-  const side = gridSize(image);
-  return { rows: side, columns: side, total: patches, minBlock, maxBlock: maxBlock ?? patches, minAspect };
-}
-
-/** As the stage chooses tokens, but every chosen one is hidden: none is left to be read, none replaced by another. */
-const hidden = (
-  { probability, wholeWord }: TokenMasking,
-  length: number,
-): MaskOptions & { readonly maxTargets: number } => ({
-  probability,
-  wholeWord,
-  maskShare: 1,
-  randomShare: 0,
-  maxTargets: maxMaskTargets(length, probability),
-});
+/** Tokens chosen as in training, but every chosen one is hidden: none is left to be read, none replaced by another. */
+const hiddenTexts = (length: number, masking: TokenMasking): TextBuild & { mask: { maxTargets: number } } =>
+  maskedTexts(length, { ...masking, maskShare: 1, randomShare: 0 });

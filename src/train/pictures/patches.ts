@@ -1,5 +1,4 @@
 /** Hidden patches and what the model puts there, with and without the caption (arXiv:2112.04482 §3.2: MIM and MMM). */
-import { filledPixels } from "../../data/image/index.ts";
 import { argmax, graph, type Value } from "../../graph/index.ts";
 import {
   imageBatch,
@@ -13,25 +12,24 @@ import type { Tensor } from "../../tensor/index.ts";
 import type { Pair } from "../evaluate/pair-set.ts";
 import type { ImageMimStage, JointStage } from "../recipe/index.ts";
 import type { MaskedPatches } from "../report/index.ts";
-import { fromMapped, picturesOf, withPatches } from "./canvas.ts";
+import { fromMapped, hatched, picturesOf, withPatches } from "./canvas.ts";
 import { decodedWords } from "./codebook.ts";
 import type { Drawing } from "./drawing.ts";
 import { type Fed, imageFeeds, pairFeeds } from "./feeds.ts";
 import { runOnce } from "./run.ts";
 
 const SHOWN = 6;
-const GREY = [128, 128, 128] as const;
 
 /** After `image-mim`: the image encoder alone. */
 export async function imagePatches(drawing: Drawing<ImageMimStage>): Promise<MaskedPatches | undefined> {
   const { context, stage } = drawing;
   const some = drawing.pairs.slice(0, SHOWN);
-  const fed = await imageFeeds(context, stage.masking, some);
+  const fed = await imageFeeds(context, stage, some);
   const { words, mim } = pretrainImages(new Params(), context.model, imageBatch(context.model, fed.sizes));
   return {
     kind: "masked-patches",
     title: "Hidden patches",
-    text: "Held-out pictures: the image encoder sees what is not grey, and names the visual word of each grey patch.",
+    text: "Held-out pictures: the image encoder sees what is not hatched, and names a visual word for each hatched patch.",
     items: await items(drawing, some, fed, { words, predicted: mim }),
   };
 }
@@ -45,8 +43,8 @@ export async function pairPatches(drawing: Drawing<JointStage>): Promise<MaskedP
   const { words, mmm_image } = pretrainPairs(new Params(), context.model, pairBatch(context.model, sizes));
   return {
     kind: "masked-patches",
-    title: "Hidden patches, with the caption",
-    text: "Held-out pictures: the model reads the whole caption, sees what is not grey, and names the visual word of each grey patch.",
+    title: "Hidden patches beside a caption",
+    text: "Held-out pictures: the model reads the whole caption, sees what is not hatched, and names a visual word for each hatched patch.",
     items: await items(drawing, some, fed, { words, predicted: mmm_image }),
   };
 }
@@ -74,10 +72,9 @@ async function items(
     pairs.map(async ({ caption }, i) => {
       const picture = originals[i]!;
       const mask = hidden.subarray(i * P, (i + 1) * P);
-      const grey = filledPixels(picture.width, picture.height, GREY);
       return {
         original: await save("picture", i, picture),
-        masked: await save("masked", i, withPatches(picture, mask, grey)),
+        masked: await save("masked", i, withPatches(picture, mask, hatched(picture))),
         filled: await save("filled", i, withPatches(picture, mask, decoded[i]!)),
         caption,
       };

@@ -2,7 +2,7 @@
 import type { Pair } from "../evaluate/pair-set.ts";
 import type { ImageToText, TextToImage } from "../report/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
-import type { Hit, Ranking } from "./ranking.ts";
+import type { Ranked, Ranking } from "./ranking.ts";
 
 const SHOWN = 6;
 const CAPTIONS = 5;
@@ -11,11 +11,11 @@ const PICTURES = 8;
 /** The first pictures of the lot, found or not. */
 export async function foundCaptions(drawing: Drawing, ranking: Ranking): Promise<ImageToText> {
   const some = drawing.pairs.slice(0, SHOWN);
-  const { candidates } = ranking.captions(some[0]!, 1);
+  const among = counted(some.map((pair) => ranking.captions(pair, 1)));
   return {
     kind: "image-to-text",
     title: "Unseen pictures, and the captions it ranks first",
-    text: `Held-out pictures drawn by lot, each compared with ${candidates} captions: the right one is green, or stands below with its rank.`,
+    text: `Held-out pictures drawn by lot, each compared with ${among} captions: the right one is green, or stands below with its rank.`,
     items: await captionItems(drawing, ranking, some),
   };
 }
@@ -26,16 +26,16 @@ export async function foundPictures(drawing: Drawing, ranking: Ranking): Promise
   const ranked = some.map((pair) => ranking.pictures(pair, PICTURES));
   const files = await saveSeen(
     drawing,
-    ranked.flatMap(({ hits, answer }) => [...hits.map(({ pair }) => pair), answer.pair]),
+    ranked.flatMap(({ hits, answer }) => [...hits.map(({ candidate }) => candidate), answer.candidate]),
   );
   return {
     kind: "text-to-image",
     title: "Unseen captions, and the pictures it ranks first",
-    text: `Held-out captions drawn by lot, each compared with ${ranked[0]!.candidates} pictures: the right one is green, or stands at the end with its rank.`,
-    items: ranked.map(({ hits, answer }, i) => ({
-      caption: some[i]!.caption,
-      images: hits.map(({ pair, ...hit }) => ({ image: files.get(pair)!, ...hit })),
-      ...answerOf(hits, { image: files.get(answer.pair)!, rank: answer.rank }),
+    text: `Held-out captions drawn by lot, each compared with ${counted(ranked)} pictures: the right one is green, or stands at the end with its rank.`,
+    items: ranked.map(({ caption, hits, answer }) => ({
+      caption,
+      images: hits.map(({ candidate, ...hit }) => ({ image: files.get(candidate)!, ...hit })),
+      ...answerOf(hits, { image: files.get(answer.candidate)!, rank: answer.rank }),
     })),
   };
 }
@@ -60,12 +60,18 @@ async function captionItems(drawing: Drawing, ranking: Ranking, some: readonly P
     const { hits, answer } = ranking.captions(query, CAPTIONS);
     return {
       image: files.get(query)!,
-      captions: hits.map(({ pair, ...hit }) => ({ text: pair.caption, ...hit })),
-      ...answerOf(hits, { text: answer.pair.caption, rank: answer.rank }),
+      captions: hits.map(({ candidate, ...hit }) => ({ text: candidate.text, ...hit })),
+      ...answerOf(hits, { text: answer.candidate.text, rank: answer.rank }),
     };
   });
 }
 
+/** "164" candidates, or "162–164" where the queries are of several groups. */
+function counted(ranked: readonly Pick<Ranked<unknown>, "among">[]): string {
+  const counts = ranked.map(({ among }) => among);
+  return [...new Set([Math.min(...counts), Math.max(...counts)])].join("–");
+}
+
 /** The answer is shown where it is not among the hits. */
-const answerOf = <A>(hits: readonly Hit[], answer: A): { answer?: A } =>
+const answerOf = <A>(hits: Ranked<unknown>["hits"], answer: A): { answer?: A } =>
   hits.some(({ right }) => right) ? {} : { answer };

@@ -44,7 +44,7 @@ export async function pairWords(drawing: Drawing<JointStage>): Promise<MaskedWor
   const files = await saveSeen(drawing, some);
   return {
     kind: "masked-words",
-    title: "Hidden words, with the picture",
+    title: "Hidden words beside a picture",
     text: "Held-out captions: the model sees the picture and the words that are not coloured, and its first guess stands for each hidden one.",
     items: texts.map((tokens, i) => ({ image: files.get(some[i]!)!, tokens })),
   };

@@ -21,8 +21,9 @@ export interface ReportContent {
 /** The page's text. */
 export function reportPage({ info, recipe, metrics, gallery }: ReportContent, draw: DrawChart): string {
   const curves = curveSections(info, metrics, draw);
+  // Before the comma a title says enough for a menu.
   const links = [
-    ...gallery.map(({ name, section }) => html`<a href="#pictures-${name}">${section.title}</a>`),
+    ...gallery.map(({ name, section }) => html`<a href="#pictures-${name}">${section.title.split(",")[0]}</a>`),
     curves.length > 0 && html`<a href="#curves">Curves</a>`,
     html`<a href="#numbers">Numbers</a>`,
     html`<a href="#recipe">Recipe</a>`,

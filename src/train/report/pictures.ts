@@ -60,13 +60,14 @@ const maskedPatches = (
 const percent = (p: number): string => (p < 0.0995 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`);
 
 /** WordPiece continuations stick to the piece before them. */
-const glued = (text: string): string => (text.startsWith("##") ? text.slice(2) : ` ${text}`);
+const isContinuation = (text: string): boolean => text.startsWith("##");
+const glued = (text: string): string => (isContinuation(text) ? text.slice(2) : ` ${text}`);
 
 function maskedWords({ items }: MaskedWords, show: Show): Html {
   const word = ({ text, guesses }: MaskedWords["items"][number]["tokens"][number]): Html => {
     if (!guesses) return html`${glued(text)}`;
     const right = guesses[0]!.text === text;
-    return html` <span class="${right ? "right" : "wrong"} word"><b>${guesses[0]!.text}</b>${!right && html`<s>${text}</s>`}</span>`;
+    return html`${!isContinuation(text) && " "}<span class="${right ? "right" : "wrong"} word"><b>${guesses[0]!.text}</b>${!right && html`<s>${text}</s>`}</span>`;
   };
   const bars = (truth: string, guesses: readonly Guess[]): Html =>
     html`<table class="guesses"><caption>${truth}</caption>${guesses.map(
@@ -111,18 +112,30 @@ function textToImage({ items }: TextToImage, show: Show): Html {
 }
 
 function attention({ items }: AttentionMaps, show: Show): Html {
-  const heat = ([rows, columns]: readonly [number, number], weights: readonly number[]): Html => {
-    const most = Math.max(...weights, 1e-12);
-    return html`<svg viewBox="0 0 ${columns} ${rows}" preserveAspectRatio="none" aria-hidden="true">${weights.map(
-      (weight, i) =>
-        html`<rect x="${i % columns}" y="${Math.floor(i / columns)}" width="1" height="1" opacity="${(weight / most).toFixed(3)}"/>`,
+  const heat = ([rows, columns]: readonly [number, number], shades: readonly number[]): Html =>
+    html`<svg viewBox="0 0 ${columns} ${rows}" preserveAspectRatio="none" aria-hidden="true">${shades.map((shade, i) =>
+      shade === 0
+        ? false
+        : html`<rect x="${i % columns}" y="${Math.floor(i / columns)}" width="1" height="1" opacity="${shade.toFixed(3)}"/>`,
     )}</svg>`;
-  };
-  return html`<div class="stack">${items.map(
-    ({ image, grid, words }) =>
-      html`<article class="card looks"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
-        ({ text, weights }) =>
-          html`<figure><div class="heat">${show(image, `where "${text}" looks`)}${heat(grid, weights)}</div><figcaption>${text}</figcaption></figure>`,
-      )}</article>`,
-  )}</div>`;
+  return html`<div class="stack">${items.map(({ image, grid, words }) => {
+    const shades = excesses(words.map(({ weights }) => weights));
+    return html`<article class="card looks"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
+      ({ text }, w) =>
+        html`<figure><div class="heat">${show(image, `where "${text}" looks`)}${heat(grid, shades[w]!)}</div><figcaption>${text}</figcaption></figure>`,
+    )}</article>`;
+  })}</div>`;
+}
+
+/**
+ * How much more than its even share each patch gets, 0..1 on one scale for all words of a text: 1 is the largest excess, or
+ * twice the even share if none is larger, so that attention that is all but even stays pale.
+ */
+function excesses(maps: readonly (readonly number[])[]): number[][] {
+  const raw = maps.map((weights) => {
+    const even = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+    return weights.map((weight) => (even > 0 ? Math.max(0, weight / even - 1) : 0));
+  });
+  const most = Math.max(1, ...raw.flat());
+  return raw.map((shades) => shades.map((shade) => shade / most));
 }

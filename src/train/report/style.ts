@@ -20,9 +20,9 @@ p{margin:6px 0 12px}
 .muted{color:var(--muted);font-weight:400}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 nav{position:sticky;top:0;z-index:2;background:color-mix(in srgb,var(--paper) 88%,transparent);backdrop-filter:blur(8px);border-bottom:1px solid var(--line);margin-top:18px}
-nav div{max-width:1120px;margin:0 auto;padding:10px 24px;display:flex;gap:20px;overflow-x:auto;scrollbar-width:none;font-size:.9rem}
+nav div{max-width:1120px;margin:0 auto;padding:10px 24px;display:flex;flex-wrap:wrap;gap:2px 20px;overflow-x:auto;scrollbar-width:none;font-size:.9rem}
 nav a{color:var(--muted);text-decoration:none;white-space:nowrap}nav a:hover{color:var(--accent)}
-section{scroll-margin-top:56px}
+section{scroll-margin-top:76px}
 .results{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:14px;margin:24px 0 8px}
 .card,.result,.chart{background:var(--card);border:1px solid var(--line);border-radius:12px}
 .result{padding:14px 18px}
@@ -52,7 +52,7 @@ figcaption{font-size:.84rem;color:var(--muted);margin-top:4px}
 .ranked ol{margin:0;padding-left:1.6em;font-size:.9rem;min-width:0}
 .ranked li{padding:2px 6px;border-radius:6px;margin-bottom:2px}
 .ranked li::marker{color:var(--muted);font-size:.85em}
-.ranked li span:first-child{overflow-wrap:anywhere}
+.ranked li span:first-child{overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;overflow:hidden}
 li.right,tr.right{background:var(--good-bg);color:var(--good);font-weight:600}
 li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .bar{display:block;height:4px;border-radius:2px;background:var(--grid);min-width:60px;margin-top:2px}
@@ -95,6 +95,7 @@ table.facts{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-nu
 .scroll{overflow-x:auto}
 pre{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;overflow:auto;max-height:36em}
 footer{padding-top:40px;padding-bottom:60px;color:var(--muted);font-size:.86rem}
+@media (max-width:760px){nav div{flex-wrap:nowrap}}
 @media (max-width:560px){.ranked{grid-template-columns:80px 1fr}.ranked img{width:80px}.words{flex-direction:column}h1{font-size:1.7rem}}
 @media print{nav{display:none}details>*{display:block}.card,.result,.chart,.strip{break-inside:avoid}}
 `;
