@@ -10,6 +10,7 @@ import {
   createBuilder,
   decodeImage,
   joinRows,
+  type Order,
   openSource,
   plainText,
   type Sample,
@@ -39,6 +40,8 @@ export interface Pair {
 export interface ReadOptions {
   /** Samples; the rest of the source is not read. */
   readonly max: number;
+  /** Where the source may choose its order: that of this draw. Absent: the order on disk. */
+  readonly order?: Order | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of every sample that is left out: incomplete, or with a picture that cannot be decoded. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
@@ -73,11 +76,11 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
 /** Samples with a picture that can be decoded and of which `make` makes something; the others are told to `onBad`. */
 export async function readImages<T>(
   source: Source,
-  { max, signal, onBad }: ReadOptions,
+  { max, order, signal, onBad }: ReadOptions,
   make: (sample: Sample & { readonly image: Uint8Array }) => T | string,
 ): Promise<T[]> {
   const found: T[] = [];
-  for await (const { sample } of source.samples({ signal, onBad })) {
+  for await (const { sample } of source.samples({ order, signal, onBad })) {
     const { key, image } = sample;
     const made = image ? make({ ...sample, image }) : "the image is missing";
     const reason = typeof made === "string" ? made : await reasonAgainst(key, image!, signal);

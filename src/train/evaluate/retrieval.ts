@@ -22,7 +22,7 @@ export function scores(queries: Tensor<"float32">, candidates: Tensor<"float32">
 
 /**
  * For each query, how many wrong candidates score at least as high as its best right one: 0 is a hit at 1. Ties count
- * against us, so a model that gives everything one score retrieves nothing.
+ * against us, so a model that gives everything one score retrieves nothing; so do scores that are no number.
  */
 export function ranks(
   scored: Float32Array,
@@ -35,7 +35,7 @@ export function ranks(
     let best = Number.NEGATIVE_INFINITY;
     for (let c = 0; c < candidates; c++) if (isRight(q, c) && row[c]! > best) best = row[c]!;
     let ahead = 0;
-    for (let c = 0; c < candidates; c++) if (!isRight(q, c) && row[c]! >= best) ahead++;
+    for (let c = 0; c < candidates; c++) if (!isRight(q, c) && !(row[c]! < best)) ahead++;
     return ahead;
   });
 }
@@ -43,48 +43,81 @@ export function ranks(
 /** Share of queries with a right candidate among the first k. */
 export const recallAt = (rank: Int32Array, k: number): number => rank.filter((r) => r < k).length / rank.length;
 
-/** Indexes of the k highest scores of a row, best first. */
+/** Indexes of the k highest scores of a row, best first; of equal ones the first. */
 export function topK(row: Float32Array, k: number): number[] {
-  return [...row.keys()].sort((a, b) => row[b]! - row[a]!).slice(0, k);
+  const best: number[] = [];
+  for (let i = 0; i < row.length; i++) {
+    if (best.length === k && !(row[i]! > row[best[k - 1]!]!)) continue;
+    let at = best.length;
+    while (at > 0 && row[i]! > row[best[at - 1]!]!) at--;
+    best.splice(at, 0, i);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
+export const RECALLS = [1, 5, 10] as const;
+export type Recalls = Readonly<Record<(typeof RECALLS)[number], number>>;
+
+/** Rows of unit length (N, E), and what each is about; equal concepts belong together. */
+export interface Embedded {
+  readonly embeds: Tensor<"float32">;
+  readonly concepts: readonly string[];
 }
 
 export interface Retrieval {
   /** Image → text, text → image: recall at 1, 5, 10. */
-  readonly text_retrieval_recall: Readonly<Record<1 | 5 | 10, number>>;
-  readonly image_retrieval_recall: Readonly<Record<1 | 5 | 10, number>>;
-  /** Recall at 1 of a blind guess, each way. */
-  readonly chance: { readonly text: number; readonly image: number };
+  readonly text_retrieval_recall: Recalls;
+  readonly image_retrieval_recall: Recalls;
+  /** The recalls of a random order of the candidates, each way. */
+  readonly chance: { readonly text: Recalls; readonly image: Recalls };
 }
 
 /**
- * Recall both ways. `concept` says what an image and a caption are about; equal concepts belong together. Several images may
- * share a concept (one in each style); captions are one a concept.
+ * Recall both ways. A hit is any candidate of the query's concept: any of an image's captions (Karpathy's protocol on COCO),
+ * any picture of a thing.
  */
-export function retrieval(
-  images: { embeds: Tensor<"float32">; concepts: readonly string[] },
-  texts: { embeds: Tensor<"float32">; concepts: readonly string[] },
-): Retrieval {
-  const [I, T] = [images.concepts.length, texts.concepts.length];
-  const byImage = scores(images.embeds, texts.embeds); // (I, T)
-  const byText = new Float32Array(T * I);
-  for (let i = 0; i < I; i++) for (let t = 0; t < T; t++) byText[t * I + i] = byImage[i * T + t]!;
-  const imageRanks = ranks(byImage, T, (i, t) => images.concepts[i] === texts.concepts[t]);
-  const textRanks = ranks(byText, I, (t, i) => images.concepts[i] === texts.concepts[t]);
-  const at = (rank: Int32Array): Record<1 | 5 | 10, number> => ({
-    1: recallAt(rank, 1),
-    5: recallAt(rank, 5),
-    10: recallAt(rank, 10),
-  });
+export function retrieval(images: Embedded, texts: Embedded): Retrieval {
   return {
-    text_retrieval_recall: at(imageRanks),
-    image_retrieval_recall: at(textRanks),
+    text_retrieval_recall: recalls(images, texts),
+    image_retrieval_recall: recalls(texts, images),
     chance: { text: chance(images.concepts, texts.concepts), image: chance(texts.concepts, images.concepts) },
   };
 }
 
-/** Expected recall at 1 of a uniform guess: the mean share of right candidates. */
-function chance(queries: readonly string[], candidates: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const c of candidates) counts.set(c, (counts.get(c) ?? 0) + 1);
-  return queries.reduce((sum, q) => sum + (counts.get(q) ?? 0) / candidates.length, 0) / queries.length;
+/** Queries that are scored together: no more than these rows of the score matrix are held. */
+const BLOCK = 256;
+
+function recalls(queries: Embedded, candidates: Embedded): Recalls {
+  const numbers = new Map([...new Set(candidates.concepts)].map((concept, i) => [concept, i]));
+  const wanted = Int32Array.from(queries.concepts, (concept) => numbers.get(concept) ?? -1);
+  const found = Int32Array.from(candidates.concepts, (concept) => numbers.get(concept)!);
+  const [Q, E] = queries.embeds.shape as [number, number];
+  const rank = new Int32Array(Q);
+  for (let q = 0; q < Q; q += BLOCK) {
+    const data = queries.embeds.data.subarray(q * E, (q + BLOCK) * E);
+    const scored = scores({ ...queries.embeds, shape: [data.length / E, E], data }, candidates.embeds);
+    rank.set(
+      ranks(scored, found.length, (i, c) => wanted[q + i] === found[c]),
+      q,
+    );
+  }
+  return atEach((k) => recallAt(rank, k));
 }
+
+/** Expected recall of a random order: the chance that one of r right candidates is among the first k of C. */
+function chance(queries: readonly string[], candidates: readonly string[]): Recalls {
+  const right = new Map<string, number>();
+  for (const c of candidates) right.set(c, (right.get(c) ?? 0) + 1);
+  const C = candidates.length;
+  return atEach((k) => queries.reduce((sum, q) => sum + hitAmong(k, right.get(q) ?? 0, C), 0) / queries.length);
+}
+
+/** 1 − (C−r choose k) / (C choose k). */
+function hitAmong(k: number, r: number, C: number): number {
+  let miss = 1;
+  for (let i = 0; i < Math.min(k, C); i++) miss *= Math.max(0, C - r - i) / (C - i);
+  return 1 - miss;
+}
+
+const atEach = (recall: (k: number) => number): Recalls => ({ 1: recall(1), 5: recall(5), 10: recall(10) });
