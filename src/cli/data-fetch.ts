@@ -22,7 +22,10 @@ export async function fetchStarter(io: Io, { cacheDir, offline }: FetchOptions):
 }
 
 /** Runs the fetch with a progress line for each of its stages. */
-async function withProgress<T>(io: Io, work: (onProgress: (at: StarterProgress) => void) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  io: Io,
+  work: (onProgress: (at: StarterProgress) => void) => Promise<T>,
+): Promise<T> {
   let shown: { what: string; progress: Progress } | undefined;
   const onProgress = ({ stage, what, done, total }: StarterProgress): void => {
     if (shown?.what !== what) {

@@ -4,10 +4,15 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, report as reportError } from "./command.ts";
 import { define as data } from "./data.ts";
+import { definePretrain } from "./pretrain.ts";
 import { define as report } from "./report.ts";
 
 /** A new verb is a new entry here. */
-const VERBS: readonly ((program: Command) => void)[] = [data, report];
+const VERBS: readonly ((program: Command) => void)[] = [
+  definePretrain(() => import("./pretrain-run.ts")),
+  data,
+  report,
+];
 
 function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

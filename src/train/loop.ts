@@ -14,7 +14,10 @@ export interface Loop {
   /** One update; resolves to scalars, "loss" among them. */
   update(step: number, batch: Batch): Promise<Metrics>;
   readonly evaluators: readonly Evaluator[];
-  log(step: number, metrics: Metrics): void | Promise<void>;
+  /** Told of every step; `due` says whether it is one that is written down. */
+  log(step: number, metrics: Metrics, due: boolean): void | Promise<void>;
+  /** Takes in what the evaluators found; resolves to whether it is the best so far, which is saved at once. */
+  evaluated(step: number, found: Metrics): Promise<boolean>;
   save(step: number): Promise<void>;
 }
 
@@ -48,9 +51,10 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
     const metrics = await timed(times, "engine", loop.update(step, batch));
     checkFinite(loop.stage, step, batch, metrics);
 
-    if (due(step, every.log, steps)) await loop.log(step, { ...metrics, ...shares(times, begun) });
-    if (due(step, every.eval, steps)) await timed(times, "evaluation", evaluate(loop, step, signal));
-    if (due(step, every.save, steps) || signal?.aborted) await timed(times, "saving", loop.save(step));
+    await loop.log(step, { ...metrics, ...shares(times, begun) }, due(step, every.log, steps));
+    const looks = due(step, every.eval, steps);
+    const best = looks && (await timed(times, "evaluation", evaluate(loop, step, signal)));
+    if (best || due(step, every.save, steps) || signal?.aborted) await timed(times, "saving", loop.save(step));
   }
   times.total = (performance.now() - begun) / 1000;
   return { ending: step < steps ? "stopped" : "done", step, times };
@@ -59,12 +63,16 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
 const due = (step: number, interval: number, last: number): boolean =>
   step === last || (interval > 0 && step % interval === 0);
 
-async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<void> {
-  for (const evaluator of loop.evaluators) {
-    const found: Record<string, number> = {};
-    for await (const [metric, value] of evaluator.run(step, signal)) found[`${evaluator.name}/${metric}`] = value;
-    await loop.log(step, found);
+/** Ctrl-C ends an evaluation where it is: the step is saved all the same. */
+async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const found: Record<string, number> = {};
+  for (const { name, run } of loop.evaluators) {
+    for await (const [metric, value] of run(step, signal)) {
+      if (signal?.aborted) return false;
+      found[`${name}/${metric}`] = value;
+    }
   }
+  return loop.evaluated(step, found);
 }
 
 function checkFinite(stage: string, step: number, batch: Batch, metrics: Metrics): void {

@@ -1,0 +1,24 @@
+/** What `flava pretrain` loads when it trains: the starter data where the recipe reads it, the run, and its final numbers. */
+import { fetchStarter } from "../data/starter/index.ts";
+import { measureStage } from "../train/measure.ts";
+import type { Recipe, StageMeasure } from "../train/recipe/index.ts";
+import { pretrain } from "../train/run.ts";
+import type { Io } from "./command.ts";
+import { withProgress } from "./data-fetch.ts";
+import type { PretrainRequest } from "./pretrain.ts";
+import { consoleReporter } from "./run-reporter.ts";
+
+export const measure: (recipe: Recipe, stage: string) => StageMeasure = measureStage;
+
+/** Trains and prints the results as `name: value` lines. A run that was stopped by Ctrl-C is saved and fails as cancelled. */
+export async function run(request: PretrainRequest, io: Io): Promise<void> {
+  if (readsStarter(request.recipe))
+    await withProgress(io, (onProgress) => fetchStarter({ signal: io.signal, onProgress }));
+  const { results, status } = await pretrain(request, { reporter: consoleReporter(io), signal: io.signal });
+  if (status === "stopped") io.signal.throwIfAborted();
+  const lines = Object.entries(results).map(([name, value]) => `${name}: ${Number(value.toPrecision(4))}`);
+  if (lines.length > 0) io.result(lines.join("\n"), results);
+}
+
+const readsStarter = (recipe: Recipe): boolean =>
+  /"starter:|"type":"starter"/.test(JSON.stringify([recipe.data, recipe.evaluation]));

@@ -1,0 +1,165 @@
+/** Compiles the step programs of a stage and runs one update after another on its state. */
+import type { Program } from "../../graph/index.ts";
+import type { ParamSpec } from "../../nn/index.ts";
+import { adamwScalars } from "../../optim/index.ts";
+import { compile, type Device, type Executable, type State } from "../../runtime/index.ts";
+import { scalar, type Tensor } from "../../tensor/index.ts";
+import type { Stage } from "../recipe/types.ts";
+import type { Batch, BatchKind, Feeds, Metrics, StagePlan } from "../stage.ts";
+import { embedGradient, KEEP, type MicroGraphs, microSteps, weightName } from "./accumulate.ts";
+import { cutBatch, partMetrics, shares } from "./parts.ts";
+import { learningRate, weightDecay } from "./schedules.ts";
+import { type StepGraph, wholeStep } from "./step.ts";
+
+/** The programs of one kind of batch: one for the whole step, or several for its parts. */
+export type KindGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
+
+/** Traces every kind of a stage. No numbers yet. */
+export function traceStage(name: string, stage: Stage, plan: StagePlan): Record<string, KindGraphs> {
+  const count = stage.gradientAccumulationSteps;
+  return Object.fromEntries(
+    Object.entries(plan.kinds).map(([kind, spec]): [string, KindGraphs] => {
+      const title = `${name}.${kind}`;
+      if (count === 1) return [kind, { whole: wholeStep(title, spec, stage, plan) }];
+      return [kind, { parts: microSteps(title, spec, stage, plan, count), count }];
+    }),
+  );
+}
+
+const graphOf = (graphs: KindGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
+
+/** Everything that the kinds of a stage declare, each once. */
+export function stageState(graphs: Readonly<Record<string, KindGraphs>>): {
+  readonly specs: readonly ParamSpec[];
+  readonly trained: ReadonlySet<string>;
+  readonly initial: Readonly<Record<string, Tensor>>;
+  readonly chance: Metrics;
+} {
+  const specs = new Map<string, ParamSpec>();
+  const trained = new Set<string>();
+  const initial: Record<string, Tensor> = {};
+  const chance: Record<string, number> = {};
+  for (const graph of Object.values(graphs).map(graphOf)) {
+    for (const spec of graph.specs) if (!specs.has(spec.name)) specs.set(spec.name, spec);
+    for (const name of graph.trained) trained.add(name);
+    Object.assign(initial, graph.initial);
+    Object.assign(chance, graph.judged.chance);
+  }
+  return { specs: [...specs.values()], trained, initial, chance };
+}
+
+export interface Updater {
+  /** One update; resolves to scalars, "loss" among them. */
+  update(step: number, batch: Batch): Promise<Metrics>;
+  dispose(): void;
+}
+
+export interface UpdaterOptions {
+  readonly stage: Stage;
+  readonly plan: StagePlan;
+  readonly graphs: Readonly<Record<string, KindGraphs>>;
+  readonly state: State;
+  readonly device: Device;
+  readonly note?: ((line: string) => void) | undefined;
+}
+
+/** Compiles; this takes seconds for a small model and minutes for a large one. */
+export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
+  const { stage, plan, graphs, state, device, note } = options;
+  const runners: Record<string, Runner> = {};
+  const all: Executable[] = [];
+  const ready = async (program: Program): Promise<Executable> => {
+    const begun = performance.now();
+    const executable = await compile(program, device, { state, arena: "shared" });
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
+    all.push(executable);
+    return executable;
+  };
+  for (const [kind, graph] of Object.entries(graphs)) {
+    const spec = plan.kinds[kind]!;
+    runners[kind] =
+      "whole" in graph ? wholeRunner(await ready(graph.whole.program)) : await partsRunner(graph, spec, ready);
+  }
+  const [lr, decay] = [learningRate(stage), weightDecay(stage)];
+  const scalars = (step: number): Record<string, number> => ({
+    ...adamwScalars(step, lr(step), { betas: stage.optimizer.betas }),
+    weight_decay: decay(step),
+    ...plan.scalars?.(step),
+  });
+  return {
+    async update(step, { kind, feeds }) {
+      const metrics = await runners[kind]!({ ...feeds, ...plan.noise?.(step) }, scalars(step));
+      return { ...metrics, lr: lr(step) };
+    },
+    dispose: () => {
+      for (const executable of all) executable.dispose();
+    },
+  };
+}
+
+type Runner = (feeds: Feeds, scalars: Readonly<Record<string, number>>) => Promise<Metrics>;
+
+/** Runs with what the executable reads of the feeds and scalars. */
+async function run(executable: Executable, feeds: Feeds, scalars: Readonly<Record<string, number>>) {
+  const given: Record<string, Tensor> = {};
+  for (const name of executable.feeds) {
+    const value = feeds[name] ?? (name in scalars ? scalar(scalars[name]!) : undefined);
+    if (value) given[name] = value;
+  }
+  return executable.run(given);
+}
+
+const numbers = (results: Readonly<Record<string, Tensor>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(results).map(([name, t]) => [name, Number(t.data[0])]));
+
+const wholeRunner =
+  (executable: Executable): Runner =>
+  async (feeds, scalars) =>
+    numbers(await run(executable, feeds, scalars));
+
+async function partsRunner(
+  { parts, count }: Extract<KindGraphs, { parts: MicroGraphs }>,
+  kind: BatchKind,
+  ready: (program: Program) => Promise<Executable>,
+): Promise<Runner> {
+  const embed = parts.embed && (await ready(parts.embed));
+  const contrast = parts.contrast && (await ready(parts.contrast));
+  const [micro, apply] = [await ready(parts.micro), await ready(parts.apply)];
+  return async (feeds, scalars) => {
+    const pieces = cutBatch(feeds, count, kind.sampleAxis ?? 0);
+    let compared: Metrics = {};
+    let back: Feeds[] = pieces.map(() => ({}));
+    if (embed && contrast) {
+      const found: Feeds[] = [];
+      for (const piece of pieces) found.push(await run(embed, piece, scalars));
+      const results = await run(contrast, { ...feeds, ...joined(found) }, scalars);
+      const names = Object.keys(found[0]!).map(embedGradient);
+      back = cutBatch(Object.fromEntries(names.map((name) => [name, results[name]!])), count, 0);
+      compared = numbers(Object.fromEntries(Object.entries(results).filter(([name]) => !names.includes(name))));
+    }
+    const weights = shares(kind, parts.judged, pieces, feeds);
+    const measured: Metrics[] = [];
+    for (const [i, piece] of pieces.entries()) {
+      const weighed = Object.fromEntries(Object.entries(weights[i]!).map(([loss, w]) => [weightName(loss), w]));
+      const also = { ...scalars, ...weighed, [KEEP]: i === 0 ? 0 : 1 };
+      measured.push(numbers(await run(micro, { ...piece, ...back[i] }, also)));
+    }
+    const metrics = { ...partMetrics(parts.judged, measured, weights), ...compared };
+    const loss = Object.keys(parts.judged.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
+    return { ...metrics, loss, ...numbers(await run(apply, {}, scalars)) };
+  };
+}
+
+/** The parts' embeddings as those of the whole batch. */
+function joined(parts: readonly Feeds[]): Feeds {
+  const all: Record<string, Tensor> = {};
+  for (const name of Object.keys(parts[0]!)) {
+    const rows = parts.map((part) => part[name]!);
+    const [first, width] = rows[0]!.shape as [number, number];
+    const data = new Float32Array(parts.length * first * width);
+    for (const [i, t] of rows.entries()) data.set(t.data as Float32Array, i * first * width);
+    all[name] = { dtype: "float32", shape: [parts.length * first, width], data };
+  }
+  return all;
+}

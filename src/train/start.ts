@@ -1,0 +1,72 @@
+/** Where a run begins or goes on: decided by looking at its checkpoints. */
+import { join } from "node:path";
+import { ConfigError } from "../errors.ts";
+import { findCheckpoints, latestCheckpoint, resumeFrom } from "./checkpoint/index.ts";
+import type { Recipe } from "./recipe/types.ts";
+import { loadRunInfo } from "./report/index.ts";
+import type { Resumed } from "./run-stage.ts";
+
+export interface Start {
+  /** The stages to run. */
+  readonly stages: readonly string[];
+  /** What the first of them goes on from. */
+  readonly resumed: Resumed | undefined;
+  /** The last step of the run that stays in its logs; undefined for a run that begins. */
+  readonly after: { readonly stage: string; readonly step: number } | undefined;
+}
+
+/**
+ * The place that `stage` and `resume` mean. Throws ConfigError where there is nothing to go on from or a stage would be
+ * trained over, CheckpointError where all of its checkpoints are damaged.
+ */
+export async function findStart(
+  recipe: Recipe,
+  { stage, resume }: { readonly stage?: string | undefined; readonly resume?: string | undefined },
+  note: (line: string) => void,
+): Promise<Start> {
+  const all = Object.keys(recipe.stages);
+  const wanted = stage === undefined ? all : [stage];
+  if (resume === undefined) {
+    if (stage !== undefined) await refuseTrained(join(recipe.runDir, stage), stage);
+    return { stages: wanted, resumed: undefined, after: before(recipe, wanted[0]!) };
+  }
+  const options = { onDamaged: note };
+  if (resume !== "latest") {
+    const resumed = await resumeFrom(recipe.runDir, resume, options);
+    return from(recipe, wanted, resumed.state.stage, resumed);
+  }
+  for (const name of wanted) {
+    const resumed = await latestCheckpoint(join(recipe.runDir, name), options);
+    if (!resumed || resumed.step < recipe.stages[name]!.steps) return from(recipe, wanted, name, resumed);
+  }
+  const last = wanted.at(-1)!;
+  const info = await loadRunInfo(recipe.runDir).catch(() => undefined);
+  if (info?.status === "done") throw new ConfigError(`--resume latest: the run in ${recipe.runDir} is done`);
+  return from(recipe, wanted, last, await latestCheckpoint(join(recipe.runDir, last), options));
+}
+
+function from(recipe: Recipe, wanted: readonly string[], name: string, resumed: Resumed | undefined): Start {
+  if (!wanted.includes(name))
+    throw new ConfigError(
+      `--resume: expected a checkpoint of ${wanted.join(", ")}, got one of "${name}"`,
+      "leave --stage out, or name that stage",
+    );
+  const stages = wanted.slice(wanted.indexOf(name));
+  return { stages, resumed, after: resumed ? { stage: name, step: resumed.step } : before(recipe, name) };
+}
+
+/** The end of the stage before this one. */
+function before(recipe: Recipe, name: string): Start["after"] {
+  const names = Object.keys(recipe.stages);
+  const previous = names[names.indexOf(name) - 1];
+  return previous === undefined ? undefined : { stage: previous, step: recipe.stages[previous]!.steps };
+}
+
+async function refuseTrained(folder: string, stage: string): Promise<void> {
+  const found = await findCheckpoints(folder);
+  if (found.length > 0)
+    throw new ConfigError(
+      `--stage ${stage}: expected no checkpoints in ${folder}, got ${found.length}`,
+      "go on with --resume latest, or choose another --run-dir",
+    );
+}
