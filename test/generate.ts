@@ -246,6 +246,11 @@ export const cases: { readonly [P in Op]: fc.Arbitrary<Case> } = {
     g.where(f.of("bool", c!), f.of(dtype, a!), f.of(dtype, b!)),
   ),
 
+  barrier: use(
+    fc.record({ shapes: fc.tuple(shapes(), shapes(), shapes()), dtypes: fc.tuple(dtypes, dtypes) }),
+    (f, c) => g.barrier(f.of(c.dtypes[0], c.shapes[0]), [f.of(c.dtypes[1], c.shapes[1]), f.float(c.shapes[2])]),
+  ),
+
   reshape: use(
     fc.record({ shape: shapes(), dtype: dtypes }).chain((c) =>
       fc.record({

@@ -3,6 +3,7 @@ import {
   abs,
   add,
   argmax,
+  barrier,
   broadcastTo,
   cast,
   concat,
@@ -118,6 +119,7 @@ export const cases: { readonly [P in Op]: () => readonly Value[] } = {
   relu: () => unary(relu),
   gelu: () => unary(gelu),
   stopGradient: () => [...unary(stopGradient), stopGradient(flags)],
+  barrier: () => [barrier(x(2, 3), [x(4), flags]), barrier(flags, [x(2, 3)]), barrier(x(), [int("i", "int32", 3)])],
   cast: () => [
     cast(flags, "float32"),
     cast(flags, "int32"),

@@ -88,3 +88,21 @@ describe("optimize", () => {
     expect(after).toBeLessThan(0.8 * before);
   });
 });
+
+describe("grad with checkpoints", () => {
+  it("gives the gradients of a random graph, whatever is kept", () => {
+    fc.assert(
+      fc.property(randomGraphs, fc.infiniteStream(fc.boolean()), ({ graph: g, feeds }, keep) => {
+        const loss = Object.values(g.outputs)
+          .map((y) => sum(y))
+          .reduce((a, b) => add(a, b));
+        const checkpoints = g.nodes.filter(() => keep.next().value);
+        const of = (made: Value[]) => graph("gradients", Object.fromEntries(made.map((v, i) => [`d${i}`, v])));
+        const plain = of(grad(loss, Object.values(g.inputs)));
+        const lean = optimize(of(grad(loss, Object.values(g.inputs), { checkpoints })));
+        expectSameResults({ graph: plain, feeds: only(plain, feeds) }, lean);
+      }),
+      { ...RUNS, numRuns: 50 },
+    );
+  });
+});

@@ -2,8 +2,12 @@
 import { ShapeError } from "../errors.ts";
 import type { Op } from "./primitives.ts";
 
-/** One row a primitive. `Infinity`: one or more. */
-const arity: { readonly [P in Op]: number } = {
+interface AtLeast {
+  readonly atLeast: number;
+}
+
+/** One row a primitive. */
+const arity: { readonly [P in Op]: number | AtLeast } = {
   input: 0,
   constant: 0,
 
@@ -30,12 +34,14 @@ const arity: { readonly [P in Op]: number } = {
   compare: 2,
   where: 3,
 
+  barrier: { atLeast: 2 },
+
   reshape: 1,
   permute: 1,
   broadcastTo: 1,
   slice: 1,
   pad: 1,
-  concat: Number.POSITIVE_INFINITY,
+  concat: { atLeast: 1 },
 
   sum: 1,
   reduceMax: 1,
@@ -68,8 +74,8 @@ const arity: { readonly [P in Op]: number } = {
 /** Throws ShapeError for a wrong number of operands. */
 export function checkArity(op: Op, count: number): void {
   const expected = arity[op];
-  if (Number.isFinite(expected) ? count !== expected : count < 1)
-    throw new ShapeError(
-      `${op}: expected ${Number.isFinite(expected) ? expected : "at least 1"} operand${expected === 1 ? "" : "s"}, got ${count}`,
-    );
+  const fits = typeof expected === "number" ? count === expected : count >= expected.atLeast;
+  if (fits) return;
+  const wanted = typeof expected === "number" ? expected : `at least ${expected.atLeast}`;
+  throw new ShapeError(`${op}: expected ${wanted} operand${wanted === 1 ? "" : "s"}, got ${count}`);
 }

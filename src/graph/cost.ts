@@ -65,6 +65,7 @@ const flops: { readonly [P in Op]: Flops<P> } = {
   minimum: each,
   compare: each,
   where: each,
+  barrier: none,
   reshape: none,
   permute: none,
   broadcastTo: none,

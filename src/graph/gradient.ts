@@ -33,6 +33,7 @@ import {
   where,
 } from "./ops.ts";
 import type { Attrs, Op } from "./primitives.ts";
+import { recomputation } from "./recompute.ts";
 import { scoped, Value } from "./value.ts";
 
 /** Gradients of the operands, from the node, its attributes and the gradient of its result. `null`: no gradient. */
@@ -114,6 +115,8 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   minimum: ({ inputs: [x, y] }, _, g) => choose(lessEqual(x!, y!), x!, y!, g),
   compare: none,
   where: ({ inputs: [condition, x, y] }, _, g) => [null, ...choose(condition!, x!, y!, g)],
+
+  barrier: ({ inputs: [, ...after] }, _, g) => [g, ...after.map(() => null)],
 
   reshape: ({ inputs: [x] }, _, g) => [reshape(g, x!.shape)],
   permute: (_, { perm }, g) => [
@@ -202,23 +205,40 @@ function dependents(nodes: readonly Value[], wrt: readonly Value[]): Set<Value> 
   return active;
 }
 
+export interface GradOptions {
+  /**
+   * Values to keep from the forward pass, such as the states between layers; what lies between them is computed again in the
+   * backward pass. Less memory for one more forward pass. Without any, everything is kept. Those that the loss does not
+   * need are passed over.
+   */
+  readonly checkpoints?: readonly Value[];
+}
+
 /**
  * Gradients of a scalar with respect to some values, each of its value's shape; zeros where there is no path.
  * @throws ShapeError when `loss` is not a scalar.
  */
-export function grad(loss: Value, wrt: readonly Value[]): Value[] {
+export function grad(loss: Value, wrt: readonly Value[], { checkpoints = [] }: GradOptions = {}): Value[] {
   if (loss.shape.length !== 0)
     throw new ShapeError(`grad: expected a scalar, got ${formatShape(loss.shape)}`, "sum or average it first");
   const nodes = topological([loss]);
   const active = dependents(nodes, wrt);
+  const ends = new Set(wrt);
+  const isInner = (v: Value): boolean => active.has(v) && !ends.has(v);
+  const forward = recomputation(nodes, isInner, new Set(checkpoints));
   const gradients = new Map<Value, Value>([[loss, constant(1, loss.dtype)]]);
   for (const node of [...nodes].reverse()) {
-    const g = gradients.get(node);
-    if (!g || !active.has(node)) continue;
-    const parts = scoped(node.scope ? `grad.${node.scope}` : "grad", () => rule(node, g));
+    const arrived = gradients.get(node);
+    if (!arrived || !active.has(node)) continue;
+    const [g, parts] = scoped(node.scope ? `grad.${node.scope}` : "grad", () => {
+      const held = forward.arrive(node, arrived);
+      return [held, rule(forward.again(node, held), held)] as const;
+    });
+    gradients.set(node, g);
     node.inputs.forEach((operand, i) => {
       const part = parts[i];
       if (!part || !active.has(operand)) return;
+      forward.leave(node, operand, part);
       const known = gradients.get(operand);
       gradients.set(operand, known ? add(known, part) : part);
     });

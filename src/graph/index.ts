@@ -1,5 +1,5 @@
 export { type Cost, costOf, flopsOf } from "./cost.ts";
-export { grad } from "./gradient.ts";
+export { type GradOptions, grad } from "./gradient.ts";
 export * from "./graph.ts";
 export { type InterpretOptions, interpret } from "./interpret/index.ts";
 export * from "./ops.ts";

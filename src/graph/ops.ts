@@ -43,6 +43,9 @@ export const relu = (x: Value): Value => new Value("relu", [x], NONE);
 /** x·Φ(x), exact (Hendrycks & Gimpel, arXiv:1606.08415). */
 export const gelu = (x: Value): Value => new Value("gelu", [x], NONE);
 export const stopGradient = (x: Value): Value => new Value("stopGradient", [x], NONE);
+/** x, to be computed after some other values. Their gradient is 0. */
+export const barrier = (x: Value, after: readonly Value[]): Value =>
+  after.length === 0 ? x : new Value("barrier", [x, ...after], NONE);
 export const cast = (x: Value, dtype: GraphDType): Value => (x.dtype === dtype ? x : new Value("cast", [x], { dtype }));
 
 export const add = (x: Operand, y: Operand): Value => new Value("add", [like(x, y), like(y, x)], NONE);

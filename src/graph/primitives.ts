@@ -50,6 +50,10 @@ export interface Attrs {
   /** inputs (condition: bool, x, y). */
   where: None;
 
+  // order
+  /** inputs (x, …after): x, computed when every `after` has been, and never merged with x. */
+  barrier: None;
+
   // structure
   reshape: { readonly shape: Shape };
   permute: { readonly perm: readonly number[] };

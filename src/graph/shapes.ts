@@ -153,6 +153,8 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: broadcastShapes("where", [condition.shape, x.shape, y.shape]), dtype: x.dtype };
   },
 
+  barrier: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+
   reshape: ([x], { shape }) => {
     if (size(shape) !== size(x!.shape) || shape.some((d) => d < 0))
       throw new ShapeError(

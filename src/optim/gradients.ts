@@ -1,5 +1,5 @@
 /** What happens to gradients between the backward pass and the update: the global norm, and clipping by it. */
-import { add, div, grad, input, isOp, minimum, mul, sqrt, sum, type Value } from "../graph/index.ts";
+import { add, div, type GradOptions, grad, input, isOp, minimum, mul, sqrt, sum, type Value } from "../graph/index.ts";
 
 export interface Clip {
   /** Scales all gradients so that their joint L2 norm is at most this (Pascanu et al., arXiv:1211.5063). */
@@ -40,10 +40,15 @@ export function clip(gradients: Readonly<Record<string, Value>>, options: Clip =
 
 /**
  * Gradients of a scalar by parameter name. Parameters that it does not depend on (an unused head, a frozen codebook) are left
- * out, so that an optimizer passes over them: no decay, no moments, as torch does with gradients that are None.
+ * out, so that an optimizer passes over them: no decay, no moments, as torch does with gradients that are None. With
+ * `checkpoints`, activations between them are computed again instead of kept (see grad).
  */
-export function gradients(loss: Value, params: Readonly<Record<string, Value>>): Record<string, Value> {
-  const all = grad(loss, Object.values(params));
+export function gradients(
+  loss: Value,
+  params: Readonly<Record<string, Value>>,
+  options: GradOptions = {},
+): Record<string, Value> {
+  const all = grad(loss, Object.values(params), options);
   return Object.fromEntries(
     Object.keys(params).flatMap((name, i) => (isConstantZero(all[i]!) ? [] : [[name, all[i]!] as const])),
   );

@@ -17,7 +17,14 @@ export interface InterpretOptions {
 }
 
 /** Operations whose result is another array's memory, or that make their own: they need no zeros. */
-const MAKES_NO_ARRAY: ReadonlySet<Op> = new Set<Op>(["input", "constant", "stopGradient", "reshape", "broadcastTo"]);
+const MAKES_NO_ARRAY: ReadonlySet<Op> = new Set<Op>([
+  "input",
+  "constant",
+  "stopGradient",
+  "barrier",
+  "reshape",
+  "broadcastTo",
+]);
 
 /** How many times each value is still needed; results are needed once more, so that they stay. */
 function useCounts(nodes: readonly Value[], results: readonly Value[]): Map<Value, number> {

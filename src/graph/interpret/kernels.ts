@@ -97,6 +97,8 @@ export const kernels: { readonly [P in Op]: Kernel<P> } = {
     return call.out;
   },
 
+  barrier: same,
+
   reshape: same,
   permute: ({ node, inputs, shapes, out }) => layout.permute(inputs[0]!, shapes[0]!, node.attrs.perm, out),
   broadcastTo: (call) => spread(call, 0),

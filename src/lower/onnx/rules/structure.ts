@@ -1,13 +1,20 @@
 /** Primitives that move elements without changing them, and reductions. */
-import type { Value } from "../../../graph/index.ts";
+import type { GraphDType, Value } from "../../../graph/index.ts";
 import { size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Rules } from "../rule.ts";
 import { castTo } from "./elementwise.ts";
 
 export const structure: Rules<
-  "reshape" | "permute" | "broadcastTo" | "slice" | "pad" | "concat" | "sum" | "reduceMax" | "argmax"
+  "barrier" | "reshape" | "permute" | "broadcastTo" | "slice" | "pad" | "concat" | "sum" | "reduceMax" | "argmax"
 > = {
+  // A copy of x that no optimisation can take away: x joined with no element of each of the others.
+  barrier: (e, value, [x, ...after]) => {
+    const n = size(value.shape);
+    const nothing = after.map((name, i) => nothingOf(e, name, value.inputs[i + 1]!, value.dtype));
+    const copy = e.node("Concat", [e.reshape(x!, value.shape, [n]), ...nothing], { axis: { int: 0 } });
+    return e.reshape(copy, [n], value.shape);
+  },
   reshape: (e, value, [x], { shape }) => e.reshape(x!, value.inputs[0]!.shape, shape),
   permute: (e, _, inputs, { perm }) => e.node("Transpose", inputs, { perm: { ints: perm } }),
   broadcastTo: (e, _, [x], { shape }) => e.node("Expand", [x!, e.ints(shape)]),
@@ -27,6 +34,14 @@ export const structure: Rules<
     return e.node("Cast", [index], castTo("int32"));
   },
 };
+
+/** An empty tensor of `dtype` that is known when `of` is. */
+function nothingOf(e: Emitter, name: string, of: Value, dtype: GraphDType): string {
+  const flat = e.reshape(name, of.shape, [size(of.shape)]);
+  const zero = e.ints([0]);
+  const empty = e.node("Slice", [flat, zero, zero, zero]);
+  return of.dtype === dtype ? empty : e.node("Cast", [empty], castTo(dtype));
+}
 
 /** An empty list of axes reduces nothing; ONNX's default for it would be all. */
 export function reduce(e: Emitter, op: string, x: string, axes: readonly number[], keep: boolean): string {
