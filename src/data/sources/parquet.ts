@@ -1,11 +1,12 @@
 /** Parquet files in the Hub's layout (`image{bytes,path}`, text and label columns), read by ranges through hyparquet. */
 import {
-  type AsyncBuffer,
-  type Compressors,
+  type ColumnChunk,
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
+  type RowGroup,
+  type SchemaTree,
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
@@ -14,6 +15,7 @@ import { decodeUtf8 } from "./byte-reader.ts";
 import { type Bytes, baseName, openBytes } from "./bytes.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { loadImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
@@ -28,6 +30,8 @@ export interface ParquetColumns {
 type Row = Record<string, unknown>;
 
 const MAX_GROUP_BYTES = 2 ** 31;
+/** Nulls take next to no bytes, but each takes a place in memory. */
+const MAX_GROUP_VALUES = 2 ** 27;
 const FOOTER_BYTES = 1 << 16;
 const placeSchema = z.strictObject({ row: z.int().nonnegative() });
 
@@ -48,12 +52,12 @@ async function* readParquet(
   const file = await openBytes(path, { signal });
   try {
     const metadata = await readFooter(file);
-    const chosen = chooseColumns(file.name, metadata, columns);
+    const chosen = await guarded(file, () => chooseColumns(file.name, metadata, columns));
     let groupStart = 0;
     for (const group of metadata.row_groups) {
       const groupEnd = groupStart + Number(group.num_rows);
       if (start < groupEnd) {
-        const rows = await readGroup(file, metadata, chosen, groupStart, groupEnd);
+        const rows = await readGroup(file, metadata, group, chosen, groupStart);
         for (let row = Math.max(start, groupStart); row < groupEnd; row++) {
           const fields = rows[row - groupStart]!;
           const key = `${baseName(path)}:${row}`;
@@ -67,53 +71,70 @@ async function* readParquet(
   }
 }
 
-/** The footer, with every range in it checked against the file. */
+/** The footer, with every range in it checked against the file. Throws DataError for anything else. */
 export async function readFooter(file: Bytes): Promise<FileMetaData> {
-  const metadata = await guarded(file, () =>
-    parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES, geoparquet: false }),
-  );
+  return guarded(file, async () => {
+    const metadata = await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES, geoparquet: false });
+    checkFooter(file, metadata);
+    return metadata;
+  });
+}
+
+function checkFooter(file: Bytes, metadata: FileMetaData): void {
+  const { row_groups, num_rows } = metadata;
+  const leaves = leafPaths(parquetSchema(metadata));
   let rows = 0;
-  for (const [i, group] of metadata.row_groups.entries()) {
+  for (const [i, group] of row_groups.entries()) {
+    // The library forgets a column that no leaf claims while it is read: its failure would go unhandled.
+    const paths = group.columns.map(({ meta_data }) => meta_data?.path_in_schema.join("."));
+    if (new Set(leaves).size < leaves.length || paths.join("\n") !== leaves.join("\n"))
+      throw damaged(file, `row group ${i} has the columns ${paths.join(", ")}, the schema ${leaves.join(", ")}`);
     const size = Number(group.num_rows);
-    if (!Number.isSafeInteger(size) || size < 0) throw damaged(file, `row group ${i} claims ${size} rows`);
+    if (!(size >= 0 && size <= MAX_GROUP_VALUES)) throw damaged(file, `row group ${i} claims ${size} rows`);
     rows += size;
-    let unpacked = 0;
-    for (const { meta_data } of group.columns) {
-      if (meta_data === undefined) throw damaged(file, `row group ${i} has a column without metadata`);
-      const begin = Number(meta_data.dictionary_page_offset || meta_data.data_page_offset);
-      const end = begin + Number(meta_data.total_compressed_size);
-      if (!(begin >= 0 && end >= begin && end <= file.byteLength))
-        throw damaged(file, `row group ${i} lies at bytes ${begin}..${end} of ${file.byteLength}`);
-      unpacked += Number(meta_data.total_uncompressed_size);
-    }
+    const unpacked = group.columns.reduce((n, column) => n + checkColumn(file, i, column), 0);
     if (unpacked > MAX_GROUP_BYTES)
       throw new DataError(
         `${file.name}: expected row groups of at most ${MAX_GROUP_BYTES} bytes, got ${unpacked}`,
         "write it again with smaller row groups",
       );
   }
-  if (rows !== Number(metadata.num_rows))
-    throw damaged(file, `${metadata.num_rows} rows announced, ${rows} in its row groups`);
-  return metadata;
+  if (rows !== Number(num_rows)) throw damaged(file, `${num_rows} rows announced, ${rows} in its row groups`);
+}
+
+const leafPaths = ({ path, children }: SchemaTree): string[] =>
+  children.length === 0 ? [path.join(".")] : children.flatMap(leafPaths);
+
+/** The bytes of a column chunk without compression. */
+function checkColumn(file: Bytes, group: number, { meta_data }: ColumnChunk): number {
+  if (meta_data === undefined) throw damaged(file, `row group ${group} has a column without metadata`);
+  const { begin, length } = chunkRange(meta_data);
+  const end = begin + length;
+  if (!(begin >= 0 && end >= begin && end <= file.byteLength))
+    throw damaged(file, `row group ${group} lies at bytes ${begin}..${end} of ${file.byteLength}`);
+  if (!(meta_data.num_values >= 0 && meta_data.num_values <= MAX_GROUP_VALUES))
+    throw damaged(file, `row group ${group} claims ${meta_data.num_values} values in a column`);
+  return Number(meta_data.total_uncompressed_size);
 }
 
 async function readGroup(
   file: Bytes,
   metadata: FileMetaData,
+  group: RowGroup,
   columns: Required<Omit<ParquetColumns, "root">>,
   rowStart: number,
-  rowEnd: number,
 ): Promise<Row[]> {
+  const rowEnd = rowStart + Number(group.num_rows);
   const wanted = [columns.image, columns.text, columns.label].filter((name) => name !== undefined);
   const stringFromBytes = (bytes?: Uint8Array): unknown => bytes && (decodeUtf8(bytes) ?? INVALID_UTF8);
   const rows: Row[] = await guarded(file, () =>
     parquetReadObjects({
-      file: file as AsyncBuffer,
+      file: checkedPages(file, group),
       metadata,
       columns: wanted,
       rowStart,
       rowEnd,
-      compressors: bounded(compressors, unpackedBytes(metadata, rowStart)),
+      compressors,
       utf8: false,
       parsers: { stringFromBytes },
       geoparquet: false,
@@ -122,30 +143,6 @@ async function readGroup(
   if (rows.length !== rowEnd - rowStart)
     throw damaged(file, `${rowEnd - rowStart} rows announced, ${rows.length} read`);
   return rows;
-}
-
-/** What the row group that starts at `rowStart` announces as its size without compression. */
-function unpackedBytes(metadata: FileMetaData, rowStart: number): number {
-  let start = 0;
-  for (const group of metadata.row_groups) {
-    if (start === rowStart) return group.columns.reduce((n, c) => n + Number(c.meta_data!.total_uncompressed_size), 0);
-    start += Number(group.num_rows);
-  }
-  return 0;
-}
-
-type Unpack = (input: Uint8Array, length: number) => Uint8Array;
-
-/** The decompressors, which refuse a page that claims more than the whole row group before they allocate it. */
-function bounded(all: Compressors, limit: number): Compressors {
-  const guard =
-    (unpack: Unpack): Unpack =>
-    (input, length) => {
-      if (!(length >= 0 && length <= limit))
-        throw new Error(`a page claims ${length} bytes in a row group of ${limit}`);
-      return unpack(input, length);
-    };
-  return Object.fromEntries(Object.entries(all).map(([codec, unpack]) => [codec, guard(unpack as Unpack)]));
 }
 
 /** Which columns to read: those asked for, else the first known name of each kind. */
@@ -200,7 +197,8 @@ function bytesToText(cell: unknown): unknown {
   return Array.isArray(cell) ? cell.map(bytesToText) : cell;
 }
 
-async function guarded<T>(file: Bytes, read: () => Promise<T>): Promise<T> {
+/** What the library throws on damage can be of any kind. */
+async function guarded<T>(file: Bytes, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
