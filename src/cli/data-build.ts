@@ -1,18 +1,21 @@
 /** `flava data build SOURCE… --out DIR`. */
-import { buildShards, openSource } from "../data/index.ts";
+import { buildShards, type Source } from "../data/index.ts";
 import type { Io } from "./command.ts";
+import { openNamed } from "./data-source.ts";
 import { formatBytes, formatCount } from "./progress.ts";
 
 interface BuildOptions {
   readonly out: string;
   readonly samplesPerShard: number;
   readonly limit?: number;
+  readonly cacheDir?: string;
 }
 
 export async function build(io: Io, specs: readonly string[], options: BuildOptions): Promise<void> {
-  const { out, samplesPerShard, limit } = options;
+  const { out, samplesPerShard, limit, cacheDir } = options;
   const { signal } = io;
-  const sources = await Promise.all(specs.map((spec) => openSource(spec, { signal })));
+  const sources: Source[] = [];
+  for (const spec of specs) sources.push(await openNamed(io, spec, cacheDir));
   const known = sources.reduce((sum, { count = Number.NaN }) => sum + count, 0);
   const total = Number.isNaN(known) ? limit : Math.min(known, limit ?? known);
   const progress = io.progress({ label: `writing ${out}`, unit: "samples", total });
@@ -23,7 +26,7 @@ export async function build(io: Io, specs: readonly string[], options: BuildOpti
     const { samples, shards, bytes, bad } = manifest;
     const left = bad > 0 ? `; ${formatCount(bad)} left out, see ${out}/bad.jsonl` : "";
     io.result(
-      `${out}: ${formatCount(samples)} samples in ${shards.length} shards, ${formatBytes(bytes)}${left}`,
+      `${out}: ${formatCount(samples)} samples in ${shards.length} ${shards.length === 1 ? "shard" : "shards"}, ${formatBytes(bytes)}${left}`,
       manifest,
     );
   } finally {

@@ -21,22 +21,25 @@ export async function fetchStarter(io: Io, { cacheDir, offline }: FetchOptions):
   io.result(lines.join("\n"), { dir, manifest });
 }
 
-/** Runs the fetch with a progress line for each of its stages. */
+/** Runs the fetch with a progress line for what is counted, and a plain line for each other stage. */
 export async function withProgress<T>(
   io: Io,
   work: (onProgress: (at: StarterProgress) => void) => Promise<T>,
 ): Promise<T> {
-  let shown: { what: string; progress: Progress } | undefined;
+  let shown = "";
+  let progress: Progress | undefined;
   const onProgress = ({ stage, what, done, total }: StarterProgress): void => {
-    if (shown?.what !== what) {
-      shown?.progress.end();
-      shown = { what, progress: io.progress({ label: stage, unit: what, total: total > 1 ? total : undefined }) };
+    if (shown !== what) {
+      shown = what;
+      progress?.end();
+      progress = total > 1 ? io.progress({ label: stage, unit: what, total }) : undefined;
+      if (total <= 1) io.note(`${stage}: ${what}`);
     }
-    shown.progress.update(done);
+    progress?.update(done);
   };
   try {
     return await work(onProgress);
   } finally {
-    shown?.progress.end();
+    progress?.end();
   }
 }

@@ -10,9 +10,10 @@ import {
   sheetHtml,
   sheetPng,
 } from "../data/inspect/index.ts";
-import { openSource, type Sample } from "../data/sources/index.ts";
+import type { Sample } from "../data/sources/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { Io } from "./command.ts";
+import { openNamed } from "./data-source.ts";
 import { formatBytes, formatCount } from "./progress.ts";
 
 interface InspectOptions {
@@ -25,6 +26,7 @@ interface InspectOptions {
   readonly patchSize: number;
   readonly textLength: number;
   readonly bad?: string;
+  readonly cacheDir?: string;
   readonly seed: number;
 }
 
@@ -33,7 +35,7 @@ export async function inspect(io: Io, [spec = ""]: readonly string[], options: I
   if (sheet !== undefined && !/\.(png|html)$/i.test(sheet))
     throw new ConfigError(`--sheet ${sheet}: expected a name that ends in .png or .html`);
   const masks = options.masks ? await maskView(options) : undefined;
-  const source = await openSource(spec, { signal: io.signal });
+  const source = await openNamed(io, spec, options.cacheDir);
   const total = source.count === undefined ? limit : Math.min(source.count, limit ?? source.count);
   const progress = io.progress({ label: `reading ${spec}`, unit: "samples", total });
   const wanted = Math.max(rows, sheet === undefined ? 0 : pictures);

