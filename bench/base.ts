@@ -2,14 +2,13 @@
  * One joint step of FLAVA-base on a paired batch (8 pairs, 224 px, 77 tokens, all five losses, AdamW on every parameter): its
  * time, its peak memory, and the native engine beside the JavaScript one on the same step.
  */
-import { readFileSync } from "node:fs";
 import { pairBatch, pretrainPairs, variants } from "../src/models/flava/index.ts";
 import { initialTensor, Params } from "../src/nn/index.ts";
 import { pairObjective } from "../src/objectives/index.ts";
 import { adamw, adamwScalars, gradients as gradientsOf } from "../src/optim/index.ts";
 import { compile, type Device, type Executable, openDevice, State } from "../src/runtime/index.ts";
 import { fromNumbers, random, scalar, type Tensor } from "../src/tensor/index.ts";
-import { figure, median, noise, say, seconds } from "./measure.ts";
+import { figure, median, noise, peakBytes, say, seconds } from "./measure.ts";
 
 const B = 8;
 const T = 77;
@@ -65,15 +64,6 @@ async function jointStep(device: Device, profile?: string): Promise<{ step: Exec
       `${step.inPlace.size} of ${step.updates.length} state tensors in place; state ${(state.sizeBytes / 2 ** 30).toFixed(2)} GiB`,
   );
   return { step, state };
-}
-
-/** Highest resident memory of this process so far, in bytes. */
-function peakBytes(): number {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? Number.NaN) * 1024;
-  } catch {
-    return process.resourceUsage().maxRSS * 1024;
-  }
 }
 
 async function timeSteps(step: Executable, rounds: number): Promise<number> {

@@ -2,14 +2,14 @@
  * How much of the engine's matrix-product speed a stack of ViT-B layers keeps: a training step (forward, backward, AdamW) and
  * a forward pass of 12 layers, batch 8, 197 tokens, each over a plain 1576 × 768 × 3072 product.
  */
-import { grad, graph, input, matmul, mul, sum } from "../src/graph/index.ts";
+import { graph, input, matmul, mul, sum } from "../src/graph/index.ts";
 import { encoderLayer } from "../src/models/flava/encoder.ts";
 import { variants } from "../src/models/flava/index.ts";
 import { initialize, Params } from "../src/nn/index.ts";
-import { adamw, adamwScalars } from "../src/optim/index.ts";
+import { adamw, adamwScalars, gradients } from "../src/optim/index.ts";
 import { compile, type Device, type Executable, State } from "../src/runtime/index.ts";
 import { scalar, zerosLike } from "../src/tensor/index.ts";
-import { figure, interleave, median, medianRatio, noise, say } from "./measure.ts";
+import { figure, interleave, median, medianRatio, noise, peakBytes, say } from "./measure.ts";
 
 const B = 8;
 const N = 197;
@@ -24,10 +24,9 @@ const productFlops = 2 * B * N * D * F;
 
 function stack() {
   const p = new Params();
-  const x = input("x", [B, N, D]);
-  let y = x;
-  for (let i = 0; i < LAYERS; i++) y = encoderLayer(p.at(`layer.${i}`), y, config);
-  return { p, y };
+  const states = [input("x", [B, N, D])];
+  for (let i = 0; i < LAYERS; i++) states.push(encoderLayer(p.at(`layer.${i}`), states[i]!, config));
+  return { p, states, y: states[LAYERS]! };
 }
 
 /** The product alone; its result stays in the engine, as it would inside a graph. */
@@ -38,14 +37,12 @@ async function product(device: Device): Promise<Executable> {
   return compile({ name: "product", outputs: {}, updates: { y } }, device, { state });
 }
 
-async function training(device: Device): Promise<Executable> {
-  const { p, y } = stack();
+/** Forward, backward and AdamW; the activations inside a layer are kept, or computed again in the backward pass. */
+async function training(device: Device, { recompute = false, state = new State(device) } = {}): Promise<Executable> {
+  const { p, states, y } = stack();
   const params = p.values();
   const loss = mul(sum(mul(y, y)), 1 / (B * N * D));
-  const names = Object.keys(params);
-  const gradients = grad(loss, Object.values(params));
-  const update = adamw(params, Object.fromEntries(names.map((name, i) => [name, gradients[i]!])), { weightDecay: 0.1 });
-  const state = new State(device);
+  const update = adamw(params, gradients(loss, params, { checkpoints: recompute ? states : [] }), { weightDecay: 0.1 });
   state.writeAll({ ...initialize(p.specs(), 1), ...update.initial });
   return compile({ name: "step", outputs: { loss }, updates: update.updates }, device, { state });
 }
@@ -55,11 +52,12 @@ async function forward(device: Device): Promise<Executable> {
   return compile(graph("forward", { y }), device, { weights: initialize(p.specs(), 1) });
 }
 
+const scalars = Object.fromEntries(Object.entries(adamwScalars(10, 1e-4)).map(([name, v]) => [name, scalar(v)]));
+
 /** Prints `train_over_matmul` and `forward_over_matmul`. */
 export async function layers(device: Device, rounds: number): Promise<void> {
   const x = noise("x", [B, N, D]);
   const [plain, step, pass] = [await product(device), await training(device), await forward(device)];
-  const scalars = Object.fromEntries(Object.entries(adamwScalars(10, 1e-4)).map(([name, v]) => [name, scalar(v)]));
   const repeat = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) await plain.run({});
   };
@@ -72,4 +70,30 @@ export async function layers(device: Device, rounds: number): Promise<void> {
   figure("train_over_matmul", ((3 * forwardFlops) / productFlops) * medianRatio(tProduct, tStep));
   figure("forward_over_matmul", (forwardFlops / productFlops) * medianRatio(tProduct, tPass));
   for (const e of [plain, step, pass]) e.dispose();
+}
+
+/**
+ * Prints `recompute_peak_gib`, the peak memory of the process when the training step computes activations again, parameters
+ * and moments included; `recompute_peak_ratio` and `recompute_time_ratio`, over the step that keeps them.
+ */
+export async function recomputation(device: Device, rounds: number): Promise<void> {
+  const x = noise("x", [B, N, D]);
+  const peakOf = async (step: Executable): Promise<number> => {
+    for (let i = 0; i < 2; i++) await step.run({ x, ...scalars });
+    return peakBytes() / 2 ** 30;
+  };
+  using state = new State(device);
+  const lean = await training(device, { state, recompute: true });
+  const leanPeak = await peakOf(lean);
+  lean.dispose();
+  const plain = await training(device, { state }); // the larger one second: a process never forgets its peak
+  const plainPeak = await peakOf(plain);
+  say(`peak memory: ${leanPeak.toFixed(2)} GiB with recomputation, ${plainPeak.toFixed(2)} GiB without`);
+  const again = await training(device, { state, recompute: true });
+  const works = [again, plain].map((step) => () => step.run({ x, ...scalars }));
+  const [leanTimes, plainTimes] = (await interleave(works, rounds)) as [number[], number[]];
+  figure("recompute_peak_gib", leanPeak, 2);
+  figure("recompute_peak_ratio", leanPeak / plainPeak);
+  figure("recompute_time_ratio", medianRatio(leanTimes, plainTimes));
+  for (const step of [again, plain]) step.dispose();
 }

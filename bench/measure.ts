@@ -1,4 +1,5 @@
 /** Small tools of the benchmarks: random tensors, times, and the one line a figure that they all print. */
+import { readFileSync } from "node:fs";
 import { random, type Shape, type Tensor, zerosLike } from "../src/tensor/index.ts";
 
 /** Uniform in [−0.5, 0.5): zeros would flatter some kernels. */
@@ -32,6 +33,15 @@ export async function interleave(works: readonly (() => Promise<unknown>)[], rou
 
 /** Median over rounds of a ratio taken within each round. */
 export const medianRatio = (a: readonly number[], b: readonly number[]): number => median(a.map((x, i) => x / b[i]!));
+
+/** Highest resident memory of this process so far, in bytes. */
+export function peakBytes(): number {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? Number.NaN) * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
 
 /** The form of every figure: `name: value`. */
 export function figure(name: string, value: number, digits = 3): void {

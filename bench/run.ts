@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the core's benchmarks. `npm run bench NAME`: one of them. Each prints `name: value` lines on stdout and what it
- * does on stderr. `-- --profile` adds a table of time per operator; `-- --rounds N` repeats more or less often.
+ * does on stderr. `-- --profile` adds a table of time per operator; `-- --rounds N` repeats more or less often;
+ * `core -- --recompute` measures a training step that computes activations again instead of keeping them.
  */
 import { parseArgs } from "node:util";
 import { say } from "./measure.ts";
@@ -9,13 +10,15 @@ interface Options {
   readonly rounds: number;
   readonly threads: number | undefined;
   readonly profile: boolean;
+  readonly recompute: boolean;
 }
 
-async function core({ rounds, threads, profile }: Options): Promise<void> {
+async function core({ rounds, threads, profile, recompute }: Options): Promise<void> {
   const { openDevice } = await import("../src/runtime/index.ts");
-  const { layers } = await import("./layers.ts");
+  const { layers, recomputation } = await import("./layers.ts");
   const { base } = await import("./base.ts");
   const device = await openDevice("cpu", threads ? { threads } : {});
+  if (recompute) return recomputation(device, rounds);
   await layers(device, rounds);
   const file = await base(device, Math.max(1, Math.min(rounds, 3)), profile ? "build/flava-profile" : undefined);
   if (file) await printProfile(file);
@@ -45,11 +48,21 @@ if (!bench) {
   const { values } = parseArgs({
     args,
     strict: false,
-    options: { rounds: { type: "string" }, threads: { type: "string" }, profile: { type: "boolean" } },
+    options: {
+      rounds: { type: "string" },
+      threads: { type: "string" },
+      profile: { type: "boolean" },
+      recompute: { type: "boolean" },
+    },
   });
-  const { rounds, threads, profile } = values;
+  const { rounds, threads, profile, recompute } = values;
   await bench(
-    { rounds: Number(rounds ?? 5), threads: threads ? Number(threads) : undefined, profile: profile === true },
+    {
+      rounds: Number(rounds ?? 5),
+      threads: threads ? Number(threads) : undefined,
+      profile: profile === true,
+      recompute: recompute === true,
+    },
     [...rest, ...args],
   );
 }

@@ -1,4 +1,12 @@
-export { type AdamWOptions, adamw, adamwScalars, momentNames, type Update } from "./adamw.ts";
+export {
+  type AdamWOptions,
+  adamw,
+  adamwScalars,
+  counterName,
+  momentNames,
+  type Update,
+  updateCounters,
+} from "./adamw.ts";
 export { ema, emaName } from "./ema.ts";
 export { type Clip, type Clipped, clip, gradients, scalarInput } from "./gradients.ts";
 export { type Group, type GroupRule, groupOf, layerDecay, noDecayOnVectors } from "./groups.ts";
