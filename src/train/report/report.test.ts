@@ -19,6 +19,7 @@ import {
   writeCard,
   writeReport,
 } from "./index.ts";
+import { pictureSection } from "./pictures.ts";
 
 let folder = "";
 let run = "";
@@ -82,6 +83,20 @@ describe("writeReport", () => {
     expect(page.match(/<figure class="right">/g)).toHaveLength(3);
     expect(page).toContain('<li class="answer" value="23">');
     expect(page.match(/<rect x="/g)!.length).toBeGreaterThan(36);
+  });
+
+  it("colours attention where it is more than even, on one scale a text, and even attention not at all", () => {
+    const shades = (...maps: number[][]): string[] => {
+      const words = maps.map((weights) => ({ text: "w", weights }));
+      const section = { kind: "attention", title: "t", items: [{ image: "a.png", grid: [2, 2], words }] } as const;
+      const { markup } = pictureSection({ name: "t", section, images: new Map([["a.png", "data:"]]) });
+      return [...markup.matchAll(/<rect x="(\d)" y="(\d)"[^>]* opacity="([^"]+)"/g)].map(
+        ([, x, y, o]) => `${x},${y} ${o}`,
+      );
+    };
+    expect(shades([1, 1, 1, 1], [0, 0, 0, 0])).toEqual([]);
+    expect(shades([1.1, 0.9, 1, 1])).toEqual(["0,0 0.100"]);
+    expect(shades([0, 0, 0, 8], [0, 2, 1, 1])).toEqual(["1,1 1.000", "1,0 0.333"]);
   });
 
   it("draws a chart a metric with its chance level, recalls in one, the sum of several losses aside", () => {

@@ -52,7 +52,7 @@ figcaption{font-size:.84rem;color:var(--muted);margin-top:4px}
 .ranked ol{margin:0;padding-left:1.6em;font-size:.9rem;min-width:0}
 .ranked li{padding:2px 6px;border-radius:6px;margin-bottom:2px}
 .ranked li::marker{color:var(--muted);font-size:.85em}
-.ranked li span:first-child{overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;overflow:hidden}
+.ranked li span:first-child{overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:4;overflow:hidden}
 li.right,tr.right{background:var(--good-bg);color:var(--good);font-weight:600}
 li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .bar{display:block;height:4px;border-radius:2px;background:var(--grid);min-width:60px;margin-top:2px}
