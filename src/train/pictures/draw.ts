@@ -75,9 +75,10 @@ async function* sectionsOf(context: EvaluationContext, stage: Stage, options: Dr
   }
 }
 
-/** Only what the losses of the stage have trained: an ablation may lack the multimodal encoder, or the contrastive loss. */
+/** Only what the losses of the stage have trained: an ablation may lack pairs, the multimodal encoder or the contrastive loss. */
 async function* jointSections(drawing: Drawing<JointStage>): AsyncGenerator<Named> {
   const { context, stage, pairs } = drawing;
+  if (stage.sampling.pairs === 0) return;
   const { globalContrastive, mmmText, mmmImage, itm } = stage.lossWeights;
   if (globalContrastive > 0) {
     const ranking = await rank(context, pairs, stage.textLength.pairs);
@@ -90,8 +91,8 @@ async function* jointSections(drawing: Drawing<JointStage>): AsyncGenerator<Name
   if (showsPatches(context, stage) && drawing.decoder) yield ["60-patches-in-pairs", await pairPatches(drawing)];
 }
 
-const showsPatches = ({ model }: EvaluationContext, { lossWeights }: JointStage): boolean =>
-  lossWeights.mmmImage > 0 && model.codebook !== null;
+const showsPatches = ({ model }: EvaluationContext, { lossWeights, sampling }: JointStage): boolean =>
+  sampling.pairs > 0 && lossWeights.mmmImage > 0 && model.codebook !== null;
 
 const needsDecoder = (context: EvaluationContext, stage: Stage): boolean =>
   stage.kind === "image-mim" || (stage.kind === "joint" && showsPatches(context, stage));

@@ -171,7 +171,7 @@ describe("drawStage", () => {
     expect(names.filter((name) => name.includes("patches"))).toEqual([]);
   });
 
-  it("shows of a contrastive ablation what it has", async () => {
+  it("shows of ablations what they have", async () => {
     const joint = recipe.stages.joint as JointStage;
     const lossWeights = { ...joint.lossWeights, mmmText: 0, mmmImage: 0, itm: 0 };
     const stages = { ...recipe.stages, joint: { ...joint, lossWeights } };
@@ -183,6 +183,11 @@ describe("drawStage", () => {
     expect(await drawStage(context, { runDir, stage: "joint", pairs: drawn.pairs })).toEqual([]);
     expect([...(await sectionsIn(runDir)).keys()].map((name) => name.slice(0, 2))).toEqual(["10", "20", "30"]);
     state.dispose();
+
+    const unpaired = { ...recipe.stages, joint: { ...joint, sampling: { pairs: 0, images: 1, texts: 1 } } };
+    const without = { ...drawn.context, recipe: { ...recipe, stages: unpaired } };
+    expect(await drawStage(without, { runDir, stage: "joint", pairs: drawn.pairs })).toEqual([]);
+    expect(await sectionsIn(runDir)).toEqual(new Map());
   });
 
   it("draws of fewer pairs than it would show", async () => {
