@@ -5,7 +5,7 @@ import { openSource, type PixelCache, pixelCache, type Source, type SourceSpec }
 import { loadBertTokenizer, loadTokenizer, reducedVocabulary, type TextTokenizer } from "../data/text/index.ts";
 import { saveFile } from "../hub/index.ts";
 import type { FlavaConfig } from "../models/flava/index.ts";
-import type { Recipe, WeightedSource } from "./recipe/types.ts";
+import type { Recipe } from "./recipe/types.ts";
 
 export interface Sources {
   /** Opens a source, or gives the one that was opened before: decoded pictures are kept by source. */
@@ -48,31 +48,36 @@ export async function runTokenizer(
 }
 
 async function reduced(
-  recipe: Recipe,
+  { data, vocabulary }: Recipe,
   full: TextTokenizer,
   sources: Sources,
   signal: AbortSignal | undefined,
   note: (line: string) => void,
 ): Promise<TextTokenizer> {
-  const { pairs, texts } = recipe.data;
   note("reading the texts for the vocabulary…");
-  const corpus: number[][] = [];
-  const seen = new Set<string>();
-  for (const one of [...pairs, ...texts] satisfies readonly WeightedSource[]) {
-    const source = await sources.open(one.source);
-    for await (const { sample } of source.samples({ signal }))
-      for (const text of sample.texts ?? []) {
-        if (seen.has(text)) continue;
-        seen.add(text);
-        corpus.push(full.ids(text));
-      }
-  }
-  const { tokenizer } = reducedVocabulary(full, corpus, { minCount: recipe.vocabulary.minCount });
+  const [captions, texts] = [new Map<string, number[]>(), new Map<string, number[]>()];
+  for (const [list, into] of [
+    [data.pairs, captions],
+    [data.texts, texts],
+  ] as const)
+    for (const { source } of list)
+      for await (const { sample } of (await sources.open(source)).samples({ signal }))
+        for (const text of sample.texts ?? []) if (!into.has(text)) into.set(text, full.ids(text));
+  const corpus = [...captions.values(), ...texts.values()];
+  const { minCount, minCaptionCount } = vocabulary;
+  const keep = frequentIds(captions.values(), full.vocabSize, minCaptionCount);
+  const { tokenizer } = reducedVocabulary(full, corpus, { minCount, keep });
   note(
     `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} of ${full.vocabSize.toLocaleString("en-US")} entries, ` +
       `from ${corpus.length.toLocaleString("en-US")} texts`,
   );
   return tokenizer;
+}
+
+function frequentIds(texts: Iterable<readonly number[]>, vocabSize: number, minCount: number): number[] {
+  const counts = new Uint32Array(vocabSize);
+  for (const ids of texts) for (const id of ids) counts[id] = counts[id]! + 1;
+  return [...counts.keys()].filter((id) => counts[id]! >= minCount);
 }
 
 /** The recipe with the vocabulary that the run uses. */

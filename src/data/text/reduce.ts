@@ -8,6 +8,8 @@ export interface ReduceOptions {
   readonly minCount?: number | undefined;
   /** Keeps every single-character ASCII entry, so that an unseen word is spelled rather than `[UNK]`. Default true. */
   readonly keepAlphabet?: boolean | undefined;
+  /** Ids of entries that stay however rarely they occur. */
+  readonly keep?: Iterable<number> | undefined;
 }
 
 export interface ReducedVocabulary {
@@ -29,7 +31,7 @@ export interface ReducedVocabulary {
 export function reducedVocabulary(
   tokenizer: TextTokenizer,
   corpus: Iterable<ArrayLike<number>>,
-  { minCount = 1, keepAlphabet = true }: ReduceOptions = {},
+  { minCount = 1, keepAlphabet = true, keep = [] }: ReduceOptions = {},
 ): ReducedVocabulary {
   const counts = new Uint32Array(tokenizer.vocabSize);
   for (const ids of corpus) {
@@ -43,8 +45,9 @@ export function reducedVocabulary(
   }
   const { special, vocabulary: full } = tokenizer;
   const specials = [special.pad, special.unk, special.cls, special.sep, special.mask];
+  const wanted = new Set(keep);
   const others = full.flatMap((entry, id) => {
-    const kept = counts[id]! >= minCount || (keepAlphabet && /^(##)?[\x21-\x7e]$/.test(entry));
+    const kept = wanted.has(id) || counts[id]! >= minCount || (keepAlphabet && /^(##)?[\x21-\x7e]$/.test(entry));
     return kept && !specials.includes(id) ? [id] : [];
   });
   const oldIds = Int32Array.from([...specials, ...others]);

@@ -90,6 +90,7 @@ const fields = z.strictObject({
     .strictObject({
       kind: z.enum(["full", "reduced"]).default("full").describe("reduced: only the entries that the texts use."),
       minCount: whole.default(1).describe("Entries used less often are dropped; 1 drops nothing that occurs."),
+      minCaptionCount: whole.default(1).describe("Entries that captions use so often stay, however rare in texts."),
     })
     .prefault({}),
   data,

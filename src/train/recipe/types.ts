@@ -22,10 +22,14 @@ export interface Recipe {
   readonly stages: Readonly<Record<string, Stage>>;
 }
 
-/** `full`: the 30,522 entries of bert-base-uncased. `reduced`: those that the recipe's texts use `minCount` times or more. */
+/**
+ * `full`: the 30,522 entries of bert-base-uncased. `reduced`: those that the recipe's captions and texts use `minCount` times
+ * or more, and those that its captions use `minCaptionCount` times or more. Equal texts count once.
+ */
 export interface VocabularyChoice {
   readonly kind: "full" | "reduced";
   readonly minCount: number;
+  readonly minCaptionCount: number;
 }
 
 export interface WeightedSource {

@@ -23,9 +23,16 @@ export const augment = ({ scale, ratio, flip }: Augmentation): NonNullable<Image
   flip,
 });
 
-/** Texts of T tokens with masked ones. */
+/** A word that is the only one selected may be longer than the budget of whole words. */
+const LONGEST_WORD = 4;
+
+/** Texts of T tokens with masked ones. Heads compute Kt rows a text: for whole words no more than their budget. */
 export function maskedTexts(length: number, masking: TokenMasking): TextBuild & { mask: { maxTargets: number } } {
-  return { length, mask: { ...masking, maxTargets: maxMaskTargets(length, masking.probability) } };
+  const { probability, wholeWord } = masking;
+  const most = wholeWord
+    ? Math.min(length, Math.max(LONGEST_WORD, Math.round(probability * length)))
+    : maxMaskTargets(length, probability);
+  return { length, mask: { ...masking, maxTargets: most } };
 }
 
 const count = (t: Tensor | undefined, isTarget: (x: number) => boolean): number =>
