@@ -9,7 +9,7 @@ import { gradients, scalarInput } from "../../optim/index.ts";
 import { type Tensor, zerosLike } from "../../tensor/index.ts";
 import type { Stage } from "../recipe/types.ts";
 import type { BatchKind, Judged, StagePlan } from "../stage.ts";
-import { optimizerStep } from "./step.ts";
+import { type Counters, keeping, optimizerStep } from "./step.ts";
 
 /** The programs of one step, in the order in which they run; `micro` once for each part. */
 export interface MicroGraphs {
@@ -22,8 +22,6 @@ export interface MicroGraphs {
   /** First values of moments and of the sums. */
   readonly initial: Readonly<Record<string, Tensor>>;
   readonly judged: Judged;
-  /** Names of the statistics that are added up. */
-  readonly statistics: readonly string[];
 }
 
 /** Where sums over micro-batches live in the state. */
@@ -38,34 +36,52 @@ export const embedGradient = (embed: string): string => `gradient.${embed}`;
 /** 0 for the first part of a step, 1 for the others: what was in the sums before counts as little or as much. */
 export const KEEP = "accumulated_before";
 
-/** The step of a kind cut into `parts` micro-batches. */
-export function microSteps(name: string, kind: BatchKind, stage: Stage, plan: StagePlan, parts: number): MicroGraphs {
+/** A kind cut into parts: the gradients of one, and the programs of the contrast. */
+export interface TracedParts {
+  readonly p: Params;
+  readonly part: ReturnType<typeof microProgram>;
+  readonly cut: ReturnType<typeof contrastPrograms> | undefined;
+  readonly samples: number;
+  readonly trained: readonly string[];
+}
+
+/** Forward and backward of a kind on one of `parts` micro-batches. */
+export function traceParts(name: string, kind: BatchKind, parts: number, recompute: boolean): TracedParts {
   const samples = kind.batchSize / parts;
   const p = new Params();
-  const part = microProgram(name, kind, p, samples, stage.recompute);
+  const part = microProgram(name, kind, p, samples, recompute);
   const cut = kind.contrast && contrastPrograms(name, kind, p);
-  const names = [...new Set([...part.trained, ...(cut?.trained ?? [])])];
+  return { p, part, cut, samples, trained: [...new Set([...part.trained, ...(cut?.trained ?? [])])] };
+}
+
+/** The programs of a kind that was traced in parts. */
+export function microSteps(
+  name: string,
+  { p, part, cut, samples, trained }: TracedParts,
+  stage: Stage,
+  plan: StagePlan,
+  counters: Counters,
+): MicroGraphs {
   const values = p.values();
-  const sums = Object.fromEntries(names.map((n) => [n, input(sumName(n), values[n]!.shape)]));
-  const { updates, initial, gradNorm } = optimizerStep(values, sums, stage, plan);
+  const sums = Object.fromEntries(trained.map((n) => [n, input(sumName(n), values[n]!.shape)]));
+  const { updates, initial, gradNorm } = optimizerStep(values, sums, stage, plan, counters);
   const { statistics = {} } = part.judged;
   const summed = Object.entries(statistics).map(([n, v]) => [n, input(sumName(n), v.shape)] as const);
   const carried = plan.carried?.next(Object.fromEntries(summed)) ?? {};
   const apply = { name: `${name}.apply`, outputs: { grad_norm: gradNorm }, updates: { ...updates, ...carried } };
-  const zeros = [...names.map((n) => [n, values[n]!] as const), ...Object.entries(statistics)];
+  const zeros = [...trained.map((n) => [n, values[n]!] as const), ...Object.entries(statistics)];
   return {
     embed: cut?.embed(samples),
     contrast: cut?.contrast,
     micro: part.program,
     apply,
     specs: p.specs(),
-    trained: names,
+    trained,
     initial: {
       ...initial,
       ...Object.fromEntries(zeros.map(([n, v]) => [sumName(n), zerosLike("float32", v.shape)])),
     },
     judged: cut ? merged(part.judged, cut.judged) : part.judged,
-    statistics: Object.keys(statistics),
   };
 }
 
@@ -84,7 +100,7 @@ function microProgram(name: string, kind: BatchKind, p: Params, samples: number,
     terms.push(sum(mul(value, input(embedGradient(embed), value.shape))));
   const loss = terms.reduce((a, b) => add(a, b));
   const values = p.values();
-  const found = gradients(loss, values);
+  const found = gradients(loss, values, keeping(judged, recompute));
   const share = scalarInput(weightName("samples"));
   const statistics = Object.entries(judged.statistics ?? {}).map(([n, v]) => [n, mul(v, share)] as const);
   const updates = Object.fromEntries(

@@ -6,24 +6,44 @@ import type { Tensor } from "../../tensor/index.ts";
 import type { Stage } from "../recipe/types.ts";
 import type { Average, BatchKind, Judged, StagePlan } from "../stage.ts";
 
+/** A kind's losses and their gradients: what is known before any update is written. */
+export interface Traced {
+  readonly p: Params;
+  readonly judged: Judged;
+  readonly loss: Value;
+  readonly gradients: Readonly<Record<string, Value>>;
+}
+
 /** A program with what its state starts from. */
 export interface StepGraph {
   readonly program: Program;
   readonly specs: readonly ParamSpec[];
   /** Parameters that the step moves. */
   readonly trained: readonly string[];
-  /** First values of moments. */
+  /** First values of moments and counters. */
   readonly initial: Readonly<Record<string, Tensor>>;
   readonly judged: Judged;
 }
 
-/** The whole step of a kind as one program. */
-export function wholeStep(name: string, kind: BatchKind, stage: Stage, plan: StagePlan): StepGraph {
+/** Which counter of updates a parameter has: those of one counter are always updated together. */
+export type Counters = (parameter: string) => string;
+
+/** Forward and backward of a kind on its whole batch. */
+export function traceKind(kind: BatchKind, recompute: boolean): Traced {
   const p = new Params();
   const judged = withContrast(p, kind, kind.judge(p, kind.batchSize));
-  const loss = total(judged);
-  const found = gradients(loss, p.values());
-  const { updates, initial, gradNorm } = optimizerStep(p.values(), found, stage, plan);
+  const loss = Object.values(judged.losses).reduce((a, b) => add(a, b));
+  return { p, judged, loss, gradients: gradients(loss, p.values(), keeping(judged, recompute)) };
+}
+
+/** With recomputation only these activations are kept for the backward pass. */
+export const keeping = ({ checkpoints = [] }: Judged, recompute: boolean): { checkpoints?: readonly Value[] } =>
+  recompute ? { checkpoints } : {};
+
+/** The whole step of a traced kind as one program. */
+export function wholeStep(name: string, traced: Traced, stage: Stage, plan: StagePlan, counters: Counters): StepGraph {
+  const { p, judged, loss, gradients: found } = traced;
+  const { updates, initial, gradNorm } = optimizerStep(p.values(), found, stage, plan, counters);
   const carried = plan.carried?.next(judged.statistics ?? {}) ?? {};
   const outputs = { ...judged.losses, ...judged.metrics, loss, grad_norm: gradNorm };
   return {
@@ -36,7 +56,7 @@ export function wholeStep(name: string, kind: BatchKind, stage: Stage, plan: Sta
 }
 
 /** A kind's losses together with the one that compares samples, on one and the same batch. */
-export function withContrast(p: Params, kind: BatchKind, judged: Judged): Judged {
+function withContrast(p: Params, kind: BatchKind, judged: Judged): Judged {
   if (!kind.contrast) return judged;
   const compared = kind.contrast.judge(p, kind.contrast.embed(p, kind.batchSize));
   return {
@@ -47,14 +67,13 @@ export function withContrast(p: Params, kind: BatchKind, judged: Judged): Judged
   };
 }
 
-export const total = ({ losses }: Judged): Value => Object.values(losses).reduce((a, b) => add(a, b));
-
 /** Clipping, AdamW with the stage's groups, and the averages of what has moved. */
 export function optimizerStep(
   params: Readonly<Record<string, Value>>,
   found: Readonly<Record<string, Value>>,
   stage: Stage,
   plan: Pick<StagePlan, "gate" | "average">,
+  counters: Counters,
 ): ReturnType<typeof adamw> {
   const { betas, eps, weightDecay, finalWeightDecay } = stage.optimizer;
   const update = adamw(params, found, {
@@ -63,6 +82,7 @@ export function optimizerStep(
     weightDecay: finalWeightDecay === null ? weightDecay : scalarInput("weight_decay"),
     groups: groupsOf(stage, Object.keys(found), plan.gate),
     clip: clipOf(stage),
+    counters,
   });
   const next = Object.fromEntries(Object.keys(found).flatMap((name) => pair(name, update.updates[name])));
   return { ...update, updates: { ...update.updates, ...averages(next, plan.average) } };

@@ -1,30 +1,35 @@
 /** Compiles the step programs of a stage and runs one update after another on its state. */
 import type { Program } from "../../graph/index.ts";
 import type { ParamSpec } from "../../nn/index.ts";
-import { adamwScalars } from "../../optim/index.ts";
+import { updateCounters } from "../../optim/index.ts";
 import { compile, type Device, type Executable, type State } from "../../runtime/index.ts";
 import { scalar, type Tensor } from "../../tensor/index.ts";
 import type { Stage } from "../recipe/types.ts";
 import type { Batch, BatchKind, Feeds, Metrics, StagePlan } from "../stage.ts";
-import { embedGradient, KEEP, type MicroGraphs, microSteps, weightName } from "./accumulate.ts";
+import { embedGradient, KEEP, type MicroGraphs, microSteps, traceParts, weightName } from "./accumulate.ts";
 import { cutBatch, partMetrics, shares } from "./parts.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
-import { type StepGraph, wholeStep } from "./step.ts";
+import { type StepGraph, traceKind, wholeStep } from "./step.ts";
 
 /** The programs of one kind of batch: one for the whole step, or several for its parts. */
 export type KindGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
 
 /** Traces every kind of a stage. No numbers yet. */
 export function traceStage(name: string, stage: Stage, plan: StagePlan): Record<string, KindGraphs> {
-  const count = stage.gradientAccumulationSteps;
-  return Object.fromEntries(
-    Object.entries(plan.kinds).map(([kind, spec]): [string, KindGraphs] => {
-      const title = `${name}.${kind}`;
-      if (count === 1) return [kind, { whole: wholeStep(title, spec, stage, plan) }];
-      return [kind, { parts: microSteps(title, spec, stage, plan, count), count }];
-    }),
-  );
+  const { gradientAccumulationSteps: count, recompute } = stage;
+  const title = (kind: string): string => `${name}.${kind}`;
+  if (count === 1) {
+    const traced = mapValues(plan.kinds, (kind) => traceKind(kind, recompute));
+    const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
+    return mapValues(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, stage, plan, counters) }));
+  }
+  const traced = mapValues(plan.kinds, (spec, kind) => traceParts(title(kind), spec, count, recompute));
+  const counters = updateCounters(mapValues(traced, ({ trained }) => trained));
+  return mapValues(traced, (one, kind) => ({ parts: microSteps(title(kind), one, stage, plan, counters), count }));
 }
+
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
 
 const graphOf = (graphs: KindGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
 
@@ -83,7 +88,7 @@ export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
   }
   const [lr, decay] = [learningRate(stage), weightDecay(stage)];
   const scalars = (step: number): Record<string, number> => ({
-    ...adamwScalars(step, lr(step), { betas: stage.optimizer.betas }),
+    lr: lr(step),
     weight_decay: decay(step),
     ...plan.scalars?.(step),
   });
