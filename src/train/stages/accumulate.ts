@@ -39,8 +39,8 @@ export const KEEP = "accumulated_before";
 /** A kind cut into parts: the gradients of one, and the programs of the contrast. */
 export interface TracedParts {
   readonly p: Params;
-  readonly part: ReturnType<typeof microProgram>;
-  readonly cut: ReturnType<typeof contrastPrograms> | undefined;
+  readonly part: MicroPart;
+  readonly cut: ContrastCut | undefined;
   readonly samples: number;
   readonly trained: readonly string[];
 }
@@ -92,8 +92,14 @@ const merged = (a: Judged, b: Judged): Judged => ({
   chance: { ...a.chance, ...b.chance },
 });
 
+interface MicroPart {
+  readonly judged: Judged;
+  readonly program: Program;
+  readonly trained: readonly string[];
+}
+
 /** Adds the gradients of one part to the sums. */
-function microProgram(name: string, kind: BatchKind, p: Params, samples: number, recompute: boolean) {
+function microProgram(name: string, kind: BatchKind, p: Params, samples: number, recompute: boolean): MicroPart {
   const judged = kind.judge(p, samples);
   const terms = Object.entries(judged.losses).map(([loss, value]) => mul(value, scalarInput(weightName(loss))));
   for (const [embed, value] of Object.entries(kind.contrast?.embed(p, samples) ?? {}))
@@ -117,8 +123,15 @@ const added = (state: string, g: Value): Value => add(mul(input(state, g.shape),
 const withOutput = (outputs: Record<string, Value>, loss: Value): Record<string, Value> =>
   Object.keys(outputs).length > 0 ? outputs : { partial: loss };
 
+interface ContrastCut {
+  readonly judged: Judged;
+  readonly trained: readonly string[];
+  readonly contrast: Program;
+  embed(samples: number): Program;
+}
+
 /** The two programs of the cut: embeddings of a part, and the loss on all embeddings with its gradient by each. */
-function contrastPrograms(name: string, kind: BatchKind, p: Params) {
+function contrastPrograms(name: string, kind: BatchKind, p: Params): ContrastCut {
   const contrast = kind.contrast!;
   const widths = contrast.embed(new Params(), 1);
   const embeds = Object.fromEntries(
@@ -135,10 +148,8 @@ function contrastPrograms(name: string, kind: BatchKind, p: Params) {
   return {
     judged,
     trained,
-    contrast: { name: `${name}.contrast`, outputs, updates } satisfies Program,
-    embed: (samples: number): Program => {
-      return { name: `${name}.embed`, outputs: contrast.embed(new Params(), samples), updates: {} };
-    },
+    contrast: { name: `${name}.contrast`, outputs, updates },
+    embed: (samples) => ({ name: `${name}.embed`, outputs: contrast.embed(new Params(), samples), updates: {} }),
   };
 }
 
