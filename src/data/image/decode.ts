@@ -33,8 +33,9 @@ export interface DecodeOptions {
  * - EXIF orientation is ignored (`applyOrientation`).
  *
  * In Node each of these, JPEG's chroma upsampling and DCT included (libvips keeps libjpeg-turbo's defaults, as PIL does), gives PIL's bytes; only
- * AVIF differs, whose chroma two libraries interpolate differently. Browsers decode with their own libraries and draw through a canvas: their
- * bytes may differ, most where alpha is low. With "drop", the colour that a GIF hides under its transparent pixels is not PIL's.
+ * AVIF differs, whose chroma two libraries interpolate differently. With "drop", the colour that a GIF hides under its transparent pixels is not
+ * PIL's. Chromium gives Node's bytes (test/browser), but for CMYK and AVIF (off by one), for colours under low alpha where it is dropped (a
+ * canvas stores them multiplied), and for TIFF and SVG, which it refuses here; other browsers have other libraries.
  * Throws DataError, naming `key`, when the bytes are no image, damaged, cut short (as PIL judges it) or too large.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Pixels> {

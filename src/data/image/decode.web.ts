@@ -1,5 +1,6 @@
 /** Decoding in browsers and workers: `createImageBitmap` and an OffscreenCanvas. Its counterpart for Node is decode.node.ts. */
 import type { Decoded, PlatformOptions } from "./decoded.ts";
+import { exifOrientation, turnUpright, withoutExif } from "./exif.ts";
 import type { ImageHeader } from "./header.ts";
 
 /**
@@ -11,13 +12,16 @@ export async function decodePlatform(
   header: ImageHeader,
   options: PlatformOptions,
 ): Promise<Decoded> {
+  const { format, width } = header;
   // Elsewhere the size cannot be known before memory is taken, and an SVG may fetch or have no size.
-  if (header.width === undefined) throw new Error(`${header.format} cannot be decoded in a browser`);
-  const bitmap = await createImageBitmap(new Blob([bytes as BlobPart], { type: `image/${header.format}` }), {
-    imageOrientation: options.applyOrientation ? "from-image" : "none",
-    premultiplyAlpha: "none",
-    colorSpaceConversion: "none",
-  });
+  if (width === undefined) throw new Error(`${format} cannot be decoded in a browser`);
+  const decoded = await decodeUnturned(new Blob(withoutExif(bytes, format) as BlobPart[], { type: `image/${format}` }));
+  const orientation = options.applyOrientation ? exifOrientation(bytes, format) : 1;
+  return orientation === 1 ? decoded : turnUpright(decoded, orientation);
+}
+
+async function decodeUnturned(image: Blob): Promise<Decoded> {
+  const bitmap = await createImageBitmap(image, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
   try {
     const { width, height } = bitmap;
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });

@@ -64,8 +64,15 @@ function isSvg(bytes: Uint8Array): boolean {
   return text.startsWith("<") && /<(\w+:)?svg[\s>]/.test(text) && !/^<(!doctype\s+)?html/i.test(text);
 }
 
-/** Walks the markers of a JPEG to its frame header (ITU-T T.81, B.2.2). */
 function jpegFrame(view: DataView): { width?: number; height?: number; components?: number } {
+  for (const { marker, at } of jpegSegments(view))
+    if (isFrame(marker))
+      return { height: view.getUint16(at + 5), width: view.getUint16(at + 7), components: view.getUint8(at + 9) };
+  return {};
+}
+
+/** The segments of a JPEG before its image data, each with its bytes at..end−1 (ITU-T T.81, B.1.1). */
+export function* jpegSegments(view: DataView): Generator<{ marker: number; at: number; end: number }> {
   let at = 2;
   while (at + 9 < view.byteLength) {
     const marker = view.getUint8(at + 1);
@@ -74,13 +81,12 @@ function jpegFrame(view: DataView): { width?: number; height?: number; component
       at++;
       continue;
     }
+    if (marker === 0xd9 || marker === 0xda) return;
     const alone = marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
-    if (isFrame(marker))
-      return { height: view.getUint16(at + 5), width: view.getUint16(at + 7), components: view.getUint8(at + 9) };
-    if (marker === 0xd9 || marker === 0xda) break;
-    at += alone ? 2 : 2 + Math.max(2, view.getUint16(at + 2));
+    const end = at + (alone ? 2 : 2 + Math.max(2, view.getUint16(at + 2)));
+    yield { marker, at, end };
+    at = end;
   }
-  return {};
 }
 
 /** SOF0 … SOF15, without the tables (DHT, JPG, DAC) that share their range. */
