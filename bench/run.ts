@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the core's benchmarks. `npm run bench NAME`: one of them. Each prints `name: value` lines on stdout and what it
- * does on stderr. `-- --profile` adds a table of time per operator; `-- --rounds N` repeats more or less often;
+ * does on stderr. `core -- --profile` prints where a FLAVA-base step spends its time, by operator; `-- --rounds N` repeats more or less often;
  * `core -- --recompute` measures a training step that computes activations again instead of keeping them.
  */
 import { parseArgs } from "node:util";
@@ -16,25 +16,27 @@ interface Options {
 async function core({ rounds, threads, profile, recompute }: Options): Promise<void> {
   const { openDevice } = await import("../src/runtime/index.ts");
   const { layers, recomputation } = await import("./layers.ts");
-  const { base } = await import("./base.ts");
+  const { base, profileBase } = await import("./base.ts");
   const device = await openDevice("cpu", threads ? { threads } : {});
+  const steps = Math.max(1, Math.min(rounds, 3));
   if (recompute) return recomputation(device, rounds);
+  if (profile) return printProfile(await profileBase(device, steps, "build/flava-profile"));
   await layers(device, rounds);
-  const file = await base(device, Math.max(1, Math.min(rounds, 3)), profile ? "build/flava-profile" : undefined);
-  if (file) await printProfile(file);
+  await base(device, steps);
 }
 
-/** Time per operator type, longest first. */
+/** Time per operator type, longest first, without the warm-up. */
 async function printProfile(file: string): Promise<void> {
   const { readFile } = await import("node:fs/promises");
   const { formatProfile, summarizeProfile } = await import("../src/runtime/profile.ts");
-  say(formatProfile(summarizeProfile(await readFile(file, "utf8"))));
+  say(formatProfile(summarizeProfile(await readFile(file, "utf8"), { skipRuns: 1 })));
 }
 
 /** A new benchmark is a new line here. */
 const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[]) => Promise<void>>> = {
   core,
   kernels: async ({ rounds }) => (await import("./kernels.ts")).kernels(rounds),
+  train: async ({ rounds }, args) => (await import("./train.ts")).train(6 * rounds, args),
   data: async (_, args) => (await import("./data.ts")).data(args),
 };
 

@@ -1,4 +1,6 @@
 /** The stages of FLAVA's pretraining, by kind. */
+import { emaName } from "../../optim/index.ts";
+import { emaName } from "../../optim/index.ts";
 import type { Recipe, Stage, StageKind } from "../recipe/types.ts";
 import type { StagePlan } from "../stage.ts";
 import { planDvae } from "./dvae.ts";
@@ -17,5 +19,7 @@ const PLANS: { readonly [K in StageKind]: (recipe: Recipe, stage: Extract<Stage,
 };
 
 /** What a stage of the recipe trains on what. `recipe.model` has the sizes of the vocabulary in use. */
-export const planStage = (recipe: Recipe, stage: Stage): StagePlan =>
-  (PLANS[stage.kind] as (recipe: Recipe, stage: Stage) => StagePlan)(recipe, stage);
+export function planStage(recipe: Recipe, stage: Stage): StagePlan {
+  const plan = (PLANS[stage.kind] as (recipe: Recipe, stage: Stage) => StagePlan)(recipe, stage);
+  return stage.ema === null || plan.average ? plan : { ...plan, average: { name: emaName, decay: stage.ema } };
+}
