@@ -1,6 +1,5 @@
 /** The stages of FLAVA's pretraining, by kind. */
 import { emaName } from "../../optim/index.ts";
-import { emaName } from "../../optim/index.ts";
 import type { Recipe, Stage, StageKind } from "../recipe/types.ts";
 import type { StagePlan } from "../stage.ts";
 import { planDvae } from "./dvae.ts";
