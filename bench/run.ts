@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the core's benchmarks. `npm run bench NAME`: one of them. Each prints `name: value` lines on stdout and what it
- * does on stderr. `core -- --profile` prints where a FLAVA-base step spends its time, by operator; `-- --rounds N` repeats more or less often;
- * `core -- --recompute` measures a training step that computes activations again instead of keeping them.
+ * does on stderr. `-- --rounds N` repeats more or less often. `core -- --profile` prints where a FLAVA-base step spends its
+ * time, by operator; `core -- --recompute` measures a training step that computes activations again instead of keeping them.
  */
 import { parseArgs } from "node:util";
 import { say } from "./measure.ts";
