@@ -25,6 +25,7 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const at: Report = (path, message) => report(["stages", name, ...path], message);
     checkBatch(stage, at);
+    if (stage.kind === "image-dino" && stage.ema !== null) at(["ema"], "DINO's teacher is its average: expected null");
     checkBest(recipe, stage, at);
     checkInit(recipe, name, stage, at);
     (STAGE_CHECKS[stage.kind] as StageCheck<StageKind>)(recipe, stage, at);
