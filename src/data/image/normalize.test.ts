@@ -19,7 +19,7 @@ const at = ({ data, shape }: Tensor<"float32">, row: number, column: number): nu
   [0, 1, 2].map((c) => data[(c * shape[1]! + row) * shape[2]! + column]!);
 const white = filledPixels(2, 2, [255, 255, 255]);
 
-describe("flavaEvalImage on the golden picture (flava.md §10.2)", () => {
+describe("flavaEvalImage on the golden picture (the arrays of transformers 5.18, PIL back end)", () => {
   const image = flavaEvalImage(noisePixels("flava-test-image", 37, 29), { size: 224, codebookSize: 112 });
 
   it("gives the exact pixel_values", () => {
