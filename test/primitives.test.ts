@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { add, type Graph, grad, graph, isOp, type Op, type Value } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { compile, type DeviceName, openDevice } from "../src/runtime/index.ts";
-import { fromNumbers, isFloat, type Tensor, toNumbers } from "../src/tensor/index.ts";
+import { fromNumbers, isFloat, size, type Tensor, toNumbers } from "../src/tensor/index.ts";
 import { derivativeErrors, only, project } from "./finite-difference.ts";
 import { type Case, cases } from "./generate.ts";
 import { ENGINE_GRADIENT, ENGINE_OPERATION, FINITE_DIFFERENCE } from "./tolerances.ts";
@@ -119,6 +119,26 @@ const asFed = (t: Tensor, to: Value): Tensor =>
 
 const engines: readonly DeviceName[] = ["cpu", "cpu-js"];
 
+/** What a use of a primitive shows besides the ordinary: an axis of size 1, an operand that is broadcast. */
+function cornersOf({ output }: Case): string[] {
+  const operands = output.inputs.map((v) => v.shape);
+  const ones = [output.shape, ...operands].some((shape) => shape.includes(1));
+  const broadcast = operands.some((shape) => size(shape) < size(output.shape));
+  return [...(ones ? ["size 1"] : []), ...(broadcast ? ["broadcast"] : [])];
+}
+
+const BROADCASTING: readonly Op[] = [
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "maximum",
+  "minimum",
+  "compare",
+  "where",
+  "broadcastTo",
+];
+
 describe.each(engines)("device %s agrees with the interpreter", async (name) => {
   const device = await openDevice(name, { threads: 1 });
 
@@ -128,9 +148,12 @@ describe.each(engines)("device %s agrees with the interpreter", async (name) => 
   }
 
   for (const op of ops) {
-    it(`${op}: results`, async () => {
+    it(`${op}: results, also for axes of size 1 and broadcast operands`, async () => {
+      const corners = new Set<string>();
       await fc.assert(
-        fc.asyncProperty(cases[op], async ({ output, feeds }) => {
+        fc.asyncProperty(cases[op], async (c) => {
+          const { output, feeds } = c;
+          for (const corner of cornersOf(c)) corners.add(corner);
           const g = graph(op, { output });
           if (!forEngines(g)) return;
           const { output: actual } = await run(g, feeds);
@@ -139,6 +162,8 @@ describe.each(engines)("device %s agrees with the interpreter", async (name) => 
         }),
         ENGINE_RUNS,
       );
+      expect(corners).toContain("size 1");
+      if (BROADCASTING.includes(op)) expect(corners).toContain("broadcast");
     });
 
     if (!NOT_DIFFERENTIABLE.has(op))

@@ -34,14 +34,17 @@ function arrayTag(dtype: DType): string {
   return tag;
 }
 
+const MAKE = "tensor(dtype, shape, data) makes one and checks it";
+
 /** Throws for a tensor whose array is not what its dtype and shape say: an engine would read foreign memory. */
 export function checkData(where: string, t: Tensor): void {
   const tag = arrayTag(t.dtype);
   const got = (t.data as { [Symbol.toStringTag]?: string } | undefined)?.[Symbol.toStringTag] ?? typeof t.data;
-  if (got !== tag) throw new DTypeError(`${where}: ${t.dtype} expects a ${tag}, got ${got}`);
+  if (got !== tag) throw new DTypeError(`${where}: ${t.dtype} expects a ${tag}, got ${got}`, MAKE);
   if (t.data.length !== size(t.shape))
     throw new ShapeError(
       `${where}: shape ${formatShape(t.shape)} needs ${size(t.shape)} elements, got ${t.data.length}`,
+      MAKE,
     );
 }
 
@@ -115,6 +118,7 @@ export function checkRun(
   if (Object.keys(want).length === 0)
     throw new NameError(
       `${where}: expected at least one wanted output among ${outputs.map((p) => p.name).join(", ")}, got none`,
+      'ask for { NAME: "host" }',
     );
   const axes: Axes = new Map();
   for (const port of inputs) {
@@ -146,7 +150,10 @@ function checkTargets(
     checkPort(where, "output", target, port, axes);
     const memory = isTensor(target) ? target.data : target;
     if (written.has(memory))
-      throw new NameError(`${where}: output "${port.name}": expected memory of its own, got that of another output`);
+      throw new NameError(
+        `${where}: output "${port.name}": expected memory of its own, got that of another output`,
+        "allocate a buffer for each output",
+      );
     written.add(memory);
   }
 }

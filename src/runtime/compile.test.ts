@@ -71,15 +71,17 @@ for (const name of deviceNames) {
       expect(second.g!.data).toEqual(first.g!.data);
     });
 
-    it("names what is missing, unknown, mis-shaped or of another dtype", async () => {
+    it("names what is missing, unknown, mis-shaped or of another dtype, and says what to try", async () => {
       using run = await compile(graph("forward", { y: matmul(x, w) }), device);
-      await expect(run.run({ x: X })).rejects.toThrow(/forward.*"?w"?/s);
-      await expect(run.run({ x: X, w: W, ww: W })).rejects.toThrow(/ww/);
-      await expect(run.run({ x: W, w: W })).rejects.toThrow(/x.*\(2, 3\).*\(3, 2\)/s);
-      await expect(run.run({ x: fromNumbers([1, 2, 3, 4, 5, 6], [2, 3], "int32"), w: W })).rejects.toThrow(
-        /float32.*int32/s,
-      );
-      await expect(run.run({ x: X, w: W }, { want: ["z"] })).rejects.toThrow(/z/);
+      const whole = fromNumbers([1, 2, 3, 4, 5, 6], [2, 3], "int32");
+      const mistakes: [unknown, RegExp][] = [
+        [run.run({ x: X }), /forward.*"?w"?.*help: /s],
+        [run.run({ x: X, w: W, ww: W }), /ww.*help: did you mean "w"/s],
+        [run.run({ x: W, w: W }), /x.*\(2, 3\).*\(3, 2\).*help: .*transpose/s],
+        [run.run({ x: whole, w: W }), /float32.*int32.*help: fromNumbers/s],
+        [run.run({ x: X, w: W }, { want: ["z"] }), /z.*help: /s],
+      ];
+      for (const [promise, message] of mistakes) await expect(promise).rejects.toThrow(message);
     });
 
     it("refuses updates without state, and feeds that are state", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type GraphSpec, onnxModel, type PortSpec } from "../../test/onnx-model.ts";
-import { DTypeError, EngineError, NameError, ShapeError } from "../errors.ts";
+import { DTypeError, EngineError, type FlavaError, NameError, ShapeError } from "../errors.ts";
 import { type DType, fromNumbers, random, size, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { openEngine } from "./open.ts";
 import type { Buffer, Engine, Session, SessionOptions } from "./session.ts";
@@ -212,7 +212,8 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
       type: typeof NameError | typeof ShapeError | typeof DTypeError,
       text: string,
     ) => {
-      return expect(promise).rejects.toSatisfy((e: Error) => e instanceof type && e.message.includes(text), text);
+      const fits = (e: FlavaError): boolean => e instanceof type && e.message.includes(text) && Boolean(e.help);
+      return expect(promise).rejects.toSatisfy(fits, `${text}, with a hint`);
     };
     const { bias: _, ...missing } = good;
     await fails(run(missing), NameError, 'unit: expected a feed "bias" of float32 (4), got none');
