@@ -12,9 +12,10 @@ import {
   writeFiles,
 } from "../../../test/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
+import { createStream, type Drawn, type Stream } from "../mixing/stream.ts";
 import { openSource } from "./open.ts";
 import type { SourceSpec } from "./options.ts";
-import type { SampleOptions, Source } from "./source.ts";
+import type { JsonValue, Sample, SampleOptions, Shard, Source } from "./source.ts";
 
 const COUNT = 23;
 const numbers = Array.from({ length: COUNT }, (_, i) => i);
@@ -64,6 +65,30 @@ const OPTIONS: readonly SampleOptions[] = [
   { shard: { index: 2, count: 3 }, order: { seed: 3, epoch: 2 } },
 ];
 
+/** One worker's part of a source, shuffled in blocks of five. */
+function shuffled(source: Source, shard: Shard, state?: JsonValue): Stream<Sample> {
+  return createStream({
+    name: "test",
+    seed: 5,
+    block: 5,
+    blockBytes: 1e9,
+    shuffle: true,
+    state,
+    async *open(order, cursor) {
+      for await (const placed of source.samples({ order, cursor, shard }))
+        yield { value: placed.sample, cursor: placed.cursor, bytes: 1 };
+    },
+  });
+}
+
+/** The next items; the stream is closed behind them. */
+async function take(stream: Stream<Sample>, count: number): Promise<Drawn<Sample>[]> {
+  const all: Drawn<Sample>[] = [];
+  for (let i = 0; i < count; i++) all.push((await stream.next())!);
+  await stream.close();
+  return all;
+}
+
 describe.each(SPECS)("a source of %s", (_name, spec) => {
   let source: Source;
   beforeAll(async () => {
@@ -81,6 +106,17 @@ describe.each(SPECS)("a source of %s", (_name, spec) => {
         }),
         { numRuns: 6, examples: [[0], [all.length - 1]] },
       );
+    }
+  });
+
+  it("goes on from any place behind a shuffle buffer, over epochs, for 2 of 3 workers' shards", async () => {
+    for (const index of [0, 2]) {
+      const whole = await take(shuffled(source, { index, count: 3 }), 20);
+      for (const at of [0, 4, 7, 12]) {
+        const state = JSON.parse(JSON.stringify(whole[at]!.state));
+        const rest = await take(shuffled(source, { index, count: 3 }, state), 19 - at);
+        expect(rest.map(({ value }) => value)).toEqual(whole.slice(at + 1).map(({ value }) => value));
+      }
     }
   });
 
