@@ -44,14 +44,18 @@ export function shares(kind: BatchKind, { losses }: Judged, parts: readonly Feed
   return weights;
 }
 
-/** The metrics of the whole batch from those of its parts: numbers of targets are added, everything else is a weighted mean. */
+/**
+ * The metrics of the whole batch from those of its parts: numbers of targets are added, everything else is a weighted mean. A
+ * part that weighs nothing counts nothing: without one matched pair it has counted all of its pairs.
+ */
 export function partMetrics({ losses }: Judged, parts: readonly Metrics[], weights: readonly Metrics[]): Metrics {
   const names = Object.keys(parts[0] ?? {}).filter((name) => name !== "partial");
   return Object.fromEntries(
     names.map((name) => {
       const loss = name.split("/")[0]!;
       const weightOf = (i: number): number => weights[i]![Object.hasOwn(losses, loss) ? loss : "samples"] ?? 0;
-      if (name.endsWith("/count")) return [name, parts.reduce((n, part) => n + part[name]!, 0)];
+      if (name.endsWith("/count"))
+        return [name, parts.reduce((n, part, i) => n + (weightOf(i) > 0 ? part[name]! : 0), 0)];
       return [name, parts.reduce((n, part, i) => n + part[name]! * weightOf(i), 0)];
     }),
   );

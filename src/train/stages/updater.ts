@@ -162,9 +162,9 @@ function joined(parts: readonly Feeds[]): Feeds {
   for (const name of Object.keys(parts[0]!)) {
     const rows = parts.map((part) => part[name]!);
     const [first, width] = rows[0]!.shape as [number, number];
-    const data = new Float32Array(parts.length * first * width);
+    const data = new (rows[0]!.data.constructor as new (length: number) => Float32Array)(parts.length * first * width);
     for (const [i, t] of rows.entries()) data.set(t.data as Float32Array, i * first * width);
-    all[name] = { dtype: "float32", shape: [parts.length * first, width], data };
+    all[name] = { dtype: rows[0]!.dtype, shape: [parts.length * first, width], data } as Tensor;
   }
   return all;
 }
