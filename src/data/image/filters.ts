@@ -101,7 +101,7 @@ function computeAxis(filter: Filter, { size, from, to, outputs }: AxisSpec): Axi
     count[j] = high - low;
     for (let k = 0; k < high - low; k++) weights[j * taps + k] = quantize(total === 0 ? raw[k]! : raw[k]! / total);
   }
-  return { outputs, taps, first, count, weights, doubles: Float64Array.from(weights), ...reachOf(weights, taps) };
+  return { outputs, taps, first, count, weights, doubles: new Float64Array(weights), ...reachOf(weights, taps) };
 }
 
 /** The extremes of a weighted sum of bytes, over all outputs. */
