@@ -18,6 +18,12 @@ const transformer = {
   initializerRange: z.number().nonnegative().default(0.02),
 };
 
+/**
+ * Standard deviation of the first CLS, mask token and positions. 0 in both public codebases: then LayerNorm multiplies the
+ * gradients of CLS by up to 1/√eps until it has grown, which a long warm-up outlasts and a short run does not.
+ */
+const tokenInitializerRange = z.number().nonnegative().default(0);
+
 const imageSchema = z.strictObject({
   ...transformer,
   imageSize: whole.default(224),
@@ -25,6 +31,7 @@ const imageSchema = z.strictObject({
   channels: whole.default(3),
   /** Whether a learned vector stands for masked patches. */
   maskToken: z.boolean().default(true),
+  tokenInitializerRange,
   /** Number of visual words that the heads predict; the codebook's vocabulary. */
   vocabSize: whole.default(8192),
 });
@@ -42,6 +49,7 @@ const multimodalSchema = z.strictObject({
   layers: whole.default(6),
   /** The encoder's own CLS_M before the image tokens; the ITM head reads it. */
   clsToken: z.boolean().default(true),
+  tokenInitializerRange,
 });
 
 const lossWeightsSchema = z.strictObject({
@@ -93,6 +101,7 @@ export interface ImageConfig extends TransformerConfig {
   readonly patchSize: number;
   readonly channels: number;
   readonly maskToken: boolean;
+  readonly tokenInitializerRange: number;
   readonly vocabSize: number;
 }
 
@@ -105,6 +114,7 @@ export interface TextConfig extends TransformerConfig {
 
 export interface MultimodalConfig extends TransformerConfig {
   readonly clsToken: boolean;
+  readonly tokenInitializerRange: number;
 }
 
 export interface LossWeights {

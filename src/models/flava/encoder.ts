@@ -1,6 +1,6 @@
 /** The pre-norm transformer that FLAVA's three encoders share (arXiv:2112.04482 §3.1). */
 import { add, gelu, reshape, slice, tanh, type Value } from "../../graph/index.ts";
-import { layerNorm, linear, normal, type Params, selfAttention, type Taps } from "../../nn/index.ts";
+import { type Init, layerNorm, linear, normal, type Params, selfAttention, type Taps, zeros } from "../../nn/index.ts";
 import type { TransformerConfig } from "./config.ts";
 
 export interface EncoderOutputs {
@@ -64,3 +64,6 @@ export function token(x: Value, index: number): Value {
 /** The parameters with this encoder's initialiser for weights. */
 export const initialised = (p: Params, config: TransformerConfig): Params =>
   p.withWeights(normal(config.initializerRange));
+
+/** What tokens that are parameters start from: zeros, or a normal distribution. */
+export const tokenInitializer = (range: number): Init => (range === 0 ? zeros : normal(range));

@@ -8,17 +8,16 @@ import {
   type Params,
   patchEmbedding,
   type Taps,
-  zeros,
 } from "../../nn/index.ts";
 import { gridSize, type ImageConfig } from "./config.ts";
-import { type EncoderOutputs, encode, initialised } from "./encoder.ts";
+import { type EncoderOutputs, encode, initialised, tokenInitializer } from "./encoder.ts";
 
 export interface ImageEncoderOptions {
   /** bool (B, P): true where the mask token replaces the patch. */
   bool_masked_pos?: Value | undefined;
   /** How positions adapt to an image of another size; without it, another size is a ShapeError. */
   interpolate?: Interpolation | undefined;
-  /** What CLS and position embeddings start from: zeros in FLAVA, a truncated normal in DINO. */
+  /** What CLS and position embeddings start from: as the configuration says, a truncated normal in DINO. */
   tokenInit?: Init;
   out?: Taps | undefined;
 }
@@ -31,11 +30,12 @@ export function imageEmbeddings(
   options: ImageEncoderOptions = {},
 ): Value {
   return p.scope(() => {
-    const { bool_masked_pos: mask, interpolate, tokenInit = zeros } = options;
+    const configured = tokenInitializer(config.tokenInitializerRange);
+    const { bool_masked_pos: mask, interpolate, tokenInit = configured } = options;
     const { hiddenSize: D, patchSize } = config;
     const [height, width] = [pixels.shape[2]! / patchSize, pixels.shape[3]! / patchSize];
     const cls = p.get("cls_token", [1, 1, D], tokenInit);
-    const maskToken = config.maskToken ? p.get("mask_token", [1, 1, D], zeros) : undefined;
+    const maskToken = config.maskToken ? p.get("mask_token", [1, 1, D], configured) : undefined;
     const grid = gridSize(config);
     const learned = p.get("position_embeddings", [1, 1 + grid * grid, D], tokenInit);
     if (!interpolate && (height !== grid || width !== grid))

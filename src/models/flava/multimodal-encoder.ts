@@ -1,8 +1,8 @@
 /** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (arXiv:2112.04482 §3.1). */
 import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
-import { type Params, paddingMask, type Taps, zeros } from "../../nn/index.ts";
+import { type Params, paddingMask, type Taps } from "../../nn/index.ts";
 import type { MultimodalConfig } from "./config.ts";
-import { type EncoderOutputs, encode, initialised } from "./encoder.ts";
+import { type EncoderOutputs, encode, initialised, tokenInitializer } from "./encoder.ts";
 
 export interface MultimodalEncoderOptions {
   /** (B, T) of the text tokens, 1 where one may be attended; without it all are. Image tokens always are. */
@@ -22,7 +22,8 @@ export function multimodalEncoder(
   return scope.scope(() => {
     const { B, D } = image.dims("B N D");
     const parts = [image, text];
-    if (config.clsToken) parts.unshift(broadcastTo(scope.get("cls_token", [1, 1, D], zeros), [B, 1, D]));
+    const init = tokenInitializer(config.tokenInitializerRange);
+    if (config.clsToken) parts.unshift(broadcastTo(scope.get("cls_token", [1, 1, D], init), [B, 1, D]));
     const x = concat(parts, 1); // (B, M, D)
     const M = x.shape[1]!;
     const visible = broadcastTo(constant(1, x.dtype), [B, M - text.shape[1]!]);
