@@ -7,6 +7,8 @@ export interface Loop {
   /** The last step that is done; 0 at the start. */
   readonly done: number;
   readonly steps: number;
+  /** Whether Ctrl-C cut the evaluation of step `done` off: it is made up for before anything else. */
+  readonly owed?: boolean | undefined;
   /** Intervals in steps; 0 is never. The last step is always logged, evaluated and saved. */
   readonly every: { readonly log: number; readonly eval: number; readonly save: number };
   /** Batch `step`; called one step ahead, so that it is made while the engine works. */
@@ -18,7 +20,8 @@ export interface Loop {
   log(step: number, metrics: Metrics, due: boolean): void | Promise<void>;
   /** Takes in what the evaluators found; resolves to whether it is the best so far, which is saved at once. */
   evaluated(step: number, found: Metrics): Promise<boolean>;
-  save(step: number): Promise<void>;
+  /** `owed`: the step was to be evaluated and has not been. */
+  save(step: number, owed: boolean): Promise<void>;
 }
 
 /** Where the time of a run goes, in seconds. */
@@ -43,18 +46,24 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
   const begun = performance.now();
   let step = loop.done;
   let ahead = step < steps ? loop.next(step + 1) : undefined;
+  ahead?.catch(() => undefined); // its failure is met where it is awaited
+  if (loop.owed && !signal?.aborted) {
+    const verdict = await timed(times, "evaluation", evaluate(loop, step, signal));
+    if (verdict !== "cut") await timed(times, "saving", loop.save(step, false));
+  }
   while (step < steps && !signal?.aborted) {
     step++;
     const batch = await timed(times, "data", ahead!);
     ahead = step < steps ? loop.next(step + 1) : undefined;
-    ahead?.catch(() => undefined); // its failure is met where it is awaited
+    ahead?.catch(() => undefined);
     const metrics = await timed(times, "engine", loop.update(step, batch));
     checkFinite(loop.stage, step, batch, metrics);
 
     await loop.log(step, { ...metrics, ...shares(times, begun) }, due(step, every.log, steps));
     const looks = due(step, every.eval, steps);
-    const best = looks && (await timed(times, "evaluation", evaluate(loop, step, signal)));
-    if (best || due(step, every.save, steps) || signal?.aborted) await timed(times, "saving", loop.save(step));
+    const verdict = looks ? await timed(times, "evaluation", evaluate(loop, step, signal)) : "other";
+    if (verdict !== "other" || due(step, every.save, steps) || signal?.aborted)
+      await timed(times, "saving", loop.save(step, verdict === "cut"));
   }
   times.total = (performance.now() - begun) / 1000;
   return { ending: step < steps ? "stopped" : "done", step, times };
@@ -63,16 +72,19 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
 const due = (step: number, interval: number, last: number): boolean =>
   step === last || (interval > 0 && step % interval === 0);
 
-/** Ctrl-C ends an evaluation where it is: the step is saved all the same. */
-async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<boolean> {
+/** What came of an evaluation: the best so far or not, or Ctrl-C cut it off and the step is saved all the same. */
+type Verdict = "best" | "other" | "cut";
+
+async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<Verdict> {
   const found: Record<string, number> = {};
-  for (const { name, run } of loop.evaluators) {
-    for await (const [metric, value] of run(step, signal)) {
-      if (signal?.aborted) return false;
-      found[`${name}/${metric}`] = value;
-    }
+  try {
+    for (const { name, run } of loop.evaluators)
+      for await (const [metric, value] of run(step, signal)) found[`${name}/${metric}`] = value;
+  } catch (error) {
+    if (!signal?.aborted) throw error;
   }
-  return loop.evaluated(step, found);
+  if (signal?.aborted) return "cut";
+  return (await loop.evaluated(step, found)) ? "best" : "other";
 }
 
 function checkFinite(stage: string, step: number, batch: Batch, metrics: Metrics): void {

@@ -5,22 +5,28 @@ export interface Means {
   add(metrics: Metrics): void;
   /** The mean of each metric over the steps that had it, and a new start. */
   take(): Metrics;
+  /** What `means` goes on from: for a checkpoint between two lines. */
+  sums(): Sums;
 }
 
+/** By name: the sum, and over how many steps. */
+export type Sums = Readonly<Record<string, readonly [sum: number, count: number]>>;
+
 /** Sums are kept in the order of the steps, so the same steps give the same means. */
-export function means(): Means {
-  let sums = new Map<string, { sum: number; count: number }>();
+export function means(saved: Sums = {}): Means {
+  let sums = new Map(Object.entries(saved));
   return {
     add(metrics) {
       for (const [name, value] of Object.entries(metrics)) {
-        const known = sums.get(name) ?? { sum: 0, count: 0 };
-        sums.set(name, { sum: known.sum + value, count: known.count + 1 });
+        const [sum, count] = sums.get(name) ?? [0, 0];
+        sums.set(name, [sum + value, count + 1]);
       }
     },
     take() {
-      const taken = Object.fromEntries([...sums].map(([name, { sum, count }]) => [name, sum / count]));
+      const taken = Object.fromEntries([...sums].map(([name, [sum, count]]) => [name, sum / count]));
       sums = new Map();
       return taken;
     },
+    sums: () => Object.fromEntries(sums),
   };
 }

@@ -13,7 +13,9 @@ import {
   type Found,
   folderName,
   type Json,
+  OWED,
   openCheckpoint,
+  owesEvaluation,
   recipeHash,
   restoreTensors,
   saveCheckpoint,
@@ -23,7 +25,7 @@ import {
 import type { Sources } from "./inputs.ts";
 import { lossBoard, type RunLog, type RunReporter } from "./logs/index.ts";
 import { type Ending, type Times, train } from "./loop.ts";
-import { means } from "./means.ts";
+import { means, type Sums } from "./means.ts";
 import type { Recipe, Stage } from "./recipe/types.ts";
 import type { Batch, Evaluator, Metrics, StagePlan } from "./stage.ts";
 import { planStage } from "./stages/index.ts";
@@ -202,7 +204,9 @@ interface StageData {
   close(): Promise<void>;
 }
 
+/** Cursors of a checkpoint: of the data, and of the means between two lines of the log. */
 const CURSORS = "loader";
+const MEANS = "means";
 
 async function openData(
   { recipe, sources, tokenizer, onBad }: RunContext,
@@ -259,8 +263,8 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
   const { name, stage, state } = run;
   const { updater, evaluators, data, names, resumed } = led;
   const board = lossBoard(run.chance);
-  const recent = means();
-  let place: LoaderState | undefined;
+  const recent = means(resumed?.state.cursors[MEANS] as Sums | undefined);
+  let place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
   let samples = resumed?.state.counters.samples ?? 0;
   let best: BestSoFar | null = resumed?.state.best ?? null;
   const begun = { time: performance.now(), samples };
@@ -269,6 +273,7 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
     {
       stage: name,
       done: resumed?.step ?? 0,
+      owed: resumed && owesEvaluation(resumed.state),
       steps: stage.steps,
       every: stage.every,
       next: (step) => data.next(step),
@@ -295,7 +300,7 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         best = better;
         return improved;
       },
-      async save(step) {
+      async save(step, owed) {
         await log.flush();
         await saveCheckpoint(
           join(runDir, name),
@@ -304,8 +309,8 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
               stage: name,
               step,
               seed: recipe.seed,
-              cursors: place ? { [CURSORS]: place as unknown as Json } : {},
-              counters: { samples },
+              cursors: { [MEANS]: recent.sums(), ...(place ? { [CURSORS]: place as unknown as Json } : {}) },
+              counters: { samples, ...(owed ? { [OWED]: 1 } : {}) },
               best,
               recipe: recipe as unknown as Json,
               recipeHash: recipeHash(recipe as unknown as Json, name),

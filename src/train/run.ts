@@ -21,7 +21,7 @@ import {
   writeReport,
 } from "./report/index.ts";
 import { architectureOf, type Resumed, type RunContext, runStage, type StageOutcome } from "./run-stage.ts";
-import { findStart, type Start } from "./start.ts";
+import { dropAhead, findStart, type Start } from "./start.ts";
 
 export interface RunRequest {
   readonly recipe: Recipe;
@@ -103,10 +103,11 @@ async function prepare(
   const { runDir } = request.recipe;
   const sources = createSources(request.recipe, signal);
   const note = (line: string): void => reporter.note(line);
+  const start = await findStart(request.recipe, request, note);
   const tokenizer = await runTokenizer(request.recipe, sources, join(runDir, TOKENIZER_FILE), { signal, note });
   const recipe = withVocabulary(request.recipe, tokenizer);
-  const start = await findStart(recipe, request, note);
   if (start.resumed) checkResume(recipe, start.resumed);
+  if (request.resume !== "latest") await dropAhead(runDir, start, note);
   if (fresh) await saveRecipe(runDir, request.recipe);
   const names = Object.keys(recipe.stages);
   const log: RunLog = await openRunLog(runDir, { stages: names, resumeAt: start.after });

@@ -1,7 +1,7 @@
 /** Where a run begins or goes on: decided by looking at its checkpoints. */
 import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { findCheckpoints, latestCheckpoint, resumeFrom } from "./checkpoint/index.ts";
+import { findCheckpoints, latestCheckpoint, owesEvaluation, removeCheckpoint, resumeFrom } from "./checkpoint/index.ts";
 import type { Recipe } from "./recipe/types.ts";
 import { loadRunInfo } from "./report/index.ts";
 import type { Resumed } from "./run-stage.ts";
@@ -27,7 +27,10 @@ export async function findStart(
   const all = Object.keys(recipe.stages);
   const wanted = stage === undefined ? all : [stage];
   if (resume === undefined) {
-    if (stage !== undefined) await refuseTrained(join(recipe.runDir, stage), stage);
+    if (stage !== undefined) {
+      await refuseTrained(join(recipe.runDir, stage), stage);
+      await refuseOrphan(recipe, stage);
+    }
     return { stages: wanted, resumed: undefined, after: before(recipe, wanted[0]!) };
   }
   const options = { onDamaged: note };
@@ -37,7 +40,8 @@ export async function findStart(
   }
   for (const name of wanted) {
     const resumed = await latestCheckpoint(join(recipe.runDir, name), options);
-    if (!resumed || resumed.step < recipe.stages[name]!.steps) return from(recipe, wanted, name, resumed);
+    if (!resumed || resumed.step < recipe.stages[name]!.steps || owesEvaluation(resumed.state))
+      return from(recipe, wanted, name, resumed);
   }
   const last = wanted.at(-1)!;
   const info = await loadRunInfo(recipe.runDir).catch(() => undefined);
@@ -60,6 +64,31 @@ function before(recipe: Recipe, name: string): Start["after"] {
   const names = Object.keys(recipe.stages);
   const previous = names[names.indexOf(name) - 1];
   return previous === undefined ? undefined : { stage: previous, step: recipe.stages[previous]!.steps };
+}
+
+/**
+ * Removes the checkpoints ahead of the one that was named, in its stage and in later ones: the run trains those steps again, and
+ * the old ones would be taken for the newest.
+ */
+export async function dropAhead(runDir: string, { stages, resumed }: Start, note: (line: string) => void): Promise<void> {
+  for (const name of resumed ? stages : [])
+    for (const { step, path } of await findCheckpoints(join(runDir, name))) {
+      if (name === resumed!.state.stage && step <= resumed!.step) continue;
+      await removeCheckpoint(path);
+      note(`${path}: removed, the run goes back to step ${resumed!.step} of ${resumed!.state.stage}`);
+    }
+}
+
+/** A stage that starts from the results of others needs them. */
+async function refuseOrphan({ runDir, stages }: Recipe, stage: string): Promise<void> {
+  for (const [part, from] of Object.entries(stages[stage]!.init)) {
+    if (typeof from !== "string" || from === "random") continue;
+    if ((await findCheckpoints(join(runDir, from))).length > 0) continue;
+    throw new ConfigError(
+      `--stage ${stage}: its ${part} weights are those of "${from}": expected checkpoints in ${join(runDir, from)}, got none`,
+      `run --stage ${from} first`,
+    );
+  }
 }
 
 async function refuseTrained(folder: string, stage: string): Promise<void> {

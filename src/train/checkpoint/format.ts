@@ -41,7 +41,7 @@ export interface CheckpointState {
   /** The last step that is done. */
   readonly step: number;
   readonly seed: number;
-  /** Where each data source goes on, by its name. */
+  /** Where each data source goes on, by its name, and whatever else is in the middle of something. */
   readonly cursors: Readonly<Record<string, Json>>;
   /** Samples seen and the like, by name. */
   readonly counters: Readonly<Record<string, number>>;
@@ -56,6 +56,11 @@ export interface CheckpointState {
   /** Sizes and hashes of the other files of the folder. */
   readonly files: Readonly<Record<string, FileSum>>;
 }
+
+/** The counter of a step whose evaluation was cut off. */
+export const OWED = "evaluations_owed";
+
+export const owesEvaluation = ({ counters }: Pick<CheckpointState, "counters">): boolean => (counters[OWED] ?? 0) > 0;
 
 const count = z.int().nonnegative();
 

@@ -9,6 +9,8 @@ export {
   type Json,
   MODEL_FILE,
   OPTIMIZER_FILE,
+  OWED,
+  owesEvaluation,
 } from "./format.ts";
-export { betterOf, type Checkpoint, type SaveCheckpointOptions, saveCheckpoint } from "./save.ts";
+export { betterOf, type Checkpoint, removeCheckpoint, type SaveCheckpointOptions, saveCheckpoint } from "./save.ts";
 export { type Aliases, aliasesOf, readMatching, restoreTensors, storeEntries, type TensorStore } from "./tensors.ts";

@@ -97,14 +97,19 @@ async function takePlace(temporary: string, path: string): Promise<void> {
   if (there) await rm(path + OLD, { recursive: true, force: true });
 }
 
-/** Keeps the `limit` newest and the best. A folder is renamed before it is removed, so none is ever half there. */
+/** Keeps the `limit` newest and the best. */
 async function removeOld(folder: string, limit: number, best: BestSoFar | null): Promise<void> {
   const all = await findCheckpoints(folder);
   for (const { step, path } of all.slice(0, Math.max(0, all.length - limit))) {
     if (step === best?.step) continue;
-    await rename(path, path + PARTIAL);
-    await rm(path + PARTIAL, { recursive: true, force: true });
+    await removeCheckpoint(path);
   }
+}
+
+/** Renames the folder before it is removed, so none is ever half there. */
+export async function removeCheckpoint(path: string): Promise<void> {
+  await rename(path, path + PARTIAL);
+  await rm(path + PARTIAL, { recursive: true, force: true });
 }
 
 /** The better of the best so far and a new value; the earlier where they are equal, and a value that is not finite never. */

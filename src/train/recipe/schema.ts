@@ -50,7 +50,11 @@ const data = z
       .default(0)
       .describe("Sources that fit into this many bytes are read once and reshuffled as wholes."),
     pixelBytes: z.int().nonnegative().default(0).describe("Decoded pictures up to this many bytes are kept."),
-    workers: whole.default(1).describe("Threads that decode and mask; one keeps up with two cores of training."),
+    workers: z
+      .int()
+      .nonnegative()
+      .default(1)
+      .describe("Threads that decode and mask; one keeps up with two cores of training. 0: the main one."),
     prefetch: whole.default(2).describe("Batches ahead: one in work, one ready."),
   })
   .prefault({});

@@ -1,16 +1,14 @@
 /** The first weights of a stage: random, those of an earlier stage, or a file's. */
-
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import { openSafetensors, type Safetensors } from "../../hub/index.ts";
 import { fromDino } from "../../models/dino/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { emaName } from "../../optim/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import {
-  BEST_FILE,
-  bestSchema,
+  checkCheckpoint,
   findCheckpoints,
   folderName,
   MODEL_FILE,
@@ -54,30 +52,39 @@ export async function initialWeights(
           (lacking.length > 5 ? ` and ${lacking.length - 5} more` : ""),
         `init.${part} takes a .safetensors file or a checkpoint folder with names as in the published checkpoint`,
       );
-    Object.assign(tensors, found);
+    for (const spec of wanted) if (found[spec.name]) tensors[spec.name] = declared(path, spec, found[spec.name]!);
     origins.push(`${part} from ${path} (${Object.keys(found).length} tensors)`);
   }
   for (const spec of specs) tensors[spec.name] ??= initialTensor(spec, seed);
   return { tensors, origins };
 }
 
+/** The state holds float32. Throws CheckpointError for anything else, and for another shape. */
+function declared(path: string, { name, shape }: ParamSpec, t: Tensor): Tensor {
+  if (t.dtype === "float32" && sameShape(t.shape, shape)) return t;
+  throw new CheckpointError(
+    `${path}: ${name}: expected float32 ${formatShape(shape)}, got ${t.dtype} ${formatShape(t.shape)}`,
+    t.dtype === "float32" ? undefined : "convert the file to float32",
+  );
+}
+
 /** What published image encoders may come without: no loss of their own pretraining reads it. */
 const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
 
-/** The checkpoint that is the result of a stage: the best where one is kept, else the last. Throws CheckpointError. */
+/**
+ * The checkpoint that is the result of a stage: the best where one is kept, else the last. The last one says which is the best:
+ * best.json may be older than it, if the process was killed between the two. Throws CheckpointError.
+ */
 export async function resultOf(folder: string): Promise<string> {
-  const best = await readFile(join(folder, BEST_FILE), "utf8").catch(() => undefined);
-  if (best !== undefined) {
-    const path = join(folder, folderName(bestSchema.parse(JSON.parse(best)).step));
-    if (await stat(path).catch(() => undefined)) return path;
-  }
   const last = (await findCheckpoints(folder)).at(-1);
   if (!last)
     throw new CheckpointError(
       `${folder}: expected the checkpoint of an earlier stage, got none`,
       "run that stage first",
     );
-  return last.path;
+  const { best } = await checkCheckpoint(last.path, { hash: false });
+  const path = best ? join(folder, folderName(best.step)) : last.path;
+  return (await stat(path).catch(() => undefined)) ? path : last.path;
 }
 
 /** The tensors of a checkpoint folder (averaged ones where there are), a folder with model.safetensors, or a file. */

@@ -1,0 +1,87 @@
+/** A run that is interrupted and goes on is the run that was not: to the bit. */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunReporter } from "../../src/train/logs/index.ts";
+import { metricsOf, resultsOf, start, tinyRun } from "./tiny-run.ts";
+
+const STEPS = { codebook: 5, text: 5, image: 5, joint: 5 };
+
+let folder = "";
+let whole: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "flava-resume-"));
+  whole = join(folder, "whole");
+  expect((await start(tinyRun(whole))).status).toBe("done");
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function expectSame(runDir: string): Promise<void> {
+  expect(await resultsOf(runDir, STEPS)).toEqual(await resultsOf(whole, STEPS));
+  expect(await metricsOf(runDir)).toEqual(await metricsOf(whole));
+}
+
+/** Stops where `at` says; the loop tells of a step before it evaluates and saves it. */
+function stopping(at: (stage: string, step: number) => boolean): { signal: AbortSignal; reporter: RunReporter } {
+  const stop = new AbortController();
+  let stage = "";
+  const reporter: RunReporter = {
+    note: () => undefined,
+    begin: (name) => {
+      stage = name;
+    },
+    step: (step) => {
+      if (at(stage, step)) stop.abort();
+    },
+    end: () => undefined,
+  };
+  return { signal: stop.signal, reporter };
+}
+
+describe("a run that is stopped", () => {
+  it("after steps in the middle of every stage goes on from the latest checkpoint as if nothing had been", async () => {
+    const runDir = join(folder, "stopped");
+    // 1: nothing yet. 2: a log and a checkpoint. 3: an evaluation, which is cut off and made up for. 5: the last of its stage.
+    const stops = ["codebook 1", "codebook 3", "text 3", "text 5", "image 2", "joint 1", "joint 3", "joint 5"];
+    for (const [i, place] of stops.entries()) {
+      const at = stopping((stage, step) => `${stage} ${step}` === place);
+      expect((await start(tinyRun(runDir), i === 0 ? undefined : "latest", at)).status, place).toBe("stopped");
+      const [stage, step] = place.split(" ");
+      expect(await readdir(join(runDir, stage!)), place).toContain(`checkpoint-${step}`);
+    }
+    const info = await start(tinyRun(runDir), "latest");
+    expect(info.status).toBe("done");
+    expect(Object.values(info.stages).map(({ samples }) => samples)).toEqual([20, 20, 20, 20]);
+    await expectSame(runDir);
+  });
+
+  it("goes back to a checkpoint that is named, and forgets what came after it", async () => {
+    const runDir = join(folder, "back");
+    await start(tinyRun(runDir));
+    const at = stopping((stage, step) => stage === "image" && step === 3);
+    await start(tinyRun(runDir), join(runDir, "image", "checkpoint-2"), at);
+    expect((await readdir(join(runDir, "image"))).filter((name) => name.startsWith("checkpoint"))).toEqual([
+      "checkpoint-2",
+      "checkpoint-3",
+    ]);
+    expect((await readdir(join(runDir, "joint"))).filter((name) => name.startsWith("checkpoint"))).toEqual([]);
+    await start(tinyRun(runDir), "latest");
+    await expectSame(runDir);
+  });
+
+  it("one stage at a time is the run of all stages", async () => {
+    const runDir = join(folder, "stages");
+    for (const stage of Object.keys(STEPS)) await start(tinyRun(runDir), undefined, {}, stage);
+    await expectSame(runDir);
+  });
+});
+
+describe("worker threads", () => {
+  it.each([1, 2])("%i of them make the batches that the main thread makes", async (workers) => {
+    const runDir = join(folder, `workers-${workers}`);
+    const recipe = tinyRun(runDir);
+    await start({ ...recipe, data: { ...recipe.data, workers } });
+    await expectSame(runDir);
+  });
+});
