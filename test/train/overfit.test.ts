@@ -1,0 +1,111 @@
+/** Each stage, given one batch again and again, learns it by heart. */
+import { describe, expect, it } from "vitest";
+import { openDevice } from "../../src/runtime/index.ts";
+import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
+import type { Stage } from "../../src/train/recipe/index.ts";
+import type { Batch, Metrics } from "../../src/train/stage.ts";
+import { firstBatches, type StageCase, stageCase, startStage } from "./stage-case.ts";
+
+/** The metrics of every step on one batch, and how the state began and ended. */
+async function repeat(one: StageCase, batch: Batch, steps: number) {
+  using started = await startStage(one, await openDevice("cpu", { threads: 1 }));
+  const first = await started.tensors();
+  const metrics: Metrics[] = [];
+  for (let step = 1; step <= steps; step++) metrics.push(await started.updater.update(step, batch));
+  return { metrics, first, last: await started.tensors() };
+}
+
+async function onFirstBatch(kind: Stage["kind"], steps: number, changes: object) {
+  const one = await stageCase(kind, changes);
+  return repeat(one, (await firstBatches(one, 1))[0]!, steps);
+}
+
+/** A batch with matched and replaced pairs in which no caption stands twice: two equal ones could not be told apart. */
+async function distinctPairs(one: StageCase): Promise<Batch> {
+  const isGood = ({ feeds }: Batch): boolean => {
+    const ids = toNumbers(feeds.input_ids!);
+    const width = feeds.input_ids!.shape[1]!;
+    const rows = Array.from({ length: ids.length / width }, (_, i) => ids.slice(i * width, (i + 1) * width).join());
+    const matched = toNumbers(feeds.itm_labels!).filter((label) => label === 1).length;
+    return new Set(rows).size === rows.length && matched > 3 && matched < 8;
+  };
+  return (await firstBatches(one, 20)).find(isGood)!;
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
+
+/** −ln f of pixels (B, C, H, W), mean, under each channel's best distribution: what can be said without looking at a picture. */
+function withoutLooking(pixels: Tensor): number {
+  const [B, C, H, W] = pixels.shape as [number, number, number, number];
+  const all = toNumbers(pixels);
+  const ofChannel = (c: number): number => {
+    const x = all.filter((_, i) => Math.floor(i / (H * W)) % C === c);
+    const logits = x.map((p) => Math.log(p / (1 - p))).sort((a, b) => a - b);
+    const mu = logits[logits.length >> 1]!; // the median and the mean distance from it are the likeliest parameters
+    const b = mean(logits.map((l) => Math.abs(l - mu)));
+    return Math.log(2 * b) + mean(x.map((p) => Math.log(p * (1 - p)))) + 1;
+  };
+  expect(all.length).toBe(B * C * H * W);
+  return mean(Array.from({ length: C }, (_, c) => ofChannel(c)));
+}
+
+describe("on one batch", () => {
+  // An untrained model is within a tenth of its chance level; one that knows the batch has nothing left to lose.
+  const LEARNT = 0.05;
+
+  it("masked words are learnt", async () => {
+    const { metrics } = await onFirstBatch("text-mlm", 120, { optimizer: { lr: 5e-3 } });
+    expect(metrics[0]!.mlm).toBeGreaterThan(2);
+    expect(metrics.at(-1)!.mlm).toBeLessThan(LEARNT);
+    expect(metrics.at(-1)!["mlm/accuracy"]).toBe(1);
+  });
+
+  it("masked patches are learnt", async () => {
+    const { metrics } = await onFirstBatch("image-mim", 150, { optimizer: { lr: 5e-3 } });
+    expect(Math.abs(metrics[0]!.mim! - Math.log(12))).toBeLessThan(0.25);
+    expect(metrics.at(-1)!.mim).toBeLessThan(LEARNT);
+    expect(metrics.at(-1)!["mim/accuracy"]).toBe(1);
+  });
+
+  it("pairs are learnt: matching, contrast, masked words and masked patches at once", async () => {
+    const one = await stageCase("joint", {
+      sampling: { pairs: 1, images: 0, texts: 0 },
+      optimizer: { lr: 5e-3, weightDecay: 0 },
+    });
+    const { metrics } = await repeat(one, await distinctPairs(one), 250);
+    for (const loss of ["itm", "global_contrastive", "mmm_text", "mmm_image"]) {
+      expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
+      expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
+      expect(metrics.at(-1)![`${loss}/accuracy`], loss).toBe(1);
+    }
+  });
+
+  it("a codebook tells pictures apart, in words that say something", async () => {
+    const one = await stageCase("dvae", { optimizer: { lr: 3e-3 } });
+    const batch = (await firstBatches(one, 1))[0]!;
+    const { metrics, first, last } = await repeat(one, batch, 200);
+    const end = mean(metrics.slice(-10).map(({ reconstruction }) => reconstruction!));
+    expect(metrics[0]!.reconstruction).toBeGreaterThan(-0.1);
+    expect(end).toBeLessThan(withoutLooking(batch.feeds.codebook_pixel_values!) - 0.1);
+    expect(metrics.at(-1)!.kl).toBeGreaterThan(0.3);
+    const name = "image_codebook.blocks.output.conv.bias";
+    expect(last[`ema.${name}`]).not.toEqual(first[`ema.${name}`]);
+    expect(last[`ema.${name}`]).not.toEqual(last[name]);
+  });
+
+  it("DINO's student catches up with its teacher, which neither settles on one class nor spreads evenly", async () => {
+    const K = 10;
+    const momentum = { teacherMomentum: [0.996, 1], optimizer: { lr: 1e-4 } };
+    const { metrics, first, last } = await onFirstBatch("image-dino", 80, momentum);
+    // The cross entropy is at least the teacher's entropy: what is left to learn is the distance between the two.
+    const distance = ({ dino, teacher_entropy }: Metrics): number => dino! - teacher_entropy!;
+    expect(distance(metrics[0]!)).toBeGreaterThan(0.15);
+    expect(distance(metrics.at(-1)!)).toBeLessThan(distance(metrics[0]!) / 2);
+    for (const { teacher_entropy } of metrics) {
+      expect(teacher_entropy).toBeGreaterThan(0.1);
+      expect(teacher_entropy).toBeLessThan(Math.log(K) - 0.02);
+    }
+    expect(toNumbers(first["dino.center"]!).every((x) => x === 0)).toBe(true);
+    expect(Math.hypot(...toNumbers(last["dino.center"]!))).toBeGreaterThan(0.1);
+  });
+});
