@@ -70,7 +70,11 @@ function before(recipe: Recipe, name: string): Start["after"] {
  * Removes the checkpoints ahead of the one that was named, in its stage and in later ones: the run trains those steps again, and
  * the old ones would be taken for the newest.
  */
-export async function dropAhead(runDir: string, { stages, resumed }: Start, note: (line: string) => void): Promise<void> {
+export async function dropAhead(
+  runDir: string,
+  { stages, resumed }: Start,
+  note: (line: string) => void,
+): Promise<void> {
   for (const name of resumed ? stages : [])
     for (const { step, path } of await findCheckpoints(join(runDir, name))) {
       if (name === resumed!.state.stage && step <= resumed!.step) continue;

@@ -102,7 +102,11 @@ describe("a run is refused, and its folder stays as it is,", () => {
 
   it("when the checkpoint that is named does not exist, or is another stage's", async () => {
     const nowhere = join(whole, "nowhere");
-    await expectRefused(() => start(tinyRun(whole, TWO), nowhere), whole, /expected checkpoints in .*nowhere, got none/);
+    await expectRefused(
+      () => start(tinyRun(whole, TWO), nowhere),
+      whole,
+      /expected checkpoints in .*nowhere, got none/,
+    );
     await expectRefused(
       () => start(tinyRun(whole, TWO), join(whole, "text", "checkpoint-2"), {}, "image"),
       whole,
@@ -121,7 +125,11 @@ describe("a run is refused, and its folder stays as it is,", () => {
 
   it("when there is nothing to go on from", async () => {
     const empty = await mkdtemp(join(folder, "empty-"));
-    await expectRefused(() => start(tinyRun(empty, TWO), "latest"), empty, /--resume latest: expected a run in .*, got none/);
+    await expectRefused(
+      () => start(tinyRun(empty, TWO), "latest"),
+      empty,
+      /--resume latest: expected a run in .*, got none/,
+    );
   });
 
   it("when a source or a file of weights is missing", async () => {
@@ -143,7 +151,9 @@ describe("a run that fails", () => {
     const runDir = join(folder, "wrong");
     const failed = start(tinyRun(runDir, { stages: { text: { ...text, init: { text: { path } } } } }));
     await expect(failed).rejects.toThrow(CheckpointError);
-    await expect(failed).rejects.toThrow(/wrong\.safetensors: expected the text weights.*flava\.text_model\.embeddings\./s);
+    await expect(failed).rejects.toThrow(
+      /wrong\.safetensors: expected the text weights.*flava\.text_model\.embeddings\./s,
+    );
     expect(JSON.parse(await readFile(join(runDir, "run.json"), "utf8")).status).toBe("failed");
   });
 
@@ -164,12 +174,17 @@ describe("a run that fails", () => {
 
   it("for a loss that is not finite keeps the checkpoint before, and names the samples", async () => {
     const runDir = join(folder, "infinite");
-    const stages = { text: { ...text, steps: 9, optimizer: { lr: 1e30 }, schedule: { kind: "constant", warmupSteps: 0 } } };
+    const stages = {
+      text: { ...text, steps: 9, optimizer: { lr: 1e30 }, schedule: { kind: "constant", warmupSteps: 0 } },
+    };
     const failed = start(tinyRun(runDir, { stages }));
     await expect(failed).rejects.toThrow(NonFiniteError);
-    await expect(failed).rejects.toThrow(/text: step \d \(text batch\): .* became (NaN|-?Infinity).*; samples \d+, \d+/);
+    await expect(failed).rejects.toThrow(
+      /text: step \d \(text batch\): .* became (NaN|-?Infinity).*; samples \d+, \d+/,
+    );
     const last = await latestCheckpoint(join(runDir, "text"), { onDamaged: (message) => expect.fail(message) });
-    const step = Number(/step (\d)/.exec(await failed.catch((error: Error) => error.message))![1]);
+    const message = await failed.then(() => "", String);
+    const step = Number(/step (\d)/.exec(message)![1]);
     expect(last === undefined || last.step < step).toBe(true);
     expect(JSON.parse(await readFile(join(runDir, "run.json"), "utf8")).status).toBe("failed");
   });

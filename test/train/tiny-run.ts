@@ -24,7 +24,13 @@ export const TINY_RUN = {
   ...RECIPE,
   data: { ...RECIPE.data, workers: 0 },
   name: "tiny-run",
-  evaluation: { validation: { validation: held(7) }, test: { held: held(8) }, texts: [held(9)], maxPairs: 8, batchSize: 8 },
+  evaluation: {
+    validation: { validation: held(7) },
+    test: { held: held(8) },
+    texts: [held(9)],
+    maxPairs: 8,
+    batchSize: 8,
+  },
   stages: {
     codebook: { ...STAGE, ...KINDS.dvae, kind: "dvae" },
     text: { ...STAGE, ...KINDS["text-mlm"], kind: "text-mlm", best: { metric: "mlm/loss", mode: "min" } },
@@ -60,7 +66,10 @@ export async function metricsOf(runDir: string): Promise<unknown[]> {
 }
 
 /** The exported model and the last checkpoint of each stage: bytes of tensors, and cursors, counters and the best so far. */
-export async function resultsOf(runDir: string, stages: Readonly<Record<string, number>>): Promise<Record<string, unknown>> {
+export async function resultsOf(
+  runDir: string,
+  stages: Readonly<Record<string, number>>,
+): Promise<Record<string, unknown>> {
   const results: Record<string, unknown> = { model: await digest(join(runDir, "model.safetensors")) };
   for (const [stage, steps] of Object.entries(stages)) {
     const folder = join(runDir, stage, `checkpoint-${steps}`);

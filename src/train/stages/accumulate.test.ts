@@ -132,6 +132,7 @@ describe("micro-batches", () => {
       updates(await stageCase("joint", { ...pairsOnly, recompute, gradientAccumulationSteps: 2 }), device, given),
     );
     const [a, b] = [await kept!, await again!];
-    for (const [name, value] of Object.entries(a.tensors)) expect(b.tensors[name]!, name).toBeAllclose(value, same(value));
+    for (const [name, value] of Object.entries(a.tensors))
+      expect(b.tensors[name]!, name).toBeAllclose(value, same(value));
   });
 });

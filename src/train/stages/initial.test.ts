@@ -52,7 +52,8 @@ const weights = (init: Partial<Record<"image" | "text" | "codebook", InitFrom>>)
 
 /** Every parameter is what `expected` says, and else what the seed says. */
 function expectWeights(found: Tensors, expected: Tensors): void {
-  for (const spec of specs) expect(found[spec.name], spec.name).toEqual(expected[spec.name] ?? initialTensor(spec, SEED));
+  for (const spec of specs)
+    expect(found[spec.name], spec.name).toEqual(expected[spec.name] ?? initialTensor(spec, SEED));
 }
 
 async function save(stage: string, step: number, model: Tensors, more: { averages?: Tensors; best?: BestSoFar } = {}) {
@@ -147,13 +148,17 @@ describe("initialWeights", () => {
     expect(one.message).toContain("got (2, 2)");
     const dino = dinoNames(others("dino", IMAGE));
     const other = await failure({ image: await file({ ...dino, cls_token: normals("x", [1, 1, 3]) }) });
-    expect(other.message).toMatch(/flava\.image_model\.embeddings\.cls_token: expected float32 \(1, 1, 16\), got float32 \(1, 1, 3\)/);
+    expect(other.message).toMatch(
+      /flava\.image_model\.embeddings\.cls_token: expected float32 \(1, 1, 16\), got float32 \(1, 1, 3\)/,
+    );
     const half = tensor("float16", [16], new Uint16Array(16));
     const halves = await file({ ...others("text", TEXT), [`${TEXT}layernorm.bias`]: half });
     expect((await failure({ text: halves })).message).toMatch(/layernorm\.bias: expected float32 \(16\), got float16/);
     expect(await failure({ text: { path: join(folder, "nowhere") } })).toBeInstanceOf(CheckpointError);
     const missing = await failure({ text: "text" });
-    expect(missing.message).toMatch(/expected the checkpoint of an earlier stage, got none\n {2}help: run that stage first/);
+    expect(missing.message).toMatch(
+      /expected the checkpoint of an earlier stage, got none\n {2}help: run that stage first/,
+    );
   });
 });
 
