@@ -1,7 +1,8 @@
 /**
  * The data path (decode → both branches → block mask → batch) beside the library's decode alone, on photo-like 640×480
  * JPEG files (quality 90, 4:2:0) and on 64×64 PNG drawings; how it scales from one core to two; and its memory over 20,000
- * samples. One core is one core: the parts run as processes that `taskset` binds, with as many data threads as cores.
+ * samples. One core is one core: the parts run as processes that `taskset` binds. `data_over_decode` is one core without data threads,
+ * `data_over_decode_thread` with one; scaling is two data threads on two cores over one on one.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -52,18 +53,20 @@ export async function data(args: readonly string[]): Promise<void> {
     await makePhotos(root);
     await makeDrawings(root);
     for (const name of ["photos", "drawings"]) {
-      // One core and two in turn: a machine whose speed drifts slows both.
-      const [one, two]: [Report[], Report[]] = [[], []];
+      // In turn: a machine whose speed drifts slows all alike.
+      const [inline, one, two]: [Report[], Report[], Report[]] = [[], [], []];
       for (let round = 0; round < ROUNDS; round++) {
+        inline.push(await bound<Report>("0", ["speed", root, name, "0"]));
         one.push(await bound<Report>("0", ["speed", root, name, "1"]));
         two.push(await bound<Report>("0,1", ["speed", root, name, "2"]));
       }
       const prefix = name === "photos" ? "" : "small_";
       figure(`${prefix}images_per_s`, median(two.map(({ path }) => path)), 1);
-      figure(`${prefix}images_per_s_one_core`, median(one.map(({ path }) => path)), 1);
-      figure(`${prefix}cpu_ms_per_image`, median(one.map(({ pathCpu }) => pathCpu)));
-      figure(`${prefix}cpu_ms_per_decode`, median(one.map(({ decodeCpu }) => decodeCpu)));
-      figure(`${prefix}data_over_decode`, median(one.map(({ pathCpu, decodeCpu }) => pathCpu / decodeCpu)));
+      figure(`${prefix}images_per_s_one_core`, median(inline.map(({ path }) => path)), 1);
+      figure(`${prefix}cpu_ms_per_image`, median(inline.map(({ pathCpu }) => pathCpu)));
+      figure(`${prefix}cpu_ms_per_decode`, median(inline.map(({ decodeCpu }) => decodeCpu)));
+      figure(`${prefix}data_over_decode`, median(inline.map(({ pathCpu, decodeCpu }) => pathCpu / decodeCpu)));
+      figure(`${prefix}data_over_decode_thread`, median(one.map(({ pathCpu, decodeCpu }) => pathCpu / decodeCpu)));
       figure(`${prefix}data_two_core_scaling`, median(one.map(({ path }, i) => two[i]!.path / path)));
     }
     figure("data_rss_growth_mib", await bound<number>("0,1", ["memory", root, "drawings", "2"]), 1);

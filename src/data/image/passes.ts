@@ -20,7 +20,7 @@ const toByte = (sum: number): number => Math.max(0, Math.min(255, sum >> SHIFT))
 const HALF = 1 << (SHIFT - 1);
 const INDEX = 0x3fffffff;
 
-/** The vertical pass: output row j is a weighted sum of input rows, two pixels at a time. */
+/** The vertical pass: output row j is a weighted sum of input rows, eight bytes at a time. */
 export function rowPass(
   { data, offset, stride, width }: View,
   { outputs, taps, first, count, weights }: Axis,
@@ -29,24 +29,29 @@ export function rowPass(
   const out = new Uint8Array(outputs * bytes);
   for (let j = 0, o = 0; j < outputs; j++) {
     const start = (j * taps) & INDEX;
-    const used = count[j]! & INDEX;
+    const used = count[j]!;
+    const end = (start + used) & INDEX;
     const top = offset + first[j]! * stride;
     let x = 0;
-    for (; x + 5 < bytes; x += 6, o += 6) {
+    for (; x + 7 < bytes; x += 8, o += 8) {
       let a = HALF;
       let b = HALF;
       let c = HALF;
       let d = HALF;
       let e = HALF;
       let f = HALF;
-      for (let t = 0, p = (top + x) & INDEX; t < used; t++, p = (p + stride) & INDEX) {
-        const w = weights[start + t]!;
+      let g = HALF;
+      let h = HALF;
+      for (let t = start, p = (top + x) & INDEX; t < end; t++, p = (p + stride) & INDEX) {
+        const w = weights[t]!;
         a = (a + Math.imul(w, data[p]!)) | 0;
         b = (b + Math.imul(w, data[p + 1]!)) | 0;
         c = (c + Math.imul(w, data[p + 2]!)) | 0;
         d = (d + Math.imul(w, data[p + 3]!)) | 0;
         e = (e + Math.imul(w, data[p + 4]!)) | 0;
         f = (f + Math.imul(w, data[p + 5]!)) | 0;
+        g = (g + Math.imul(w, data[p + 6]!)) | 0;
+        h = (h + Math.imul(w, data[p + 7]!)) | 0;
       }
       out[o] = toByte(a);
       out[o + 1] = toByte(b);
@@ -54,6 +59,8 @@ export function rowPass(
       out[o + 3] = toByte(d);
       out[o + 4] = toByte(e);
       out[o + 5] = toByte(f);
+      out[o + 6] = toByte(g);
+      out[o + 7] = toByte(h);
     }
     for (; x < bytes; x++, o++) {
       let a = HALF;
@@ -64,14 +71,12 @@ export function rowPass(
   return out;
 }
 
-/** The horizontal pass, for several outputs of the same rows: output column j is a weighted sum of input columns. */
-export function columnPass(view: View, axes: readonly Axis[]): Uint8Array[] {
-  const outs = axes.map((axis) => new Uint8Array(view.height * axis.outputs * 3));
+/** The horizontal pass into `outs`, for several outputs of the same rows: output column j is a weighted sum of input columns. */
+export function columnPass(view: View, axes: readonly Axis[], outs: readonly Uint8Array[]): void {
   const errors = axes.map(packingError);
   if (errors.some((error) => error !== undefined)) packedPass(view, axes, errors, outs);
   for (const [i, axis] of axes.entries())
     if (errors[i] === undefined) for (let y = 0; y < view.height; y++) singleRow(view, axis, y, outs[i]!);
-  return outs;
 }
 
 type Maybe = number | undefined;

@@ -70,7 +70,7 @@ class WorkerPool implements Executor {
   async close(): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#fail(new DataError("the data loader was closed"));
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.map(({ worker }) => end(worker)));
   }
 
   #start(setup: ExecutorSetup): Thread {
@@ -117,9 +117,15 @@ class WorkerPool implements Executor {
     for (const { worker, pending } of this.#threads ?? []) {
       for (const { reject } of pending.values()) reject(error);
       pending.clear();
-      void worker.terminate();
+      void end(worker);
     }
   }
+}
+
+/** Ends a thread. It keeps the process alive until it has ended: whoever waits for that would else not wait to the end. */
+function end(worker: Worker): Promise<number> {
+  worker.ref();
+  return worker.terminate();
 }
 
 /** Cloning a view would clone all of the buffer behind it. */
