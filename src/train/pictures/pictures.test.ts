@@ -57,7 +57,9 @@ const run = (): string => join(folder, "run");
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-pictures-"));
-  recipe = manyHiddenWords(tinyRecipe((await resolveRecipe("recipes/starter.yaml")).recipe));
+  recipe = manyHiddenWords(
+    tinyRecipe((await resolveRecipe("recipes/starter.yaml", { set: ["model.codebook.groups=4"] })).recipe),
+  );
   drawn = await pictureCase(recipe, 14);
   const { context, decoder } = drawn;
   context.state.writeAll(decoder);
