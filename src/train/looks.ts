@@ -18,7 +18,7 @@ import { type PairSet, pairSet } from "./evaluate/pair-set.ts";
 import { createPairs } from "./evaluate/pairs.ts";
 import { drawStage } from "./pictures/index.ts";
 import type { JointStage, Stage } from "./recipe/types.ts";
-import type { Looks, RunContext, StageRun } from "./run-stage.ts";
+import type { Looks, RunContext, StageRun } from "./run-context.ts";
 import type { Evaluator, Metrics } from "./stage.ts";
 import { decoderWeights } from "./stages/initial.ts";
 

@@ -20,7 +20,8 @@ import {
   writeCard,
   writeReport,
 } from "./report/index.ts";
-import { architectureOf, type Resumed, type RunContext, runStage, type StageOutcome } from "./run-stage.ts";
+import { architectureOf, type Resumed, type RunContext, type StageOutcome } from "./run-context.ts";
+import { runStage } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
 
 export interface RunRequest {

@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { findCheckpoints, latestCheckpoint, owesEvaluation, removeCheckpoint, resumeFrom } from "./checkpoint/index.ts";
 import type { Recipe } from "./recipe/types.ts";
 import { loadRunInfo } from "./report/index.ts";
-import type { Resumed } from "./run-stage.ts";
+import type { Resumed } from "./run-context.ts";
 
 export interface Start {
   /** The stages to run. */
