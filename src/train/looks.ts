@@ -113,7 +113,7 @@ function knn(at: EvaluationContext, stage: Stage): Evaluator[] {
   return [createKnn(at, { train: set(labelled.train), test: set(labelled.test), ...dino })];
 }
 
-/** Measured once, on sets that nothing was chosen by. */
+/** Measured once, at the end: no checkpoint is chosen by these sets. */
 async function finalNumbers(
   { reporter, signal }: RunContext,
   at: EvaluationContext,
