@@ -1,4 +1,5 @@
 /** The weights of Pillow's resampling filters, per axis, as 22-bit integers (Pillow, src/libImaging/Resample.c). */
+import { weightTape } from "./wasm/tape.ts";
 
 /** Pillow's names in lower case. `box` averages whole source pixels (area resizing when shrinking). */
 export type Filter = "box" | "bilinear" | "bicubic" | "lanczos";
@@ -19,6 +20,8 @@ export interface Axis {
   /** Largest and smallest value that an output can reach before the shift by PRECISION_BITS. */
   readonly highest: number;
   readonly lowest: number;
+  /** first, count and weights as the kernel reads them (weightTape). */
+  readonly tape: Int32Array;
 }
 
 /** One axis of a resize: `size` source pixels of which [from, to) is stretched over `outputs` pixels. */
@@ -72,8 +75,8 @@ export function axisWeights(filter: Filter, { size, from, to, outputs }: AxisSpe
   return axis;
 }
 
-const bytesOf = ({ weights, doubles, first }: Axis): number =>
-  weights.byteLength + doubles.byteLength + 2 * first.byteLength;
+const bytesOf = ({ weights, doubles, tape, first }: Axis): number =>
+  weights.byteLength + doubles.byteLength + tape.byteLength + 2 * first.byteLength;
 
 function computeAxis(filter: Filter, { size, from, to, outputs }: AxisSpec): Axis {
   const { weight, support } = FILTERS[filter];
@@ -101,7 +104,9 @@ function computeAxis(filter: Filter, { size, from, to, outputs }: AxisSpec): Axi
     count[j] = high - low;
     for (let k = 0; k < high - low; k++) weights[j * taps + k] = quantize(total === 0 ? raw[k]! : raw[k]! / total);
   }
-  return { outputs, taps, first, count, weights, doubles: new Float64Array(weights), ...reachOf(weights, taps) };
+  const doubles = new Float64Array(weights);
+  const axis = { outputs, taps, first, count, weights, doubles, ...reachOf(weights, taps) };
+  return { ...axis, tape: weightTape(axis) };
 }
 
 /** The extremes of a weighted sum of bytes, over all outputs. */

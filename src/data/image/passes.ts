@@ -20,11 +20,42 @@ const toByte = (sum: number): number => Math.max(0, Math.min(255, sum >> SHIFT))
 const HALF = 1 << (SHIFT - 1);
 const INDEX = 0x3fffffff;
 
+/** One output of a picture: its size, and the passes that change something. */
+export interface Plan {
+  readonly width: number;
+  readonly height: number;
+  readonly across?: Axis;
+  readonly down?: Axis;
+}
+
+/** The rows that some plan reads. */
+export function rowsRead(view: View, plans: readonly Plan[]): { first: number; count: number } {
+  const first = Math.min(...plans.map(({ down }) => (down ? down.first[0]! : 0)));
+  const end = Math.max(...plans.map(({ down }) => (down ? down.first.at(-1)! + down.count.at(-1)! : view.height)));
+  return { first, count: end - first };
+}
+
+/** What each plan makes of the view: columns first, then rows, rounded to eight bits between. Each has at least one pass. */
+export function plainPasses(view: View, plans: readonly Plan[]): Uint8Array<ArrayBuffer>[] {
+  const wide = plans.filter((plan) => plan.across);
+  const { first, count } = rowsRead(view, wide);
+  const rows = { ...view, offset: view.offset + first * view.stride, height: count };
+  const strips = wide.map(({ width }) => new Uint8Array(count * width * 3));
+  const axes = wide.map((plan) => plan.across!);
+  if (wide.length > 0) columnPass(rows, axes, strips);
+  return plans.map((plan) => {
+    const { width, height, across, down } = plan;
+    if (!across) return rowPass(view, down!);
+    const data = strips[wide.indexOf(plan)]!;
+    return down ? rowPass({ data, offset: -first * width * 3, stride: width * 3, width, height }, down) : data;
+  });
+}
+
 /** The vertical pass: output row j is a weighted sum of input rows, eight bytes at a time. */
 export function rowPass(
   { data, offset, stride, width }: View,
   { outputs, taps, first, count, weights }: Axis,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const bytes = width * 3;
   const out = new Uint8Array(outputs * bytes);
   for (let j = 0, o = 0; j < outputs; j++) {

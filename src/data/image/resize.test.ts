@@ -187,6 +187,7 @@ describe("resize", () => {
       expect(() => resize(image, size, 5, "bicubic")).toThrow(ShapeError);
       expect(() => resize(image, 5, size, "bicubic")).toThrow(ShapeError);
     }
+    expect(() => resize(image, 2 ** 20, 2 ** 20, "bicubic")).toThrow("at most 1073741824 bytes, got 3298534883328");
     for (const box of [
       [-1, 0, 5, 5],
       [0, 0, 11, 5],
@@ -203,7 +204,7 @@ describe("axisWeights", () => {
     const axis = (size: number): Axis => axisWeights("box", { size, from: 0, to: size, outputs: 16 });
     const first = axis(200_000);
     expect(axis(200_000)).toBe(first);
-    // Each takes 2.4 MB of the 32: twenty do not fit beside the first, which stays as long as it is used.
+    // Each takes 3.2 MB of the 32: twenty do not fit beside the first, which stays as long as it is used.
     for (let size = 200_001; size <= 200_020; size++) {
       axis(size);
       if (size <= 200_005) expect(axis(200_000)).toBe(first);

@@ -1,8 +1,9 @@
 /** Resampling equal to Pillow's `Image.resize` byte for byte on eight-bit RGB (Pillow, src/libImaging/Resample.c). */
 import { ShapeError } from "../../errors.ts";
-import { type Axis, axisWeights, type Filter } from "./filters.ts";
-import { columnPass, rowPass, type View } from "./passes.ts";
+import { axisWeights, type Filter } from "./filters.ts";
+import { type Plan, plainPasses, type View } from "./passes.ts";
 import { checkRegion, checkSide, type Pixels, type Region } from "./pixels.ts";
+import { simdPasses } from "./wasm/passes.ts";
 
 const MAX_BYTES = 2 ** 30;
 
@@ -70,68 +71,41 @@ function checkBox(image: Pixels, [left, top, right, bottom]: Box): void {
   );
 }
 
-/** What a target needs: the passes that change something. */
-interface Plan extends ResizeTarget {
-  readonly across?: Axis;
-  readonly down?: Axis;
-}
-
 function resample(view: View, targets: readonly ResizeTarget[], exactBox: Box): Pixels[] {
-  // The loops mask their indexes to 30 bits.
-  if (view.data.length > MAX_BYTES)
-    throw new ShapeError(`resize: expected a picture of at most ${MAX_BYTES} bytes, got ${view.data.length}`);
+  checkBytes("a picture", view.data.length);
   const box = exactBox.map(Math.fround) as unknown as Box;
   const plans = targets.map((target) => planResize(view, target, box));
-  const wide = plans.filter((plan) => plan.across);
-  // Only the rows that second passes read are made.
-  const first = Math.min(...wide.map(({ down }) => (down ? down.first[0]! : 0)));
-  const last = Math.max(...wide.map(({ down, height }) => (down ? down.first.at(-1)! + down.count.at(-1)! : height)));
-  const rows = { ...view, offset: view.offset + first * view.stride, height: last - first };
-  const axes = wide.map((plan) => plan.across!);
-  const strips = wide.map(({ width, down }, i) => strip(i, rows.height * width * 3, down !== undefined));
-  if (wide.length > 0) columnPass(rows, axes, strips);
+  const working = plans.filter(({ across, down }) => across || down);
+  const results = working.length > 0 ? (simdPasses(view, working) ?? plainPasses(view, working)) : [];
   return plans.map((plan) => {
-    const { width, height, across, down } = plan;
-    if (!across && !down) return copyRegion(view, box[0], box[1], width, height);
-    if (!across) return { width, height, data: rowPass(view, down!) };
-    const data = strips[wide.indexOf(plan)]!;
-    if (!down) return { width, height, data };
-    return {
-      width,
-      height,
-      data: rowPass({ data, offset: -first * width * 3, stride: width * 3, width, height }, down),
-    };
+    const data = results[working.indexOf(plan)];
+    return data ? { width: plan.width, height: plan.height, data } : copyRegion(view, box[0], box[1], plan);
   });
 }
 
-/** Room for what lies between two passes, one for each output at a time: making it anew for every picture costs a tenth. */
-const SCRATCH_BYTES = 8 * 2 ** 20;
-const scratch: Uint8Array[] = [];
-
-/** Room for the result of a first pass: of its own where it is the result of all, else shared between calls. */
-function strip(place: number, bytes: number, isBetween: boolean): Uint8Array {
-  if (!isBetween || bytes > SCRATCH_BYTES) return new Uint8Array(bytes);
-  let room = scratch[place];
-  if (!room || room.length < bytes) scratch[place] = room = new Uint8Array(bytes);
-  return room.subarray(0, bytes);
+/** The loops mask their indexes to 30 bits. */
+function checkBytes(what: string, bytes: number): void {
+  if (bytes > MAX_BYTES) throw new ShapeError(`resize: expected ${what} of at most ${MAX_BYTES} bytes, got ${bytes}`);
 }
 
 function planResize(view: View, target: ResizeTarget, [left, top, right, bottom]: Box): Plan {
   const { width, height, filter } = target;
   checkSide("resize: width", width);
   checkSide("resize: height", height);
+  checkBytes("a result between and after the passes", width * Math.max(height, view.height) * 3);
   if (Number.isInteger(left) && Number.isInteger(top) && right - left === width && bottom - top === height)
-    return target;
+    return { width, height };
   const across = { size: view.width, from: left, to: right, outputs: width };
   const down = { size: view.height, from: top, to: bottom, outputs: height };
   return {
-    ...target,
+    width,
+    height,
     ...(width !== view.width || left !== 0 || right !== width ? { across: axisWeights(filter, across) } : {}),
     ...(height !== view.height || top !== 0 || bottom !== height ? { down: axisWeights(filter, down) } : {}),
   };
 }
 
-function copyRegion(view: View, left: number, top: number, width: number, height: number): Pixels {
+function copyRegion(view: View, left: number, top: number, { width, height }: Plan): Pixels {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     const from = view.offset + (top + y) * view.stride + left * 3;
