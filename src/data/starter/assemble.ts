@@ -4,7 +4,7 @@ import type { Art, EmojiStyle } from "./art.ts";
 import { evaluationCaption, joinTags } from "./caption.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
-import { fullCaption, type Split, type SplitName } from "./split.ts";
+import { type Split, type SplitName, spelledOut } from "./split.ts";
 
 /** A picture on its way into a split. */
 export interface PictureRecord {
@@ -21,6 +21,9 @@ export interface PictureRecord {
 export const TEST_STYLES: readonly string[] = ["noto", "twemoji", "fluent-3d"];
 /** Styles of the sets for the linear probe. */
 export const PROBE_STYLES: readonly string[] = ["noto", "twemoji"];
+
+/** The style of black shapes, which look like no other and are a split of their own. */
+const SILHOUETTES = "game-icons";
 
 /** Captions with random tags that are stored beside the label and the full caption. */
 const STORED_DRAWS = 4;
@@ -45,7 +48,9 @@ export function assemblePictures(
     out[`unseen_families_${style.name.replaceAll("-", "_")}`] = evaluated(style, inSplit("test"));
   for (const style of styled(PROBE_STYLES)) out[`validation_${style.name}`] = evaluated(style, inSplit("validation"));
   out.unseen_style = evaluated(catalogue.heldOutStyle, inSplit("train"));
-  out.pairs = shuffled([...emojiPairs(catalogue, inSplit("train")), ...captionedPairs(catalogue, split)]);
+  const { [SILHOUETTES]: silhouettes = [], ...captioned } = catalogue.captioned;
+  out.pairs_drawings = shuffled([...emojiPairs(catalogue, inSplit("train")), ...captionedPairs(captioned, split)]);
+  if (silhouettes.length > 0) out.pairs_silhouettes = shuffled(captionedPairs({ [SILHOUETTES]: silhouettes }, split));
   out.images = shuffled(unpairedImages(catalogue, inSplit("train")));
   return out;
 }
@@ -66,10 +71,10 @@ function emojiPairs({ styles }: Catalogue, concepts: readonly Concept[]): Pictur
   );
 }
 
-function captionedPairs({ captioned }: Catalogue, split: Split): PictureRecord[] {
+function captionedPairs(captioned: Catalogue["captioned"], split: Split): PictureRecord[] {
   return Object.entries(captioned).flatMap(([style, pictures]) =>
     pictures
-      .filter((picture) => split.namedIn(fullCaption(picture)) === undefined)
+      .filter((picture) => spelledOut(picture).every((caption) => split.namedIn(caption) === undefined))
       .map(({ id, label, tags, art }) => ({
         key: `${style}-${id}`,
         art,

@@ -10,17 +10,22 @@ const sample = {
 const captions = Array.from({ length: 2000 }, (_, i) => starterCaption(sample, random(1, "test", i)));
 
 describe("starterCaption", () => {
-  it("gives the label with 0 to all tags, each count and each first tag alike often", () => {
+  const near = (hits: number, share: number, of = captions.length): void =>
+    expect(Math.abs(hits - of * share)).toBeLessThan(4.5 * Math.sqrt(of * share * (1 - share)));
+
+  it("gives each number of names alike often, and each tag too", () => {
     const parts = captions.map((caption) => caption.split(", "));
-    expect(parts.every(([label, ...tags]) => label === "red apple" && new Set(tags).size === tags.length)).toBe(true);
-    expect(new Set(parts.flatMap((part) => part.slice(1)))).toEqual(new Set(["fruit", "food  red", "tree"]));
-    for (let count = 0; count <= 3; count++) {
-      const hits = parts.filter((part) => part.length === count + 1).length;
-      expect(Math.abs(hits - 500)).toBeLessThan(4.5 * Math.sqrt(2000 * 0.25 * 0.75));
-    }
-    const first = parts.filter(([, tag]) => tag !== undefined);
-    const fruit = first.filter(([, tag]) => tag === "fruit").length;
-    expect(Math.abs(fruit - first.length / 3)).toBeLessThan(4.5 * Math.sqrt((first.length * 2) / 9));
+    expect(parts.every((names) => new Set(names).size === names.length)).toBe(true);
+    expect(new Set(parts.flat())).toEqual(new Set(["red apple", "fruit", "food  red", "tree"]));
+    for (let count = 1; count <= 4; count++) near(parts.filter(({ length }) => length === count).length, 1 / 4);
+    const tags = parts.flat().filter((name) => name !== "red apple");
+    near(tags.filter((tag) => tag === "fruit").length, 1 / 3, tags.length);
+  });
+
+  it("begins half of the captions with the label, and gives the other half any of the names in any order", () => {
+    // The other half: k of 4 names, k uniform in 1..4, the label first in a quarter, and somewhere in (1 + 2 + 3 + 4) / 16.
+    near(captions.filter((caption) => caption.startsWith("red apple")).length, 1 / 2 + 1 / 8);
+    near(captions.filter((caption) => caption.includes("red apple")).length, 1 / 2 + 10 / 32);
   });
 
   it("is the same for the same draw, and keeps to maxTags", () => {

@@ -8,8 +8,10 @@ export interface CaptionOptions {
 }
 
 /**
- * A caption for a training step: the label, then k tags in random order, k uniform in 0..min(maxTags, tags), joined by
- * ", ". Samples without `meta.tags` get one of their texts.
+ * A caption for a training step, joined by ", ". Half of them are the label, then k tags in random order, k uniform in
+ * 0..min(maxTags, tags). The others are 1 to all of the label and those tags, in random order: where the label always came, tags would
+ * be learned as its ornament, and tags are all that is known of an unseen thing. Samples without `meta.tags` get one of their
+ * texts.
  */
 export function starterCaption(
   { texts = [], meta }: Sample,
@@ -19,10 +21,15 @@ export function starterCaption(
   const tags = tagsOf(meta?.tags);
   if (tags.length === 0) return texts.length === 0 ? "" : texts[rng.integer(texts.length)]!;
   const label = typeof meta?.name === "string" ? meta.name : (texts[0] ?? "");
-  const count = rng.integer(Math.min(tags.length, maxTags) + 1);
-  const chosen = Array.from(permutation(tags.length, rng).subarray(0, count), (i) => tags[i]!);
-  return [label, ...chosen].join(", ");
+  const most = Math.min(tags.length, maxTags);
+  if (rng.integer(2) === 0) return [label, ...draw(tags, rng.integer(most + 1), rng)].join(", ");
+  const names = [label, ...draw(tags, most, rng)];
+  return draw(names, 1 + rng.integer(names.length), rng).join(", ");
 }
+
+/** `count` of the items, in random order. */
+const draw = (items: readonly string[], count: number, rng: Random): string[] =>
+  Array.from(permutation(items.length, rng).subarray(0, count), (i) => items[i]!);
 
 /** How tags travel in `meta`: joined by ", ", so they may hold no comma. */
 export function joinTags(tags: readonly string[]): string {

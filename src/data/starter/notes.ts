@@ -8,11 +8,12 @@ const split = (kind: SplitEntry["kind"], use: SplitEntry["use"], about: string):
 
 /** Every split that is written as files of its own. */
 export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
-  pairs: split(
+  pairs_drawings: split(
     "pairs",
     "train",
-    "drawings of training concepts in every training style, and captioned drawings that name no held-out concept; texts: the label, the label with all tags, with random tags",
+    "drawings of training concepts in every training style, and OpenMoji's extras that name no held-out concept; texts: the label, the label with all tags, with random tags",
   ),
+  pairs_silhouettes: split("pairs", "train", "black silhouettes with their name that name no held-out concept"),
   images: split("images", "train", "drawings without a caption: skin tones of training concepts, flags, signs"),
   texts_brown: split("texts", "train", "sentences of the Brown corpus in order, by document"),
   texts_wordnet: split("texts", "train", "definitions and examples of WordNet, without those of the supersense sets"),
@@ -56,6 +57,7 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
 /** Splits that name several of the above at once. */
 export const UNIONS: Readonly<Record<string, { readonly parts: readonly string[]; readonly about: string }>> = {
   texts: { parts: ["texts_brown", "texts_wordnet"], about: "all pretraining texts" },
+  pairs: { parts: ["pairs_drawings", "pairs_silhouettes"], about: "all training pairs" },
   validation: {
     parts: ["validation_noto", "validation_twemoji"],
     about: "held-out concepts for evaluation during a run, in two styles",

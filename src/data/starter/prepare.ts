@@ -35,7 +35,7 @@ export async function prepareStarter(
   const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);
-  await out.pictures("groups_train", withGroups(drawn.splits.pairs ?? []));
+  await out.pictures("groups_train", withGroups(drawn.splits.pairs_drawings ?? []));
   await out.pictures("groups_test", withGroups(PROBE_TESTS.flatMap((name) => drawn.splits[name] ?? [])));
   if (size === "full") await writeDigits(out, open);
   await writeTexts(out, open, size, (what) => onProgress?.(what, 0, 1));

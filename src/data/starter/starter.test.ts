@@ -30,7 +30,7 @@ async function samplesOf(name: string, from: StarterData = data): Promise<Sample
 
 describe("fetchStarter", () => {
   it("gives splits that the sources can read, with as many samples as the manifest says", async () => {
-    expect(Object.keys(data.manifest.splits)).toHaveLength(19 + 3);
+    expect(Object.keys(data.manifest.splits)).toHaveLength(20 + 4);
     for (const [name, { samples, kind, classes }] of Object.entries(data.manifest.splits)) {
       const read = await samplesOf(name);
       expect([name, read.length]).toEqual([name, samples]);

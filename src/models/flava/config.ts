@@ -41,6 +41,11 @@ const textSchema = z.strictObject({
   vocabSize: whole.default(30522),
   maxPositions: whole.default(512),
   typeVocabSize: whole.default(2),
+  /**
+   * Standard deviation of the first word, position and type embeddings; null: `initializerRange`, as published. LayerNorm follows,
+   * so only their ratio to the learning rate counts: smaller ones learn faster.
+   */
+  embeddingInitializerRange: z.number().nonnegative().nullable().default(null),
   padTokenId: z.int().nonnegative().default(0),
 });
 
@@ -109,6 +114,7 @@ export interface TextConfig extends TransformerConfig {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly typeVocabSize: number;
+  readonly embeddingInitializerRange: number | null;
   readonly padTokenId: number;
 }
 

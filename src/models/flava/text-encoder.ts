@@ -1,7 +1,7 @@
 /** The text encoder: BERT's embeddings before a pre-norm transformer (arXiv:2112.04482 §3.1). */
 import { ShapeError } from "../../errors.ts";
 import { add, gather, reshape, slice, type Value } from "../../graph/index.ts";
-import { embedding, layerNorm, type Params, paddingMask, type Taps } from "../../nn/index.ts";
+import { embedding, layerNorm, normal, type Params, paddingMask, type Taps } from "../../nn/index.ts";
 import type { TextConfig } from "./config.ts";
 import { type EncoderOutputs, encode, initialised } from "./encoder.ts";
 
@@ -31,6 +31,9 @@ export function textEmbeddings(p: Params, config: TextConfig, ids: Value, option
   });
 }
 
+const embeddingScope = (p: Params, { embeddingInitializerRange: range }: TextConfig): Params =>
+  (range === null ? p : p.withWeights(normal(range))).at("embeddings");
+
 /** Ids (B, T) → states (B, T, D). `p` is the scope `text_model`. */
 export function textEncoder(
   p: Params,
@@ -39,7 +42,7 @@ export function textEncoder(
   options: TextEncoderOptions = {},
 ): EncoderOutputs {
   const scope = initialised(p, config);
-  const embeddings = textEmbeddings(scope.at("embeddings"), config, ids, options);
+  const embeddings = textEmbeddings(embeddingScope(scope, config), config, ids, options);
   const { attention_mask, out } = options;
   const mask = attention_mask && scope.scope(() => paddingMask(attention_mask, embeddings));
   return encode(scope, embeddings, config, { mask, out });
