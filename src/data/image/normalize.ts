@@ -2,6 +2,7 @@
 import { ShapeError } from "../../errors.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import type { Pixels } from "./pixels.ts";
+import { simdPlanes } from "./wasm/planes.ts";
 
 export interface MeanStd {
   /** Per channel, of values in 0..1. */
@@ -59,11 +60,16 @@ export function toPlanes({ width, height, data }: Pixels, table: PixelTable, out
     throw new ShapeError(
       `toPlanes: expected room for (3, ${height}, ${width}) = ${plane * 3} numbers, got ${planes.length}`,
     );
-  const [red, green, blue] = table;
+  if (!simdPlanes(data, table, planes)) plainPlanes(data, table, planes);
+  return tensor("float32", [3, height, width], planes);
+}
+
+/** What the kernel computes, in plain TypeScript. */
+function plainPlanes(data: Uint8Array, [red, green, blue]: PixelTable, planes: Float32Array): void {
+  const plane = planes.length / 3;
   for (let i = 0, p = 0; i < plane; i++, p += 3) {
     planes[i] = red[data[p]!]!;
     planes[plane + i] = green[data[p + 1]!]!;
     planes[2 * plane + i] = blue[data[p + 2]!]!;
   }
-  return tensor("float32", [3, height, width], planes);
 }

@@ -38,6 +38,9 @@ const simd = (number: number): number[] => [0xfd, ...unsigned(number)];
 interface I32 {
   const(value: number): Code;
   readonly load: Load;
+  /** One byte. */
+  readonly load8U: Load;
+  store(address: Code, value: Code, offset?: number): Code;
   readonly add: Binary;
   readonly mul: Binary;
   readonly and: Binary;
@@ -48,6 +51,8 @@ interface I32 {
 export const i32: I32 = {
   const: (value) => [0x41, ...signed(value)],
   load: load(0x28),
+  load8U: load(0x2d),
+  store: (address, value, offset = 0) => [...address, ...value, 0x36, 0, ...unsigned(offset)],
   add: binary(0x6a),
   mul: binary(0x6c),
   and: binary(0x71),

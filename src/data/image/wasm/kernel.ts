@@ -1,8 +1,8 @@
 /**
- * The two passes of resampling as WebAssembly SIMD, because plain loops took half of all the time that a picture needs; its integers are the same
- * in Node and in every browser, and passes.ts, which says in plain TypeScript what they compute, is what they are tested against.
+ * The inner loops of the image path as WebAssembly, because plain loops took half of all the time that a picture needs: integers, which are the
+ * same in Node and in every browser, tested against the plain TypeScript that defines them (passes.ts, normalize.ts).
  *
- * A weight w is split as 2¹¹·high + low, two 16-bit halves, so that one `dot` multiplies and adds eight of them. Both sums are
+ * Resampling is SIMD. A weight w is split as 2¹¹·high + low, two 16-bit halves, so that one `dot` multiplies and adds eight of them. Both sums are
  * kept modulo 2³², as in passes.ts, hence equal to the bit. tape.ts describes the order in which weights are read.
  */
 import { PRECISION_BITS } from "../filters.ts";
@@ -106,7 +106,7 @@ const columns: Func = func("columns", (scope) => {
 const BYTES = Array.from({ length: 8 }, (_, i) => i);
 
 /**
- * rows(source, stride, out, blocks, tape, outputs, outStride): the vertical pass, `blocks` times 16 bytes wide. Reads up to one row more than
+ * rows(source, stride, out, outStride, tape, outputs, blocks): the vertical pass, `blocks` times 16 bytes wide. Reads up to one row more than
  * the weights ask for.
  */
 const rows: Func = func("rows", (scope) => {
@@ -165,4 +165,21 @@ const rows: Func = func("rows", (scope) => {
   ];
 });
 
-export const KERNEL: readonly Func[] = [columns, rows];
+/** Where planes() finds and leaves its things, at most PLANE_PIXELS pixels at a time: all of it in the first 64 KiB. */
+export const PLANE_PIXELS = 4096;
+export const TABLES_AT = 0;
+export const PIXELS_AT: number = 3 * 1024;
+export const PLANES_AT: number = PIXELS_AT + 3 * PLANE_PIXELS;
+
+/** planes(pixels): looks up each byte in its channel's 256 numbers, channels first. */
+const planes: Func = func("planes", (scope) => {
+  const [pixels, source, target] = [scope.param(), scope.local("i32"), scope.local("i32")];
+  const channel = (c: number): Code => {
+    const byte = i32.load8U(source.get, PIXELS_AT + c);
+    const value = i32.load(i32.shl(byte, number(2)), TABLES_AT + 1024 * c);
+    return i32.store(target.get, value, PLANES_AT + 4 * PLANE_PIXELS * c);
+  };
+  return [repeat(pixels, channel(0), channel(1), channel(2), advance(source, number(3)), advance(target, number(4)))];
+});
+
+export const KERNEL: readonly Func[] = [columns, rows, planes];

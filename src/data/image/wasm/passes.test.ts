@@ -3,10 +3,12 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { noiseBytes } from "../../../../test/golden/image/pictures.ts";
 import { type Axis, axisWeights } from "../filters.ts";
 import type { Filter } from "../index.ts";
+import { normalizeTable, toPlanes } from "../normalize.ts";
 import { type Plan, plainPasses, type View } from "../passes.ts";
 import { KERNEL } from "./kernel.ts";
 import { encodeModule } from "./module.ts";
 import { simdPasses } from "./passes.ts";
+import { simdPlanes } from "./planes.ts";
 import { weightTape } from "./tape.ts";
 
 const side = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
@@ -93,6 +95,12 @@ function madeUp(rows: readonly (readonly number[])[]): Axis {
   return { ...axis, doubles, tape: weightTape({ ...axis, doubles }) };
 }
 
+/** Another instance of a module's imports, as `load` makes it. */
+function fresh<T>(load: () => Promise<T>): Promise<T> {
+  vi.resetModules();
+  return load();
+}
+
 describe("the kernel", () => {
   it("is small enough for browsers to compile at once", () => {
     const bytes = encodeModule(KERNEL, 1024);
@@ -105,10 +113,6 @@ describe("without the kernel", () => {
   const view = { data: noiseBytes("without", 300), offset: 0, stride: 30, width: 10, height: 10 };
   const down = axisWeights("bicubic", { size: 10, from: 0, to: 10, outputs: 4 });
   const list = [{ width: 10, height: 4, down }];
-  const freshPasses = async (): Promise<typeof import("./passes.ts")> => {
-    vi.resetModules();
-    return import("./passes.ts");
-  };
   afterEach(() => {
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
@@ -116,19 +120,29 @@ describe("without the kernel", () => {
 
   it("resizes by the plain passes where WebAssembly is missing or forbidden", async () => {
     vi.stubGlobal("WebAssembly", undefined);
-    expect((await freshPasses()).simdPasses(view, list)).toBeUndefined();
+    expect((await fresh(() => import("./passes.ts"))).simdPasses(view, list)).toBeUndefined();
     const { resize } = await import("../resize.ts");
-    expect(resize({ width: 10, height: 10, data: view.data }, 10, 4, "bicubic").data).toEqual(
-      plainPasses(view, list)[0],
-    );
+    const image = { width: 10, height: 10, data: view.data };
+    expect(resize(image, 10, 4, "bicubic").data).toEqual(plainPasses(view, list)[0]);
+  });
+
+  it("makes the same planes, to the bit, of any number of pixels", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    const plain = await fresh(() => import("../normalize.ts"));
+    vi.unstubAllGlobals();
+    for (const width of [1, 3, 4095, 4096, 4097, 10_000]) {
+      const image = { width, height: 1, data: noiseBytes("planes", width * 3) };
+      expect(simdPlanes(image.data, normalizeTable(), new Float32Array(width * 3))).toBe(true);
+      expect(toPlanes(image, normalizeTable())).toEqual(plain.toPlanes(image, normalizeTable()));
+    }
   });
 
   it("throws EngineError when there is no memory", async () => {
     vi.spyOn(WebAssembly.Memory.prototype, "grow").mockImplementation(() => {
       throw new RangeError("no memory");
     });
-    const { simdPasses: fresh } = await freshPasses();
-    expect(() => fresh(view, list)).toThrow("bytes of memory for WebAssembly, got 0");
-    expect(() => fresh(view, list)).toThrow(expect.objectContaining({ code: "E_ENGINE" }));
+    const { simdPasses: passes } = await fresh(() => import("./passes.ts"));
+    expect(() => passes(view, list)).toThrow("bytes of memory for WebAssembly, got 0");
+    expect(() => passes(view, list)).toThrow(expect.objectContaining({ code: "E_ENGINE" }));
   });
 });

@@ -1,30 +1,11 @@
 /** Both passes of resampling by the kernel. A picture goes through its memory a few rows at a time, so that they stay in the caches. */
-import { EngineError } from "../../../errors.ts";
 import { type Plan, rowsRead, type View } from "../passes.ts";
-import { KERNEL } from "./kernel.ts";
-import { encodeModule } from "./module.ts";
+import { type Kernel, MAX_BYTES, openKernel, reserve } from "./instance.ts";
 
-const PAGE = 2 ** 16;
-/** A thread keeps the memory that its largest picture needed. What would need more than 64 MiB is left to passes.ts. */
-const MAX_PAGES = 2 ** 10;
 /** About the rows that are copied in together; at least four. */
 const BAND_BYTES = 2 ** 15;
 /** The kernel reads and writes whole vectors, hence beyond an end. */
 const SLACK = 16;
-
-interface Kernel {
-  readonly memory: WebAssembly.Memory;
-  columns(source: number, stride: number, out: number, outStride: number, tape: number, outputs: number): void;
-  rows(
-    source: number,
-    stride: number,
-    out: number,
-    outStride: number,
-    tape: number,
-    outputs: number,
-    blocks: number,
-  ): void;
-}
 
 /** Where a plan's things lie. `strip` holds the rows between the passes. */
 interface Place extends Plan {
@@ -49,49 +30,18 @@ interface Layout {
  * when the system gives no memory.
  */
 export function simdPasses(view: View, plans: readonly Plan[]): Uint8Array<ArrayBuffer>[] | undefined {
-  kernel ??= loadKernel();
+  const kernel = openKernel();
   if (!kernel) return undefined;
   const layout = layOut(view, plans);
-  if (layout.bytes > MAX_PAGES * PAGE) return undefined;
-  const memory = reserve(kernel.memory, layout.bytes);
+  if (layout.bytes > MAX_BYTES) return undefined;
+  const memory = reserve(kernel, layout.bytes);
   const words = new Int32Array(memory.buffer);
   for (const { across, down, acrossTape, downTape } of layout.places) {
     if (across) words.set(across.tape, acrossTape / 4);
     if (down) words.set(down.tape, downTape / 4);
   }
   fillStrips(kernel, memory, view, layout);
-  return layout.places.map((place) => finish(kernel as Kernel, memory, place, layout));
-}
-
-let kernel: Kernel | false | undefined;
-
-/** One instance a thread. Browsers compile modules below 4 KB at once; a page's security policy can forbid it. */
-function loadKernel(): Kernel | false {
-  try {
-    const module = new WebAssembly.Module(encodeModule(KERNEL, MAX_PAGES));
-    return new WebAssembly.Instance(module).exports as unknown as Kernel;
-  } catch {
-    return false;
-  }
-}
-
-let bytes: Uint8Array<ArrayBuffer> | undefined;
-
-/** The kernel's memory, with room for `needed` bytes. */
-function reserve(memory: WebAssembly.Memory, needed: number): Uint8Array<ArrayBuffer> {
-  const missing = needed - memory.buffer.byteLength;
-  if (bytes && missing <= 0) return bytes;
-  try {
-    memory.grow(Math.ceil(missing / PAGE));
-  } catch (cause) {
-    throw new EngineError(
-      `resize: expected ${needed} bytes of memory for WebAssembly, got ${memory.buffer.byteLength}`,
-      "use fewer data threads or smaller pictures",
-      { cause },
-    );
-  }
-  bytes = new Uint8Array(memory.buffer);
-  return bytes;
+  return layout.places.map((place) => finish(kernel, memory, place, layout));
 }
 
 function layOut(view: View, plans: readonly Plan[]): Layout {
