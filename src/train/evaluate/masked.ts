@@ -52,8 +52,8 @@ export interface MaskedScores {
   /** Mean cross entropy. */
   readonly loss: number;
   readonly accuracy: number;
-  /** The loss of always giving the targets' own distribution: the least that any fixed distribution can reach here. */
-  readonly unigramLoss: number;
+  /** How often each target occurs. */
+  readonly targets: ReadonlyMap<number, number>;
   /** The share of the commonest target: the most that one constant answer can reach here. */
   readonly majority: number;
 }
@@ -82,13 +82,12 @@ export class Tally {
   scores(): MaskedScores | undefined {
     if (this.#count === 0) return undefined;
     const n = this.#count;
-    const counts = [...this.#targets.values()];
     return {
       count: n,
       loss: this.#loss / n,
       accuracy: this.#hits / n,
-      unigramLoss: counts.reduce((sum, c) => sum - (c / n) * Math.log(c / n), 0),
-      majority: Math.max(...counts) / n,
+      targets: this.#targets,
+      majority: Math.max(...this.#targets.values()) / n,
     };
   }
 }

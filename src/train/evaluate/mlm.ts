@@ -8,6 +8,7 @@ import type { EvaluationContext } from "./context.ts";
 import { maskedText, rowScores, Tally } from "./masked.ts";
 import { once } from "./pair-set.ts";
 import { createRunner, cutRows, type Feeds, hasParameters, modelGraph } from "./runner.ts";
+import { readUnigram } from "./unigram.ts";
 
 export interface MlmOptions {
   readonly textLength: number;
@@ -18,9 +19,9 @@ export interface MlmOptions {
 }
 
 /**
- * `loss` and `accuracy` on `evaluation.texts`, and on the same targets the best that guesses without a look at the text can
- * reach: `unigram_loss`, their entropy, and `unigram_accuracy`, the share of the commonest. Nothing where there are no texts
- * or no head.
+ * `loss` and `accuracy` on `evaluation.texts`, and on the same targets those of guesses without a look at the text: `unigram_loss`, of
+ * the shares of tokens in the training texts (where there are any), and `unigram_accuracy`, the most that one constant answer can reach.
+ * Nothing where there are no texts to evaluate on or no head.
  */
 export function createMlm(context: EvaluationContext, { textLength, masking, pack, onBad }: MlmOptions): Evaluator {
   const { device, state, model, tokenizer, recipe } = context;
@@ -31,6 +32,8 @@ export function createMlm(context: EvaluationContext, { textLength, masking, pac
   const graph = modelGraph("evaluate.mlm", p, rowScores(pretrainTexts(p, model, batch).mlm));
   const runner = createRunner(device, graph, batchSize, { state });
   const sources = once(() => Promise.all(texts.map((spec) => openSource(spec))));
+  const training = recipe.data.texts.map(({ source }) => source);
+  const unigram = once(() => readUnigram(training, tokenizer, context.signal));
   const chance: Record<string, number> = { loss: Math.log(model.text.vocabSize) };
   const build = { kind: "text", text: maskedText(textLength, masking) } as const;
 
@@ -60,9 +63,19 @@ export function createMlm(context: EvaluationContext, { textLength, masking, pac
       chance.accuracy = found.majority;
       yield ["loss", found.loss];
       yield ["accuracy", found.accuracy];
-      yield ["unigram_loss", found.unigramLoss];
+      if (training.length > 0) yield ["unigram_loss", meanLoss(found.targets, await unigram())];
       yield ["unigram_accuracy", found.majority];
     },
     dispose: () => runner.dispose(),
   };
+}
+
+/** The mean loss of targets, each as often as it occurs. */
+function meanLoss(targets: ReadonlyMap<number, number>, loss: (id: number) => number): number {
+  let [sum, count] = [0, 0];
+  for (const [id, times] of targets) {
+    sum += times * loss(id);
+    count += times;
+  }
+  return sum / count;
 }
