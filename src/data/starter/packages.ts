@@ -3,7 +3,8 @@
  * `starter/package-lock.json` pins.
  */
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 
@@ -135,8 +136,11 @@ interface Lock {
   readonly packages: Readonly<Record<string, { version?: string | undefined; integrity?: string | undefined }>>;
 }
 
+/** The folder of this package, wherever in it this file was compiled to: the package refers to itself by name. */
+const ROOT = dirname(createRequire(import.meta.url).resolve("flava/package.json"));
+
 /** `starter/package-lock.json`, as it lies beside the sources and in the published package. */
-export const STARTER_LOCKFILE: string = fileURLToPath(new URL("../../../starter/package-lock.json", import.meta.url));
+export const STARTER_LOCKFILE: string = join(ROOT, "starter", "package-lock.json");
 
 /** The packages of a size with their pinned versions and hashes. Throws DataError where the lockfile lacks one. */
 export async function pinnedPackages(

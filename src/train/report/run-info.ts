@@ -1,8 +1,8 @@
 /** What a run folder says about its run beside the metrics: recipe.json (the resolved recipe) and run.json (this). */
 import { readdir, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { arch, availableParallelism, cpus, platform } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ConfigError, DataError } from "../../errors.ts";
 import { saveFile } from "../../hub/index.ts";
@@ -93,9 +93,9 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
 
 /** This machine, Node and package. */
 export async function environment(engine: string, threads: number): Promise<Environment> {
-  const root = fileURLToPath(new URL("../../../", import.meta.url));
-  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
-  const commit = await commitOf(root);
+  const own = createRequire(import.meta.url).resolve("flava/package.json"); // wherever in the package this was compiled to
+  const { version } = JSON.parse(await readFile(own, "utf8")) as { version: string };
+  const commit = await commitOf(dirname(own));
   return {
     flava: version,
     ...(commit ? { commit } : {}),
