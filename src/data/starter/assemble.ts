@@ -4,7 +4,7 @@ import type { Art, EmojiStyle } from "./art.ts";
 import { evaluationCaption, joinTags } from "./caption.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
-import { type Split, type SplitName, spelledOut } from "./split.ts";
+import type { Split, SplitName } from "./split.ts";
 
 /** A picture on its way into a split. */
 export interface PictureRecord {
@@ -74,7 +74,7 @@ function emojiPairs({ styles }: Catalogue, concepts: readonly Concept[]): Pictur
 function captionedPairs(captioned: Catalogue["captioned"], split: Split): PictureRecord[] {
   return Object.entries(captioned).flatMap(([style, pictures]) =>
     pictures
-      .filter((picture) => spelledOut(picture).every((caption) => split.namedIn(caption) === undefined))
+      .filter((picture) => !split.isNamedBy(picture))
       .map(({ id, label, tags, art }) => ({
         key: `${style}-${id}`,
         art,

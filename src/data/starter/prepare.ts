@@ -30,8 +30,8 @@ export async function prepareStarter(
 ): Promise<StarterManifest> {
   const { size, pixels, evaluationTags, packages, signal, onProgress } = options;
   const catalogue = await readCatalogue(open, size);
-  const captions = Object.values(catalogue.captioned).flat().map(fullCaption);
-  const split = splitConcepts(catalogue.concepts, captions, options.split);
+  const captioned = Object.values(catalogue.captioned).flat();
+  const split = splitConcepts(catalogue.concepts, captioned.map(fullCaption), options.split);
   const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);
@@ -43,7 +43,7 @@ export async function prepareStarter(
   const proof = await prove(dir, out, catalogue, split);
   const leftOut = {
     conceptsNamingHeldOut: conceptsOf(catalogue, split, "excluded").length,
-    captionsNamingHeldOut: captions.filter((caption) => split.namedIn(caption) !== undefined).length,
+    captionsNamingHeldOut: captioned.filter(split.isNamedBy).length,
     picturesEqualToHeldOut: drawn.equal,
   };
   const heldOut = {

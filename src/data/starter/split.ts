@@ -26,8 +26,8 @@ export interface Split {
   readonly of: ReadonlyMap<string, SplitName>;
   /** The names of all held-out concepts, as `captionWords` gives them. */
   readonly names: readonly string[];
-  /** The first held-out name in a caption, if there is one. */
-  readonly namedIn: (caption: string) => string | undefined;
+  /** Whether a caption of this picture could name what is held out. */
+  readonly isNamedBy: (picture: Pick<Concept, "label" | "tags">) => boolean;
 }
 
 /** A concept's names in the form in which captions are searched. */
@@ -43,7 +43,7 @@ export const fullCaption = ({ label, tags }: Pick<Concept, "label" | "tags">): s
  * Everything again, and any two of its names side by side, as captions in random order put them: "sewing" and "needle" can
  * become "sewing, needle".
  */
-export function spelledOut(concept: Pick<Concept, "label" | "tags">): string[] {
+function spelledOut(concept: Pick<Concept, "label" | "tags">): string[] {
   const names = [concept.label, ...concept.tags];
   const beside = names.flatMap((a) => names.flatMap((b) => (a === b ? [] : [`${a}, ${b}`])));
   return [fullCaption(concept), ...beside];
@@ -75,11 +75,12 @@ export function splitConcepts(
   }
   const names = concepts.filter(({ id }) => of.get(id) !== "train").flatMap(namesOf);
   const index = new NameIndex(names.map((name) => [name, name] as const));
+  const isNamedBy: Split["isNamedBy"] = (picture) =>
+    spelledOut(picture).some((caption) => index.find(caption) !== undefined);
   for (const concept of concepts) {
-    const isNamed = (): boolean => spelledOut(concept).some((caption) => index.find(caption) !== undefined);
-    if (of.get(concept.id) === "train" && isNamed()) of.set(concept.id, "excluded");
+    if (of.get(concept.id) === "train" && isNamedBy(concept)) of.set(concept.id, "excluded");
   }
-  return { of, names: [...new Set(names)], namedIn: (caption) => index.find(caption) };
+  return { of, names: [...new Set(names)], isNamedBy };
 }
 
 /** A number in 0..2³² that depends on the family's id alone. */
