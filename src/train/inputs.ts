@@ -2,7 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openSource, type PixelCache, pixelCache, type Source, type SourceSpec } from "../data/index.ts";
-import { loadBertTokenizer, loadTokenizer, reducedVocabulary, type TextTokenizer } from "../data/text/index.ts";
+import { loadBertTokenizer, loadTokenizer, reducedVocabulary, type TextTokenizer, wordTokenizer } from "../data/text/index.ts";
 import { saveFile } from "../hub/index.ts";
 import type { FlavaConfig } from "../models/flava/index.ts";
 import type { Recipe } from "./recipe/types.ts";
@@ -30,8 +30,8 @@ export function createSources(recipe: Recipe, signal?: AbortSignal): Sources {
 export const TOKENIZER_FILE = "tokenizer.json";
 
 /**
- * The run's tokenizer: the one that was kept at `path`, else bert-base-uncased's, reduced to the entries that the recipe's
- * texts and captions use where the recipe says so. A new one is kept.
+ * The run's tokenizer: the one that was kept at `path`, else bert-base-uncased's, or where the recipe says so one over what its
+ * texts and captions use. A new one is kept.
  */
 export async function runTokenizer(
   recipe: Recipe,
@@ -41,13 +41,13 @@ export async function runTokenizer(
 ): Promise<TextTokenizer> {
   if (await stat(path).catch(() => undefined)) return loadTokenizer(path, signal ? { signal } : {});
   const full = await loadBertTokenizer();
-  const tokenizer = recipe.vocabulary.kind === "full" ? full : await reduced(recipe, full, sources, signal, note);
+  const tokenizer = recipe.vocabulary.kind === "full" ? full : await ofCorpus(recipe, full, sources, signal, note);
   await mkdir(dirname(path), { recursive: true });
   await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
   return tokenizer;
 }
 
-async function reduced(
+async function ofCorpus(
   { data, vocabulary }: Recipe,
   full: TextTokenizer,
   sources: Sources,
@@ -63,15 +63,23 @@ async function reduced(
     for (const { source } of list)
       for await (const { sample } of (await sources.open(source)).samples({ signal }))
         for (const text of sample.texts ?? []) if (!into.has(text)) into.set(text, full.ids(text));
-  const corpus = [...captions.values(), ...texts.values()];
-  const { minCount, minCaptionCount } = vocabulary;
-  const keep = frequentIds(captions.values(), full.vocabSize, minCaptionCount);
-  const { tokenizer } = reducedVocabulary(full, corpus, { minCount, keep });
+  const tokenizer = cutVocabulary(vocabulary, full, [...captions.values()], [...texts.values()]);
   note(
-    `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} of ${full.vocabSize.toLocaleString("en-US")} entries, ` +
-      `from ${corpus.length.toLocaleString("en-US")} texts`,
+    `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} entries, from ` +
+      `${captions.size.toLocaleString("en-US")} captions and ${texts.size.toLocaleString("en-US")} texts`,
   );
   return tokenizer;
+}
+
+function cutVocabulary(
+  { kind, minCount, minCaptionCount }: Recipe["vocabulary"],
+  full: TextTokenizer,
+  captions: readonly number[][],
+  texts: readonly number[][],
+): TextTokenizer {
+  if (kind === "caption-words") return wordTokenizer(full, captions, { minCount: minCaptionCount });
+  const keep = frequentIds(captions, full.vocabSize, minCaptionCount);
+  return reducedVocabulary(full, [...captions, ...texts], { minCount, keep }).tokenizer;
 }
 
 function frequentIds(texts: Iterable<readonly number[]>, vocabSize: number, minCount: number): number[] {

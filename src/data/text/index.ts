@@ -14,3 +14,4 @@ export {
 } from "./tokenizer-json.ts";
 export { type Truncation, truncatePair } from "./truncation.ts";
 export * from "./vocabulary.ts";
+export * from "./words.ts";

@@ -1,6 +1,7 @@
 /** A smaller vocabulary for small models: only the WordPiece entries that occur in a corpus (30,522 embeddings are most of a tiny model). */
 import { ConfigError } from "../../errors.ts";
 import { bertTokenizer, type TextTokenizer } from "./tokenizer.ts";
+import { normalizationLike } from "./tokenizer-json.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
 
 export interface ReduceOptions {
@@ -59,20 +60,7 @@ export function reducedVocabulary(
     vocabulary,
     newIds,
     oldIds,
-    tokenizer: bertTokenizer(vocabulary, normalizationLike(tokenizer)),
+    tokenizer: bertTokenizer(vocabulary, normalizationLike(tokenizer.json)),
     remap: (ids) => Int32Array.from({ length: ids.length }, (_, i) => newIds[ids[i]!] ?? unk),
-  };
-}
-
-function normalizationLike({ json }: TextTokenizer): Parameters<typeof bertTokenizer>[1] {
-  const said = json.normalizer ?? {};
-  const flag = (name: string): boolean | undefined => {
-    const value = (said as Record<string, unknown>)[name];
-    return typeof value === "boolean" ? value : undefined;
-  };
-  return {
-    lowercase: flag("lowercase"),
-    stripAccents: flag("strip_accents"),
-    handleChineseChars: flag("handle_chinese_chars"),
   };
 }

@@ -17,6 +17,8 @@ export interface BertNormalization {
 /** A checked `tokenizer.json`; fields that are not listed here are kept as they came. */
 export interface TokenizerJson {
   readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
+  /** Words outside the vocabulary leave no token, instead of `[UNK]`. Our own field: other readers of the file pass it over. */
+  readonly skip_unknown?: boolean | undefined;
   readonly normalizer?: { readonly type: string; readonly [field: string]: unknown } | null | undefined;
   readonly model: {
     readonly type?: string | undefined;
@@ -36,6 +38,7 @@ export interface TokenizerConfig {
 
 const tokenizerJson: z.ZodType<TokenizerJson> = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.int().nonnegative(), content: z.string() })).default([]),
+  skip_unknown: z.boolean().optional(),
   normalizer: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.string().optional(),
@@ -88,6 +91,20 @@ export function bertTokenizerJson(
       max_input_chars_per_word: 100,
       vocab,
     },
+  };
+}
+
+/** What a `tokenizer.json` does to a text before WordPiece, for another tokenizer that does the same. */
+export function normalizationLike({ normalizer }: TokenizerJson): BertNormalization {
+  const said: Readonly<Record<string, unknown>> = normalizer ?? {};
+  const flag = (name: string): boolean | undefined => {
+    const value = said[name];
+    return typeof value === "boolean" ? value : undefined;
+  };
+  return {
+    lowercase: flag("lowercase"),
+    stripAccents: flag("strip_accents"),
+    handleChineseChars: flag("handle_chinese_chars"),
   };
 }
 

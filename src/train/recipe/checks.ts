@@ -21,6 +21,8 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
   if (Object.keys(recipe.stages).length === 0) report(["stages"], "expected at least one stage");
   if (Object.values(recipe.model.lossWeights).some((weight) => weight !== 1))
     report(["model", "lossWeights"], "loss weights belong to the joint stage: stages.<name>.lossWeights");
+  if (recipe.vocabulary.kind === "caption-words" && recipe.data.pairs.length === 0)
+    report(["vocabulary", "kind"], '"caption-words" are those of data.pairs, which is empty');
   checkSets(recipe, report);
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const at: Report = (path, message) => report(["stages", name, ...path], message);

@@ -92,9 +92,16 @@ const fields = z.strictObject({
   model: flavaConfigSchema.describe("What differs from the variant; its defaults are the published model."),
   vocabulary: z
     .strictObject({
-      kind: z.enum(["full", "reduced"]).default("full").describe("reduced: only the entries that the texts use."),
-      minCount: whole.default(1).describe("Entries used less often are dropped; 1 drops nothing that occurs."),
-      minCaptionCount: whole.default(1).describe("Entries that captions use so often stay, however rare in texts."),
+      kind: z
+        .enum(["full", "reduced", "caption-words"])
+        .default("full")
+        .describe(
+          "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped.",
+        ),
+      minCount: whole.default(1).describe("reduced: entries used less often are dropped; 1 drops nothing that occurs."),
+      minCaptionCount: whole
+        .default(1)
+        .describe("Entries that captions use so often stay, however rare in texts; caption-words: others do not."),
     })
     .prefault({}),
   data,

@@ -24,10 +24,11 @@ export interface Recipe {
 
 /**
  * `full`: the 30,522 entries of bert-base-uncased. `reduced`: those that the recipe's captions and texts use `minCount` times
- * or more, and those that its captions use `minCaptionCount` times or more. Equal texts count once.
+ * or more, and those that its captions use `minCaptionCount` times or more. `caption-words`: whole words that its captions use
+ * `minCaptionCount` times or more; all others are skipped, in texts too. Equal texts count once.
  */
 export interface VocabularyChoice {
-  readonly kind: "full" | "reduced";
+  readonly kind: "full" | "reduced" | "caption-words";
   readonly minCount: number;
   readonly minCaptionCount: number;
 }

@@ -131,6 +131,8 @@ function limits({ model, vocabulary }: Recipe): string {
   ];
   if (vocabulary.kind === "reduced")
     lines.push("Its vocabulary is that of its training texts: other words fall apart into letters.");
+  if (vocabulary.kind === "caption-words")
+    lines.push("It knows the words of its training captions, each by its spelling; it does not see others at all.");
   return lines.map((line) => `- ${line}`).join("\n");
 }
 
