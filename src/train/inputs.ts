@@ -2,7 +2,13 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { openSource, type PixelCache, pixelCache, type Source, type SourceSpec } from "../data/index.ts";
-import { loadBertTokenizer, loadTokenizer, reducedVocabulary, type TextTokenizer, wordTokenizer } from "../data/text/index.ts";
+import {
+  loadBertTokenizer,
+  loadTokenizer,
+  reducedVocabulary,
+  type TextTokenizer,
+  wordTokenizer,
+} from "../data/text/index.ts";
 import { saveFile } from "../hub/index.ts";
 import type { FlavaConfig } from "../models/flava/index.ts";
 import type { Recipe } from "./recipe/types.ts";

@@ -151,12 +151,32 @@ export function openmojiExtras(pack: PackageFiles): readonly CaptionedArt[] {
     .flatMap(({ hexcode, annotation, openmoji_tags }) => {
       const bytes = pack.files.get(`color/svg/${hexcode}.svg`);
       if (bytes === undefined) return [];
-      const tags = openmoji_tags
-        .split(",")
-        .map((tag) => tag.trim())
-        .filter((tag) => tag !== "" && tag !== annotation);
+      const tags = splitTags(openmoji_tags).filter((tag) => tag !== annotation);
       return [{ id: conceptId(hexcode), label: annotation, tags, art: { svg: new TextDecoder().decode(bytes) } }];
     });
+}
+
+const splitTags = (tags: string): string[] =>
+  tags
+    .split(",")
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== "");
+
+/**
+ * Concepts with the tags that OpenMoji's authors gave beside emojibase's; they say more of how things look ("banana: fruit,
+ * yellow") and what they are made of.
+ */
+export function withOpenmojiTags(pack: PackageFiles, concepts: readonly Concept[]): readonly Concept[] {
+  const own = new Map(openmojiEntries(pack).map((entry) => [conceptId(entry.hexcode), splitTags(entry.openmoji_tags)]));
+  return concepts.map((concept) => {
+    const known = new Set([concept.label, ...concept.tags].map((tag) => tag.toLowerCase()));
+    const added = (own.get(concept.id) ?? []).filter((tag) => {
+      const isNew = !known.has(tag.toLowerCase());
+      known.add(tag.toLowerCase());
+      return isNew;
+    });
+    return { ...concept, tags: [...concept.tags, ...added] };
+  });
 }
 
 /** The ids of OpenMoji's pictures of Unicode characters that are no emoji: pictures without a useful caption. */

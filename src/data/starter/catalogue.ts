@@ -8,6 +8,7 @@ import {
   openmojiStyle,
   openmojiUncaptioned,
   webpStyle,
+  withOpenmojiTags,
 } from "./art.ts";
 import { type Concept, readConcepts } from "./concepts.ts";
 import type { StarterSize } from "./packages.ts";
@@ -61,7 +62,7 @@ export async function readCatalogue(open: OpenPackage, size: StarterSize): Promi
   styles.push(webpStyle("fluent-3d", await open("@lobehub/fluent-emoji-3d")));
   for (const name of ["noto-v1", "emojione-v1", "fxemoji"]) styles.push(await iconify(name));
   return {
-    concepts,
+    concepts: withOpenmojiTags(openmoji, concepts),
     flags,
     styles,
     heldOutStyle,

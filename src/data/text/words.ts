@@ -21,8 +21,7 @@ export function wordTokenizer(
   { minCount = 1 }: WordsOptions = {},
 ): TextTokenizer {
   const counts = new Map<string, number>();
-  for (const ids of corpus)
-    for (const word of wordsOf(tokenizer, ids)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const ids of corpus) for (const word of wordsOf(tokenizer, ids)) counts.set(word, (counts.get(word) ?? 0) + 1);
   const words = [...counts]
     .filter(([, count]) => count >= minCount)
     .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
