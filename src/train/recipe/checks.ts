@@ -21,8 +21,7 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
   if (Object.keys(recipe.stages).length === 0) report(["stages"], "expected at least one stage");
   if (Object.values(recipe.model.lossWeights).some((weight) => weight !== 1))
     report(["model", "lossWeights"], "loss weights belong to the joint stage: stages.<name>.lossWeights");
-  if (recipe.vocabulary.kind === "caption-words" && recipe.data.pairs.length === 0)
-    report(["vocabulary", "kind"], '"caption-words" are those of data.pairs, which is empty');
+  checkVocabulary(recipe, report);
   checkSets(recipe, report);
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const at: Report = (path, message) => report(["stages", name, ...path], message);
@@ -32,6 +31,14 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
     checkInit(recipe, name, stage, at);
     (STAGE_CHECKS[stage.kind] as StageCheck<StageKind>)(recipe, stage, at);
   }
+}
+
+function checkVocabulary({ vocabulary: { kind, minCount }, data }: Unnamed, report: Report): void {
+  if (kind !== "caption-words") return;
+  if (data.pairs.length === 0)
+    report(["vocabulary", "kind"], '"caption-words" are those of data.pairs, which is empty');
+  if (minCount !== 1)
+    report(["vocabulary", "minCount"], 'counts of texts do not choose among "caption-words": minCaptionCount does');
 }
 
 function checkBatch(stage: Stage, report: Report): void {
