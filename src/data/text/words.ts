@@ -31,12 +31,13 @@ export function wordTokenizer(
 }
 
 /** Whole words out of pieces; punctuation, special tokens and what was unknown are left out. */
-function wordsOf({ vocabulary, isContinuation, isSpecial }: TextTokenizer, ids: ArrayLike<number>): string[] {
+function wordsOf({ vocabulary, isContinuation, isSpecial, json }: TextTokenizer, ids: ArrayLike<number>): string[] {
+  const prefix = json.model.continuing_subword_prefix.length;
   const words: string[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i]!;
     if (isSpecial[id]) continue;
-    if (isContinuation[id] && words.length > 0) words.push(`${words.pop()!}${vocabulary[id]!.slice(2)}`);
+    if (isContinuation[id] && words.length > 0) words.push(`${words.pop()!}${vocabulary[id]!.slice(prefix)}`);
     else words.push(vocabulary[id]!);
   }
   return words.filter((word) => /[\p{L}\p{N}]/u.test(word));
