@@ -46,6 +46,10 @@ for (let i = 0; i < 320; i++) {
 }
 const flags = [{ hexcode: "1F1E6-1F1E8", label: "flag: Xland", group: 9, subgroup: 98 }];
 
+/** The emoji itself: "1F300-FE0F" → "🌀️". */
+const character = ({ hexcode }: Entry): string =>
+  String.fromCodePoint(...hexcode.split("-").map((code) => Number.parseInt(code, 16)));
+
 /** A square in a colour of its own. */
 const square = (seed: string): string =>
   `<rect x="2" y="2" width="12" height="12" fill="#${createHash("sha1").update(seed).digest("hex").slice(0, 6)}"/>`;
@@ -122,6 +126,12 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
           JSON.stringify({ [entries[70]!.hexcode]: ["other_name", "x2"] }),
         ]),
       ),
+    },
+    emojilib: {
+      "dist/emoji-en-US.json": JSON.stringify({
+        [character(entries[90]!)]: ["library_word", "Pair", "round"],
+        [character(entries[62]!)]: [noun(90), "round"],
+      }),
     },
     "@iconify-json/noto": iconify("noto", true),
     "@iconify-json/twemoji": iconify("twemoji", true),

@@ -46,17 +46,14 @@ describe("drawCaption", () => {
   const draw = (ordinal: number) => ({ seed: 1, stream: "s", epoch: 0, ordinal });
   const sample = { key: "0", texts: ["one", "two", "three"] };
 
-  it("takes the first, any, or some of a name and its tags", () => {
+  it("takes the first, any, or a name and its tags in random order", () => {
     const drawn = (mode: "first" | "any"): Set<string | undefined> =>
       new Set(Array.from({ length: 60 }, (_, i) => drawCaption(sample, mode, draw(i))));
     expect(drawn("first")).toEqual(new Set(["one"]));
     expect(drawn("any")).toEqual(new Set(["one", "two", "three"]));
     const tagged = { key: "1", texts: ["tulip"], meta: { name: "tulip", tags: "plant, spring" } };
     const captions = new Set(Array.from({ length: 2000 }, (_, i) => drawCaption(tagged, "tags", draw(i))));
-    const names = ["tulip", "plant", "spring"];
-    const pairs = names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b]));
-    const triples = pairs.map(([a, b]) => [a, b, names.find((c) => c !== a && c !== b)]);
-    expect(captions).toEqual(new Set([...names.map((name) => [name]), ...pairs, ...triples].map((c) => c.join(", "))));
+    expect(captions).toEqual(new Set(["tulip, plant, spring", "tulip, spring, plant"]));
   });
 
   it("takes no caption of another picture of the same name for a negative", () => {

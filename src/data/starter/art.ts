@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { type Concept, conceptId } from "./concepts.ts";
+import { openmojiEntries, ownTags } from "./openmoji.ts";
 import { type PackageFiles, readJson } from "./tarball.ts";
 
 /** A picture before it is drawn: an SVG document, or the bytes of a raster image. */
@@ -126,57 +127,17 @@ export function namedIcons(pack: PackageFiles): readonly CaptionedArt[] {
   });
 }
 
-const openmojiSchema: z.ZodType<readonly OpenmojiEntry[]> = z.array(
-  z.looseObject({
-    hexcode: z.string(),
-    group: z.string(),
-    subgroups: z.string(),
-    annotation: z.string(),
-    openmoji_tags: z.string(),
-  }),
-);
-
-interface OpenmojiEntry {
-  readonly hexcode: string;
-  readonly group: string;
-  readonly subgroups: string;
-  readonly annotation: string;
-  readonly openmoji_tags: string;
-}
-
 /** OpenMoji's pictures beyond Unicode, with annotation and tags; brands are left out. */
 export function openmojiExtras(pack: PackageFiles): readonly CaptionedArt[] {
   return openmojiEntries(pack)
     .filter(({ group, subgroups }) => group === "extras-openmoji" && subgroups !== "brand")
-    .flatMap(({ hexcode, annotation, openmoji_tags }) => {
+    .flatMap((entry) => {
+      const { hexcode, annotation } = entry;
       const bytes = pack.files.get(`color/svg/${hexcode}.svg`);
       if (bytes === undefined) return [];
-      const tags = splitTags(openmoji_tags).filter((tag) => tag !== annotation);
+      const tags = ownTags(entry).filter((tag) => tag !== annotation);
       return [{ id: conceptId(hexcode), label: annotation, tags, art: { svg: new TextDecoder().decode(bytes) } }];
     });
-}
-
-const splitTags = (tags: string): string[] =>
-  tags
-    .split(",")
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== "");
-
-/**
- * Concepts with the tags that OpenMoji's authors gave beside emojibase's; they say more of how things look ("banana: fruit,
- * yellow") and what they are made of.
- */
-export function withOpenmojiTags(pack: PackageFiles, concepts: readonly Concept[]): readonly Concept[] {
-  const own = new Map(openmojiEntries(pack).map((entry) => [conceptId(entry.hexcode), splitTags(entry.openmoji_tags)]));
-  return concepts.map((concept) => {
-    const known = new Set([concept.label, ...concept.tags].map((tag) => tag.toLowerCase()));
-    const added = (own.get(concept.id) ?? []).filter((tag) => {
-      const isNew = !known.has(tag.toLowerCase());
-      known.add(tag.toLowerCase());
-      return isNew;
-    });
-    return { ...concept, tags: [...concept.tags, ...added] };
-  });
 }
 
 /** The ids of OpenMoji's pictures of Unicode characters that are no emoji: pictures without a useful caption. */
@@ -184,12 +145,6 @@ export function openmojiUncaptioned(pack: PackageFiles): readonly string[] {
   return openmojiEntries(pack)
     .filter(({ group }) => group === "extras-unicode")
     .map(({ hexcode }) => conceptId(hexcode));
-}
-
-function openmojiEntries(pack: PackageFiles): readonly OpenmojiEntry[] {
-  const entries = openmojiSchema.safeParse(readJson(pack, "data/openmoji.json"));
-  if (!entries.success) throw new DataError(`${pack.name} data/openmoji.json: ${z.prettifyError(entries.error)}`);
-  return entries.data;
 }
 
 /** A label as Iconify spells icon names: "woman’s hat" → "womans-hat". */

@@ -1,4 +1,4 @@
-/** Captions of the starter data: the label of a picture with a random part of its tags, afresh each time it is seen. */
+/** Captions of the starter data: the label of a picture and its tags, in another order each time it is seen. */
 import { permutation, type Random } from "../../tensor/index.ts";
 import type { Sample } from "../sources/source.ts";
 
@@ -8,10 +8,9 @@ export interface CaptionOptions {
 }
 
 /**
- * A caption for a training step, joined by ", ". Half of them are the label, then k tags in random order, k uniform in
- * 0..min(maxTags, tags). The others are 1 to all of the label and those tags, in random order: where the label always came, tags would
- * be learned as its ornament, and tags are all that is known of an unseen thing. Samples without `meta.tags` get one of their
- * texts.
+ * A caption for a training step, joined by ", ": the label, then all tags (or `maxTags` of them) in random order. Evaluations read
+ * all tags too; with some of them left out in training, unseen things are found less often. Samples without `meta.tags` get
+ * one of their texts.
  */
 export function starterCaption(
   { texts = [], meta }: Sample,
@@ -21,10 +20,7 @@ export function starterCaption(
   const tags = tagsOf(meta?.tags);
   if (tags.length === 0) return texts.length === 0 ? "" : texts[rng.integer(texts.length)]!;
   const label = typeof meta?.name === "string" ? meta.name : (texts[0] ?? "");
-  const most = Math.min(tags.length, maxTags);
-  if (rng.integer(2) === 0) return [label, ...draw(tags, rng.integer(most + 1), rng)].join(", ");
-  const names = [label, ...draw(tags, most, rng)];
-  return draw(names, 1 + rng.integer(names.length), rng).join(", ");
+  return [label, ...draw(tags, Math.min(tags.length, maxTags), rng)].join(", ");
 }
 
 /** `count` of the items, in random order. */

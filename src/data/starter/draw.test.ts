@@ -1,7 +1,6 @@
 import sharp, { type OutputInfo } from "sharp";
 import { describe, expect, it } from "vitest";
-import { iconifyStyle, namedIcons, slugOf, withOpenmojiTags } from "./art.ts";
-import type { Concept } from "./concepts.ts";
+import { iconifyStyle, namedIcons, slugOf } from "./art.ts";
 import { drawAll, drawPng } from "./draw.ts";
 import { encodePng } from "./png.ts";
 import type { PackageFiles } from "./tarball.ts";
@@ -127,36 +126,5 @@ describe("iconifyStyle", () => {
 
   it("reads names as captions, but for numbers", () => {
     expect(namedIcons(pack).map(({ label }) => label)).toEqual(["left hand", "womans hat", "tarot the fool"]);
-  });
-});
-
-describe("withOpenmojiTags", () => {
-  const entry = (hexcode: string, openmoji_tags: string) => ({
-    hexcode,
-    group: "food",
-    subgroups: "fruit",
-    annotation: "",
-    openmoji_tags,
-  });
-  const pack = (entries: readonly unknown[]): PackageFiles => ({
-    name: "openmoji",
-    files: new Map([["data/openmoji.json", new TextEncoder().encode(JSON.stringify(entries))]]),
-  });
-  const concept = (id: string, label: string, tags: readonly string[]): Concept => ({
-    id,
-    label,
-    tags,
-    group: "food-drink",
-    subgroup: "food-fruit",
-    aliases: [],
-    skins: [],
-    family: id,
-  });
-
-  it("adds what is new, once, after the tags that are there", () => {
-    const concepts = [concept("1f34c", "banana", ["fruit"]), concept("1f350", "pear", ["fruit"])];
-    const [banana, pear] = withOpenmojiTags(pack([entry("1F34C", "yellow, Fruit, banana,, sweet, Yellow")]), concepts);
-    expect(banana).toEqual(concept("1f34c", "banana", ["fruit", "yellow", "sweet"]));
-    expect(pear).toEqual(concepts[1]);
   });
 });

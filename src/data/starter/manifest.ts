@@ -7,7 +7,7 @@ import { DataError } from "../../errors.ts";
 import type { PinnedPackage, StarterSize } from "./packages.ts";
 
 /** Raised when the same packages are prepared in another way, so that old folders are not taken for new ones. */
-export const STARTER_FORMAT = 3;
+export const STARTER_FORMAT = 4;
 
 /** What decides the contents, and so the name of the folder. */
 export interface StarterRecipe {

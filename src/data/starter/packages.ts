@@ -42,6 +42,7 @@ const FLUENT = "https://github.com/microsoft/fluentui-emoji";
 /** All packages of the full starter data. */
 export const STARTER_PACKAGES: readonly PackageFacts[] = [
   facts("emojibase-data", true, "MIT", "Miles Johnson", "https://github.com/milesj/emojibase", "captions, groups"),
+  facts("emojilib", false, "MIT", "Mu-An Chiou", "https://github.com/muan/emojilib", "tags of captions"),
   facts("@iconify-json/noto", true, "Apache-2.0", "Google", NOTO, "drawings: noto"),
   facts(
     "@iconify-json/twemoji",

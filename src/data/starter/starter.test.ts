@@ -57,7 +57,7 @@ describe("fetchStarter", () => {
   });
 
   it("tells how far it is", () => {
-    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 15 });
+    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 16 });
     const pictures = seen.filter(({ what }) => what === "pictures");
     expect(pictures.map(({ done }) => done)).toEqual(Array.from({ length: pictures[0]!.total }, (_, i) => i + 1));
   });
@@ -188,6 +188,16 @@ describe("the splits", () => {
     );
     const kinds = new Set((await samplesOf("images")).map(({ meta }) => meta!.kind));
     expect(kinds).toEqual(new Set(["skin-tone", "flag", "sign"]));
+  });
+
+  it("have emojilib's keywords among the tags, once", async () => {
+    const samples = [
+      ...(await samplesOf("pairs")),
+      ...(await samplesOf("unseen_families_noto")),
+      ...(await samplesOf("validation_noto")),
+    ];
+    const [sample] = samples.filter(({ meta }) => String(meta!.tags).includes("library word"));
+    expect(sample!.meta!.tags).toBe("pair, library word, round");
   });
 
   it("give a training picture its label first, then captions with tags", async () => {
