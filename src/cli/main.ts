@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, report as reportError } from "./command.ts";
+import { define as compare } from "./compare.ts";
 import { define as data } from "./data.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as report } from "./report.ts";
@@ -12,6 +13,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   definePretrain(() => import("./pretrain-run.ts")),
   data,
   report,
+  compare,
 ];
 
 function createProgram(): Command {

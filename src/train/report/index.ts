@@ -1,4 +1,5 @@
 export { CARD_FILE, type CardOptions, modelCard, writeCard } from "./card.ts";
+export { type Comparison, compareRuns, comparisonTable, type ResultRow } from "./compare.ts";
 export {
   type AttentionMaps,
   GALLERY_FOLDER,
