@@ -75,6 +75,13 @@ function iconify(style: string, withChars: boolean): Record<string, string> {
 const svg = (seed: string): string =>
   `<svg viewBox="0 0 16 16" xmlns="http://www.w3.org/2000/svg">${square(seed)}</svg>`;
 
+/** Icons named after nouns, some of them held out, in two sizes. */
+function icons(style: string): Record<string, string> {
+  const names = Array.from({ length: 60 }, (_, i) => [`${noun(i * 5)}-sign-16`, `${noun(i * 5)}-sign-24`]).flat();
+  const bodies = Object.fromEntries(names.map((name) => [name, { body: square(style + name) }]));
+  return { "icons.json": JSON.stringify({ prefix: style, icons: bodies, width: 16, height: 16 }) };
+}
+
 async function packageFiles(): Promise<Record<string, Record<string, string | Uint8Array>>> {
   const named = Array.from({ length: 320 }, (_, i) => [
     `${i % 2 ? "big" : "flying"}-${noun(i)}${i % 3 ? "" : "s"}`,
@@ -147,6 +154,13 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
         height: 16,
       }),
     },
+    "@iconify-json/streamline-emojis": iconify("se", true),
+    ...Object.fromEntries(
+      ["streamline-ultimate-color", "streamline-kameleon-color", "flat-color-icons", "fluent-color"].map((style) => [
+        `@iconify-json/${style}`,
+        icons(style),
+      ]),
+    ),
     openmoji: {
       "data/openmoji.json": JSON.stringify([...extras, sign]),
       ...Object.fromEntries(

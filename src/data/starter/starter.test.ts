@@ -30,7 +30,7 @@ async function samplesOf(name: string, from: StarterData = data): Promise<Sample
 
 describe("fetchStarter", () => {
   it("gives splits that the sources can read, with as many samples as the manifest says", async () => {
-    expect(Object.keys(data.manifest.splits)).toHaveLength(20 + 4);
+    expect(Object.keys(data.manifest.splits)).toHaveLength(21 + 4);
     for (const [name, { samples, kind, classes }] of Object.entries(data.manifest.splits)) {
       const read = await samplesOf(name);
       expect([name, read.length]).toEqual([name, samples]);
@@ -57,7 +57,7 @@ describe("fetchStarter", () => {
   });
 
   it("tells how far it is", () => {
-    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 16 });
+    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 21 });
     const pictures = seen.filter(({ what }) => what === "pictures");
     expect(pictures.map(({ done }) => done)).toEqual(Array.from({ length: pictures[0]!.total }, (_, i) => i + 1));
   });
@@ -139,6 +139,7 @@ describe("the splits", () => {
     ]);
     const training = [
       ...(await samplesOf("pairs")),
+      ...(await samplesOf("pairs_icons")),
       ...(await samplesOf("images")),
       ...(await samplesOf("groups_train")),
     ];
@@ -181,7 +182,10 @@ describe("the splits", () => {
     expect(proof.violations).toBe(0);
     const pairs = await samplesOf("pairs");
     expect(proof.trainingPictures).toBe(
-      pairs.length + data.manifest.splits.images!.samples + data.manifest.splits.groups_train!.samples,
+      pairs.length +
+        data.manifest.splits.pairs_icons!.samples +
+        data.manifest.splits.images!.samples +
+        data.manifest.splits.groups_train!.samples,
     );
     expect(pairs.filter(({ meta }) => meta!.style === "openmoji-extras").map(({ meta }) => meta!.name)).not.toContain(
       "odd0",
@@ -198,6 +202,17 @@ describe("the splits", () => {
     ];
     const [sample] = samples.filter(({ meta }) => String(meta!.tags).includes("library word"));
     expect(sample!.meta!.tags).toBe("pair, library word, round");
+  });
+
+  it("have icons with their names, one of several sizes, and emoji of a style that the drawings lack", async () => {
+    const samples = await samplesOf("pairs_icons");
+    const count = (style: string): number => samples.filter(({ meta }) => meta!.style === style).length;
+    expect(count("fluent-color")).toBeGreaterThan(20);
+    expect(count("fluent-color")).toBeLessThan(60);
+    expect(count("flat-color-icons")).toBe(2 * count("fluent-color"));
+    expect(samples.find(({ meta }) => meta!.style === "fluent-color")!.texts![0]).toMatch(/^\w+ sign$/);
+    expect(count("streamline-emojis")).toBeGreaterThan(50);
+    expect((await samplesOf("pairs")).some(({ meta }) => meta!.style === "streamline-emojis")).toBe(false);
   });
 
   it("give a training picture its label first, then captions with tags", async () => {
