@@ -10,7 +10,7 @@ export function measureStage(recipe: Recipe, name: string): StageMeasure {
   const stage = recipe.stages[name]!;
   const plan = planStage(recipe, stage);
   const graphs = traceStage(name, stage, plan);
-  const { specs, trained, initial } = stageState(graphs);
+  const { specs, trained, initial } = stageState(graphs, plan);
   const parameters: Record<string, number> = {};
   for (const spec of specs) {
     if (!trained.has(spec.name)) continue;

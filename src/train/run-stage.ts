@@ -41,7 +41,7 @@ export async function runStage(
   const plan = planStage(recipe, stage);
   reporter.note(`${name}: tracing the steps…`);
   const graphs = traceStage(name, stage, plan);
-  const declared = stageState(graphs);
+  const declared = stageState(graphs, plan);
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
   const updater = await createUpdater({ stage, plan, graphs, state, device, note: (line) => reporter.note(line) });

@@ -84,6 +84,8 @@ export interface StagePlan {
   readonly average?: Average | undefined;
   /** The next value of state tensors that are neither parameters nor moments, and their first. */
   readonly carried?: Carried | undefined;
+  /** What losses are multiplied by before they are added up; logs show them, and their chance levels, without it. */
+  readonly lossWeights?: Metrics | undefined;
   /** Whether a parameter is one of the model that the stage trains (and not, say, its teacher's). */
   isModel?(parameter: string): boolean;
   /** The parameter whose first value this one shares. */

@@ -104,7 +104,7 @@ export interface Started extends Disposable {
 /** Compiles the stage and gives it its first values, drawn from the recipe's seed. */
 export async function startStage({ recipe, stage, plan }: StageCase, device: Device): Promise<Started> {
   const graphs = traceStage("only", stage, plan);
-  const { specs, trained, initial } = stageState(graphs);
+  const { specs, trained, initial } = stageState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;
   for (const spec of specs) {

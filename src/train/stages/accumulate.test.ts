@@ -75,7 +75,13 @@ describe("micro-batches", () => {
 
   it("weigh each loss by the recipe's weights", async () => {
     const lossWeights = { itm: 0.5, globalContrastive: 2, mmmImage: 0.25, mmmText: 0 };
-    await expectSameInParts("joint", two, { ...pairsOnly, lossWeights });
+    const { metrics } = await expectSameInParts("joint", two, { ...pairsOnly, lossWeights });
+    const equal = await expectSameInParts("joint", two, pairsOnly);
+    const [weighed, plain] = [metrics[0]!, equal.metrics[0]!];
+    for (const name of ["itm", "mmm_image", "global_contrastive"])
+      expect([weighed[name]!], `${name} is logged without its weight`).toBeAllclose([plain[name]!], { rtol: RTOL });
+    const total = 0.5 * plain.itm! + 0.25 * plain.mmm_image! + 2 * plain.global_contrastive!;
+    expect([weighed.loss!]).toBeAllclose([total], { rtol: RTOL });
   });
 
   it("of pairs under the contrastive loss alone have no loss of their own and still its gradient", async () => {

@@ -19,7 +19,7 @@ let one: StageCase;
 let specs: readonly ParamSpec[];
 beforeAll(async () => {
   one = await stageCase("joint");
-  specs = stageState(traceStage("joint", one.stage, one.plan)).specs;
+  specs = stageState(traceStage("joint", one.stage, one.plan), one.plan).specs;
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-initial-"));

@@ -41,8 +41,17 @@ export function planJoint(recipe: Recipe, stage: JointStage): StagePlan {
   return {
     kinds: Object.fromEntries(Object.entries(all).filter(([kind]) => ratios[kind]! > 0)),
     datasets: datasetsOf(recipe, stage).filter(({ ratio }) => ratio! > 0),
+    lossWeights: logNames(stage.lossWeights),
   };
 }
+
+/** The weights by the names under which losses are logged. */
+const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: JointStage["lossWeights"]): Metrics => ({
+  ...same,
+  global_contrastive: globalContrastive,
+  mmm_image: mmmImage,
+  mmm_text: mmmText,
+});
 
 function datasetsOf({ model }: Recipe, stage: JointStage): PlannedDataset[] {
   const { sampling, textLength, pack } = stage;

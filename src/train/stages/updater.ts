@@ -33,8 +33,16 @@ const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key:
 
 const graphOf = (graphs: KindGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
 
+/** Losses, or their chance levels, as they are before they are multiplied by their weights. */
+function unweighted(metrics: Metrics, weights: Metrics = {}): Metrics {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value / (weights[name] ?? 1)]));
+}
+
 /** Everything that the kinds of a stage declare, each once. */
-export function stageState(graphs: Readonly<Record<string, KindGraphs>>): {
+export function stageState(
+  graphs: Readonly<Record<string, KindGraphs>>,
+  { lossWeights }: Pick<StagePlan, "lossWeights">,
+): {
   readonly specs: readonly ParamSpec[];
   readonly trained: ReadonlySet<string>;
   readonly initial: Readonly<Record<string, Tensor>>;
@@ -50,7 +58,7 @@ export function stageState(graphs: Readonly<Record<string, KindGraphs>>): {
     Object.assign(initial, graph.initial);
     Object.assign(chance, graph.judged.chance);
   }
-  return { specs: [...specs.values()], trained, initial, chance };
+  return { specs: [...specs.values()], trained, initial, chance: unweighted(chance, lossWeights) };
 }
 
 export interface Updater {
@@ -96,7 +104,7 @@ export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
   return {
     async update(step, { kind, feeds }) {
       const metrics = await runners[kind]!({ ...feeds, ...plan.noise?.(step) }, scalars(step));
-      return { ...metrics, lr: lr(step) };
+      return { ...unweighted(metrics, plan.lossWeights), lr: lr(step) };
     },
     dispose: () => {
       for (const executable of all) executable.dispose();
