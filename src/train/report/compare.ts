@@ -25,7 +25,7 @@ export interface Comparison {
 /** Keys of a recipe that say nothing of how a model came about. */
 const NAMES: ReadonlySet<string> = new Set(["name", "runDir"]);
 
-/** Reads the folders of two or more runs. Throws DataError where a folder is no run's or its run isn't done. */
+/** Reads the folders of runs. Throws DataError where a folder is no run's or its run isn't done. */
 export async function compareRuns(folders: readonly string[]): Promise<Comparison> {
   const infos = await Promise.all(folders.map(loadRunInfo));
   for (const [i, { status }] of infos.entries()) {
