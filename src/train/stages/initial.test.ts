@@ -190,3 +190,14 @@ function dinoNames(image: Tensors): Tensors {
   }
   return result;
 }
+
+describe("stageState", () => {
+  it("declares what a guess scores without the weights of the losses", async () => {
+    const lossWeights = { itm: 0.5, globalContrastive: 2, mim: 0.25 };
+    const weighed = await stageCase("joint", { lossWeights });
+    const { chance } = stageState(traceStage("joint", weighed.stage, weighed.plan), weighed.plan);
+    expect(chance.itm).toBeCloseTo(Math.LN2, 12);
+    expect(chance.global_contrastive).toBeCloseTo(Math.log(8), 12);
+    expect(chance.mim).toBeCloseTo(Math.log(12), 12);
+  });
+});
