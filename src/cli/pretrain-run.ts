@@ -1,5 +1,6 @@
 /** What `flava pretrain` loads when it trains: the starter data where the recipe reads it, the run, and its final numbers. */
-import { fetchStarter } from "../data/starter/index.ts";
+import type { SourceSpec } from "../data/sources/index.ts";
+import { type FetchOptions, fetchStarter } from "../data/starter/index.ts";
 import { measureStage } from "../train/measure.ts";
 import type { Recipe, StageMeasure } from "../train/recipe/index.ts";
 import { pretrain } from "../train/run.ts";
@@ -12,13 +13,24 @@ export const measure: (recipe: Recipe, stage: string) => StageMeasure = measureS
 
 /** Trains and prints the results as `name: value` lines. A run that was stopped by Ctrl-C is saved and fails as cancelled. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {
-  if (readsStarter(request.recipe))
-    await withProgress(io, (onProgress) => fetchStarter({ signal: io.signal, onProgress }));
+  for (const edition of startersOf(request.recipe))
+    await withProgress(io, (onProgress) => fetchStarter({ ...edition, signal: io.signal, onProgress }));
   const { results, status } = await pretrain(request, { reporter: consoleReporter(io), signal: io.signal });
   if (status === "stopped") io.signal.throwIfAborted();
   const lines = Object.entries(results).map(([name, value]) => `${name}: ${Number(value.toPrecision(4))}`);
   if (lines.length > 0) io.result(lines.join("\n"), results);
 }
 
-const readsStarter = (recipe: Recipe): boolean =>
-  /"starter:|"type":"starter"/.test(JSON.stringify([recipe.data, recipe.evaluation]));
+/** The editions of the starter data that the recipe reads, each once. */
+function startersOf({ data, evaluation }: Recipe): Pick<FetchOptions, "heldOutBy" | "cacheDir">[] {
+  const found = new Map<string, Pick<FetchOptions, "heldOutBy" | "cacheDir">>();
+  const visit = (value: unknown): void => {
+    if (typeof value === "string" && value.startsWith("starter:")) found.set("[]", {});
+    if (typeof value !== "object" || value === null) return;
+    const { type, heldOutBy, cacheDir } = value as Partial<Extract<SourceSpec, { type: "starter" }>>;
+    if (type === "starter") found.set(JSON.stringify([heldOutBy, cacheDir]), { heldOutBy, cacheDir });
+    else for (const part of Object.values(value)) visit(part);
+  };
+  visit([data, evaluation]);
+  return [...found.values()];
+}

@@ -61,11 +61,11 @@ export async function openSource(spec: string | SourceSpec, options: { signal?: 
 /** A part of the starter data, which is downloaded and prepared first where it is not there. */
 async function openStarter(
   name: string,
-  { part, cacheDir }: Extract<SourceSpec, { type: "starter" }>,
+  { part, heldOutBy, cacheDir }: Extract<SourceSpec, { type: "starter" }>,
   options: { signal?: AbortSignal },
 ): Promise<Source> {
   const { fetchStarter, starterSplit } = await import("../starter/index.ts");
-  const data = await fetchStarter({ cacheDir, signal: options.signal });
+  const data = await fetchStarter({ heldOutBy, cacheDir, signal: options.signal });
   const { source } = starterSplit(data, part);
   return { ...(await openSource({ ...source, name }, options)), captions: "tags" };
 }
@@ -75,7 +75,7 @@ const filesOf = (path: string | readonly string[]): string[] =>
 
 function describe(spec: SourceSpec): string {
   if (spec.type === "synthetic") return `synthetic:${spec.count}`;
-  if (spec.type === "starter") return `starter:${spec.part}`;
+  if (spec.type === "starter") return `starter:${spec.part}${spec.heldOutBy === "concepts" ? " by concepts" : ""}`;
   return typeof spec.path === "string" ? spec.path : spec.path.join("::");
 }
 

@@ -1,5 +1,6 @@
 /** What a source can be asked for, as plain data: the shape of a recipe's `source` entries. */
 import { z } from "zod";
+import type { HeldOutBy } from "../starter/split.ts";
 
 /** One location or several; brace lists and `::` are expanded. */
 type Locations = string | string[];
@@ -40,6 +41,8 @@ export type SourceSpec =
       /** A part of the starter data: pairs, images, texts, validation, … It is fetched where it is not there. */
       type: "starter";
       part: string;
+      /** What its unseen concepts are held out by. Default `"families"`. */
+      heldOutBy?: HeldOutBy | undefined;
       cacheDir?: string | undefined;
     } & Named);
 
@@ -86,5 +89,11 @@ export const sourceSchema: z.ZodType<SourceSpec> = z.discriminatedUnion("type", 
     format: z.enum(["png", "jpeg"]).optional(),
     ...named,
   }),
-  z.strictObject({ type: z.literal("starter"), part: text, cacheDir: text.optional(), ...named }),
+  z.strictObject({
+    type: z.literal("starter"),
+    part: text,
+    heldOutBy: z.enum(["families", "concepts"]).optional(),
+    cacheDir: text.optional(),
+    ...named,
+  }),
 ]);

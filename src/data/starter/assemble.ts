@@ -4,7 +4,7 @@ import type { Art, CaptionedArt, EmojiStyle } from "./art.ts";
 import { evaluationCaption, joinTags } from "./caption.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
-import type { Split, SplitName } from "./split.ts";
+import type { HeldOutBy, Split, SplitName } from "./split.ts";
 
 /** A picture on its way into a split. */
 export interface PictureRecord {
@@ -27,13 +27,18 @@ const STORED_DRAWS = 4;
 
 export interface AssembleOptions {
   readonly evaluationTags: "all" | number;
+  readonly heldOutBy: HeldOutBy;
 }
+
+/** The split of the unseen concepts in a test style. */
+export const unseenSplit = (heldOutBy: HeldOutBy, style: string): string =>
+  `unseen_${heldOutBy}_${style.replaceAll("-", "_")}`;
 
 /** Records by split: evaluation splits in the order of the concepts, training splits shuffled. */
 export function assemblePictures(
   catalogue: Catalogue,
   split: Split,
-  { evaluationTags }: AssembleOptions,
+  { evaluationTags, heldOutBy }: AssembleOptions,
 ): Readonly<Record<string, readonly PictureRecord[]>> {
   const inSplit = (name: SplitName): Concept[] => catalogue.concepts.filter(({ id }) => split.of.get(id) === name);
   const evaluated = (style: EmojiStyle, concepts: readonly Concept[]): PictureRecord[] =>
@@ -41,8 +46,7 @@ export function assemblePictures(
   const styled = (names: readonly string[]): EmojiStyle[] =>
     catalogue.styles.filter(({ name }) => names.includes(name));
   const out: Record<string, PictureRecord[]> = {};
-  for (const style of styled(TEST_STYLES))
-    out[`unseen_families_${style.name.replaceAll("-", "_")}`] = evaluated(style, inSplit("test"));
+  for (const style of styled(TEST_STYLES)) out[unseenSplit(heldOutBy, style.name)] = evaluated(style, inSplit("test"));
   for (const style of styled(PROBE_STYLES)) out[`validation_${style.name}`] = evaluated(style, inSplit("validation"));
   out.unseen_style = evaluated(catalogue.heldOutStyle, inSplit("train"));
   const training = inSplit("train");

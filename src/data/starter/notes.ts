@@ -1,6 +1,7 @@
 /** What the splits of the starter data are, in words: they go into the manifest and the documentation. */
 import type { SplitEntry } from "./manifest.ts";
 import type { PinnedPackage } from "./packages.ts";
+import type { HeldOutBy } from "./split.ts";
 
 export type SplitFacts = Pick<SplitEntry, "kind" | "use" | "about">;
 
@@ -32,17 +33,20 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
   ),
   unseen_families_twemoji: split("pairs", "evaluate", "the same concepts in twemoji"),
   unseen_families_fluent_3d: split("pairs", "evaluate", "those of the same concepts that the 3D renders have"),
+  unseen_concepts_noto: split(
+    "pairs",
+    "evaluate",
+    "held-out concepts whose relatives and names may be in training, one caption each; noto",
+  ),
+  unseen_concepts_twemoji: split("pairs", "evaluate", "the same concepts in twemoji"),
+  unseen_concepts_fluent_3d: split("pairs", "evaluate", "those of the same concepts that the 3D renders have"),
   unseen_style: split("pairs", "evaluate", "training concepts in a style that is never trained on, one caption each"),
   groups_train: split(
     "labelled-images",
     "train",
     "training concepts in noto and twemoji with emojibase's group as the label",
   ),
-  groups_test: split(
-    "labelled-images",
-    "evaluate",
-    "concepts of held-out families in noto and twemoji with their group",
-  ),
+  groups_test: split("labelled-images", "evaluate", "the held-out concepts in noto and twemoji with their group"),
   mnist_train: split("labelled-images", "train", "8,000 of MNIST's digits, white on black, 28 by 28"),
   mnist_test: split("labelled-images", "evaluate", "2,000 other digits"),
   supersenses_train: split(
@@ -71,15 +75,32 @@ export const UNIONS: Readonly<Record<string, { readonly parts: readonly string[]
     parts: ["unseen_families_noto", "unseen_families_twemoji", "unseen_families_fluent_3d"],
     about: "concepts of held-out families in all test styles",
   },
+  unseen_concepts: {
+    parts: ["unseen_concepts_noto", "unseen_concepts_twemoji", "unseen_concepts_fluent_3d"],
+    about: "held-out concepts whose relatives and names may be in training, in all test styles",
+  },
 };
 
-export const NOTES: readonly string[] = [
+const BY_FAMILIES: readonly string[] = [
   "A family is what is one picture in variants (skin tone, gender, colour, direction, clock faces, hearts) or one name under another (guide dog under dog). Families are held out whole, in every style, drawn by a hash of their first emoji.",
   "Names of held-out concepts (label and short codes, singular or plural, written together or apart) occur in no training caption or tag. Emoji and other drawings whose caption or tags name one are left out of training altogether.",
+];
+
+const BY_CONCEPTS: readonly string[] = [
+  "Single concepts are held out, in every style, drawn by a hash of their emoji. Their relatives (woman running of man running) and captions that name them are in training: for comparison with figures of such splits, not a test of unseen words.",
+];
+
+const ALWAYS: readonly string[] = [
   "Training pictures that equal a held-out picture byte for byte are left out.",
   "Texts without pictures (texts_brown, texts_wordnet) are kept whole: they may define or mention held-out concepts. Whether that helps is FLAVA's question.",
   "fluent-emoji-flat and fluent-3d show the same designs; emojione-v1 is an earlier edition of the held-out style's makers with drawings of its own.",
   "Captions are those of emojibase, OpenMoji, emojilib and game-icons. Brands among OpenMoji's extras and numbered game-icons are left out.",
+];
+
+/** What readers of the manifest should know. */
+export const notesOf = (heldOutBy: HeldOutBy): readonly string[] => [
+  ...(heldOutBy === "families" ? BY_FAMILIES : BY_CONCEPTS),
+  ...ALWAYS,
 ];
 
 /** LICENCES.md: who made what, under which terms. */

@@ -1,13 +1,13 @@
 /** Prepares the starter data: reads the packages, splits, draws, writes shards and texts, proves the splits, writes the manifest. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { assemblePictures, type PictureRecord, withGroups } from "./assemble.ts";
+import { assemblePictures, type PictureRecord, PROBE_STYLES, unseenSplit, withGroups } from "./assemble.ts";
 import { type Catalogue, type OpenPackage, readCatalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
 import { DIGIT_SIDE, readDigits } from "./digits.ts";
 import { drawAll, drawPng } from "./draw.ts";
 import { type SplitEntry, STARTER_FORMAT, type StarterManifest, type StarterRecipe, sha256Of } from "./manifest.ts";
-import { licenceText, NOTES, type SplitFacts, UNIONS, WRITTEN } from "./notes.ts";
+import { licenceText, notesOf, type SplitFacts, UNIONS, WRITTEN } from "./notes.ts";
 import type { PinnedPackage } from "./packages.ts";
 import { encodePng } from "./png.ts";
 import { fullCaption, type Split, type SplitName, type SplitOptions, splitConcepts } from "./split.ts";
@@ -17,7 +17,7 @@ import { type DrawnPicture, type WrittenFile, writeLines, writeShards } from "./
 
 export interface PrepareOptions extends StarterRecipe {
   readonly packages: readonly PinnedPackage[];
-  readonly split?: SplitOptions | undefined;
+  readonly split?: Omit<SplitOptions, "by"> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
 }
@@ -28,18 +28,21 @@ export async function prepareStarter(
   dir: string,
   options: PrepareOptions,
 ): Promise<StarterManifest> {
-  const { size, pixels, evaluationTags, packages, signal, onProgress } = options;
+  const { size, pixels, evaluationTags, heldOutBy, packages, signal, onProgress } = options;
   const catalogue = await readCatalogue(open, size);
   const { drawings, silhouettes, icons } = catalogue.captioned;
   // Icons do not count as captions that name a family: "calendar" may be held out although many icons show one.
   const counted = [drawings, silhouettes].flatMap((styles) => Object.values(styles).flat());
   const captioned = [...counted, ...Object.values(icons).flat()];
-  const split = splitConcepts(catalogue.concepts, counted.map(fullCaption), options.split);
-  const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags }), options);
+  const split = splitConcepts(catalogue.concepts, counted.map(fullCaption), { ...options.split, by: heldOutBy });
+  const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags, heldOutBy }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);
   await out.pictures("groups_train", withGroups(drawn.splits.pairs_drawings ?? []));
-  await out.pictures("groups_test", withGroups(PROBE_TESTS.flatMap((name) => drawn.splits[name] ?? [])));
+  await out.pictures(
+    "groups_test",
+    withGroups(PROBE_STYLES.flatMap((style) => drawn.splits[unseenSplit(heldOutBy, style)] ?? [])),
+  );
   if (size === "full") await writeDigits(out, open);
   await writeTexts(out, open, size, (what) => onProgress?.(what, 0, 1));
   onProgress?.("checking the splits", 0, 1);
@@ -56,8 +59,8 @@ export async function prepareStarter(
   };
   const splits = { ...out.splits, ...unions(out.splits) };
   const files = Object.fromEntries(out.files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }]));
-  const recipe = { format: STARTER_FORMAT, size, pixels, evaluationTags };
-  const manifest = { ...recipe, packages, splits, files, heldOut, leftOut, proof, notes: NOTES };
+  const recipe = { format: STARTER_FORMAT, size, pixels, evaluationTags, heldOutBy };
+  const manifest = { ...recipe, packages, splits, files, heldOut, leftOut, proof, notes: notesOf(heldOutBy) };
   await writeFile(join(dir, "LICENCES.md"), licenceText(packages));
   await writeFile(join(dir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
@@ -83,8 +86,6 @@ function conceptsOf({ concepts }: Catalogue, split: Split, name: SplitName): Con
 function labelsOf(concepts: readonly Concept[]): Record<string, string> {
   return Object.fromEntries(concepts.map(({ id, label }) => [id, label]));
 }
-
-const PROBE_TESTS: readonly string[] = ["unseen_families_noto", "unseen_families_twemoji"];
 
 /** Draws all splits; training pictures that equal a held-out one are dropped. */
 async function drawSplits(

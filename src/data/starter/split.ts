@@ -1,6 +1,6 @@
 /**
  * Which concepts are held out: whole families, drawn by a hash, so that neither their pictures in any style nor captions
- * that name them are trained on.
+ * that name them are trained on. Or single concepts, for comparison with figures of such splits.
  */
 import { fnv1a, random } from "../../tensor/index.ts";
 import type { Concept } from "./concepts.ts";
@@ -10,7 +10,15 @@ import { captionWords, NameIndex } from "./words.ts";
 /** `"excluded"`: not held out, but left out of training because its caption names a held-out concept. */
 export type SplitName = "train" | "validation" | "test" | "excluded";
 
+/**
+ * What is held out together. `"families"`: whole families, and no training caption names them. `"concepts"`: single concepts;
+ * their relatives ("woman running" of "man running") and captions that name them stay in training.
+ */
+export type HeldOutBy = "families" | "concepts";
+
 export interface SplitOptions {
+  /** Default `"families"`. */
+  readonly by?: HeldOutBy | undefined;
   /** How many concepts to hold out for the test. Default 164, a tenth of the emoji. */
   readonly testConcepts?: number | undefined;
   /** How many for evaluation during a run. Default 64. */
@@ -50,29 +58,25 @@ function spelledOut(concept: Pick<Concept, "label" | "tags">): string[] {
 }
 
 /**
- * Holds out families in the order of a hash of their name. `otherCaptions` are the captions of training pictures that are
+ * Holds out families, or concepts, in the order of a hash of their id. `otherCaptions` are the captions of training pictures that are
  * no emoji; they count towards `maxNamedBy`.
  */
 export function splitConcepts(
   concepts: readonly Concept[],
   otherCaptions: readonly string[],
-  { testConcepts = 164, validationConcepts = 64, maxFamily = 4, maxNamedBy = 10 }: SplitOptions = {},
+  options: SplitOptions = {},
 ): Split {
-  const families = new Map<string, Concept[]>();
-  for (const concept of concepts) families.set(concept.family, [...(families.get(concept.family) ?? []), concept]);
-  const named = countNamed(concepts, otherCaptions);
-  const candidates = [...families.entries()]
-    .filter(([id, members]) => members.length <= maxFamily && (named.get(id) ?? 0) <= maxNamedBy)
-    .filter(([, members]) => members.every((member) => namesOf(member).every((name) => name.length > 2)))
-    .sort(([a], [b]) => rank(a) - rank(b));
+  const { by = "families", testConcepts = 164, validationConcepts = 64 } = options;
+  const candidates = by === "concepts" ? singles(concepts) : familiesToDraw(concepts, otherCaptions, options);
   const of = new Map<string, SplitName>(concepts.map(({ id }) => [id, "train"]));
   const room = { test: testConcepts, validation: validationConcepts };
-  for (const [, members] of candidates) {
+  for (const [, members] of candidates.sort(([a], [b]) => rank(a) - rank(b))) {
     const split = room.test >= members.length ? "test" : "validation";
     if (room[split] < members.length) continue;
     room[split] -= members.length;
     for (const { id } of members) of.set(id, split);
   }
+  if (by === "concepts") return { of, names: [], isNamedBy: () => false };
   const names = concepts.filter(({ id }) => of.get(id) !== "train").flatMap(namesOf);
   const index = new NameIndex(names.map((name) => [name, name] as const));
   const isNamedBy: Split["isNamedBy"] = (picture) =>
@@ -83,9 +87,27 @@ export function splitConcepts(
   return { of, names: [...new Set(names)], isNamedBy };
 }
 
-/** A number in 0..2³² that depends on the family's id alone. */
-function rank(family: string): number {
-  return random(2, "starter-split", fnv1a(family)).bits();
+/** What may be held out together, by its id. */
+type Candidates = [id: string, members: readonly Concept[]][];
+
+const singles = (concepts: readonly Concept[]): Candidates => concepts.map((concept) => [concept.id, [concept]]);
+
+function familiesToDraw(
+  concepts: readonly Concept[],
+  otherCaptions: readonly string[],
+  { maxFamily = 4, maxNamedBy = 10 }: SplitOptions,
+): Candidates {
+  const families = new Map<string, Concept[]>();
+  for (const concept of concepts) families.set(concept.family, [...(families.get(concept.family) ?? []), concept]);
+  const named = countNamed(concepts, otherCaptions);
+  return [...families.entries()]
+    .filter(([id, members]) => members.length <= maxFamily && (named.get(id) ?? 0) <= maxNamedBy)
+    .filter(([, members]) => members.every((member) => namesOf(member).every((name) => name.length > 2)));
+}
+
+/** A number in 0..2³² that depends on the id of the family or concept alone. */
+function rank(id: string): number {
+  return random(2, "starter-split", fnv1a(id)).bits();
 }
 
 /** By family: how many captions outside of it name one of its concepts. */

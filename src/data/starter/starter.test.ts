@@ -111,6 +111,22 @@ describe("fetchStarter", () => {
     expect(await readdir(again.cacheDir)).toHaveLength(1);
   });
 
+  it("holds out single concepts where asked, and leaves their relatives and names in training", async () => {
+    const concepts = await fetchStarter({ ...options, heldOutBy: "concepts" });
+    expect(concepts.dir).not.toBe(data.dir);
+    expect(Object.keys(concepts.manifest.splits)).toContain("unseen_concepts");
+    expect(Object.keys(concepts.manifest.splits).join()).not.toContain("unseen_families");
+    expect(concepts.manifest.leftOut).toMatchObject({ conceptsNamingHeldOut: 0, captionsNamingHeldOut: 0 });
+    const { test, validation } = concepts.manifest.heldOut;
+    expect([Object.keys(test).length, Object.keys(validation).length]).toEqual([164, 64]);
+    const pairs = [...(await samplesOf("pairs", concepts)), ...(await samplesOf("pairs_icons", concepts))];
+    expect(pairs.filter(({ meta }) => [test, validation].some((ids) => String(meta!.concept) in ids))).toEqual([]);
+    const names = Object.values(test).map(namePattern);
+    expect(pairs.some(({ texts }) => texts!.some((text) => names.some((name) => name.test(text))))).toBe(true);
+    const unseen = await samplesOf("unseen_concepts", concepts);
+    expect(new Set(unseen.map(({ meta }) => meta!.concept))).toEqual(new Set(Object.keys(test)));
+  });
+
   it("refuses options and split names that make no sense", async () => {
     await expect(fetchStarter({ ...options, pixels: 4 })).rejects.toThrow(/pixels in 16..512, got 4/);
     await expect(fetchStarter({ ...options, evaluationTags: -1 })).rejects.toThrow(/"all" or a count, got -1/);

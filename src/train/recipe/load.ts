@@ -37,7 +37,7 @@ export async function resolveRecipe(path: string, { set = [], tiny = false }: Re
 /** Checks plain data, for instance a run's recipe.json: a recipe that is complete comes back as it is. Throws ConfigError. */
 export function parseRecipe(raw: unknown, where = "recipe"): Recipe {
   if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
-  const whole = withVariant(withoutNullStages(raw));
+  const whole = withVariant(withoutNulls(raw));
   const parsed = recipeSchema.safeParse(whole);
   if (parsed.success) return parsed.data;
   const problems = describeIssues(fileSchema, whole, parsed.error.issues);
@@ -80,10 +80,21 @@ function merge(base: Raw, over: Raw): Raw {
   return out;
 }
 
-/** A stage that is null was taken away by an extending recipe or by `--set stages.NAME=null`. */
-function withoutNullStages(raw: Raw): Raw {
-  if (!isRecord(raw.stages)) return raw;
-  return { ...raw, stages: Object.fromEntries(Object.entries(raw.stages).filter(([, stage]) => stage !== null)) };
+/**
+ * A stage, a test set or a validation set that is null was taken away by an extending recipe or by `--set stages.NAME=null`.
+ */
+function withoutNulls(raw: Raw): Raw {
+  const { stages, evaluation } = raw;
+  const kept = (named: unknown): unknown =>
+    isRecord(named) ? Object.fromEntries(Object.entries(named).filter(([, value]) => value !== null)) : named;
+  const sets = (name: string): Raw => {
+    return isRecord(evaluation) && Object.hasOwn(evaluation, name) ? { [name]: kept(evaluation[name]) } : {};
+  };
+  return {
+    ...raw,
+    ...(stages === undefined ? {} : { stages: kept(stages) }),
+    ...(isRecord(evaluation) ? { evaluation: { ...evaluation, ...sets("validation"), ...sets("test") } } : {}),
+  };
 }
 
 /** The recipe with its variant's sizes below its own. */

@@ -11,6 +11,8 @@ import type { ImageDinoStage, JointStage, TextMlmStage } from "./types.ts";
 const RECIPES = [
   "starter",
   "starter-long",
+  "starter-dino",
+  "starter-concepts",
   "flava-base",
   ...["mim", "mlm", "flava-c", "flava-mm", "flava-no-init", "flava"].map((name) => `ablation/${name}`),
 ].map((name) => `recipes/${name}.yaml`);
@@ -337,6 +339,16 @@ describe("resolveRecipe", () => {
     expect(Object.keys(recipe.stages)).toEqual(["t", "u"]);
     const without = await resolveRecipe(path, { set: ["stages.t=null", "stages.u.init.text=random"] });
     expect(Object.keys(without.recipe.stages)).toEqual(["u"]);
+  });
+
+  it("takes test and validation sets away that are null", async () => {
+    const path = await file(
+      "sets.yaml",
+      "extends: base.yaml\nevaluation: { test: { a: synthetic:8, b: synthetic:8 }, validation: { c: synthetic:8 } }\n",
+    );
+    const set = ["evaluation.test.a=null", "evaluation.validation.c=null"];
+    const { evaluation } = (await resolveRecipe(path, { set })).recipe;
+    expect([evaluation.test, evaluation.validation].map((sets) => Object.keys(sets))).toEqual([["b"], []]);
   });
 
   it("refuses files that are missing, circular, or no YAML", async () => {
