@@ -36,7 +36,7 @@ figure{margin:0}
 .chart svg{display:block;width:100%;height:auto}
 .key{font-size:.8rem}
 details{margin:12px 0}
-summary{cursor:pointer;color:var(--accent);font-size:.92rem;width:max-content;margin-bottom:8px}
+summary{cursor:pointer;color:var(--accent);font-size:.92rem;width:fit-content;max-width:100%;margin-bottom:8px}
 img{display:block;border-radius:8px;image-rendering:pixelated;background:var(--card)}
 .legend{font-size:.88rem}
 .strips{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:18px 16px}
