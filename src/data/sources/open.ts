@@ -9,7 +9,7 @@ import { cocoSource } from "./coco.ts";
 import { csvSource } from "./csv.ts";
 import { folderSource, listFolder } from "./folder.ts";
 import { jsonlSource, textSource } from "./lines.ts";
-import { SOURCE_TYPES, type SourceSpec, type SourceType, sourceSchema } from "./options.ts";
+import { SOURCE_TYPES, type SourceSpec, type SourceType, sourceName, sourceSchema } from "./options.ts";
 import { parquetSource } from "./parquet.ts";
 import type { Source } from "./source.ts";
 import { syntheticSource } from "./synthetic.ts";
@@ -33,7 +33,7 @@ const BY_EXTENSION: Readonly<Record<string, SourceType>> = {
  */
 export async function openSource(spec: string | SourceSpec, options: { signal?: AbortSignal } = {}): Promise<Source> {
   const parsed = typeof spec === "string" ? await parseSpec(spec) : checkSpec(spec);
-  const name = parsed.name ?? (typeof spec === "string" ? spec : describe(parsed));
+  const name = typeof spec === "string" ? spec : sourceName(parsed);
   switch (parsed.type) {
     case "tar":
       return tarSource(name, filesOf(parsed.path));
@@ -72,12 +72,6 @@ async function openStarter(
 
 const filesOf = (path: string | readonly string[]): string[] =>
   (typeof path === "string" ? [path] : path).flatMap((one) => expandLocations(one));
-
-function describe(spec: SourceSpec): string {
-  if (spec.type === "synthetic") return `synthetic:${spec.count}`;
-  if (spec.type === "starter") return `starter:${spec.part}${spec.heldOutBy === "concepts" ? " by concepts" : ""}`;
-  return typeof spec.path === "string" ? spec.path : spec.path.join("::");
-}
 
 function checkSpec(spec: unknown): SourceSpec {
   const parsed = sourceSchema.safeParse(spec);

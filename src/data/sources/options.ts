@@ -97,3 +97,12 @@ export const sourceSchema: z.ZodType<SourceSpec> = z.discriminatedUnion("type", 
     ...named,
   }),
 ]);
+
+/** What logs and plans call a source: the name it was given, else its location. */
+export function sourceName(spec: string | SourceSpec): string {
+  if (typeof spec === "string") return spec;
+  if (spec.name !== undefined) return spec.name;
+  if (spec.type === "synthetic") return `synthetic:${spec.count}`;
+  if (spec.type === "starter") return `starter:${spec.part}${spec.heldOutBy === "concepts" ? " by concepts" : ""}`;
+  return typeof spec.path === "string" ? spec.path : spec.path.join("::");
+}
