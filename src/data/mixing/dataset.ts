@@ -57,6 +57,9 @@ export interface ItemStream {
   close(): Promise<void>;
 }
 
+/** The `meta` field that says which document a text belongs to. */
+const DOCUMENT = "document";
+
 const DEFAULT_SHUFFLE = 1000;
 const DEFAULT_SHUFFLE_BYTES = 64 * 2 ** 20;
 /** Other captions to choose from, at least. */
@@ -126,15 +129,17 @@ async function reader(source: Source, options: DatasetOptions, context: DatasetC
         yield { value: { sample: placed.sample }, cursor: placed.cursor, bytes: sampleBytes(placed.sample) };
     };
   const { length } = build.text;
+  const documents = requireFields(held?.byDocument(DOCUMENT) ?? source, build);
   const tokenizer = context.tokenizer!;
   return async function* (order, cursor) {
-    // In memory an order would tear documents apart: rows are shuffled, not sentences.
-    const place = { ...sampling, order: held ? undefined : order, cursor };
-    const rows = packSource(usable, tokenizer, {
-      ...place,
+    const { breakMode } = pack;
+    const rows = packSource(documents, tokenizer, {
+      ...sampling,
+      order,
+      cursor,
       length,
-      breakMode: pack.breakMode,
-      documentField: "document",
+      breakMode,
+      documentField: DOCUMENT,
     });
     for await (const { inputIds, cursor: end } of rows) {
       const key = `${source.name} at ${JSON.stringify(end)}`;

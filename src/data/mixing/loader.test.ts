@@ -164,6 +164,26 @@ describe("createLoader", () => {
     expect(new Set(seen.flat()).size).toBe(39);
   });
 
+  it("reads texts in memory in another order of documents every epoch, so that no source comes last", async () => {
+    const [first, second] = WORDS as [string, string];
+    const many = [first, second].flatMap((word, source) =>
+      Array.from({ length: 40 }, (_, i) => ({
+        key: `${source}.${i}`,
+        texts: [word],
+        meta: { document: `${source}.${i}` },
+      })),
+    );
+    const build = { kind: "text", text: { ...text, length: 8 } } as const;
+    const sources = [{ source: listSource("all", many) }];
+    const wordsOf = async (memoryBytes: number): Promise<Set<string>> => {
+      const dataset = { name: "texts", batchSize: 4, sources, build, shuffle: 4, pack: {}, memoryBytes };
+      const [batch] = await take(await open({ seed: 1, datasets: [dataset], tokenizer }), 1);
+      return new Set(Array.from(batch!.feeds.input_ids!.data as Int32Array, (id) => tokenizer.token(id)));
+    };
+    expect([...(await wordsOf(0))]).not.toContain(second);
+    expect([...(await wordsOf(1e9))]).toEqual(expect.arrayContaining([first, second]));
+  });
+
   it("packs texts into full rows unless told not to", async () => {
     const build = { kind: "text", text: { ...text, length: 48 } } as const;
     const texts = { name: "texts", batchSize: 6, sources: [{ source: listSource("all", samples) }], build, shuffle: 0 };
