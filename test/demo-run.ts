@@ -43,6 +43,7 @@ export const DEMO_INFO: RunInfo = {
   },
   results: {
     unseen_families_i2t_r1: 0.213,
+    unseen_families_i2t_r10: 0.52,
     unseen_families_i2t_r1_over_chance: 34.9,
     unseen_families_t2i_r1: 0.19,
     unseen_families_t2i_r1_over_chance: 31.2,

@@ -75,10 +75,12 @@ const formatResult = (name: string, value: number): string =>
 
 const OVER_CHANCE = "_over_chance";
 
-/** The first numbers of the run, large, each with its multiple of chance. */
+/** Eight numbers of the run, large: first those with a multiple of chance. */
 function resultCards({ results }: RunInfo): Html | false {
+  const hasChance = (name: string): number => Number(name + OVER_CHANCE in results);
   const names = Object.keys(results)
     .filter((name) => !name.endsWith(OVER_CHANCE))
+    .sort((a, b) => hasChance(b) - hasChance(a))
     .slice(0, 8);
   if (names.length === 0) return false;
   return html`<div class="results">${names.map((name) => {

@@ -115,6 +115,10 @@ describe("writeReport", () => {
 
   it("prints the results, large and in the table, with their multiple of chance", () => {
     expect(page).toContain("<b>21.3 %</b><span>unseen_families_i2t_r1</span><span><em>34.9×</em> chance</span>");
+    const cards = Array.from(page.matchAll(/<div class="result"><b>[^<]*<\/b><span>(\w+)/g), ([, name]) => name!);
+    const compared = cards.filter((name) => `${name}_over_chance` in DEMO_INFO.results);
+    expect(compared.length).toBeGreaterThan(1);
+    expect(cards.slice(0, compared.length)).toEqual(compared);
     expect(page).toContain('<td><code>unseen_style_t2i_r1_over_chance</code></td><td class="number">100</td>');
     expect(page).toContain("commit 0123456789ab");
     expect(page).toContain("hiddenSize: ");

@@ -27,7 +27,7 @@ section{scroll-margin-top:76px}
 .card,.result,.chart{background:var(--card);border:1px solid var(--line);border-radius:12px}
 .result{padding:14px 18px}
 .result b{display:block;font-size:1.9rem;line-height:1.15;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.result span{display:block;font-size:.86rem;color:var(--muted)}
+.result span{display:block;font-size:.86rem;color:var(--muted);overflow-wrap:anywhere}
 .result em{font-style:normal;color:var(--good);font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
 figure{margin:0}
