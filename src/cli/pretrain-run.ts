@@ -24,11 +24,12 @@ export async function run(request: PretrainRequest, io: Io): Promise<void> {
 /** The editions of the starter data that the recipe reads, each once. */
 function startersOf({ data, evaluation }: Recipe): Pick<FetchOptions, "heldOutBy" | "cacheDir">[] {
   const found = new Map<string, Pick<FetchOptions, "heldOutBy" | "cacheDir">>();
+  const add = ({ heldOutBy = "families", cacheDir }: Pick<FetchOptions, "heldOutBy" | "cacheDir">): unknown =>
+    found.set(JSON.stringify([heldOutBy, cacheDir]), { heldOutBy, cacheDir });
   const visit = (value: unknown): void => {
-    if (typeof value === "string" && value.startsWith("starter:")) found.set("[]", {});
+    if (typeof value === "string" && value.startsWith("starter:")) add({});
     if (typeof value !== "object" || value === null) return;
-    const { type, heldOutBy, cacheDir } = value as Partial<Extract<SourceSpec, { type: "starter" }>>;
-    if (type === "starter") found.set(JSON.stringify([heldOutBy, cacheDir]), { heldOutBy, cacheDir });
+    if ((value as Partial<SourceSpec>).type === "starter") add(value);
     else for (const part of Object.values(value)) visit(part);
   };
   visit([data, evaluation]);

@@ -84,17 +84,18 @@ function merge(base: Raw, over: Raw): Raw {
  * A stage, a test set or a validation set that is null was taken away by an extending recipe or by `--set stages.NAME=null`.
  */
 function withoutNulls(raw: Raw): Raw {
-  const { stages, evaluation } = raw;
-  const kept = (named: unknown): unknown =>
-    isRecord(named) ? Object.fromEntries(Object.entries(named).filter(([, value]) => value !== null)) : named;
-  const sets = (name: string): Raw => {
-    return isRecord(evaluation) && Object.hasOwn(evaluation, name) ? { [name]: kept(evaluation[name]) } : {};
-  };
-  return {
-    ...raw,
-    ...(stages === undefined ? {} : { stages: kept(stages) }),
-    ...(isRecord(evaluation) ? { evaluation: { ...evaluation, ...sets("validation"), ...sets("test") } } : {}),
-  };
+  const kept = (of: Raw, names: readonly string[]): Raw =>
+    Object.fromEntries(
+      Object.entries(of).map(([name, value]) => [
+        name,
+        names.includes(name) && isRecord(value)
+          ? Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null))
+          : value,
+      ]),
+    );
+  const { evaluation } = raw;
+  const sets = isRecord(evaluation) ? { evaluation: kept(evaluation, ["validation", "test"]) } : {};
+  return { ...kept(raw, ["stages"]), ...sets };
 }
 
 /** The recipe with its variant's sizes below its own. */
