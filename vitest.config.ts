@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/*.slow.test.ts", "node_modules", "dist", "build"],
-    globalSetup: ["test/global-setup.ts"],
-    setupFiles: ["test/matchers.ts"],
+    globalSetup: ["test/support/global-setup.ts"],
+    setupFiles: ["test/support/matchers.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // onnxruntime-node's binding keeps native threads per process: forks keep one test file from seeing another's.

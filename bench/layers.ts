@@ -3,8 +3,8 @@
  * a forward pass of 12 layers, batch 8, 197 tokens, each over a plain 1576 × 768 × 3072 product.
  */
 import { graph, input, matmul, mul, sum } from "../src/graph/index.ts";
-import { encoderLayer } from "../src/models/flava/encoder.ts";
 import { variants } from "../src/models/flava/index.ts";
+import { encoderLayer } from "../src/models/vit/encoder.ts";
 import { initialize, Params } from "../src/nn/index.ts";
 import { adamw, adamwScalars, gradients } from "../src/optim/index.ts";
 import { compile, type Device, type Executable, State } from "../src/runtime/index.ts";

@@ -1,7 +1,7 @@
 /** Runs alternative ONNX graphs in turn on one thread and prints the processor time of each: steady on a busy machine too. */
 import type { Attribute, OnnxGraph, OnnxNode, OnnxPort, OnnxTensor } from "../src/lower/onnx/index.ts";
 import { encodeModel } from "../src/lower/onnx/write.ts";
-import { openEngine } from "../src/runtime/open.ts";
+import { openEngine } from "../src/runtime/onnxruntime/open.ts";
 import type { Buffer, Engine, Session } from "../src/runtime/session.ts";
 import { fromNumbers, type Tensor } from "../src/tensor/index.ts";
 import { noise, say } from "./measure.ts";

@@ -28,7 +28,7 @@ async function core({ rounds, threads, profile, recompute }: Options): Promise<v
 /** Time per operator type, longest first, without the warm-up. */
 async function printProfile(file: string): Promise<void> {
   const { readFile } = await import("node:fs/promises");
-  const { formatProfile, summarizeProfile } = await import("../src/runtime/profile.ts");
+  const { formatProfile, summarizeProfile } = await import("../src/runtime/onnxruntime/profile.ts");
   say(formatProfile(summarizeProfile(await readFile(file, "utf8"), { skipRuns: 1 })));
 }
 

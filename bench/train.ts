@@ -5,10 +5,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseMetrics } from "../src/train/logs/index.ts";
-import type { MetricsLine } from "../src/train/logs/metrics.ts";
-import { type Recipe, resolveRecipe } from "../src/train/recipe/index.ts";
-import { pretrain } from "../src/train/run.ts";
+import { type Recipe, resolveRecipe } from "../src/pretrain/recipe/index.ts";
+import { pretrain } from "../src/pretrain/run/run.ts";
+import { parseMetrics } from "../src/record/logs/index.ts";
+import type { MetricsLine } from "../src/record/logs/metrics.ts";
 import { figure, median, say } from "./measure.ts";
 
 /** The first steps of a stage fill caches and arenas. */

@@ -18,8 +18,8 @@ import {
 } from "../src/graph/index.ts";
 import { interpret, interpretWorkers } from "../src/graph/interpret/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../src/tensor/index.ts";
-import { normals } from "./finite-difference.ts";
-import { FLOAT64 } from "./tolerances.ts";
+import { normals } from "./support/finite-difference.ts";
+import { FLOAT64 } from "./support/tolerances.ts";
 
 const [B, D, E] = [3, 5, 4]; // batch of one worker, features, embedding
 

@@ -19,7 +19,7 @@ import {
 } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { fromNumbers, random, size, type Tensor, toNumbers } from "../src/tensor/index.ts";
-import { FLOAT64 } from "./tolerances.ts";
+import { FLOAT64 } from "./support/tolerances.ts";
 
 type Nested = number | Nested[];
 

@@ -24,7 +24,7 @@ import { interpret } from "../src/graph/interpret/index.ts";
 import { optimize } from "../src/graph/passes/index.ts";
 import type { FusionName } from "../src/lower/onnx/index.ts";
 import { fromNumbers, random, size } from "../src/tensor/index.ts";
-import { operators, runLowered, worstError } from "./run-lowered.ts";
+import { operators, runLowered, worstError } from "./support/run-lowered.ts";
 
 interface Case {
   readonly name: string;

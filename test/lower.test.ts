@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { constant, graph, input, isOp, matmul, mul, neg, type Op, scoped } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { fromNumbers, toNumbers } from "../src/tensor/index.ts";
-import { cases, sample } from "./lower-cases.ts";
-import { runLowered, worstError } from "./run-lowered.ts";
+import { cases, sample } from "./support/lower-cases.ts";
+import { runLowered, worstError } from "./support/run-lowered.ts";
 
 describe("every primitive", () => {
   for (const [op, make] of Object.entries(cases))

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { add, type Graph, grad, graph, type Op, sum, type Value } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { cse, dce, fold, optimize } from "../src/graph/passes/index.ts";
-import { only } from "./finite-difference.ts";
-import { type RandomGraph, randomGraphs } from "./random-graph.ts";
-import { FLOAT64 } from "./tolerances.ts";
+import { only } from "./support/finite-difference.ts";
+import { type RandomGraph, randomGraphs } from "./support/random-graph.ts";
+import { FLOAT64 } from "./support/tolerances.ts";
 
 const RUNS: fc.Parameters<unknown> = { seed: 20260103, numRuns: 150 };
 

@@ -8,9 +8,9 @@ import { add, type Graph, grad, graph, isOp, type Op, type Value } from "../src/
 import { interpret } from "../src/graph/interpret/index.ts";
 import { compile, type DeviceName, openDevice } from "../src/runtime/index.ts";
 import { fromNumbers, isFloat, size, type Tensor, toNumbers } from "../src/tensor/index.ts";
-import { derivativeErrors, only, project } from "./finite-difference.ts";
-import { type Case, cases } from "./generate.ts";
-import { ENGINE_GRADIENT, ENGINE_OPERATION, FINITE_DIFFERENCE } from "./tolerances.ts";
+import { derivativeErrors, only, project } from "./support/finite-difference.ts";
+import { type Case, cases } from "./support/generate.ts";
+import { ENGINE_GRADIENT, ENGINE_OPERATION, FINITE_DIFFERENCE } from "./support/tolerances.ts";
 
 /** The same cases in every run: a failure that nobody can repeat helps nobody. */
 const RUNS: fc.Parameters<unknown> = { seed: 20260101, numRuns: 24 };

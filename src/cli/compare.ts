@@ -12,7 +12,7 @@ export function define(program: Command): void {
     .argument("<run...>", "folders of runs, for example the same recipe with other seeds")
     .action(
       action<object>(async (io, runs) => {
-        const { compareRuns, comparisonTable } = await import("../train/report/index.ts");
+        const { compareRuns, comparisonTable } = await import("../report/index.ts");
         const comparison = await compareRuns(runs);
         io.result(comparisonTable(comparison), comparison);
       }),

@@ -1,5 +1,5 @@
 /** `flava data fetch starter`. */
-import { fetchStarter as fetch, type StarterProgress } from "../data/starter/index.ts";
+import { fetchStarter as fetch, type StarterProgress } from "../datasets/starter/index.ts";
 import type { Io } from "./command.ts";
 import { formatBytes, formatCount, type Progress } from "./progress.ts";
 

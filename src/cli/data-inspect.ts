@@ -1,6 +1,5 @@
 /** `flava data inspect SOURCE`: numbers and sample rows on stdout, a contact sheet in a file. */
 import { rename, rm, writeFile } from "node:fs/promises";
-import { scaledBlockMask } from "../data/image/index.ts";
 import {
   type Inspection,
   inspectSource,
@@ -12,6 +11,7 @@ import {
 } from "../data/inspect/index.ts";
 import type { Sample } from "../data/sources/index.ts";
 import { ConfigError } from "../errors.ts";
+import { scaledBlockMask } from "../image/index.ts";
 import type { Io } from "./command.ts";
 import { openNamed } from "./data-source.ts";
 import { formatBytes, formatCount } from "./progress.ts";
@@ -51,7 +51,7 @@ export async function inspect(io: Io, [spec = ""]: readonly string[], options: I
 async function maskView({ imageSize, patchSize, textLength, seed }: InspectOptions): Promise<MaskView> {
   if (imageSize % patchSize !== 0)
     throw new ConfigError(`--image-size ${imageSize}: expected whole patches of ${patchSize} pixels`);
-  const { loadBertTokenizer } = await import("../data/text/index.ts");
+  const { loadBertTokenizer } = await import("../text/load.node.ts");
   const patches = scaledBlockMask(imageSize / patchSize, imageSize / patchSize);
   return { size: imageSize, patches, textLength, wholeWord: true, tokenizer: await loadBertTokenizer(), seed };
 }

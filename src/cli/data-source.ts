@@ -8,7 +8,7 @@ const STARTER = "starter:";
 export async function openNamed(io: Io, spec: string, cacheDir: string | undefined): Promise<Source> {
   const { signal } = io;
   if (!spec.startsWith(STARTER)) return openSource(spec, { signal });
-  const { fetchStarter } = await import("../data/starter/index.ts");
+  const { fetchStarter } = await import("../datasets/starter/index.ts");
   const { withProgress } = await import("./data-fetch.ts");
   await withProgress(io, (onProgress) => fetchStarter({ cacheDir, signal, onProgress }));
   return openSource({ type: "starter", part: spec.slice(STARTER.length), cacheDir, name: spec }, { signal });

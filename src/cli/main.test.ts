@@ -2,8 +2,8 @@ import { type ChildProcess, execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { temporaryFolder } from "../../test/data-fixtures.ts";
-import { decodeImage } from "../data/image/index.ts";
+import { temporaryFolder } from "../../test/support/data-fixtures.ts";
+import { decodeImage } from "../image/index.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 let root: string;
@@ -62,7 +62,7 @@ describe("flava", () => {
   it("prints a failure with its help, without a stack unless asked, and ends with 1", async () => {
     const { code, stderr, stdout } = await flava(["data", "inspect", `${root}/none.tar`, "--quiet"]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^DataError: .*none\.tar: expected a readable file, got ENOENT\n$/);
+    expect(stderr).toMatch(/^FileError: .*none\.tar: expected a readable file, got ENOENT\n$/);
     const debug = await flava(["data", "inspect", `${root}/none.tar`, "--quiet"], { env: { FLAVA_DEBUG: "1" } });
     expect(debug.stderr).toMatch(/\n {4}at /);
   });

@@ -1,9 +1,9 @@
 /** What `flava pretrain` loads when it trains: the starter data where the recipe reads it, the run, and its final numbers. */
 import type { SourceSpec } from "../data/sources/index.ts";
-import { type FetchOptions, fetchStarter } from "../data/starter/index.ts";
-import { measureStage } from "../train/measure.ts";
-import type { Recipe, StageMeasure } from "../train/recipe/index.ts";
-import { pretrain } from "../train/run.ts";
+import { type FetchOptions, fetchStarter } from "../datasets/starter/index.ts";
+import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
+import { measureStage } from "../pretrain/run/measure.ts";
+import { pretrain } from "../pretrain/run/run.ts";
 import type { Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 import type { PretrainRequest } from "./pretrain.ts";

@@ -1,7 +1,7 @@
 /** `flava pretrain RECIPE`: from options to a checked recipe, the plan of `--dry-run`, and then the run itself. */
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
-import type { MeasureStage, Override, Recipe } from "../train/recipe/index.ts";
+import type { MeasureStage, Override, Recipe } from "../pretrain/recipe/index.ts";
 import { action, type Io } from "./command.ts";
 
 export interface PretrainOptions {
@@ -69,7 +69,7 @@ const show = (value: unknown): string => (value === undefined ? "(default)" : JS
 
 /** Resolves the recipe and checks the options against it and against each other. Throws ConfigError. */
 export async function pretrainRequest(path: string, options: PretrainOptions): Promise<PretrainRequest> {
-  const { resolveRecipe } = await import("../train/recipe/index.ts");
+  const { resolveRecipe } = await import("../pretrain/recipe/index.ts");
   const { nearest } = await import("../tensor/index.ts");
   const { stage, resume, tiny = false, set = [] } = options;
   const assignments = [...set];
@@ -93,7 +93,7 @@ function commandLine(path: string, assignments: readonly string[], { stage, tiny
 }
 
 async function printPlan(recipe: Recipe, measure: MeasureStage | undefined, io: Io): Promise<void> {
-  const { describePlan, formatPlan, missingPlaces } = await import("../train/recipe/index.ts");
+  const { describePlan, formatPlan, missingPlaces } = await import("../pretrain/recipe/index.ts");
   const plan = await describePlan(recipe, measure);
   const missing = await missingPlaces(recipe, io.signal);
   if (missing.length > 0)

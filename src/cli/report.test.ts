@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { writeDemoRun } from "../../test/demo-run.ts";
+import { writeDemoRun } from "../../test/support/demo-run.ts";
 import { createProgress } from "./progress.ts";
 import { define } from "./report.ts";
 import { consoleReporter } from "./run-reporter.ts";

@@ -21,7 +21,7 @@ export function define(program: Command): void {
     .option("--license <id>", "licence that the card names, as the Hugging Face Hub spells it")
     .action(
       action<Options>(async (io, [run], { output, card, license }) => {
-        const { writeCard, writeReport } = await import("../train/report/index.ts");
+        const { writeCard, writeReport } = await import("../report/index.ts");
         const written = { report: await writeReport(run!, { output, signal: io.signal }) };
         const all = card ? { ...written, card: await writeCard(run!, { license, signal: io.signal }) } : written;
         io.result(Object.values(all).join("\n"), all);

@@ -1,8 +1,3 @@
-export * from "./batch.ts";
-// Both rooms have the name: an explicit export decides.
-export type { DecodeOptions } from "./image/index.ts";
-export * from "./image/index.ts";
-export * from "./mixing/index.ts";
+export * from "./batch/index.ts";
+export * from "./loader/index.ts";
 export * from "./sources/index.ts";
-export type { DecodeOptions as TextDecodeOptions } from "./text/index.ts";
-export * from "./text/index.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import "../../test/matchers.ts";
+import "../../test/support/matchers.ts";
 import { fromNumbers, random, size, type Tensor } from "../tensor/index.ts";
 import { costOf } from "./cost.ts";
 import { grad } from "./gradient.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { derivativeErrors, normals, only } from "../../test/finite-difference.ts";
-import "../../test/matchers.ts";
-import { FINITE_DIFFERENCE, FLOAT64 } from "../../test/tolerances.ts";
+import { derivativeErrors, normals, only } from "../../test/support/finite-difference.ts";
+import "../../test/support/matchers.ts";
+import { FINITE_DIFFERENCE, FLOAT64 } from "../../test/support/tolerances.ts";
 import { add, conv2d, grad, graph, input, interpret, mul, permute, reshape, sum, type Value } from "../graph/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
 import {

@@ -1,8 +1,8 @@
 /** Each objective against a short naive version on host arrays, its gradient against finite differences, and its chance level. */
 import { describe, expect, it } from "vitest";
-import { derivativeErrors, normals, only } from "../../test/finite-difference.ts";
-import { FINITE_DIFFERENCE } from "../../test/tolerances.ts";
-import "../../test/matchers.ts";
+import { derivativeErrors, normals, only } from "../../test/support/finite-difference.ts";
+import { FINITE_DIFFERENCE } from "../../test/support/tolerances.ts";
+import "../../test/support/matchers.ts";
 import { constant, grad, graph, input, interpret, type Value } from "../graph/index.ts";
 import { interpretWorkers } from "../graph/interpret/index.ts";
 import { l2Normalize } from "../nn/index.ts";

@@ -1,6 +1,6 @@
 /** AdamW's bias correction where programs update different parameters, and its digits in float32. */
 import { describe, expect, it } from "vitest";
-import "../../test/matchers.ts";
+import "../../test/support/matchers.ts";
 import { add, graph, input, mul, sum } from "../graph/index.ts";
 import { compile, type DeviceName, openDevice, State } from "../runtime/index.ts";
 import { fromNumbers, scalar, toNumbers } from "../tensor/index.ts";

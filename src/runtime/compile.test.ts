@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { add, constant, grad, graph, input, matmul, mul, reshape, sub, sum, type Value } from "../graph/index.ts";
 import { fromNumbers, toNumbers } from "../tensor/index.ts";
-import { inPlaceUpdates } from "./in-place.ts";
 import { compile, type Device, deviceNames, openDevice, State } from "./index.ts";
+import { inPlaceUpdates } from "./onnxruntime/in-place.ts";
 
 const x = input("x", [2, 3]);
 const w = input("w", [3, 2]);

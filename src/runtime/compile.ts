@@ -4,7 +4,7 @@ import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
 import { optimize } from "../graph/passes/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
-import { inPlaceUpdates } from "./in-place.ts";
+import { inPlaceUpdates } from "./onnxruntime/in-place.ts";
 import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
 import { State } from "./state.ts";
 

@@ -3,9 +3,9 @@ import { EngineError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { toOnnx } from "../lower/onnx/index.ts";
 import type { DType, Shape, Tensor } from "../tensor/index.ts";
-import { openInterpreter } from "./interpreter.ts";
-import { openJsEngine } from "./ort-js.ts";
-import { openNativeEngine } from "./ort-native.ts";
+import { openInterpreter } from "./interpret/device.ts";
+import { openJsEngine } from "./onnxruntime/js.ts";
+import { openNativeEngine } from "./onnxruntime/native.ts";
 import type { Buffer, Engine, Session, SessionOptions } from "./session.ts";
 
 /**

@@ -4,10 +4,10 @@
  */
 import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type DecodeOptions, decodeImage, flavaEvalImage, flavaTrainImage } from "../../src/data/image/index.ts";
+import { type DecodeOptions, decodeImage, flavaEvalImage, flavaTrainImage } from "../../src/image/index.ts";
 import { fnv1a, random } from "../../src/tensor/index.ts";
 import { noiseBytes, pillowGoldens } from "../golden/image/pictures.ts";
-import { findChromium, runInChromium } from "./chromium.ts";
+import { findChromium, runInChromium } from "../support/chromium.ts";
 
 const chromium = findChromium();
 if (chromium === undefined) console.warn("test/browser: skipped, because no Chromium is on the PATH");

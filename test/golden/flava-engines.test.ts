@@ -7,7 +7,7 @@ import { mul, sub, type Value } from "../../src/graph/index.ts";
 import { gradients } from "../../src/optim/index.ts";
 import { compile, type Device, openDevice, State } from "../../src/runtime/index.ts";
 import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
-import "../matchers.ts";
+import "../support/matchers.ts";
 import { restricted, restrictedExpectations } from "./restricted.ts";
 import { evaluate, evaluateOn, norm, singles, total } from "./run.ts";
 import {

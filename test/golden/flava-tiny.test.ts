@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { mul, sub, type Value } from "../../src/graph/index.ts";
 import { gradients } from "../../src/optim/index.ts";
 import { fnv1a } from "../../src/tensor/index.ts";
-import "../matchers.ts";
+import "../support/matchers.ts";
 import { golden } from "./numbers.ts";
 import { restricted, restrictedExpectations } from "./restricted.ts";
 import { evaluate, norm, total } from "./run.ts";

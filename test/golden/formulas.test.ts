@@ -9,7 +9,7 @@ import { dinoCenter, dinoLoss, klToUniform, logitLaplace } from "../../src/objec
 import { adamw, adamwScalars, dinoSchedule, gradients } from "../../src/optim/index.ts";
 import { type Device, openDevice } from "../../src/runtime/index.ts";
 import { fromNumbers, type Tensor } from "../../src/tensor/index.ts";
-import "../matchers.ts";
+import "../support/matchers.ts";
 import { golden } from "./numbers.ts";
 import { evaluateOn, norm, total } from "./run.ts";
 

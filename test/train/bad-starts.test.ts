@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CheckpointError, ConfigError, NonFiniteError } from "../../src/errors.ts";
 import { entriesOf, saveSafetensors } from "../../src/hub/index.ts";
+import { checkCheckpoint, latestCheckpoint } from "../../src/record/checkpoint/index.ts";
+import { silentReporter } from "../../src/record/logs/index.ts";
 import { fromNumbers } from "../../src/tensor/index.ts";
-import { checkCheckpoint, latestCheckpoint } from "../../src/train/checkpoint/index.ts";
-import { silentReporter } from "../../src/train/logs/index.ts";
-import { resultsOf, start, TINY_RUN, tinyRun } from "./tiny-run.ts";
+import { resultsOf, start, TINY_RUN, tinyRun } from "../support/tiny-run.ts";
 
 /** Bytes that the pretended disk takes before it is full. */
 const disk = vi.hoisted(() => ({ room: Number.POSITIVE_INFINITY }));

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { flava, KILL_STEPS, runKilled, writeRecipe } from "./cli-run.ts";
-import { metricsOf, resultsOf } from "./tiny-run.ts";
+import { flava, KILL_STEPS, runKilled, writeRecipe } from "../support/cli-run.ts";
+import { metricsOf, resultsOf } from "../support/tiny-run.ts";
 
 it("flava pretrain, killed ten times, ends with the parameters of the run that was not", async () => {
   const folder = await mkdtemp(join(tmpdir(), "flava-ten-kills-"));

@@ -5,9 +5,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { latestCheckpoint } from "../../src/train/checkpoint/index.ts";
-import { flava, KILL_STEPS, runKilled, until, writeRecipe } from "./cli-run.ts";
-import { metricsOf, resultsOf } from "./tiny-run.ts";
+import { latestCheckpoint } from "../../src/record/checkpoint/index.ts";
+import { flava, KILL_STEPS, runKilled, until, writeRecipe } from "../support/cli-run.ts";
+import { metricsOf, resultsOf } from "../support/tiny-run.ts";
 
 let folder = "";
 let recipe: string;

@@ -1,10 +1,10 @@
 /** Each stage, given one batch again and again, learns it by heart. */
 import { describe, expect, it } from "vitest";
+import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { openDevice } from "../../src/runtime/index.ts";
 import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
-import type { Stage } from "../../src/train/recipe/index.ts";
 import type { Batch, Metrics } from "../../src/train/stage.ts";
-import { firstBatches, type StageCase, stageCase, startStage } from "./stage-case.ts";
+import { firstBatches, type StageCase, stageCase, startStage } from "../support/stage-case.ts";
 
 /** The metrics of every step on one batch, and how the state began and ended. */
 async function repeat(one: StageCase, batch: Batch, steps: number) {

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { resolveRecipe } from "../../src/train/recipe/index.ts";
-import { start } from "./tiny-run.ts";
+import { resolveRecipe } from "../../src/pretrain/recipe/index.ts";
+import { start } from "../support/tiny-run.ts";
 
 const all = (await readdir("recipes", { recursive: true })).filter((name) => name.endsWith(".yaml")).sort();
 

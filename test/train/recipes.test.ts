@@ -1,9 +1,9 @@
 /** What `--dry-run` says of the paper's run. recipes.slow.test.ts runs every recipe. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { resolveRecipe } from "../../src/pretrain/recipe/index.ts";
+import { measureStage } from "../../src/pretrain/run/measure.ts";
 import { size } from "../../src/tensor/index.ts";
-import { measureStage } from "../../src/train/measure.ts";
-import { resolveRecipe } from "../../src/train/recipe/index.ts";
 
 describe("the joint stage of flava-base", () => {
   it("trains the published model's parameters, but for the poolers, which no loss reads, and the frozen codebook", async () => {

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunReporter } from "../../src/train/logs/index.ts";
-import { metricsOf, resultsOf, start, tinyRun } from "./tiny-run.ts";
+import type { RunReporter } from "../../src/record/logs/index.ts";
+import { metricsOf, resultsOf, start, tinyRun } from "../support/tiny-run.ts";
 
 const STEPS = { codebook: 5, text: 5, image: 5, joint: 5 };
 

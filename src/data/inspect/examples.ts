@@ -1,9 +1,10 @@
 /** Samples made ready to be looked at: the picture as a model sees it, its caption, and if asked the masks drawn in. */
 import { DataError } from "../../errors.ts";
-import { allocateRows, type BatchItem, createBuilder, type Field, rowOf } from "../batch.ts";
-import { type BlockMaskOptions, CLIP_NORM, decodeImage, filledPixels, type Pixels, resize } from "../image/index.ts";
+import { type BlockMaskOptions, CLIP_NORM, decodeImage, filledPixels, type Pixels, resize } from "../../image/index.ts";
+import { maxMaskTargets, type TextTokenizer } from "../../text/index.ts";
+import { createBuilder } from "../batch/builder.ts";
+import { allocateRows, type BatchItem, type Field, rowOf } from "../batch/index.ts";
 import type { Sample } from "../sources/index.ts";
-import { maxMaskTargets, type TextTokenizer } from "../text/index.ts";
 
 /** A token of a masked caption. */
 export interface ShownToken {

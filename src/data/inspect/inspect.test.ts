@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, listSource, temporaryFolder } from "../../../test/data-fixtures.ts";
-import { decodeImage, filledPixels, scaledBlockMask } from "../image/index.ts";
+import { collect, listSource, temporaryFolder } from "../../../test/support/data-fixtures.ts";
+import { decodeImage, filledPixels, scaledBlockMask } from "../../image/index.ts";
+import { bertTokenizer } from "../../text/index.ts";
 import { openSource, type Sample } from "../sources/index.ts";
-import { bertTokenizer } from "../text/index.ts";
 import { type Example, type MaskView, makeExamples, thumbnail } from "./examples.ts";
 import { sheetHtml, sheetPng } from "./sheet.ts";
 import { inspectSource } from "./statistics.ts";

@@ -1,5 +1,5 @@
 /** Contact sheets: pictures with their captions as one PNG, or as one HTML page that needs nothing else. */
-import type { Pixels } from "../image/index.ts";
+import type { Pixels } from "../../image/index.ts";
 import { type Example, type ShownToken, thumbnail } from "./examples.ts";
 
 export interface SheetOptions {

@@ -1,6 +1,7 @@
 /** What a source holds, in numbers: samples, sizes, caption lengths, labels, and some of its samples. */
+
+import { readImageHeader } from "../../image/index.ts";
 import { random } from "../../tensor/index.ts";
-import { readImageHeader } from "../image/index.ts";
 import { type BadList, badList, type Sample, type Source } from "../sources/index.ts";
 
 /** Smallest, middle and largest of some numbers. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { temporaryFolder, writeFiles } from "../../../test/data-fixtures.ts";
+import { temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { badList } from "./bad-list.ts";
 
 const bad = (key: string, reason = "damaged"): { source: string; key: string; reason: string } => ({

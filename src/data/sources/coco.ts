@@ -1,8 +1,8 @@
 /** COCO's captions JSON (`captions_train2017.json`): one sample an image, with all its captions. */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
-import { decodeUtf8 } from "./byte-reader.ts";
-import { parentOf, readBytes } from "./bytes.ts";
+import { decodeUtf8 } from "../../io/byte-reader.ts";
+import { parentOf, readBytes } from "../../io/index.ts";
 import { indexedSamples } from "./indexed.ts";
 import { sampleWithImage } from "./record.ts";
 import type { Source } from "./source.ts";

@@ -1,7 +1,7 @@
 /** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
 import { z } from "zod";
-import { decodeUtf8, readLines } from "./byte-reader.ts";
-import { baseName, openBytes, parentOf } from "./bytes.ts";
+import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
+import { baseName, openBytes, parentOf } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";

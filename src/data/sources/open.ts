@@ -3,8 +3,8 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError, DataError } from "../../errors.ts";
+import { baseName, isUrl } from "../../io/index.ts";
 import { expandLocations } from "./braces.ts";
-import { baseName, isUrl } from "./bytes.ts";
 import { cocoSource } from "./coco.ts";
 import { csvSource } from "./csv.ts";
 import { folderSource, listFolder } from "./folder.ts";
@@ -64,7 +64,7 @@ async function openStarter(
   { part, heldOutBy, cacheDir }: Extract<SourceSpec, { type: "starter" }>,
   options: { signal?: AbortSignal },
 ): Promise<Source> {
-  const { fetchStarter, starterSplit } = await import("../starter/index.ts");
+  const { fetchStarter, starterSplit } = await import("../../datasets/starter/index.ts");
   const data = await fetchStarter({ heldOutBy, cacheDir, signal: options.signal });
   const { source } = starterSplit(data, part);
   return { ...(await openSource({ ...source, name }, options)), captions: "tags" };

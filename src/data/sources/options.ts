@@ -1,6 +1,6 @@
 /** What a source can be asked for, as plain data: the shape of a recipe's `source` entries. */
 import { z } from "zod";
-import type { HeldOutBy } from "../starter/split.ts";
+import type { HeldOutBy } from "../../datasets/starter/split.ts";
 
 /** One location or several; brace lists and `::` are expanded. */
 type Locations = string | string[];

@@ -10,9 +10,10 @@ import {
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
-import { DataError } from "../../errors.ts";
-import { decodeUtf8 } from "./byte-reader.ts";
-import { type Bytes, baseName, openBytes } from "./bytes.ts";
+import { DataError, FileError } from "../../errors.ts";
+import { decodeUtf8 } from "../../io/byte-reader.ts";
+import type { Bytes } from "../../io/bytes.ts";
+import { baseName, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
@@ -202,7 +203,8 @@ async function guarded<T>(file: Bytes, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
-    if (cause instanceof DataError || (cause as Error)?.name === "AbortError") throw cause;
+    if (cause instanceof DataError || cause instanceof FileError || (cause as Error)?.name === "AbortError")
+      throw cause;
     throw damaged(file, cause instanceof Error ? cause.message : String(cause), cause);
   }
 }

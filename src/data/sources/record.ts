@@ -1,6 +1,6 @@
 /** Records that name their image by path or URL: CSV and JSONL rows, COCO entries, parquet rows without bytes. */
-import { DataError } from "../../errors.ts";
-import { readBytes, resolveLocation } from "./bytes.ts";
+import { FileError } from "../../errors.ts";
+import { readBytes, resolveLocation } from "../../io/index.ts";
 import { type RawFields, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
 import type { Sample } from "./source.ts";
@@ -16,7 +16,7 @@ export async function loadImage(
   try {
     return await readBytes(resolveLocation(root, location), MAX_IMAGE_BYTES, { signal });
   } catch (error) {
-    if (!(error instanceof DataError)) throw error;
+    if (!(error instanceof FileError)) throw error;
     return error.message.split("\n")[0]!;
   }
 }

@@ -10,9 +10,9 @@ import {
   temporaryFolder,
   utf8,
   writeFiles,
-} from "../../../test/data-fixtures.ts";
+} from "../../../test/support/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
-import { createStream, type Drawn, type Stream } from "../mixing/stream.ts";
+import { createStream, type Drawn, type Stream } from "../loader/stream.ts";
 import { openSource } from "./open.ts";
 import type { SourceSpec } from "./options.ts";
 import type { JsonValue, Sample, SampleOptions, Shard, Source } from "./source.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, listSource, temporaryFolder, writeFiles } from "../../../test/data-fixtures.ts";
+import { collect, listSource, temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
 import { openSource } from "./open.ts";
 import { buildShards } from "./shards.ts";

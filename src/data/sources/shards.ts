@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from "no
 import { join, resolve } from "node:path";
 import { createTarPacker } from "modern-tar";
 import { DataError } from "../../errors.ts";
-import { readImageHeader } from "../image/index.ts";
+import { readImageHeader } from "../../image/index.ts";
 import { type BadList, badList } from "./bad-list.ts";
 import type { Sample, Source } from "./source.ts";
 

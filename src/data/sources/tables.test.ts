@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/data-fixtures.ts";
+import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openSource } from "./open.ts";
 import type { SourceSpec } from "./options.ts";

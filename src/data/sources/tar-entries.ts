@@ -3,9 +3,9 @@
  * reads the headers; it is fed block by block, so the place of each header is known.
  */
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
-import { DataError } from "../../errors.ts";
-import { ByteReader } from "./byte-reader.ts";
-import type { Bytes } from "./bytes.ts";
+import { DataError, FileError } from "../../errors.ts";
+import { ByteReader } from "../../io/byte-reader.ts";
+import type { Bytes } from "../../io/bytes.ts";
 
 export interface TarEntry {
   readonly name: string;
@@ -44,7 +44,7 @@ export async function* tarEntries(archive: Bytes, start: number, maxBytes: numbe
       yield { name, size, end: reader.position, body };
     }
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
+    if (cause instanceof DataError || cause instanceof FileError) throw cause;
     if (archive.byteLength === 0) throw new DataError(`${archive.name}: expected a tar archive, got an empty file`);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DataError(`${where()}: expected a whole tar archive: ${reason}`, await helpFor(archive), { cause });

@@ -9,7 +9,7 @@ import {
   temporaryFolder,
   utf8,
   writeFiles,
-} from "../../../test/data-fixtures.ts";
+} from "../../../test/support/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
 import { openSource } from "./open.ts";
 import type { BadSample } from "./source.ts";

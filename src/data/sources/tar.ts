@@ -1,7 +1,7 @@
 /** WebDataset tar shards: members with the same name up to the first dot are one sample. */
 import { z } from "zod";
-import { decodeUtf8 } from "./byte-reader.ts";
-import { baseName, openBytes } from "./bytes.ts";
+import { decodeUtf8 } from "../../io/byte-reader.ts";
+import { baseName, openBytes } from "../../io/index.ts";
 import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";

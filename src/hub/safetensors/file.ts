@@ -1,11 +1,11 @@
 /** Safetensors files on a local disk (Node). */
-import { openByteFile } from "../bytes-file.ts";
-import { type SaveOptions, saveFile } from "../save-file.ts";
+import { openFile } from "../../io/index.ts";
+import { type SaveOptions, saveFile } from "../../io/save-file.ts";
 import { readSafetensors, type Safetensors } from "./read.ts";
 import { type EncodeOptions, encodeSafetensors, type TensorEntry } from "./write.ts";
 
 /** Opens a local file. Throws CheckpointError. */
-export const openSafetensors = async (path: string): Promise<Safetensors> => readSafetensors(await openByteFile(path));
+export const openSafetensors = async (path: string): Promise<Safetensors> => readSafetensors(await openFile(path));
 
 /**
  * Writes a file tensor by tensor, whole or not at all (see saveFile). Resolves to its size in bytes.

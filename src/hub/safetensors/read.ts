@@ -1,7 +1,7 @@
 /** Reads single tensors of a safetensors file by range: only the header and what is asked for is loaded. */
 import { CheckpointError } from "../../errors.ts";
+import type { Bytes } from "../../io/index.ts";
 import { type DType, type Tensor, tensor, viewAs } from "../../tensor/index.ts";
-import type { ByteSource } from "../bytes.ts";
 import { headerLength, parseHeader, type TensorInfo } from "./header.ts";
 
 /** An open file. Close it, or bind it with `await using`. */
@@ -17,7 +17,7 @@ export interface Safetensors extends AsyncDisposable {
 }
 
 /** Reads and checks the header. The file is closed on failure. Throws CheckpointError. */
-export async function readSafetensors(bytes: ByteSource): Promise<Safetensors> {
+export async function readSafetensors(bytes: Bytes): Promise<Safetensors> {
   try {
     const { metadata, tensors } = await readHeader(bytes);
     const byName = new Map(tensors.map((info) => [info.name, info]));
@@ -35,7 +35,7 @@ export async function readSafetensors(bytes: ByteSource): Promise<Safetensors> {
   }
 }
 
-async function readHeader(bytes: ByteSource): Promise<ReturnType<typeof parseHeader>> {
+async function readHeader(bytes: Bytes): Promise<ReturnType<typeof parseHeader>> {
   const { name, byteLength } = bytes;
   if (byteLength < 10)
     throw new CheckpointError(`${name}: expected a safetensors file of 10 bytes or more, got ${byteLength}`);
@@ -44,7 +44,7 @@ async function readHeader(bytes: ByteSource): Promise<ReturnType<typeof parseHea
 }
 
 async function readTensor(
-  bytes: ByteSource,
+  bytes: Bytes,
   tensors: ReadonlyMap<string, TensorInfo>,
   name: string,
   signal: AbortSignal | undefined,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { normals, only } from "../../../test/finite-difference.ts";
-import "../../../test/matchers.ts";
-import { FLOAT64 } from "../../../test/tolerances.ts";
+import { normals, only } from "../../../test/support/finite-difference.ts";
+import "../../../test/support/matchers.ts";
+import { FLOAT64 } from "../../../test/support/tolerances.ts";
 import { graph, input, interpret, stopGradient, type Value } from "../../graph/index.ts";
 import { Params } from "../../nn/index.ts";
 import { dinoCenter, dinoLoss } from "../../objectives/index.ts";

@@ -5,8 +5,8 @@
 import { concat, type Value } from "../../graph/index.ts";
 import { type Interpolation, type Params, truncatedNormal } from "../../nn/index.ts";
 import type { ImageConfig } from "../flava/config.ts";
-import { token } from "../flava/encoder.ts";
-import { imageEncoder } from "../flava/image-encoder.ts";
+import { token } from "../vit/encoder.ts";
+import { imageEncoder } from "../vit/image-encoder.ts";
 import { type DinoHeadConfig, dinoHead } from "./head.ts";
 
 /** Where the teacher's parameters live: `teacher.` before the student's names. */

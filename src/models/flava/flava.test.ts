@@ -11,7 +11,7 @@ import {
   tinyParameters,
   tinySizes,
 } from "../../../test/golden/tiny-case.ts";
-import "../../../test/matchers.ts";
+import "../../../test/support/matchers.ts";
 import { golden } from "../../../test/golden/numbers.ts";
 import { graph, type Value } from "../../graph/index.ts";
 import { globalContrastive } from "../../objectives/index.ts";

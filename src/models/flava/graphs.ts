@@ -1,8 +1,8 @@
 /** Whole graphs for using a trained model: images, texts, and pairs of them. Inputs and results have Hugging Face's names. */
 import { type Graph, graph, input, type Value } from "../../graph/index.ts";
 import { type Interpolation, l2Normalize, type ParamSpec, Params } from "../../nn/index.ts";
+import { initialised } from "../vit/encoder.ts";
 import type { FlavaConfig } from "./config.ts";
-import { initialised } from "./encoder.ts";
 import { itmHead } from "./heads.ts";
 import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, type UnimodalOutputs } from "./model.ts";
 

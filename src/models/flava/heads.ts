@@ -2,7 +2,7 @@
 import { add, constant, gather, gelu, matmul, reshape, type Value } from "../../graph/index.ts";
 import { layerNorm, linear, type Params, zeros } from "../../nn/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";
-import { pooler } from "./encoder.ts";
+import { pooler } from "../vit/encoder.ts";
 
 /**
  * Logits over a vocabulary, rows (R, D) → (R, V): dense, GELU, LayerNorm, decoder. The decoder is not tied to the word

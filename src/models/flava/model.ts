@@ -10,9 +10,9 @@
  */
 import { constant, equal, type Value, where } from "../../graph/index.ts";
 import { constantInit, type Interpolation, linear, type Params, type Taps } from "../../nn/index.ts";
+import { type EncoderOutputs, initialised, token } from "../vit/encoder.ts";
+import { imageEncoder } from "../vit/image-encoder.ts";
 import type { FlavaConfig } from "./config.ts";
-import { type EncoderOutputs, initialised, token } from "./encoder.ts";
-import { imageEncoder } from "./image-encoder.ts";
 import { multimodalEncoder } from "./multimodal-encoder.ts";
 import { textEncoder } from "./text-encoder.ts";
 

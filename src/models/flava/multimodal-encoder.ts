@@ -1,8 +1,8 @@
 /** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (arXiv:2112.04482 §3.1). */
 import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
 import { type Params, paddingMask, type Taps } from "../../nn/index.ts";
+import { type EncoderOutputs, encode, initialised, tokenInitializer } from "../vit/encoder.ts";
 import type { MultimodalConfig } from "./config.ts";
-import { type EncoderOutputs, encode, initialised, tokenInitializer } from "./encoder.ts";
 
 export interface MultimodalEncoderOptions {
   /** (B, T) of the text tokens, 1 where one may be attended; without it all are. Image tokens always are. */

@@ -1,6 +1,6 @@
 /** One record of values for each thing that FLAVA computes; fields are spelled as Hugging Face spells them. */
 import type { Value } from "../../graph/index.ts";
-import type { EncoderOutputs } from "./encoder.ts";
+import type { EncoderOutputs } from "../vit/encoder.ts";
 import type { UnimodalOutputs } from "./model.ts";
 
 /** What a masked-prediction head says at the masked positions of a batch; R = B·K rows, K of each sample in turn. */

@@ -2,8 +2,8 @@
 import { ShapeError } from "../../errors.ts";
 import { add, gather, reshape, slice, type Value } from "../../graph/index.ts";
 import { embedding, layerNorm, normal, type Params, paddingMask, type Taps } from "../../nn/index.ts";
+import { type EncoderOutputs, encode, initialised } from "../vit/encoder.ts";
 import type { TextConfig } from "./config.ts";
-import { type EncoderOutputs, encode, initialised } from "./encoder.ts";
 
 export interface TextEncoderOptions {
   /** (B, T), 1 where a token may be attended; without it all are. */

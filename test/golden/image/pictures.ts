@@ -1,6 +1,6 @@
 /** Made-up pictures for golden tests, and what Pillow makes of them. */
 import { readFileSync } from "node:fs";
-import type { Filter, Pixels } from "../../../src/data/image/index.ts";
+import type { Filter, Pixels } from "../../../src/image/index.ts";
 import { fnv1a } from "../../../src/tensor/index.ts";
 
 /** The top bytes of the golden vectors' number stream. */

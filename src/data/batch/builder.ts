@@ -1,0 +1,51 @@
+/**
+ * From samples to the named arrays of a batch. What is made of each sample is a function of the sample and of its draw
+ * key alone, so a batch is the same whoever makes it and in how many pieces.
+ */
+import { ConfigError } from "../../errors.ts";
+import type { TextTokenizer } from "../../text/index.ts";
+import { dinoFields, dvaeFields, imageFields, labelFields } from "./image.ts";
+import type { Field } from "./rows.ts";
+import { pairFields, textFields } from "./text.ts";
+import type { BatchBuild, Encode, Part } from "./types.ts";
+
+export interface Builder {
+  readonly fields: readonly Field[];
+  readonly needsImage: boolean;
+  readonly encode: Encode;
+}
+
+/** The builder of a kind of batch. Throws ConfigError where a text kind has no tokenizer. */
+export function createBuilder(build: BatchBuild, tokenizer: TextTokenizer | undefined): Builder {
+  const parts = partsOf(build, tokenizer);
+  const encode: Encode = (item, pixels, rows, row) => {
+    for (const part of parts) part.encode(item, pixels, rows, row);
+  };
+  return { fields: parts.flatMap((part) => part.fields), needsImage: build.kind !== "text", encode };
+}
+
+function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[] {
+  const words = (): TextTokenizer => {
+    if (tokenizer) return tokenizer;
+    throw new ConfigError(
+      `${build.kind} batches: expected a tokenizer, got none`,
+      "pass one with the loader's options",
+    );
+  };
+  switch (build.kind) {
+    case "image":
+      return [imageFields(build.image), ...(build.image.labels ? [labelFields()] : [])];
+    case "text":
+      return [textFields(build.text, words())];
+    case "pair":
+      return [
+        imageFields(build.image),
+        pairFields(build.text, words()),
+        ...(build.image.labels ? [labelFields()] : []),
+      ];
+    case "dino":
+      return dinoFields(build.dino);
+    case "dvae":
+      return [dvaeFields(build.size, build.augment)];
+  }
+}

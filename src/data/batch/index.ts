@@ -1,0 +1,3 @@
+export * from "./builder.ts";
+export * from "./rows.ts";
+export type * from "./types.ts";

@@ -1,0 +1,72 @@
+/** What goes into a batch and what is made of it, as plain data that travels to worker threads. */
+
+import type { BlockMaskOptions, DinoOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
+import type { MaskOptions } from "../../text/index.ts";
+import type { Field, Rows } from "./rows.ts";
+
+/** Names a sample for random draws: `random(seed, "what:" + stream, epoch, ordinal)`. */
+export interface DrawKey {
+  readonly seed: number;
+  readonly stream: string;
+  readonly epoch: number;
+  /** Number of the sample in its epoch, as drawn. */
+  readonly ordinal: number;
+}
+
+/** One sample on its way into a batch. */
+export interface BatchItem {
+  readonly key: string;
+  readonly draw: DrawKey;
+  /** Decoded already; else `image` is decoded first. */
+  readonly pixels?: Pixels | undefined;
+  readonly image?: Uint8Array | undefined;
+  readonly text?: string | undefined;
+  /** A row of T ids that was packed before. */
+  readonly ids?: Int32Array | undefined;
+  /** The caption that replaces the sample's own in a negative pair. */
+  readonly negative?: string | undefined;
+  readonly label?: number | undefined;
+}
+
+export interface ImageBuild {
+  /** Side of `pixel_values`. */
+  readonly size: number;
+  /** Side of `codebook_pixel_values`. */
+  readonly codebookSize: number;
+  /** Random crop and flip of training; null: the whole picture, for evaluation. */
+  readonly augment: { readonly crop?: RandomCropOptions | undefined; readonly flip?: number | undefined } | null;
+  /** Patches to mask; its `total` is Kp. null: no masks in the batch. */
+  readonly mask: BlockMaskOptions | null;
+  /** Adds `labels` int32 (B) from the samples' numeric labels. */
+  readonly labels?: boolean | undefined;
+}
+
+export interface TextBuild {
+  /** T, specials included. */
+  readonly length: number;
+  /** Token masking; its `maxTargets` is Kt. null: only `input_ids` and `attention_mask`. */
+  readonly mask: (MaskOptions & { readonly maxTargets: number }) | null;
+}
+
+/** What a batch is made of. Plain data: it travels to worker threads and into checkpoints. */
+export type BatchBuild =
+  | { readonly kind: "image"; readonly image: ImageBuild }
+  | { readonly kind: "text"; readonly text: TextBuild }
+  | { readonly kind: "pair"; readonly image: ImageBuild; readonly text: TextBuild }
+  | { readonly kind: "dino"; readonly dino: DinoOptions }
+  | {
+      readonly kind: "dvae";
+      /** Side of `codebook_pixel_values`. */
+      readonly size: number;
+      readonly augment: ImageBuild["augment"];
+    };
+export type BatchKind = BatchBuild["kind"];
+
+/** Fills the part of row `row` in every array. Throws DataError where the sample is bad. */
+export type Encode = (item: BatchItem, pixels: Pixels | undefined, rows: Rows, row: number) => void;
+
+/** Fields that are filled together. */
+export interface Part {
+  readonly fields: readonly Field[];
+  readonly encode: Encode;
+}

@@ -1,0 +1,192 @@
+/** One data set of a loader: its sources as one stream of batch items, filtered, packed and given negatives. */
+
+import type { BreakMode, TextTokenizer } from "../../text/index.ts";
+import type { BatchBuild, BatchItem } from "../batch/index.ts";
+import type { BadSample, CaptionMode, Cursor, JsonValue, Order, Sample, Shard, Source } from "../sources/index.ts";
+import { drawCaption, drawNegative } from "./captions.ts";
+import { memorySource, sampleBytes } from "./memory.ts";
+import { type Mixed, mixStreams } from "./mix.ts";
+import { packSource } from "./pack-source.ts";
+import type { PipelineItem } from "./pipeline.ts";
+import { createStream, type Stream } from "./stream.ts";
+
+export interface DatasetSource {
+  readonly source: Source;
+  /** Share of the samples among the sources of the data set; only the ratios count. Default 1. */
+  readonly weight?: number | undefined;
+  /** Which caption of a sample is read. Default: what the source says, else one at random. */
+  readonly captions?: CaptionMode | undefined;
+}
+
+export interface DatasetOptions {
+  readonly name: string;
+  readonly sources: readonly DatasetSource[];
+  readonly build: BatchBuild;
+  readonly batchSize: number;
+  /** Share of the steps that read this data set; only the ratios count. Default 1. */
+  readonly ratio?: number | undefined;
+  /** Samples of a shuffle block; 0: in the order of the source. Default 1000. */
+  readonly shuffle?: number | undefined;
+  /** A block ends early at this many bytes of encoded samples. Two blocks are held at a time. Default 64 MiB. */
+  readonly shuffleBytes?: number | undefined;
+  /** Share of pairs whose caption is replaced by that of another sample. Default 0.1 for pairs. */
+  readonly negatives?: number | undefined;
+  /** Texts: pack sentences into full rows. null: a row holds one text, cut to the length. */
+  readonly pack?: { readonly breakMode?: BreakMode | undefined } | null | undefined;
+  /** Sources whose encoded samples fit into this many bytes are read once and reshuffled as wholes. Default 0. */
+  readonly memoryBytes?: number | undefined;
+  /** Larger pictures are bad samples. Default: the decoder's limit. */
+  readonly maxPixels?: number | undefined;
+}
+
+export interface DatasetContext {
+  readonly seed: number;
+  readonly shard?: Shard | undefined;
+  readonly tokenizer?: TextTokenizer | undefined;
+  readonly epochs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBad?: ((bad: BadSample) => void) | undefined;
+}
+
+/** What a stream carries: a sample, or a packed row of one. */
+interface Entry {
+  readonly sample: Sample;
+  readonly ids?: Int32Array;
+}
+
+export interface ItemStream {
+  next(): Promise<PipelineItem | undefined>;
+  close(): Promise<void>;
+}
+
+/** The `meta` field that says which document a text belongs to. */
+const DOCUMENT = "document";
+
+const DEFAULT_SHUFFLE = 1000;
+const DEFAULT_SHUFFLE_BYTES = 64 * 2 ** 20;
+/** Other captions to choose from, at least. */
+const NEGATIVE_POOL = 256;
+
+/** Opens a data set at its start or at a state that came with one of its items. */
+export async function openDataset(
+  options: DatasetOptions,
+  context: DatasetContext,
+  state: JsonValue | undefined,
+): Promise<ItemStream> {
+  const { name, sources, build, negatives = 0.1 } = options;
+  const { seed, shard = { index: 0, count: 1 } } = context;
+  const total = sources.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  const parts = await Promise.all(
+    sources.map(async ({ source, weight = 1, captions = source.captions ?? "any" }, i) => {
+      const stream = shard.count === 1 ? `${name}/${i}` : `${name}/${i}@${shard.index}of${shard.count}`;
+      const read = await reader(source, options, context);
+      const open = (saved: JsonValue | undefined): Stream<Entry> =>
+        createStream({
+          name: stream,
+          seed,
+          open: read,
+          ...blocks(options, weight / total),
+          epochs: context.epochs,
+          state: saved,
+        });
+      return { weight, open, stream, captions, source };
+    }),
+  );
+  const mixed = mixStreams(`${name}@${shard.index}`, seed, parts, state);
+  const next = async (): Promise<PipelineItem | undefined> => {
+    const drawn = await mixed.next();
+    if (drawn === undefined) return undefined;
+    const { stream, source, captions } = parts[drawn.part]!;
+    return { item: toItem(drawn, { seed, stream, build, negatives, captions }), source, state: drawn.state };
+  };
+  return { next, close: mixed.close };
+}
+
+/** The block of a source with this share of the data set's weight. */
+function blocks(
+  { build, shuffle = DEFAULT_SHUFFLE, shuffleBytes = DEFAULT_SHUFFLE_BYTES }: DatasetOptions,
+  share: number,
+): { block: number; blockBytes: number; shuffle: boolean } {
+  const least = build.kind === "pair" ? NEGATIVE_POOL : 1;
+  const block = Math.max(least, Math.ceil(shuffle * share));
+  return { block, blockBytes: Math.ceil(shuffleBytes * share), shuffle: shuffle > 1 };
+}
+
+type Reader = (
+  order: Order | undefined,
+  cursor: Cursor | undefined,
+) => AsyncIterable<{ value: Entry; cursor: Cursor; bytes: number }>;
+
+/** Reads one pass of a source: the samples that the kind of batch can use, or packed rows of them. */
+async function reader(source: Source, options: DatasetOptions, context: DatasetContext): Promise<Reader> {
+  const { build, memoryBytes = 0, pack = build.kind === "text" ? {} : null } = options;
+  const { shard, signal, onBad } = context;
+  const held =
+    memoryBytes > 0 ? await memorySource(source, { maxBytes: memoryBytes, shard, signal, onBad }) : undefined;
+  const sampling = { signal, onBad, shard: held ? undefined : shard };
+  const usable = requireFields(held ?? source, build);
+  if (build.kind !== "text" || pack === null)
+    return async function* (order, cursor) {
+      for await (const placed of usable.samples({ ...sampling, order, cursor }))
+        yield { value: { sample: placed.sample }, cursor: placed.cursor, bytes: sampleBytes(placed.sample) };
+    };
+  const { length } = build.text;
+  const documents = requireFields(held?.byDocument(DOCUMENT) ?? source, build);
+  const tokenizer = context.tokenizer!;
+  return async function* (order, cursor) {
+    const { breakMode } = pack;
+    const rows = packSource(documents, tokenizer, {
+      ...sampling,
+      order,
+      cursor,
+      length,
+      breakMode,
+      documentField: DOCUMENT,
+    });
+    for await (const { inputIds, cursor: end } of rows) {
+      const key = `${source.name} at ${JSON.stringify(end)}`;
+      yield { value: { sample: { key }, ids: inputIds }, cursor: end, bytes: 4 * length };
+    }
+  };
+}
+
+/** Leaves out samples without what the batch is made of. */
+function requireFields(source: Source, build: BatchBuild): Source {
+  const image = build.kind !== "text";
+  const text = build.kind === "text" || build.kind === "pair";
+  return {
+    name: source.name,
+    async *samples(options = {}) {
+      for await (const placed of source.samples(options)) {
+        const { sample } = placed;
+        const missing =
+          image && !sample.image
+            ? "the image is missing"
+            : text && !sample.texts
+              ? "the caption is missing"
+              : undefined;
+        if (missing === undefined) yield placed;
+        else options.onBad?.({ source: source.name, key: sample.key, reason: missing });
+      }
+    },
+  };
+}
+
+function toItem(
+  { value, block, epoch, ordinal }: Mixed<Entry>,
+  of: { seed: number; stream: string; build: BatchBuild; negatives: number; captions: CaptionMode },
+): BatchItem {
+  const { sample, ids } = value;
+  const draw = { seed: of.seed, stream: of.stream, epoch, ordinal };
+  const needs = of.build.kind;
+  const reads = needs === "text" || needs === "pair";
+  return {
+    key: sample.key,
+    draw,
+    ids,
+    ...(needs !== "text" && { image: sample.image }),
+    ...(reads && { text: drawCaption(sample, of.captions, draw) }),
+    ...(needs === "pair" && { negative: drawNegative(sample, block, of.negatives, of.captions, draw) }),
+    ...(typeof sample.label === "number" && { label: sample.label }),
+  };
+}

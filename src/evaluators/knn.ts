@@ -1,0 +1,112 @@
+/** k-NN classification by the image encoder's CLS (Wu et al., arXiv:1805.01978; DINO's eval_knn.py): no training, no choices. */
+
+import type { EvaluationContext } from "../api/context.ts";
+import { batches, createRunner, hasParameters, joinEmbeds, modelGraph, type Runner } from "../api/runner.ts";
+import { input } from "../graph/index.ts";
+import { type ImageConfig, imageEncoder, type ModelGraph, token } from "../models/flava/index.ts";
+import { initialize, l2Normalize, Params } from "../nn/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Evaluator } from "../train/stage.ts";
+import type { Labelled, LabelledSet } from "./labelled.ts";
+import { imageFeeds } from "./pair-set.ts";
+import { scores, topK } from "./retrieval.ts";
+
+export interface KnnOptions {
+  readonly train: LabelledSet;
+  readonly test: LabelledSet;
+  /** The encoder's configuration, where it is not the model's (DINO's). */
+  readonly image?: ImageConfig | undefined;
+  /** Before the encoder's names: "teacher" for DINO's teacher. */
+  readonly scope?: string | undefined;
+}
+
+/** DINO's. */
+const NEIGHBOURS = 20;
+const TEMPERATURE = 0.07;
+
+/**
+ * `accuracy`: top 1 of a weighted vote of the 20 nearest; `random_init_accuracy`: the same of the encoder's first weights;
+ * `majority_accuracy`: of always saying the commonest class of the training set. Nothing where the state has no such encoder.
+ */
+export function createKnn(context: EvaluationContext, options: KnnOptions): Evaluator {
+  const { device, state, model, recipe } = context;
+  const { train, test, image = model.image, scope = "" } = options;
+  const { batchSize } = recipe.evaluation;
+  const graph = clsGraph(image, batchSize, scope);
+  const runner = createRunner(device, graph, batchSize, { state });
+  const chance: Record<string, number> = {};
+
+  async function accuracy(by: Runner, signal: AbortSignal | undefined): Promise<number> {
+    const [known, asked] = [await train(), await test()];
+    const features = async (images: readonly Labelled[]): Promise<Tensor<"float32">> => {
+      const parts: Tensor[] = [];
+      for (const [, part] of batches(images, batchSize))
+        parts.push((await by.run(await imageFeeds({ model, signal }, part), signal)).features!);
+      return joinEmbeds(parts);
+    };
+    const labels = known.map(({ label }) => label);
+    const said = nearestLabels(await features(known), labels, await features(asked));
+    return asked.filter(({ label }, i) => label === said[i]).length / asked.length;
+  }
+
+  async function untrainedAccuracy(signal: AbortSignal | undefined): Promise<number> {
+    const bare = clsGraph(image, batchSize, "");
+    const fresh = createRunner(device, bare, batchSize, { weights: initialize(bare.params, recipe.seed) });
+    try {
+      return await accuracy(fresh, signal);
+    } finally {
+      fresh.dispose();
+    }
+  }
+  let untrained: number | undefined;
+
+  return {
+    name: "knn",
+    chance,
+    async *run(_step, signal = context.signal) {
+      if (!hasParameters(state, graph)) return;
+      chance.accuracy = majorityAccuracy(await train(), await test());
+      yield ["accuracy", await accuracy(runner, signal)];
+      untrained ??= await untrainedAccuracy(signal);
+      yield ["random_init_accuracy", untrained];
+      yield ["majority_accuracy", chance.accuracy];
+    },
+    dispose: () => runner.dispose(),
+  };
+}
+
+/** `pixel_values` → `features` (B, D): CLS after the final LayerNorm, of length 1. */
+function clsGraph(image: ImageConfig, batch: number, scope: string): ModelGraph {
+  const root = new Params();
+  const p = scope === "" ? root : root.at(scope);
+  const pixels = input("pixel_values", [batch, image.channels, image.imageSize, image.imageSize]);
+  const { last_hidden_state } = imageEncoder(p.at("flava.image_model"), image, pixels);
+  return modelGraph("evaluate.knn", root, { features: l2Normalize(token(last_hidden_state, 0)) });
+}
+
+/**
+ * For each query row (Q, D) the label with the largest sum of exp(cosine / temperature) among the nearest rows of (N, D), all
+ * of length 1; of equal sums that of the nearest neighbour.
+ */
+export function nearestLabels(
+  known: Tensor<"float32">,
+  labels: readonly string[],
+  queries: Tensor<"float32">,
+  { neighbours = NEIGHBOURS, temperature = TEMPERATURE }: { neighbours?: number; temperature?: number } = {},
+): string[] {
+  const [Q, D] = queries.shape as [number, number];
+  return Array.from({ length: Q }, (_, q) => {
+    const row = scores({ ...queries, shape: [1, D], data: queries.data.subarray(q * D, (q + 1) * D) }, known);
+    const votes = new Map<string, number>();
+    for (const i of topK(row, neighbours))
+      votes.set(labels[i]!, (votes.get(labels[i]!) ?? 0) + Math.exp(row[i]! / temperature));
+    return [...votes].reduce((best, vote) => (vote[1] > best[1] ? vote : best))[0];
+  });
+}
+
+function majorityAccuracy(train: readonly Labelled[], test: readonly Labelled[]): number {
+  const counts = new Map<string, number>();
+  for (const { label } of train) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const [commonest] = [...counts].reduce((best, one) => (one[1] > best[1] ? one : best));
+  return test.filter(({ label }) => label === commonest).length / test.length;
+}

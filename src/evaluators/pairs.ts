@@ -1,0 +1,119 @@
+/**
+ * The evaluator of a set of pairs: zero-shot retrieval both ways (arXiv:2112.04482 §4), image–text matching against hard
+ * negatives, and masked multimodal modelling.
+ */
+
+import type { EvaluationContext } from "../api/context.ts";
+import { createEmbedder } from "../api/embed.ts";
+import { accuracyOf, createMatcher, type Match } from "../api/match.ts";
+import type { Evaluator } from "../train/stage.ts";
+import { type Gallery, galleries, hardNegatives } from "./galleries.ts";
+import { createMaskedPairs, type PairStage } from "./masked-pairs.ts";
+import type { PairSet } from "./pair-set.ts";
+import { type Embedded, RECALLS, type Retrieval, retrieval, scores } from "./retrieval.ts";
+
+export interface PairsOptions {
+  /** The set's; metrics start with it. */
+  readonly name: string;
+  readonly pairs: PairSet;
+  readonly stage: PairStage;
+}
+
+/** A gallery with its embeddings; without them where the model has no contrastive space. */
+interface Compared {
+  readonly gallery: Gallery;
+  readonly images?: Embedded;
+  readonly texts?: Embedded;
+}
+
+type Metric = readonly [metric: string, value: number];
+
+/**
+ * `i2t_r1`, `i2t_r5`, `i2t_r10`, `t2i_r1`, … : recall at 1, 5 and 10, exact, the mean over galleries (styles of the starter
+ * data). `itm_accuracy`: each picture once with its caption and once with a hard negative. `mmm_text_accuracy`,
+ * `mmm_image_accuracy`: of masked tokens and patches. What the state has no head for, or what has weight 0 in the stage's
+ * loss, is left out.
+ */
+export function createPairs(context: EvaluationContext, { name, pairs, stage }: PairsOptions): Evaluator {
+  const { lossWeights, textLength } = stage;
+  const { seed } = context.recipe;
+  const open = () => ({
+    embedder: lossWeights.globalContrastive > 0 ? createEmbedder(context, textLength.pairs) : undefined,
+    matcher: lossWeights.itm > 0 ? createMatcher(context, textLength.pairs) : undefined,
+    masked: createMaskedPairs(context, stage),
+  });
+  let parts: ReturnType<typeof open> | undefined;
+  const chance: Record<string, number> = {};
+
+  return {
+    name,
+    chance,
+    async *run(_step, signal = context.signal) {
+      parts ??= open();
+      const { embedder, matcher, masked } = parts;
+      const set = await pairs();
+      const compared: Compared[] = [];
+      for (const gallery of galleries(set))
+        compared.push(embedder ? await embedGallery(embedder, gallery, signal) : { gallery });
+      yield* retrievalMetrics(compared, chance);
+      if (matcher) {
+        const matches = compared.flatMap((each) => matchesOf(each, seed));
+        chance.itm_accuracy = 0.5;
+        if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await matcher.judge(matches, signal))];
+      }
+      for (const [head, found] of Object.entries((await masked?.measure(set, signal)) ?? {})) {
+        chance[`mmm_${head}_accuracy`] = found.majority;
+        yield [`mmm_${head}_accuracy`, found.accuracy];
+      }
+    },
+    dispose() {
+      for (const part of Object.values(parts ?? {})) part?.dispose();
+    },
+  };
+}
+
+async function embedGallery(
+  embedder: NonNullable<ReturnType<typeof createEmbedder>>,
+  gallery: Gallery,
+  signal: AbortSignal | undefined,
+): Promise<Compared> {
+  const texts = gallery.texts.map(({ text }) => text);
+  return {
+    gallery,
+    images: {
+      embeds: await embedder.images(gallery.pairs, signal),
+      concepts: gallery.pairs.map(({ concept }) => concept),
+    },
+    texts: { embeds: await embedder.texts(texts, signal), concepts: gallery.texts.map(({ concept }) => concept) },
+  };
+}
+
+/** Recalls of all galleries, averaged; their chance levels go into `chance`. */
+function* retrievalMetrics(compared: readonly Compared[], chance: Record<string, number>): Generator<Metric> {
+  const found = compared.flatMap(({ images, texts }) => (images && texts ? [retrieval(images, texts)] : []));
+  if (found.length === 0) return;
+  const mean = (of: (r: Retrieval) => number): number => found.reduce((sum, r) => sum + of(r), 0) / found.length;
+  for (const k of RECALLS) chance[`i2t_r${k}`] = mean((r) => r.chance.text[k]);
+  for (const k of RECALLS) chance[`t2i_r${k}`] = mean((r) => r.chance.image[k]);
+  for (const k of RECALLS) yield [`i2t_r${k}`, mean((r) => r.text_retrieval_recall[k])];
+  for (const k of RECALLS) yield [`t2i_r${k}`, mean((r) => r.image_retrieval_recall[k])];
+}
+
+/** Each picture of a gallery with its own caption and with a wrong one: as many matched as not. */
+function matchesOf({ gallery, images, texts }: Compared, seed: number): Match[] {
+  const rowOf = (i: number): Float32Array => scores(row(images!, i), texts!.embeds);
+  const negatives = hardNegatives(gallery, seed, images && texts ? rowOf : undefined);
+  return gallery.pairs.flatMap((pair, i): Match[] => {
+    const negative = negatives[i];
+    if (negative === undefined) return [];
+    return [
+      { picture: pair, text: pair.caption, matched: true },
+      { picture: pair, text: negative, matched: false },
+    ];
+  });
+}
+
+function row({ embeds }: Embedded, i: number): Embedded["embeds"] {
+  const E = embeds.shape[1]!;
+  return { ...embeds, shape: [1, E], data: embeds.data.subarray(i * E, (i + 1) * E) };
+}

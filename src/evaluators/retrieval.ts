@@ -1,0 +1,123 @@
+/** Retrieval measured exactly: every query against every candidate, as CLIP_benchmark does (names of its metrics too). */
+import { ShapeError } from "../errors.ts";
+import { formatShape, type Tensor } from "../tensor/index.ts";
+
+/** Cosine scores of rows (Q, E) against rows (C, E), both of unit length: (Q, C), row-major. */
+export function scores(queries: Tensor<"float32">, candidates: Tensor<"float32">): Float32Array {
+  const [Q, E] = queries.shape as [number, number];
+  const [C, E2] = candidates.shape as [number, number];
+  if (E !== E2)
+    throw new ShapeError(
+      `scores: widths differ: queries ${formatShape(queries.shape)}, candidates ${formatShape(candidates.shape)}`,
+    );
+  const out = new Float32Array(Q * C);
+  for (let q = 0; q < Q; q++)
+    for (let c = 0; c < C; c++) {
+      let dot = 0;
+      for (let e = 0; e < E; e++) dot += queries.data[q * E + e]! * candidates.data[c * E + e]!;
+      out[q * C + c] = dot;
+    }
+  return out;
+}
+
+/**
+ * For each query, how many wrong candidates score at least as high as its best right one: 0 is a hit at 1. Ties count
+ * against us, so a model that gives everything one score retrieves nothing; so do scores that are no number.
+ */
+export function ranks(
+  scored: Float32Array,
+  candidates: number,
+  isRight: (query: number, candidate: number) => boolean,
+): Int32Array {
+  const queries = scored.length / candidates;
+  return Int32Array.from({ length: queries }, (_, q) => {
+    const row = scored.subarray(q * candidates, (q + 1) * candidates);
+    let best = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < candidates; c++) if (isRight(q, c) && row[c]! > best) best = row[c]!;
+    let ahead = 0;
+    for (let c = 0; c < candidates; c++) if (!isRight(q, c) && !(row[c]! < best)) ahead++;
+    return ahead;
+  });
+}
+
+/** Share of queries with a right candidate among the first k. */
+export const recallAt = (rank: Int32Array, k: number): number => rank.filter((r) => r < k).length / rank.length;
+
+/** Indexes of the k highest scores of a row, best first; of equal ones the first. */
+export function topK(row: Float32Array, k: number): number[] {
+  const best: number[] = [];
+  for (let i = 0; i < row.length; i++) {
+    if (best.length === k && !(row[i]! > row[best[k - 1]!]!)) continue;
+    let at = best.length;
+    while (at > 0 && row[i]! > row[best[at - 1]!]!) at--;
+    best.splice(at, 0, i);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
+export const RECALLS = [1, 5, 10] as const;
+export type Recalls = Readonly<Record<(typeof RECALLS)[number], number>>;
+
+/** Rows of unit length (N, E), and what each is about; equal concepts belong together. */
+export interface Embedded {
+  readonly embeds: Tensor<"float32">;
+  readonly concepts: readonly string[];
+}
+
+export interface Retrieval {
+  /** Image → text, text → image: recall at 1, 5, 10. */
+  readonly text_retrieval_recall: Recalls;
+  readonly image_retrieval_recall: Recalls;
+  /** The recalls of a random order of the candidates, each way. */
+  readonly chance: { readonly text: Recalls; readonly image: Recalls };
+}
+
+/**
+ * Recall both ways. A hit is any candidate of the query's concept: any of an image's captions (Karpathy's protocol on COCO),
+ * any picture of a thing.
+ */
+export function retrieval(images: Embedded, texts: Embedded): Retrieval {
+  return {
+    text_retrieval_recall: recalls(images, texts),
+    image_retrieval_recall: recalls(texts, images),
+    chance: { text: chance(images.concepts, texts.concepts), image: chance(texts.concepts, images.concepts) },
+  };
+}
+
+/** Queries that are scored together: no more than these rows of the score matrix are held. */
+const BLOCK = 256;
+
+function recalls(queries: Embedded, candidates: Embedded): Recalls {
+  const numbers = new Map([...new Set(candidates.concepts)].map((concept, i) => [concept, i]));
+  const wanted = Int32Array.from(queries.concepts, (concept) => numbers.get(concept) ?? -1);
+  const found = Int32Array.from(candidates.concepts, (concept) => numbers.get(concept)!);
+  const [Q, E] = queries.embeds.shape as [number, number];
+  const rank = new Int32Array(Q);
+  for (let q = 0; q < Q; q += BLOCK) {
+    const data = queries.embeds.data.subarray(q * E, (q + BLOCK) * E);
+    const scored = scores({ ...queries.embeds, shape: [data.length / E, E], data }, candidates.embeds);
+    rank.set(
+      ranks(scored, found.length, (i, c) => wanted[q + i] === found[c]),
+      q,
+    );
+  }
+  return atEach((k) => recallAt(rank, k));
+}
+
+/** Expected recall of a random order: the chance that one of r right candidates is among the first k of C. */
+function chance(queries: readonly string[], candidates: readonly string[]): Recalls {
+  const right = new Map<string, number>();
+  for (const c of candidates) right.set(c, (right.get(c) ?? 0) + 1);
+  const C = candidates.length;
+  return atEach((k) => queries.reduce((sum, q) => sum + hitAmong(k, right.get(q) ?? 0, C), 0) / queries.length);
+}
+
+/** 1 − (C−r choose k) / (C choose k). */
+function hitAmong(k: number, r: number, C: number): number {
+  let miss = 1;
+  for (let i = 0; i < Math.min(k, C); i++) miss *= Math.max(0, C - r - i) / (C - i);
+  return 1 - miss;
+}
+
+const atEach = (recall: (k: number) => number): Recalls => ({ 1: recall(1), 5: recall(5), 10: recall(10) });

@@ -1,0 +1,19 @@
+/** Bytes by range, wherever they lie: one contract for files, HTTP and memory (hyparquet's, with a stream beside it). */
+import { FileError } from "../errors.ts";
+
+export interface Bytes {
+  /** A path or URL, for messages. */
+  readonly name: string;
+  readonly byteLength: number;
+  /** The bytes start..end−1 (to the end unless said), in a buffer of their own. Throws FileError if the place ends before `end`. */
+  slice(start: number, end?: number): Promise<ArrayBuffer>;
+  /** The bytes from `start` on, in pieces. */
+  stream(start?: number): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Throws FileError for a range that is not inside of `byteLength` bytes. */
+export function checkRange(name: string, start: number, end: number, byteLength: number): void {
+  if (start < 0 || end > byteLength || start > end)
+    throw new FileError(`${name}: expected bytes ${start}..${end}, got a file of ${byteLength} bytes`);
+}

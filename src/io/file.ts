@@ -1,0 +1,54 @@
+/** Byte ranges of a local file, and whether there is one (Node). */
+import { createReadStream, type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { FileError } from "../errors.ts";
+import { type Bytes, checkRange } from "./bytes.ts";
+
+const CHUNK_BYTES = 1 << 18;
+/** One read call takes less than 2 GiB. */
+const MAX_READ_BYTES = 1 << 30;
+
+/** What lies at a path; undefined where nothing does, or nothing that can be asked. */
+export const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined);
+
+/** Opens a local file for reading by range. Throws FileError if it is missing, a folder, or unreadable. */
+export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
+  signal?.throwIfAborted();
+  const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    throw new FileError(`${path}: expected a readable file, got ${cause.code ?? cause.message}`, undefined, { cause });
+  });
+  const found = await handle.stat();
+  if (!found.isFile()) {
+    await handle.close();
+    throw new FileError(`${path}: expected a file, got ${found.isDirectory() ? "a folder" : "something else"}`);
+  }
+  const byteLength = found.size;
+  return {
+    name: path,
+    byteLength,
+    async slice(start, end = byteLength) {
+      signal?.throwIfAborted();
+      checkRange(path, start, end, byteLength);
+      return readRange(path, handle, start, end);
+    },
+    async *stream(start = 0) {
+      if (start >= byteLength) return;
+      for await (const chunk of createReadStream(path, { start, end: byteLength - 1, highWaterMark: CHUNK_BYTES })) {
+        signal?.throwIfAborted();
+        yield chunk as Uint8Array;
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function readRange(path: string, handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
+  const out = new Uint8Array(end - start);
+  for (let filled = 0; filled < out.length; ) {
+    const length = Math.min(out.length - filled, MAX_READ_BYTES);
+    const { bytesRead } = await handle.read(out, filled, length, start + filled);
+    if (bytesRead === 0) throw new FileError(`${path}: the file became shorter while it was read`);
+    filled += bytesRead;
+  }
+  return out.buffer;
+}

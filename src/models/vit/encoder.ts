@@ -1,0 +1,69 @@
+/** The pre-norm transformer that FLAVA's three encoders share (arXiv:2112.04482 §3.1). */
+import { add, gelu, reshape, slice, tanh, type Value } from "../../graph/index.ts";
+import { type Init, layerNorm, linear, normal, type Params, selfAttention, type Taps, zeros } from "../../nn/index.ts";
+import type { TransformerConfig } from "../flava/config.ts";
+
+export interface EncoderOutputs {
+  /** The embeddings, then the raw result of each layer; no final LayerNorm on any of them. Each (B, N, D). */
+  readonly hidden_states: readonly Value[];
+  /** The final LayerNorm of the last hidden state, (B, N, D). */
+  readonly last_hidden_state: Value;
+  /** tanh(dense(CLS)), (B, D). No pretraining loss reads it. */
+  readonly pooler_output: Value;
+}
+
+interface EncoderOptions {
+  /** Additive, broadcast to (B, H, N, N). */
+  mask?: Value | undefined;
+  out?: Taps | undefined;
+}
+
+/** One layer: y = x + Wo·Attention(LN(x)); z = y + W2·GELU(W1·LN(y)). */
+export function encoderLayer(
+  p: Params,
+  x: Value,
+  config: TransformerConfig,
+  { mask, out }: EncoderOptions = {},
+): Value {
+  return p.scope(() => {
+    const { hiddenSize, intermediateSize, layerNormEps, heads, qkvBias } = config;
+    const normed = layerNorm(p.at("layernorm_before"), x, layerNormEps);
+    const context = selfAttention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out });
+    const y = add(x, linear(p.at("attention.output.dense"), context, hiddenSize));
+
+    const h = linear(p.at("intermediate.dense"), layerNorm(p.at("layernorm_after"), y, layerNormEps), intermediateSize);
+    return add(y, linear(p.at("output.dense"), gelu(h), hiddenSize));
+  });
+}
+
+/** All layers, the final LayerNorm and the pooler on embeddings (B, N, D). `p` is the encoder's own scope. */
+export function encode(
+  p: Params,
+  embeddings: Value,
+  config: TransformerConfig,
+  options: EncoderOptions = {},
+): EncoderOutputs {
+  const hidden_states = [embeddings];
+  for (let i = 0; i < config.layers; i++)
+    hidden_states.push(encoderLayer(p.at(`encoder.layer.${i}`), hidden_states.at(-1)!, config, options));
+  const last_hidden_state = layerNorm(p.at("layernorm"), hidden_states.at(-1)!, config.layerNormEps);
+  return { hidden_states, last_hidden_state, pooler_output: pooler(p.at("pooler"), last_hidden_state) };
+}
+
+/** tanh(dense(first token)): (B, N, D) → (B, D). */
+export function pooler(p: Params, x: Value): Value {
+  return p.scope(() => tanh(linear(p.at("dense"), token(x, 0), x.shape[2]!)));
+}
+
+/** One token of each sequence: (B, N, D) → (B, D). */
+export function token(x: Value, index: number): Value {
+  const { B, D } = x.dims("B N D");
+  return reshape(slice(x, 1, index, index + 1), [B, D]);
+}
+
+/** The parameters with this encoder's initialiser for weights. */
+export const initialised = (p: Params, config: TransformerConfig): Params =>
+  p.withWeights(normal(config.initializerRange));
+
+/** What tokens that are parameters start from: zeros, or a normal distribution. */
+export const tokenInitializer = (range: number): Init => (range === 0 ? zeros : normal(range));

@@ -1,0 +1,96 @@
+/** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { openSource, type PixelCache, pixelCache, type Source, type SourceSpec } from "../../data/index.ts";
+import { saveFile } from "../../io/index.ts";
+import type { FlavaConfig } from "../../models/flava/index.ts";
+import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
+import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
+import type { Recipe } from "../recipe/types.ts";
+
+export interface Sources {
+  /** Opens a source, or gives the one that was opened before: decoded pictures are kept by source. */
+  open(spec: string | SourceSpec): Promise<Source>;
+  readonly pixels: PixelCache;
+}
+
+export function createSources(recipe: Recipe, signal?: AbortSignal): Sources {
+  const opened = new Map<string, Promise<Source>>();
+  return {
+    open(spec) {
+      const key = JSON.stringify(spec);
+      const source = opened.get(key) ?? openSource(spec, signal ? { signal } : {});
+      opened.set(key, source);
+      return source;
+    },
+    pixels: pixelCache(recipe.data.pixelBytes),
+  };
+}
+
+/** The file of a run that keeps its tokenizer, in the Hub's layout. */
+export const TOKENIZER_FILE = "tokenizer.json";
+
+/**
+ * The run's tokenizer: the one that was kept at `path`, else bert-base-uncased's, or where the recipe says so one over what its
+ * texts and captions use. A new one is kept.
+ */
+export async function runTokenizer(
+  recipe: Recipe,
+  sources: Sources,
+  path: string,
+  { signal, note }: { readonly signal?: AbortSignal | undefined; readonly note: (line: string) => void },
+): Promise<TextTokenizer> {
+  if (await stat(path).catch(() => undefined)) return loadTokenizer(path, signal ? { signal } : {});
+  const full = await loadBertTokenizer();
+  const tokenizer = recipe.vocabulary.kind === "full" ? full : await ofCorpus(recipe, full, sources, signal, note);
+  await mkdir(dirname(path), { recursive: true });
+  await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
+  return tokenizer;
+}
+
+async function ofCorpus(
+  { data, vocabulary }: Recipe,
+  full: TextTokenizer,
+  sources: Sources,
+  signal: AbortSignal | undefined,
+  note: (line: string) => void,
+): Promise<TextTokenizer> {
+  note("reading the texts for the vocabulary…");
+  const [captions, texts] = [new Map<string, number[]>(), new Map<string, number[]>()];
+  for (const [list, into] of [
+    [data.pairs, captions],
+    [data.texts, texts],
+  ] as const)
+    for (const { source } of list)
+      for await (const { sample } of (await sources.open(source)).samples({ signal }))
+        for (const text of sample.texts ?? []) if (!into.has(text)) into.set(text, full.ids(text));
+  const tokenizer = cutVocabulary(vocabulary, full, [...captions.values()], [...texts.values()]);
+  note(
+    `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} entries, from ` +
+      `${captions.size.toLocaleString("en-US")} captions and ${texts.size.toLocaleString("en-US")} texts`,
+  );
+  return tokenizer;
+}
+
+function cutVocabulary(
+  { kind, minCount, minCaptionCount }: Recipe["vocabulary"],
+  full: TextTokenizer,
+  captions: readonly number[][],
+  texts: readonly number[][],
+): TextTokenizer {
+  if (kind === "caption-words") return wordTokenizer(full, captions, { minCount: minCaptionCount });
+  const keep = frequentIds(captions, full.vocabSize, minCaptionCount);
+  return reducedVocabulary(full, [...captions, ...texts], { minCount, keep }).tokenizer;
+}
+
+function frequentIds(texts: Iterable<readonly number[]>, vocabSize: number, minCount: number): number[] {
+  const counts = new Uint32Array(vocabSize);
+  for (const ids of texts) for (const id of ids) counts[id] = counts[id]! + 1;
+  return [...counts.keys()].filter((id) => counts[id]! >= minCount);
+}
+
+/** The recipe with the vocabulary that the run uses. */
+export function withVocabulary(recipe: Recipe, { vocabSize, special }: TextTokenizer): Recipe {
+  const text = { ...recipe.model.text, vocabSize, padTokenId: special.pad };
+  return { ...recipe, model: { ...recipe.model, text } satisfies FlavaConfig };
+}

@@ -1,0 +1,54 @@
+/** What a stage will need, from its graphs alone: parameters by scope, nodes, and an estimate of memory. No weights are made. */
+import { costOf, graph, type Program } from "../../graph/index.ts";
+import { size } from "../../tensor/index.ts";
+import { type KindGraphs, stageState, traceStage } from "../../train/updater.ts";
+import type { Recipe, StageMeasure } from "../recipe/index.ts";
+import { planStage } from "../stages/index.ts";
+
+/** Builds the graphs of a stage and measures them. The vocabulary is taken as the recipe's model says. */
+export function measureStage(recipe: Recipe, name: string): StageMeasure {
+  const stage = recipe.stages[name]!;
+  const plan = planStage(recipe, stage);
+  const graphs = traceStage(name, stage, plan);
+  const { specs, trained, initial } = stageState(graphs, plan);
+  const parameters: Record<string, number> = {};
+  for (const spec of specs) {
+    if (!trained.has(spec.name)) continue;
+    const scope = scopeOf(spec.name);
+    parameters[scope] = (parameters[scope] ?? 0) + size(spec.shape);
+  }
+  const bytes = (shapes: readonly { readonly shape: readonly number[] }[]): number =>
+    4 * shapes.reduce((n, { shape }) => n + size(shape), 0);
+  const memory: Record<string, number> = {
+    parameters: bytes(specs),
+    "moments and sums": bytes(Object.values(initial)),
+  };
+  const averaged = plan.average ? specs.filter((spec) => trained.has(spec.name)) : [];
+  if (averaged.length > 0) memory.averages = bytes(averaged);
+  const nodes: Record<string, number> = {};
+  for (const [kind, graphsOfKind] of Object.entries(graphs)) {
+    const programs = programsOf(graphsOfKind);
+    const peaks = programs.map((program) => {
+      const traced = graph(program.name, { ...program.outputs, ...renamed(program.updates) });
+      nodes[kind] = (nodes[kind] ?? 0) + traced.nodes.length;
+      return costOf(traced).peakBytes;
+    });
+    // Sessions share one arena: the most that any of them needs.
+    memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
+  }
+  return { parameters, memory, nodes };
+}
+
+const programsOf = (graphs: KindGraphs): Program[] =>
+  "whole" in graphs
+    ? [graphs.whole.program]
+    : [graphs.parts.embed, graphs.parts.contrast, graphs.parts.micro, graphs.parts.apply].flatMap((p) => p ?? []);
+
+const renamed = (updates: Program["updates"]): Program["updates"] =>
+  Object.fromEntries(Object.entries(updates).map(([name, value]) => [`update:${name}`, value]));
+
+/** `flava.image_model`, `mim_head`: the first name, or the first two below `flava`. */
+const scopeOf = (name: string): string => {
+  const [first, second] = name.split(".");
+  return first === "flava" ? `${first}.${second}` : first!;
+};

@@ -1,0 +1,184 @@
+/** One stage of a run: traces it, fills its state, and leads it through the loop with logs, evaluation and checkpoints. */
+import { join } from "node:path";
+import type { LoaderState } from "../../data/index.ts";
+import {
+  type BestSoFar,
+  betterOf,
+  type Json,
+  OWED,
+  owesEvaluation,
+  recipeHash,
+  saveCheckpoint,
+  storeEntries,
+} from "../../record/checkpoint/index.ts";
+import { lossBoard } from "../../record/logs/index.ts";
+import { State } from "../../runtime/index.ts";
+import { train } from "../../train/loop.ts";
+import { type Means, means, type Sums } from "../../train/means.ts";
+import type { Batch, Evaluator } from "../../train/stage.ts";
+import { createUpdater, stageState, traceStage } from "../../train/updater.ts";
+import { planStage } from "../stages/index.ts";
+import {
+  architectureOf,
+  type Looks,
+  type Resumed,
+  type RunContext,
+  type StageOutcome,
+  type StageRun,
+} from "./run-context.ts";
+import { CURSORS, openData, type StageData } from "./stage-data.ts";
+import { fillState, type Names, takeResult } from "./stage-state.ts";
+
+/** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError. */
+export async function runStage(
+  context: RunContext,
+  name: string,
+  looks: Looks,
+  resumed?: Resumed,
+): Promise<StageOutcome> {
+  const { recipe, device, reporter, signal } = context;
+  const stage = recipe.stages[name]!;
+  const plan = planStage(recipe, stage);
+  reporter.note(`${name}: tracing the steps…`);
+  const graphs = traceStage(name, stage, plan);
+  const declared = stageState(graphs, plan);
+  using state = new State(device);
+  const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
+  const updater = await createUpdater({ stage, plan, graphs, state, device, note: (line) => reporter.note(line) });
+  const run: StageRun = {
+    name,
+    stage,
+    state,
+    chance: declared.chance,
+    parameters: names.trained,
+    modelEntries: () => storeEntries(state, names.model, names.aliases),
+  };
+  const evaluators = looks.evaluators(run);
+  const data = await openData(context, name, plan, stage, resumed);
+  try {
+    await looks.begun?.(run);
+    const outcome = await lead(context, run, { updater, evaluators, data, names, resumed });
+    if (outcome.ending === "done" && !signal?.aborted) {
+      await takeResult(join(context.runDir, name), state, names, outcome.step);
+      await looks.finished?.(run);
+    }
+    return outcome;
+  } finally {
+    reporter.end();
+    await data.close();
+    for (const evaluator of evaluators) evaluator.dispose?.();
+    updater.dispose();
+  }
+}
+
+/** The cursor of the means between two lines of the log. */
+const MEANS = "means";
+
+interface Led {
+  readonly updater: Awaited<ReturnType<typeof createUpdater>>;
+  readonly evaluators: readonly Evaluator[];
+  readonly data: StageData;
+  readonly names: Names;
+  readonly resumed: Resumed | undefined;
+}
+
+/** The loop with everything that it calls. */
+async function lead(context: RunContext, run: StageRun, led: Led): Promise<StageOutcome> {
+  const { reporter, log, signal } = context;
+  const { name, stage } = run;
+  const { updater, evaluators, data, resumed } = led;
+  const board = lossBoard(run.chance);
+  const now = progressOf(resumed);
+  const begun = { time: performance.now(), samples: now.samples };
+  reporter.begin(name, stage.steps, resumed?.step ?? 0);
+  const { ending, step, times } = await train(
+    {
+      stage: name,
+      done: resumed?.step ?? 0,
+      owed: resumed && owesEvaluation(resumed.state),
+      steps: stage.steps,
+      every: stage.every,
+      next: (step) => data.next(step),
+      update: async (step, batch) => {
+        const metrics = await updater.update(step, batch);
+        now.place = (batch as Batch & { place: LoaderState }).place;
+        now.samples += batch.samples.length;
+        return metrics;
+      },
+      evaluators,
+      async log(step, metrics, due) {
+        now.recent.add(metrics);
+        const seconds = (performance.now() - begun.time) / 1000;
+        const rate = { samples_per_second: (now.samples - begun.samples) / seconds };
+        reporter.step(step, board.update({ ...metrics, ...rate }));
+        if (due) await log.log(name, step, { ...now.recent.take(), ...rate, samples: now.samples });
+      },
+      async evaluated(step, found) {
+        if (Object.keys(found).length > 0) await log.log(name, step, found);
+        const value = stage.best && found[stage.best.metric];
+        if (!stage.best || typeof value !== "number") return false;
+        const better = betterOf(now.best, { ...stage.best, value, step });
+        const improved = better !== now.best;
+        now.best = better;
+        return improved;
+      },
+      save: (step, owed) => save(context, run, { names: led.names, now, step, owed }),
+    },
+    signal,
+  );
+  const guesses = evaluators.flatMap(({ name, chance = {} }) =>
+    Object.entries(chance).map(([metric, value]) => [`${name}/${metric}`, value] as const),
+  );
+  const chance = { ...run.chance, ...Object.fromEntries(guesses) };
+  return { ending, step, samples: now.samples, times, chance };
+}
+
+/** Where a stage stands besides its tensors. */
+interface Progress {
+  place: LoaderState | undefined;
+  samples: number;
+  best: BestSoFar | null;
+  readonly recent: Means;
+}
+
+const progressOf = (resumed: Resumed | undefined): Progress => ({
+  place: resumed?.state.cursors[CURSORS] as LoaderState | undefined,
+  samples: resumed?.state.counters.samples ?? 0,
+  best: resumed?.state.best ?? null,
+  recent: means(resumed?.state.cursors[MEANS] as Sums | undefined),
+});
+
+interface Saving {
+  readonly names: Names;
+  readonly now: Progress;
+  readonly step: number;
+  /** The step was to be evaluated and has not been. */
+  readonly owed: boolean;
+}
+
+async function save(context: RunContext, run: StageRun, { names, now, step, owed }: Saving): Promise<void> {
+  const { recipe, runDir, log, versions } = context;
+  const { name, stage, state } = run;
+  const json = recipe as unknown as Json;
+  await log.flush();
+  await saveCheckpoint(
+    join(runDir, name),
+    {
+      state: {
+        stage: name,
+        step,
+        seed: recipe.seed,
+        cursors: { [MEANS]: now.recent.sums(), ...(now.place ? { [CURSORS]: now.place as unknown as Json } : {}) },
+        counters: { samples: now.samples, ...(owed ? { [OWED]: 1 } : {}) },
+        best: now.best,
+        recipe: json,
+        recipeHash: recipeHash(json, name),
+        architecture: architectureOf(recipe),
+        versions,
+      },
+      model: storeEntries(state, names.model, names.aliases),
+      optimizer: storeEntries(state, names.optimizer),
+    },
+    { limit: stage.saveTotalLimit },
+  );
+}

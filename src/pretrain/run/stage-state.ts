@@ -1,0 +1,106 @@
+/** The state of a stage: which tensors it holds, what they start from, and how they go to and come from checkpoints. */
+import { join } from "node:path";
+import {
+  aliasesOf,
+  folderName,
+  openCheckpoint,
+  restoreTensors,
+  type TensorStore,
+} from "../../record/checkpoint/index.ts";
+import type { State } from "../../runtime/index.ts";
+import { size, type Tensor } from "../../tensor/index.ts";
+import type { StagePlan } from "../../train/stage.ts";
+import type { stageState } from "../../train/updater.ts";
+import type { Stage } from "../recipe/types.ts";
+import { initialWeights, resultOf } from "./initial.ts";
+import type { Resumed, RunContext } from "./run-context.ts";
+
+/** Which tensor goes to which file of a checkpoint. */
+export interface Names {
+  readonly model: readonly string[];
+  readonly optimizer: readonly string[];
+  readonly aliases: ReturnType<typeof aliasesOf>;
+  /** Number of trained parameters. */
+  readonly trained: number;
+}
+
+type Filling = ReturnType<typeof stageState> & {
+  readonly name: string;
+  readonly stage: Stage;
+  readonly plan: StagePlan;
+  readonly state: State;
+};
+
+/** Puts first values, or a checkpoint's, into the state. */
+export async function fillState(context: RunContext, filling: Filling, resumed: Resumed | undefined): Promise<Names> {
+  const { recipe, runDir, signal, reporter } = context;
+  const { specs, stage, state } = filling;
+  const { tensors, origins } = resumed
+    ? { tensors: {}, origins: [] }
+    : await initialWeights(runDir, stage, specs, { seed: recipe.seed, signal });
+  for (const line of origins) reporter.note(`${filling.name}: ${line}`);
+  const all = firstValues(filling, tensors);
+  for (const [name, { first }] of all) if (!resumed || isSum(name)) state.write(name, first());
+  const names = namesOf(filling, [...all.keys()]);
+  if (resumed) await restore(resumed.path, storeOf(state, all), names, signal);
+  return names;
+}
+
+/** The shape of a state tensor, and its first value if it is needed. */
+interface Slot extends Pick<Tensor, "dtype" | "shape"> {
+  first(): Tensor;
+}
+
+/** Every tensor of the state: parameters, their averages, moments and what is carried along. */
+function firstValues(
+  { specs, trained, initial, plan }: Filling,
+  tensors: Readonly<Record<string, Tensor>>,
+): Map<string, Slot> {
+  const slots = new Map<string, Slot>();
+  const put = (name: string, { dtype, shape }: Pick<Tensor, "dtype" | "shape">, first: () => Tensor): void => {
+    if (!slots.has(name)) slots.set(name, { dtype, shape, first });
+  };
+  for (const { name, shape } of specs)
+    put(name, { dtype: "float32", shape }, () => tensors[plan.twin?.(name) ?? name]!);
+  if (plan.average)
+    for (const { name, shape } of specs.filter((spec) => trained.has(spec.name)))
+      put(plan.average.name(name), { dtype: "float32", shape }, () => tensors[name]!);
+  for (const [name, t] of Object.entries({ ...initial, ...plan.carried?.initial })) put(name, t, () => t);
+  return slots;
+}
+
+function namesOf({ specs, trained, plan: { isModel = () => true } }: Filling, all: readonly string[]): Names {
+  const model = specs.filter(({ name }) => isModel(name));
+  const inModel = new Set(model.map(({ name }) => name));
+  return {
+    model: [...inModel],
+    optimizer: all.filter((name) => !inModel.has(name) && !isSum(name)),
+    aliases: aliasesOf(model),
+    trained: specs.reduce((n, { name, shape }) => n + (trained.has(name) ? size(shape) : 0), 0),
+  };
+}
+
+/** Sums of gradients begin anew with every step, so no checkpoint holds them. */
+const isSum = (name: string): boolean => name.startsWith("accumulated.");
+
+/** The state as checkpoints see it: with the shapes that the stage asks for. */
+const storeOf = (state: State, shapes: ReadonlyMap<string, Pick<Tensor, "dtype" | "shape">>): TensorStore => ({
+  has: (name) => shapes.has(name),
+  buffer: (name) => shapes.get(name)!,
+  read: (name) => state.read(name),
+  write: (name, t) => state.write(name, t),
+});
+
+async function restore(path: string, store: TensorStore, names: Names, signal?: AbortSignal): Promise<void> {
+  await using checkpoint = await openCheckpoint(path);
+  await restoreTensors(checkpoint.model, store, names.model, { aliases: names.aliases, signal });
+  await restoreTensors(checkpoint.optimizer, store, names.optimizer, { signal });
+}
+
+/** Where the result of a stage is not its last step, the model's tensors become those of the best. */
+export async function takeResult(folder: string, state: State, names: Names, step: number): Promise<void> {
+  const path = await resultOf(folder);
+  if (path === join(folder, folderName(step))) return;
+  await using checkpoint = await openCheckpoint(path);
+  await restoreTensors(checkpoint.model, state, names.model, { aliases: names.aliases });
+}

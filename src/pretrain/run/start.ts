@@ -1,0 +1,111 @@
+/** Where a run begins or goes on: decided by looking at its checkpoints. */
+import { join } from "node:path";
+import { ConfigError } from "../../errors.ts";
+import {
+  findCheckpoints,
+  latestCheckpoint,
+  owesEvaluation,
+  removeCheckpoint,
+  resumeFrom,
+} from "../../record/checkpoint/index.ts";
+import { loadRunInfo } from "../../report/index.ts";
+import type { Recipe } from "../recipe/types.ts";
+import type { Resumed } from "./run-context.ts";
+
+export interface Start {
+  /** The stages to run. */
+  readonly stages: readonly string[];
+  /** What the first of them goes on from. */
+  readonly resumed: Resumed | undefined;
+  /** The last step of the run that stays in its logs; undefined for a run that begins. */
+  readonly after: { readonly stage: string; readonly step: number } | undefined;
+}
+
+/**
+ * The place that `stage` and `resume` mean. Throws ConfigError where there is nothing to go on from or a stage would be
+ * trained over, CheckpointError where all of its checkpoints are damaged.
+ */
+export async function findStart(
+  recipe: Recipe,
+  { stage, resume }: { readonly stage?: string | undefined; readonly resume?: string | undefined },
+  note: (line: string) => void,
+): Promise<Start> {
+  const all = Object.keys(recipe.stages);
+  const wanted = stage === undefined ? all : [stage];
+  if (resume === undefined) {
+    if (stage !== undefined) {
+      await refuseTrained(join(recipe.runDir, stage), stage);
+      await refuseOrphan(recipe, stage);
+    }
+    return { stages: wanted, resumed: undefined, after: before(recipe, wanted[0]!) };
+  }
+  const options = { onDamaged: note };
+  if (resume !== "latest") {
+    const resumed = await resumeFrom(recipe.runDir, resume, options);
+    return from(recipe, wanted, resumed.state.stage, resumed);
+  }
+  for (const name of wanted) {
+    const resumed = await latestCheckpoint(join(recipe.runDir, name), options);
+    if (!resumed || resumed.step < recipe.stages[name]!.steps || owesEvaluation(resumed.state))
+      return from(recipe, wanted, name, resumed);
+  }
+  const last = wanted.at(-1)!;
+  const info = await loadRunInfo(recipe.runDir).catch(() => undefined);
+  if (info?.status === "done") throw new ConfigError(`--resume latest: the run in ${recipe.runDir} is done`);
+  return from(recipe, wanted, last, await latestCheckpoint(join(recipe.runDir, last), options));
+}
+
+function from(recipe: Recipe, wanted: readonly string[], name: string, resumed: Resumed | undefined): Start {
+  if (!wanted.includes(name))
+    throw new ConfigError(
+      `--resume: expected a checkpoint of ${wanted.join(", ")}, got one of "${name}"`,
+      "leave --stage out, or name that stage",
+    );
+  const stages = wanted.slice(wanted.indexOf(name));
+  return { stages, resumed, after: resumed ? { stage: name, step: resumed.step } : before(recipe, name) };
+}
+
+/** The end of the stage before this one. */
+function before(recipe: Recipe, name: string): Start["after"] {
+  const names = Object.keys(recipe.stages);
+  const previous = names[names.indexOf(name) - 1];
+  return previous === undefined ? undefined : { stage: previous, step: recipe.stages[previous]!.steps };
+}
+
+/**
+ * Removes the checkpoints ahead of the one that was named, in its stage and in later ones: the run trains those steps again, and
+ * the old ones would be taken for the newest.
+ */
+export async function dropAhead(
+  runDir: string,
+  { stages, resumed }: Start,
+  note: (line: string) => void,
+): Promise<void> {
+  for (const name of resumed ? stages : [])
+    for (const { step, path } of await findCheckpoints(join(runDir, name))) {
+      if (name === resumed!.state.stage && step <= resumed!.step) continue;
+      await removeCheckpoint(path);
+      note(`${path}: removed, the run goes back to step ${resumed!.step} of ${resumed!.state.stage}`);
+    }
+}
+
+/** A stage that starts from the results of others needs them. */
+async function refuseOrphan({ runDir, stages }: Recipe, stage: string): Promise<void> {
+  for (const [part, from] of Object.entries(stages[stage]!.init)) {
+    if (typeof from !== "string" || from === "random") continue;
+    if ((await findCheckpoints(join(runDir, from))).length > 0) continue;
+    throw new ConfigError(
+      `--stage ${stage}: its ${part} weights are those of "${from}": expected checkpoints in ${join(runDir, from)}, got none`,
+      `run --stage ${from} first`,
+    );
+  }
+}
+
+async function refuseTrained(folder: string, stage: string): Promise<void> {
+  const found = await findCheckpoints(folder);
+  if (found.length > 0)
+    throw new ConfigError(
+      `--stage ${stage}: expected no checkpoints in ${folder}, got ${found.length}`,
+      "go on with --resume latest, or choose another --run-dir",
+    );
+}

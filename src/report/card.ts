@@ -1,0 +1,140 @@
+/** The model card: README front matter that the Hugging Face Hub renders, and what a reader of a model needs to know. */
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { sourceName } from "../data/sources/index.ts";
+import { saveFile } from "../io/index.ts";
+import type { Recipe, WeightedSource } from "../pretrain/recipe/index.ts";
+import { loadRecipe, loadRunInfo, type RunInfo } from "../record/run-info.ts";
+import { short } from "./chart.ts";
+import { duration } from "./curves.ts";
+
+export const CARD_FILE = "card.md";
+
+export interface CardOptions {
+  /** An identifier of the Hub's list of licences; without it the card names none: that is the owner's to say. */
+  readonly license?: string | undefined;
+  readonly output?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Writes `card.md` into the run folder and resolves to its path. Throws DataError if the folder is no run's. */
+export async function writeCard(runDir: string, options: CardOptions = {}): Promise<string> {
+  const { output = join(runDir, CARD_FILE), signal } = options;
+  await saveFile(output, modelCard(await loadRunInfo(runDir), await loadRecipe(runDir), options), { signal });
+  return output;
+}
+
+/** The card's text. */
+export function modelCard(info: RunInfo, recipe: Recipe, { license }: CardOptions = {}): string {
+  return [
+    `---\n${stringify(frontMatter(info, license)).trimEnd()}\n---`,
+    `# ${info.name}`,
+    intro(recipe),
+    `## Load it\n\n${SNIPPETS}`,
+    `## Results\n\n${results(info)}`,
+    `## Training\n\n${training(info)}`,
+    `## Data\n\n${data(recipe)}`,
+    `## What it can't do\n\n${limits(recipe)}`,
+    `## Repeat it\n\n${repeat(info, recipe)}`,
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+const OVER_CHANCE = "_over_chance";
+const measured = ({ results }: RunInfo): [string, number][] =>
+  Object.entries(results).filter(([name]) => !name.endsWith(OVER_CHANCE));
+
+function frontMatter(info: RunInfo, license: string | undefined): object {
+  const metrics = measured(info).map(([name, value]) => ({ type: metricType(name), name, value }));
+  const result = {
+    task: { type: "zero-shot-image-classification", name: "zero-shot retrieval and pretraining losses" },
+    dataset: { type: info.name, name: `held-out data of the recipe ${info.name}` },
+    metrics,
+  };
+  return {
+    ...(license === undefined ? {} : { license }),
+    library_name: "flava",
+    pipeline_tag: "zero-shot-image-classification",
+    tags: ["flava", "vision", "multimodal", "image-text-retrieval"],
+    language: ["en"],
+    ...(metrics.length === 0 ? {} : { "model-index": [{ name: info.name, results: [result] }] }),
+  };
+}
+
+/** The Hub's word for a metric. */
+const metricType = (name: string): string =>
+  /_r\d+$|recall/.test(name) ? "recall" : /acc/.test(name) ? "accuracy" : /loss/.test(name) ? "loss" : name;
+
+function intro({ model }: Recipe): string {
+  const { image, text, multimodal, projectionDim } = model;
+  return (
+    `A FLAVA model ([arXiv 2112.04482](https://arxiv.org/abs/2112.04482)): an image encoder of ${image.layers} layers ` +
+    `(${image.imageSize} pixels, patches of ${image.patchSize}), a text encoder of ${text.layers} layers (up to ${text.maxPositions} tokens), ` +
+    `a multimodal encoder of ${multimodal.layers} layers, ${image.hiddenSize} wide, and a common space of ${projectionDim} dimensions.`
+  );
+}
+
+const SNIPPETS = `\`\`\`ts
+import { FlavaModel, FlavaProcessor } from "flava";
+
+const processor = await FlavaProcessor.fromPretrained("path/to/this/folder");
+await using model = await FlavaModel.fromPretrained("path/to/this/folder");
+const { image_embeds, text_embeds } = await model.embed(await processor({ images: ["cat.jpg"], text: ["a cat"] }));
+\`\`\`
+
+\`\`\`python
+from safetensors.torch import load_file
+
+weights = load_file("model.safetensors")  # names as in facebook/flava-full
+\`\`\``;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function results(info: RunInfo): string {
+  const rows = measured(info).map(([name, value]) => {
+    const times = info.results[name + OVER_CHANCE];
+    return [`\`${name}\``, String(Number(value.toPrecision(4))), times === undefined ? "" : short(times)];
+  });
+  return rows.length === 0 ? "Not measured." : table(["measure", "value", "times chance"], rows);
+}
+
+function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
+  const rows = Object.entries(stages).map(([name, stage]) => [
+    name,
+    stage.kind,
+    String(stage.done),
+    String(stage.samples),
+    stage.parameters === undefined ? "" : short(stage.parameters),
+    duration(stage.seconds),
+  ]);
+  const memory = peakMemoryBytes === undefined ? "" : ` Peak memory: ${(peakMemoryBytes / 2 ** 30).toFixed(2)} GiB.`;
+  return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${environment.threads} threads of ${environment.cpu}, ${environment.engine}, Node ${environment.node}.${memory}`;
+}
+
+const place = ({ source }: WeightedSource): string => `\`${sourceName(source)}\``;
+
+function data({ data }: Recipe): string {
+  const kinds = (["pairs", "images", "texts"] as const).filter((kind) => data[kind].length > 0);
+  return kinds.map((kind) => `- ${kind}: ${data[kind].map(place).join(", ")}`).join("\n");
+}
+
+function limits({ model, vocabulary }: Recipe): string {
+  const lines = [
+    "It knows only what its data shows; the numbers above are all that was measured. Bias and safety were not measured.",
+    `It sees ${model.image.imageSize} × ${model.image.imageSize} pixels and at most ${model.text.maxPositions} tokens of English; it counts, reads and locates as poorly as that implies.`,
+    "It scores and embeds; it does not generate text or images.",
+  ];
+  if (vocabulary.kind === "reduced")
+    lines.push("Its vocabulary is that of its training texts: other words fall apart into letters.");
+  if (vocabulary.kind === "caption-words")
+    lines.push("It knows the words of its training captions, each by its spelling; it does not see others at all.");
+  return lines.map((line) => `- ${line}`).join("\n");
+}
+
+const repeat = ({ command, environment }: RunInfo, { seed }: Recipe): string =>
+  `\`\`\`sh\n${command}\n\`\`\`\n\nSeed ${seed}, flava ${environment.flava}${environment.commit ? `, commit ${environment.commit}` : ""}. The resolved recipe is \`recipe.json\`.`;

@@ -1,0 +1,256 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { DEMO_INFO, writeDemoRun } from "../../test/support/demo-run.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { resolveRecipe } from "../pretrain/recipe/index.ts";
+import { type GallerySection, loadGallery } from "../record/gallery.ts";
+import { chartMaker, short } from "./chart.ts";
+import { html } from "./html.ts";
+import {
+  environment,
+  loadRunInfo,
+  modelCard,
+  refuseOldRun,
+  saveGallerySection,
+  saveRunInfo,
+  writeCard,
+  writeReport,
+} from "./index.ts";
+import { pictureSection } from "./pictures.ts";
+
+let folder = "";
+let run = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "flava-report-"));
+  run = join(folder, "run");
+  await writeDemoRun(run);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** A copy of the demo run to damage. */
+async function copy(name: string): Promise<string> {
+  await cp(run, join(folder, name), { recursive: true });
+  return join(folder, name);
+}
+
+describe("writeReport", () => {
+  let page = "";
+  beforeAll(async () => {
+    expect(await writeReport(run)).toBe(join(run, "report.html"));
+    page = await readFile(join(run, "report.html"), "utf8");
+  });
+
+  it("makes one page that needs no network and no script", () => {
+    const links = [...page.matchAll(/(?:src|href|xlink:href|data|poster|action)="([^"]*)"/g)].map((match) => match[1]!);
+    expect(links.length).toBeGreaterThan(40);
+    for (const link of links) expect(link).toMatch(/^(#|data:image\/png;base64,)/);
+    expect(page).not.toMatch(/<script|@import|url\((?!#)/i);
+    expect(page.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\//);
+  });
+
+  it("is well-formed: every element that is opened is closed, in order", () => {
+    const open: string[] = [];
+    const empty = /^(meta|img|br|rect|!doctype)$/i;
+    for (const [tag, close, name] of page
+      .replace(/<style>.*?<\/style>/s, "")
+      .matchAll(/<(\/?)([a-z!][a-z0-9]*)[^>]*>/gi)) {
+      if (empty.test(name!) || tag.endsWith("/>")) continue;
+      if (close === "") open.push(name!);
+      else expect(open.pop(), tag).toBe(name);
+    }
+    expect(open).toEqual([]);
+  });
+
+  it("leads every link of its menu to a place", () => {
+    for (const [, id] of page.matchAll(/href="#([^"]+)"/g)) expect(page).toContain(`id="${id}"`);
+  });
+
+  it("shows each section of the gallery, the right answers marked, in the order of the files", () => {
+    const titles = [...page.matchAll(/<section id="pictures-([^"]+)"><h2>([^<]+)/g)].map((match) => match[1]);
+    expect(titles).toEqual([
+      "1-found",
+      "2-found-pictures",
+      "3-mistakes",
+      "4-attention",
+      "5-words",
+      "6-patches",
+      "7-codebook",
+    ]);
+    expect(page.match(/<li class="right">/g)).toHaveLength(6);
+    expect(page.match(/<figure class="right">/g)).toHaveLength(3);
+    expect(page).toContain('<li class="answer" value="23">');
+    expect(page.match(/<rect x="/g)!.length).toBeGreaterThan(36);
+  });
+
+  it("colours attention where it is more than even, on one scale a text, and even attention not at all", () => {
+    const shades = (...maps: number[][]): string[] => {
+      const words = maps.map((weights) => ({ text: "w", weights }));
+      const section = { kind: "attention", title: "t", items: [{ image: "a.png", grid: [2, 2], words }] } as const;
+      const { markup } = pictureSection({ name: "t", section, images: new Map([["a.png", "data:"]]) });
+      return [...markup.matchAll(/<rect x="(\d)" y="(\d)"[^>]* opacity="([^"]+)"/g)].map(
+        ([, x, y, o]) => `${x},${y} ${o}`,
+      );
+    };
+    expect(shades([1, 1, 1, 1], [0, 0, 0, 0])).toEqual([]);
+    expect(shades([1.1, 0.9, 1, 1])).toEqual(["0,0 0.100"]);
+    expect(shades([0, 0, 0, 8], [0, 2, 1, 1])).toEqual(["1,1 1.000", "1,0 0.333"]);
+  });
+
+  it("draws a chart a metric with its chance level, recalls in one, the sum of several losses aside", () => {
+    const labels = [...page.matchAll(/<svg role="img" aria-label="([^"]+)"/g)].map((match) => match[1]);
+    expect(labels).toEqual(
+      expect.arrayContaining([
+        "mim by step; chance is 6.24",
+        "validation/i2t_r by step; chance is 0.0156",
+        "lr by step",
+      ]),
+    );
+    expect(labels.filter((label) => label!.startsWith("validation/i2t_r"))).toHaveLength(1);
+    expect(page).toMatch(/<summary>more: [^<]*loss[^<]*grad_norm<\/summary>/);
+    expect(page.match(/>chance<\/text>/g)!.length).toBe(5);
+  });
+
+  it("prints the results, large and in the table, with their multiple of chance", () => {
+    expect(page).toContain("<b>21.3 %</b><span>unseen_families_i2t_r1</span><span><em>34.9×</em> chance</span>");
+    const cards = Array.from(page.matchAll(/<div class="result"><b>[^<]*<\/b><span>(\w+)/g), ([, name]) => name!);
+    const compared = cards.filter((name) => `${name}_over_chance` in DEMO_INFO.results);
+    expect(compared.length).toBeGreaterThan(1);
+    expect(cards.slice(0, compared.length)).toEqual(compared);
+    expect(page).toContain('<td><code>unseen_style_t2i_r1_over_chance</code></td><td class="number">100</td>');
+    expect(page).toContain("commit 0123456789ab");
+    expect(page).toContain("hiddenSize: ");
+  });
+
+  it("escapes what comes from data", () => {
+    expect(page).toContain("A &lt;Processor&gt;");
+    expect(page).toContain("<td>&lt;b&gt;</td>");
+    expect(page).not.toContain("A <Processor>");
+  });
+
+  it("reports a run that has only begun", async () => {
+    const young = await copy("young");
+    await rm(join(young, "gallery"), { recursive: true });
+    await rm(join(young, "metrics.jsonl"));
+    await saveRunInfo(young, { ...DEMO_INFO, status: "running", stages: {}, results: {} });
+    const text = await readFile(await writeReport(young, { output: join(folder, "young.html") }), "utf8");
+    expect(text).toContain("Still running");
+    expect(text).toContain("The run has no final numbers yet.");
+  });
+
+  it("reports a run whose recipe is of another version", async () => {
+    const old = await copy("old");
+    await writeFile(join(old, "recipe.json"), '{"name":"old","shuffleBuffer":4}');
+    expect(await readFile(await writeReport(old), "utf8")).toContain("shuffleBuffer: 4");
+  });
+
+  it("says what is missing or damaged, and where", async () => {
+    await expect(writeReport(join(folder, "nowhere"))).rejects.toThrow(
+      /run\.json: .*got ENOENT\n {2}help: there is no such folder/,
+    );
+    const bad = await copy("bad");
+    await rm(join(bad, "gallery", "original-0.png"));
+    await expect(writeReport(bad)).rejects.toThrow(/original-0\.png: expected an image of the report, got ENOENT/);
+    await writeFile(
+      join(bad, "gallery", "1-found.json"),
+      '{"kind":"reconstructions","title":"x","items":[{"original":"../../etc/x.png"}]}',
+    );
+    await expect(writeReport(bad)).rejects.toThrow(DataError);
+    await expect(loadGallery(bad)).rejects.toThrow(
+      /1-found\.json: .*\n✖ expected the name of a PNG, JPEG or WebP file in gallery\//,
+    );
+    await writeFile(join(bad, "run.json"), "{}");
+    await expect(writeReport(bad)).rejects.toThrow(/run\.json: expected what a run writes\n✖/);
+  });
+});
+
+describe("saveGallerySection", () => {
+  it("refuses an attention map whose weights are not one a patch", async () => {
+    const section: GallerySection = {
+      kind: "attention",
+      title: "x",
+      items: [{ image: "a.png", grid: [2, 2], words: [{ text: "a", weights: [1, 2, 3] }] }],
+    };
+    await expect(saveGallerySection(run, "x", section)).rejects.toThrow(/expected a weight a patch of the grid/);
+  });
+});
+
+describe("charts", () => {
+  it("draw a line through every point where there are few", async () => {
+    const draw = await chartMaker();
+    const points = [0, 1, 2].map((x) => [x, x * x] as const);
+    const { markup } = draw({ lines: [{ name: "a", points }], label: 'a "b" & <c>' });
+    expect(markup).toContain('aria-label="a &quot;b&quot; &amp; &lt;c>"');
+    expect(markup).toMatch(/<path d="M[\d.]+ [\d.]+L[\d.]+ [\d.]+L[\d.]+ [\d.]+" fill="none" stroke="var\(--c1\)"/);
+    expect(markup).toContain(">4</text>");
+  });
+
+  it("average many points into few, and a single one does not fail", async () => {
+    const draw = await chartMaker();
+    const many = Array.from({ length: 100_000 }, (_, x) => [x, Math.sin(x)] as const);
+    expect(draw({ lines: [{ name: "a", points: many }], label: "a" }).markup.length).toBeLessThan(20_000);
+    expect(draw({ lines: [{ name: "a", points: [[5, 1]] }], chance: 2, label: "a" }).markup).toContain("<svg");
+  });
+
+  it("shorten numbers", () => {
+    expect([0, 0.5, 1234, 12_345, 1_234_567, 0.00012, -3.14].map(short)).toEqual([
+      "0",
+      "0.5",
+      "1230",
+      "12.3k",
+      "1.23M",
+      "1.2e-4",
+      "-3.14",
+    ]);
+  });
+});
+
+describe("html", () => {
+  it("escapes texts, keeps markup, leaves out what is absent", () => {
+    expect(
+      html`<p title="${'"'}">${"<&>'"}${html`<b>${1}</b>`}${undefined}${false}${["a", html`<i>`]}</p>`.markup,
+    ).toBe('<p title="&quot;">&lt;&amp;&gt;&#39;<b>1</b>a<i></p>');
+  });
+});
+
+describe("the model card", () => {
+  it("has front matter that the Hub reads, results, data and how to repeat it", async () => {
+    const text = await readFile(await writeCard(run, { license: "cc-by-4.0" }), "utf8");
+    const [, front, body] = /^---\n(.*?)\n---\n(.*)$/s.exec(text)!;
+    const meta = parse(front!) as Record<string, unknown>;
+    expect(meta).toMatchObject({ license: "cc-by-4.0", library_name: "flava", language: ["en"] });
+    const [{ results }] = meta["model-index"] as [{ results: [{ metrics: object[] }] }];
+    expect(results[0].metrics[0]).toEqual({ type: "recall", name: "unseen_families_i2t_r1", value: 0.213 });
+    expect(body).toContain("| `unseen_families_i2t_r1` | 0.213 | 34.9 |");
+    expect(body).toMatch(/^- images: `starter:/m);
+    expect(body).toContain("flava pretrain recipes/starter.yaml");
+  });
+
+  it("names no licence by itself, and says when nothing was measured", async () => {
+    const { recipe } = await resolveRecipe("recipes/starter.yaml");
+    const text = modelCard({ ...DEMO_INFO, results: {} }, recipe);
+    expect(text).not.toContain("license");
+    expect(text).toContain("Not measured.");
+  });
+});
+
+describe("run.json", () => {
+  it("comes back as it was saved", async () => {
+    expect(await loadRunInfo(run)).toEqual(DEMO_INFO);
+  });
+
+  it("knows this machine", async () => {
+    expect(await environment("engine 1", 0)).toMatchObject({ engine: "engine 1", node: process.versions.node });
+    expect((await environment("engine 1", 3)).threads).toBe(3);
+  });
+
+  it("keeps a new run out of a folder that holds one", async () => {
+    await expect(refuseOldRun(run)).rejects.toThrow(ConfigError);
+    await expect(refuseOldRun(run)).rejects.toThrow(
+      /got (recipe|run|metrics)\.jsonl?\n {2}help: go on with it by --resume latest/,
+    );
+    await expect(refuseOldRun(join(folder, "new"))).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,35 @@
+/**
+ * The engine of choice on Node: ONNX Runtime's C API, called through koffi in the library that onnxruntime-node ships.
+ * Runs hold one thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default, shared with file access) while they last.
+ */
+import type { DType, Shape, Tensor } from "../../tensor/index.ts";
+import type { Buffer, Engine } from "../session.ts";
+import { allocateBuffer } from "./native/buffer.ts";
+import { openOrt } from "./native/ort.ts";
+import { createNativeSession } from "./native/session.ts";
+
+export interface NativeEngineOptions {
+  /** Path of an ONNX Runtime library (1.22 or later) instead of the one in onnxruntime-node. */
+  library?: string;
+}
+
+/** Opens the engine. Throws EngineError when koffi or the library is missing or unusable. */
+export async function openNativeEngine(options: NativeEngineOptions = {}): Promise<Engine> {
+  const ort = await openOrt(options.library);
+  return {
+    name: "ort-native",
+    version: ort.library.version,
+    createSession: (model, sessionOptions = {}) => createNativeSession(ort, model, sessionOptions),
+    allocate: (dtype: DType, shape: Shape): Buffer => allocateBuffer(ort, dtype, shape),
+    upload: (t: Tensor): Buffer => {
+      const buffer = allocateBuffer(ort, t.dtype, t.shape);
+      try {
+        buffer.write(t);
+        return buffer;
+      } catch (error) {
+        buffer.dispose();
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** Tensors in ONNX Runtime's memory: made once, taken by every session of the process. */
+import { ShapeError } from "../../../errors.ts";
+import { allocate, byteSize, type DType, formatShape, type Shape, size, type Tensor } from "../../../tensor/index.ts";
+import { BufferHandle } from "../../claims.ts";
+import { watch } from "../../handle.ts";
+import type { Buffer } from "../../session.ts";
+import { elementType, type Ort, type Pointer } from "./ort.ts";
+
+/**
+ * An `OrtValue` that owns its memory. It is copied to and from by memcpy: an ArrayBuffer over it would leave small
+ * objects between the large blocks of the C heap, which then cannot be used again until the garbage collector comes.
+ */
+export class NativeBuffer implements Buffer {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly sizeBytes: number;
+  readonly ort: Ort;
+  readonly value: Pointer;
+  readonly handle: BufferHandle;
+  private readonly memory: Pointer;
+
+  /** Takes over `value`. */
+  constructor(ort: Ort, value: Pointer, dtype: DType, shape: Shape) {
+    this.ort = ort;
+    this.value = value;
+    this.dtype = dtype;
+    this.shape = Object.freeze([...shape]);
+    this.sizeBytes = size(shape) * byteSize(dtype);
+    this.handle = new BufferHandle(dtype, this.shape, () => ort.release("ReleaseValue", value));
+    this.memory = ort.get(this.handle.label, "GetTensorMutableData", value);
+    watch(this, this.handle);
+  }
+
+  read(): Tensor {
+    this.handle.checkRead();
+    const data = allocate(this.dtype, size(this.shape));
+    if (this.sizeBytes > 0) this.ort.library.copy(data, this.memory, this.sizeBytes);
+    return { dtype: this.dtype, shape: [...this.shape], data };
+  }
+
+  write(t: Tensor): void {
+    this.handle.checkWrite(t);
+    if (this.sizeBytes > 0) this.ort.library.copy(this.memory, t.data, this.sizeBytes);
+  }
+
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Allocates memory of ONNX Runtime's own (64-byte aligned); the content is undefined. */
+export function allocateBuffer(ort: Ort, dtype: DType, shape: Shape): NativeBuffer {
+  const where = `buffer of ${dtype} ${formatShape(shape)}`;
+  if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0))
+    throw new ShapeError(`${where}: expected lengths that are whole numbers`);
+  const type = elementType(dtype);
+  const value = ort.get(where, "CreateTensorAsOrtValue", ort.allocator, ort.lengths(shape), shape.length, type);
+  return new NativeBuffer(ort, value, dtype, shape);
+}

@@ -1,0 +1,14 @@
+export * from "./mask.ts";
+export * from "./pack.ts";
+export * from "./reduce.ts";
+export * from "./select.ts";
+export * from "./tokenizer.ts";
+export {
+  type BertNormalization,
+  bertTokenizerJson,
+  type TokenizerConfig,
+  type TokenizerJson,
+} from "./tokenizer-json.ts";
+export { type Truncation, truncatePair } from "./truncation.ts";
+export * from "./vocabulary.ts";
+export * from "./words.ts";

@@ -1,0 +1,59 @@
+/** Opens a tokenizer from a folder or file in the Hub's layout (Node only). */
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { DataError } from "../errors.ts";
+import { bertVocabulary } from "./bert-vocabulary.node.ts";
+import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
+import { normalizationOf, parseTokenizerConfig } from "./tokenizer-json.ts";
+import { parseVocabularyText } from "./vocabulary.ts";
+
+/** Bytes; the published tokenizer.json is 0.5 MB, the largest in common use about 20 MB. */
+const MAX_FILE_BYTES = 64 * 2 ** 20;
+
+/** The bert-base-uncased tokenizer, from the installed vocabulary: no download. */
+export async function loadBertTokenizer(): Promise<TextTokenizer> {
+  return bertTokenizer(await bertVocabulary());
+}
+
+/**
+ * The tokenizer of a model folder (`tokenizer.json`, else `vocab.txt`; `tokenizer_config.json` beside it is honoured), or
+ * of one such file. Throws DataError where neither is there or the model is not BERT's WordPiece.
+ */
+export async function loadTokenizer(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<TextTokenizer> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const folder = isFolder ? path : dirname(path);
+  const names = isFolder ? ["tokenizer.json", "vocab.txt"] : [basename(path)];
+  const configText = await readText(join(folder, "tokenizer_config.json"), signal);
+  const config = configText === undefined ? {} : parseJson(configText, join(folder, "tokenizer_config.json"));
+  for (const name of names) {
+    const file = join(folder, name);
+    const text = await readText(file, signal);
+    if (text === undefined) continue;
+    if (name.endsWith(".json")) return tokenizerFromJson(parseJson(text, file), config);
+    return bertTokenizer(parseVocabularyText(text, file), normalizationOf(parseTokenizerConfig(config)));
+  }
+  throw new DataError(
+    `${path}: expected ${names.join(" or ")}, got none`,
+    "give a model folder, a tokenizer.json or a vocab.txt",
+  );
+}
+
+async function readText(file: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+  signal?.throwIfAborted();
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  if (found.size > MAX_FILE_BYTES)
+    throw new DataError(`${file}: expected at most ${MAX_FILE_BYTES} bytes, got ${found.size}`);
+  return readFile(file, { encoding: "utf8", signal });
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`${file}: expected JSON, got ${JSON.stringify(text.slice(0, 40))}`, undefined, { cause });
+  }
+}

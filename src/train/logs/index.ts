@@ -1,5 +1,0 @@
-export type { PngImage } from "./event.ts";
-export { type MetricsLine, type MetricsLog, type MetricsOptions, openMetrics, parseMetrics } from "./metrics.ts";
-export { type LossBoard, lossBoard, type RunReporter, silentReporter } from "./reporter.ts";
-export { EVENTS_FOLDER, METRICS_FILE, openRunLog, type RunLog } from "./run-log.ts";
-export { type EventWriter, type EventWriterOptions, openEvents } from "./tensorboard.ts";

@@ -1,0 +1,179 @@
+/** Compiles the step programs of a stage and runs one update after another on its state. */
+import type { Program } from "../graph/index.ts";
+import type { ParamSpec } from "../nn/index.ts";
+import { updateCounters } from "../optim/index.ts";
+import type { Stage } from "../pretrain/recipe/types.ts";
+import { compile, type Device, type Executable, type State } from "../runtime/index.ts";
+import { scalar, type Tensor } from "../tensor/index.ts";
+import { embedGradient, KEEP, type MicroGraphs, microSteps, traceParts, weightName } from "./accumulate.ts";
+import { cutBatch, partMetrics, shares } from "./parts.ts";
+import { learningRate, weightDecay } from "./schedules.ts";
+import type { Batch, BatchKind, Feeds, Metrics, StagePlan } from "./stage.ts";
+import { type StepGraph, traceKind, wholeStep } from "./step.ts";
+
+/** The programs of one kind of batch: one for the whole step, or several for its parts. */
+export type KindGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
+
+/** Traces every kind of a stage. No numbers yet. */
+export function traceStage(name: string, stage: Stage, plan: StagePlan): Record<string, KindGraphs> {
+  const { gradientAccumulationSteps: count, recompute } = stage;
+  const title = (kind: string): string => `${name}.${kind}`;
+  if (count === 1) {
+    const traced = mapValues(plan.kinds, (kind) => traceKind(kind, recompute));
+    const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
+    return mapValues(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, stage, plan, counters) }));
+  }
+  const traced = mapValues(plan.kinds, (spec, kind) => traceParts(title(kind), spec, count, recompute));
+  const counters = updateCounters(mapValues(traced, ({ trained }) => trained));
+  return mapValues(traced, (one, kind) => ({ parts: microSteps(title(kind), one, stage, plan, counters), count }));
+}
+
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
+
+const graphOf = (graphs: KindGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
+
+/** Losses, or their chance levels, as they are before they are multiplied by their weights. */
+function unweighted(metrics: Metrics, weights: Metrics = {}): Metrics {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value / (weights[name] ?? 1)]));
+}
+
+/** Everything that the kinds of a stage declare, each once. */
+export function stageState(
+  graphs: Readonly<Record<string, KindGraphs>>,
+  { lossWeights }: Pick<StagePlan, "lossWeights">,
+): {
+  readonly specs: readonly ParamSpec[];
+  readonly trained: ReadonlySet<string>;
+  readonly initial: Readonly<Record<string, Tensor>>;
+  readonly chance: Metrics;
+} {
+  const specs = new Map<string, ParamSpec>();
+  const trained = new Set<string>();
+  const initial: Record<string, Tensor> = {};
+  const chance: Record<string, number> = {};
+  for (const graph of Object.values(graphs).map(graphOf)) {
+    for (const spec of graph.specs) if (!specs.has(spec.name)) specs.set(spec.name, spec);
+    for (const name of graph.trained) trained.add(name);
+    Object.assign(initial, graph.initial);
+    Object.assign(chance, graph.judged.chance);
+  }
+  return { specs: [...specs.values()], trained, initial, chance: unweighted(chance, lossWeights) };
+}
+
+export interface Updater {
+  /** One update; resolves to scalars, "loss" among them. */
+  update(step: number, batch: Batch): Promise<Metrics>;
+  dispose(): void;
+}
+
+export interface UpdaterOptions {
+  readonly stage: Stage;
+  readonly plan: StagePlan;
+  readonly graphs: Readonly<Record<string, KindGraphs>>;
+  readonly state: State;
+  readonly device: Device;
+  readonly note?: ((line: string) => void) | undefined;
+}
+
+/** Compiles; this takes seconds for a small model and minutes for a large one. */
+export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
+  const { stage, plan, graphs, state, device, note } = options;
+  const runners: Record<string, Runner> = {};
+  const all: Executable[] = [];
+  const ready = async (program: Program): Promise<Executable> => {
+    const begun = performance.now();
+    // Threads that wait for work sleep: spinning, they would take the processor from the next batch.
+    const executable = await compile(program, device, { state, arena: "shared", spin: false });
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
+    all.push(executable);
+    return executable;
+  };
+  for (const [kind, graph] of Object.entries(graphs)) {
+    const spec = plan.kinds[kind]!;
+    runners[kind] =
+      "whole" in graph ? wholeRunner(await ready(graph.whole.program)) : await partsRunner(graph, spec, ready);
+  }
+  const [lr, decay] = [learningRate(stage), weightDecay(stage)];
+  const scalars = (step: number): Record<string, number> => ({
+    lr: lr(step),
+    weight_decay: decay(step),
+    ...plan.scalars?.(step),
+  });
+  return {
+    async update(step, { kind, feeds }) {
+      const metrics = await runners[kind]!({ ...feeds, ...plan.noise?.(step) }, scalars(step));
+      return { ...unweighted(metrics, plan.lossWeights), lr: lr(step) };
+    },
+    dispose: () => {
+      for (const executable of all) executable.dispose();
+    },
+  };
+}
+
+type Runner = (feeds: Feeds, scalars: Readonly<Record<string, number>>) => Promise<Metrics>;
+
+/** Runs with what the executable reads of the feeds and scalars. */
+async function run(executable: Executable, feeds: Feeds, scalars: Readonly<Record<string, number>>) {
+  const given: Record<string, Tensor> = {};
+  for (const name of executable.feeds) {
+    const value = feeds[name] ?? (name in scalars ? scalar(scalars[name]!) : undefined);
+    if (value) given[name] = value;
+  }
+  return executable.run(given);
+}
+
+const numbers = (results: Readonly<Record<string, Tensor>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(results).map(([name, t]) => [name, Number(t.data[0])]));
+
+const wholeRunner =
+  (executable: Executable): Runner =>
+  async (feeds, scalars) =>
+    numbers(await run(executable, feeds, scalars));
+
+async function partsRunner(
+  { parts, count }: Extract<KindGraphs, { parts: MicroGraphs }>,
+  kind: BatchKind,
+  ready: (program: Program) => Promise<Executable>,
+): Promise<Runner> {
+  const embed = parts.embed && (await ready(parts.embed));
+  const contrast = parts.contrast && (await ready(parts.contrast));
+  const [micro, apply] = [await ready(parts.micro), await ready(parts.apply)];
+  return async (feeds, scalars) => {
+    const pieces = cutBatch(feeds, count, kind.sampleAxis ?? 0);
+    let compared: Metrics = {};
+    let back: Feeds[] = pieces.map(() => ({}));
+    if (embed && contrast) {
+      const found: Feeds[] = [];
+      for (const piece of pieces) found.push(await run(embed, piece, scalars));
+      const results = await run(contrast, { ...feeds, ...joined(found) }, scalars);
+      const names = Object.keys(found[0]!).map(embedGradient);
+      back = cutBatch(Object.fromEntries(names.map((name) => [name, results[name]!])), count, 0);
+      compared = numbers(Object.fromEntries(Object.entries(results).filter(([name]) => !names.includes(name))));
+    }
+    const weights = shares(kind, parts.judged, pieces, feeds);
+    const measured: Metrics[] = [];
+    for (const [i, piece] of pieces.entries()) {
+      const weighed = Object.fromEntries(Object.entries(weights[i]!).map(([loss, w]) => [weightName(loss), w]));
+      const also = { ...scalars, ...weighed, [KEEP]: i === 0 ? 0 : 1 };
+      measured.push(numbers(await run(micro, { ...piece, ...back[i] }, also)));
+    }
+    const metrics = { ...partMetrics(parts.judged, measured, weights), ...compared };
+    const loss = Object.keys(parts.judged.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
+    return { ...metrics, loss, ...numbers(await run(apply, {}, scalars)) };
+  };
+}
+
+/** The parts' embeddings as those of the whole batch. */
+function joined(parts: readonly Feeds[]): Feeds {
+  const all: Record<string, Tensor> = {};
+  for (const name of Object.keys(parts[0]!)) {
+    const rows = parts.map((part) => part[name]!);
+    const [first, width] = rows[0]!.shape as [number, number];
+    const data = new (rows[0]!.data.constructor as new (length: number) => Float32Array)(parts.length * first * width);
+    for (const [i, t] of rows.entries()) data.set(t.data as Float32Array, i * first * width);
+    all[name] = { dtype: rows[0]!.dtype, shape: [parts.length * first, width], data } as Tensor;
+  }
+  return all;
+}

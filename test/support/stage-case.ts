@@ -1,0 +1,141 @@
+/** One tiny stage on synthetic data: its plan, its batches, and updates of it on any device. */
+import { createLoader, openSource } from "../../src/data/index.ts";
+import { initialTensor } from "../../src/nn/index.ts";
+import { parseRecipe, type Recipe, type Stage } from "../../src/pretrain/recipe/index.ts";
+import { planStage } from "../../src/pretrain/stages/index.ts";
+import { type Device, State } from "../../src/runtime/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
+import { bertTokenizer, SPECIAL_TOKENS, type TextTokenizer } from "../../src/text/index.ts";
+import type { Batch, Metrics, StagePlan } from "../../src/train/stage.ts";
+import { createUpdater, stageState, traceStage, type Updater } from "../../src/train/updater.ts";
+
+const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
+
+/** 4 × 4 patches of 4 pixels, two layers of 16 an encoder, 12 visual words. */
+export const RECIPE = {
+  name: "case",
+  threads: 1,
+  variant: "small",
+  model: {
+    image: { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32, imageSize: 16, patchSize: 4, vocabSize: 12 },
+    text: { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32, maxPositions: 12 },
+    multimodal: { hiddenSize: 16, layers: 1, heads: 2, intermediateSize: 32 },
+    codebook: { groups: 3, blocksPerGroup: 1, hiddenSize: 8, vocabSize: 12 },
+    projectionDim: 8,
+  },
+  vocabulary: { kind: "reduced" },
+  data: { pairs: [{ source: SOURCE }], images: [{ source: SOURCE }], texts: [{ source: SOURCE }], shuffle: 8 },
+};
+
+/** Eight samples a step, as large as its learning rate says from the first step on. */
+const STAGE = { steps: 100, batchSize: 8, schedule: { kind: "constant", warmupSteps: 0 }, clipNorm: 1 };
+const MASKING = { patches: 6, minBlock: 2 };
+const LENGTHS = { pairs: 12, texts: 12 };
+
+/** What each kind of stage needs beside STAGE to be tiny. */
+export const KINDS: { readonly [K in Stage["kind"]]: object } = {
+  dvae: { kl: { steps: 0 }, temperature: { start: 0.5, end: 0.5 }, ema: 0.9 },
+  "text-mlm": { textLength: 12, pack: null },
+  "image-mim": { masking: MASKING },
+  "image-dino": {
+    localCrops: { count: 2, size: 8 },
+    head: { hiddenSize: 16, bottleneckSize: 8, outputSize: 10 },
+    freezeLastLayerSteps: 0,
+    teacherMomentum: [0.9, 1],
+  },
+  joint: { textLength: LENGTHS, imageMasking: MASKING, pack: null, itmNegativeRatio: 0.4 },
+};
+
+export interface StageCase {
+  readonly recipe: Recipe;
+  readonly stage: Stage;
+  readonly plan: StagePlan;
+  readonly tokenizer: TextTokenizer;
+}
+
+/** A stage of this kind; `changes` are fields of it. */
+export async function stageCase(kind: Stage["kind"], changes: object = {}): Promise<StageCase> {
+  const tokenizer = await wordsOf();
+  const stage = { ...STAGE, ...KINDS[kind], kind, ...changes };
+  const parsed = parseRecipe({ ...RECIPE, stages: { only: stage } });
+  const text = { ...parsed.model.text, vocabSize: tokenizer.vocabSize };
+  const recipe = { ...parsed, model: { ...parsed.model, text } };
+  return { recipe, stage: recipe.stages.only!, plan: planStage(recipe, recipe.stages.only!), tokenizer };
+}
+
+/** A tokenizer of the captions' words. */
+async function wordsOf(): Promise<TextTokenizer> {
+  const words = new Set<string>();
+  for await (const { sample } of (await openSource(SOURCE)).samples())
+    for (const word of sample.texts![0]!.split(" ")) words.add(word);
+  return bertTokenizer([...SPECIAL_TOKENS, ...words]);
+}
+
+/** The first `count` batches of the stage, of the kinds that its ratios draw. */
+export async function firstBatches({ recipe, plan, tokenizer }: StageCase, count: number): Promise<Batch[]> {
+  const datasets = await Promise.all(
+    plan.datasets.map(async ({ kind, data, ...dataset }) => ({
+      ...dataset,
+      name: kind,
+      batchSize: plan.kinds[kind]!.batchSize,
+      shuffle: recipe.data.shuffle,
+      sources: await Promise.all(
+        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await openSource(source) })),
+      ),
+    })),
+  );
+  await using loader = await createLoader({ seed: recipe.seed, datasets, tokenizer });
+  const batches: Batch[] = [];
+  for (let step = 1; step <= count; step++) {
+    const { dataset, feeds, samples } = await loader.next(step);
+    batches.push({ kind: dataset, feeds, samples });
+  }
+  return batches;
+}
+
+/** A stage in the state that it starts from. */
+export interface Started extends Disposable {
+  readonly state: State;
+  readonly updater: Updater;
+  /** Everything in the state but sums over micro-batches. */
+  tensors(): Promise<Record<string, Tensor>>;
+}
+
+/** Compiles the stage and gives it its first values, drawn from the recipe's seed. */
+export async function startStage({ recipe, stage, plan }: StageCase, device: Device): Promise<Started> {
+  const graphs = traceStage("only", stage, plan);
+  const { specs, trained, initial } = stageState(graphs, plan);
+  const state = new State(device);
+  const twin = (name: string): string => plan.twin?.(name) ?? name;
+  for (const spec of specs) {
+    state.write(spec.name, initialTensor(specs.find(({ name }) => name === twin(spec.name))!, recipe.seed));
+    const average = trained.has(spec.name) ? plan.average?.name(spec.name) : undefined;
+    if (average !== undefined) state.write(average, initialTensor(spec, recipe.seed));
+  }
+  state.writeAll({ ...initial, ...plan.carried?.initial });
+  const updater = await createUpdater({ stage, plan, graphs, state, device });
+  return {
+    state,
+    updater,
+    async tensors() {
+      const names = state.names().filter((name) => !name.startsWith("accumulated."));
+      return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await state.read(name)] as const)));
+    },
+    [Symbol.dispose]() {
+      updater.dispose();
+      state.dispose();
+    },
+  };
+}
+
+/** Updates a fresh state by these batches in turn. Resolves to the metrics of each step and what the state then holds. */
+export async function updates(
+  which: StageCase,
+  device: Device,
+  batches: readonly Batch[],
+): Promise<{ readonly metrics: Metrics[]; readonly tensors: Record<string, Tensor> }> {
+  using started = await startStage(which, device);
+  const metrics: Metrics[] = [];
+  for (const [i, batch] of batches.entries()) metrics.push(await started.updater.update(i + 1, batch));
+  return { metrics, tensors: await started.tensors() };
+}
