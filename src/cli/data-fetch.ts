@@ -1,5 +1,6 @@
 /** `flava data fetch starter`. */
-import { fetchStarter as fetch, type StarterProgress } from "../datasets/starter/index.ts";
+import type { FetchProgress } from "../datasets/index.ts";
+import { fetchStarter as fetch } from "../datasets/starter/index.ts";
 import type { Io } from "./command.ts";
 import { formatBytes, formatCount, type Progress } from "./progress.ts";
 
@@ -24,11 +25,11 @@ export async function fetchStarter(io: Io, { cacheDir, offline }: FetchOptions):
 /** Runs the fetch with a progress line for what is counted, and a plain line for each other stage. */
 export async function withProgress<T>(
   io: Io,
-  work: (onProgress: (at: StarterProgress) => void) => Promise<T>,
+  work: (onProgress: (at: FetchProgress) => void) => Promise<T>,
 ): Promise<T> {
   let shown = "";
   let progress: Progress | undefined;
-  const onProgress = ({ stage, what, done, total }: StarterProgress): void => {
+  const onProgress = ({ stage, what, done, total }: FetchProgress): void => {
     if (shown !== what) {
       shown = what;
       progress?.end();

@@ -2,7 +2,8 @@
 
 import type { EvaluationContext } from "../api/context.ts";
 import { createRunner, cutRows, type Feeds, hasParameters, modelGraph } from "../api/runner.ts";
-import { type BadSample, openSource, passBatches } from "../data/index.ts";
+import { type BadSample, passBatches } from "../data/index.ts";
+import { openData } from "../datasets/index.ts";
 import { pretrainTexts, textBatch } from "../models/flava/index.ts";
 import { Params } from "../nn/index.ts";
 import type { TokenMasking } from "../pretrain/recipe/types.ts";
@@ -33,7 +34,7 @@ export function createMlm(context: EvaluationContext, { textLength, masking, pac
   const batch = textBatch({ batch: batchSize, textLength, maskedPatches: 1, maskedTokens });
   const graph = modelGraph("evaluate.mlm", p, rowScores(pretrainTexts(p, model, batch).mlm));
   const runner = createRunner(device, graph, batchSize, { state });
-  const sources = once(() => Promise.all(texts.map((spec) => openSource(spec))));
+  const sources = once(() => Promise.all(texts.map((spec) => openData(spec))));
   const training = recipe.data.texts.map(({ source }) => source);
   const unigram = once(() => readUnigram(training, tokenizer, context.signal));
   const chance: Record<string, number> = { loss: Math.log(model.text.vocabSize) };

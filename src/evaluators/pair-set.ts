@@ -12,12 +12,11 @@ import {
   createBuilder,
   joinRows,
   type Order,
-  openSource,
   plainText,
   type Sample,
   type Source,
-  type SourceSpec,
 } from "../data/index.ts";
+import { type DataSpec, openData } from "../datasets/index.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/index.ts";
 import { codebookImageSize } from "../models/flava/config.ts";
@@ -59,8 +58,8 @@ export async function readPairs(source: Source, { maxPairs, ...options }: PairOp
 export type PairSet = () => Promise<readonly Pair[]>;
 
 /** The set of a recipe's source. */
-export const pairSet = (spec: string | SourceSpec, options: PairOptions): PairSet =>
-  once(async () => readPairs(await openSource(spec, { ...(options.signal && { signal: options.signal }) }), options));
+export const pairSet = (spec: string | DataSpec, options: PairOptions): PairSet =>
+  once(async () => readPairs(await openData(spec, { ...(options.signal && { signal: options.signal }) }), options));
 
 /** Calls `make` when first asked; a failure is not remembered. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,7 +1,7 @@
 /** The model card: README front matter that the Hugging Face Hub renders, and what a reader of a model needs to know. */
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { sourceName } from "../data/sources/index.ts";
+import { dataName } from "../datasets/index.ts";
 import { saveFile } from "../io/index.ts";
 import type { Recipe, WeightedSource } from "../pretrain/recipe/index.ts";
 import { loadRecipe, loadRunInfo, type RunInfo } from "../record/run-info.ts";
@@ -116,7 +116,7 @@ function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
   return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${environment.threads} threads of ${environment.cpu}, ${environment.engine}, Node ${environment.node}.${memory}`;
 }
 
-const place = ({ source }: WeightedSource): string => `\`${sourceName(source)}\``;
+const place = ({ source }: WeightedSource): string => `\`${dataName(source)}\``;
 
 function data({ data }: Recipe): string {
   const kinds = (["pairs", "images", "texts"] as const).filter((kind) => data[kind].length > 0);

@@ -1,5 +1,6 @@
 /** One tiny stage on synthetic data: its plan, its batches, and updates of it on any device. */
 import { createLoader, openSource } from "../../src/data/index.ts";
+import { openData } from "../../src/datasets/index.ts";
 import { initialTensor } from "../../src/nn/index.ts";
 import { parseRecipe, type Recipe, type Stage } from "../../src/pretrain/recipe/index.ts";
 import { planStage } from "../../src/pretrain/stages/index.ts";
@@ -80,7 +81,7 @@ export async function firstBatches({ recipe, plan, tokenizer }: StageCase, count
       batchSize: plan.kinds[kind]!.batchSize,
       shuffle: recipe.data.shuffle,
       sources: await Promise.all(
-        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await openSource(source) })),
+        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await openData(source) })),
       ),
     })),
   );

@@ -1,6 +1,13 @@
 export * from "./bad-list.ts";
 export { expandLocations } from "./braces.ts";
-export { openSource } from "./open.ts";
-export { SOURCE_TYPES, type SourceSpec, type SourceType, sourceName, sourceSchema } from "./options.ts";
+export {
+  type OpenOptions,
+  SOURCE_TYPES,
+  type SourceSpec,
+  type SourceType,
+  sourceName,
+  sourceSchema,
+} from "./formats.ts";
+export { locationsOf, openSource, splitSpec } from "./open.ts";
 export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";
 export * from "./source.ts";

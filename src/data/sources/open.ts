@@ -1,77 +1,35 @@
 /** From a spec — a path, a URL, `type:location`, or an object — to a source. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError, DataError } from "../../errors.ts";
-import { baseName, isUrl } from "../../io/index.ts";
+import { baseName, isUrl, statOf } from "../../io/index.ts";
 import { expandLocations } from "./braces.ts";
-import { cocoSource } from "./coco.ts";
-import { csvSource } from "./csv.ts";
-import { folderSource, listFolder } from "./folder.ts";
-import { jsonlSource, textSource } from "./lines.ts";
-import { SOURCE_TYPES, type SourceSpec, type SourceType, sourceName, sourceSchema } from "./options.ts";
-import { parquetSource } from "./parquet.ts";
+import { listFolder } from "./folder.ts";
+import {
+  formats,
+  type OpenOptions,
+  SOURCE_TYPES,
+  type SourceSpec,
+  type SourceType,
+  sourceName,
+  sourceSchema,
+} from "./formats.ts";
 import type { Source } from "./source.ts";
-import { syntheticSource } from "./synthetic.ts";
-import { tarSource } from "./tar.ts";
-
-const BY_EXTENSION: Readonly<Record<string, SourceType>> = {
-  tar: "tar",
-  parquet: "parquet",
-  csv: "csv",
-  tsv: "tsv",
-  jsonl: "jsonl",
-  ndjson: "jsonl",
-  json: "coco",
-  txt: "text",
-};
 
 /**
  * Opens a source. A string is `type:location` (`tar:data/{000..009}.tar`, `synthetic:1000x64`) or a location whose
  * type shows in its extension or, for a folder, in what it holds. Throws ConfigError for a spec that cannot be
  * understood and DataError for data that cannot be read.
  */
-export async function openSource(spec: string | SourceSpec, options: { signal?: AbortSignal } = {}): Promise<Source> {
+export async function openSource(spec: string | SourceSpec, options: OpenOptions = {}): Promise<Source> {
   const parsed = typeof spec === "string" ? await parseSpec(spec) : checkSpec(spec);
-  const name = typeof spec === "string" ? spec : sourceName(parsed);
-  switch (parsed.type) {
-    case "tar":
-      return tarSource(name, filesOf(parsed.path));
-    case "parquet":
-      return parquetSource(name, filesOf(parsed.path), parsed);
-    case "csv":
-      return csvSource(name, filesOf(parsed.path), parsed);
-    case "tsv":
-      return csvSource(name, filesOf(parsed.path), { ...parsed, delimiter: "\t" });
-    case "jsonl":
-      return jsonlSource(name, filesOf(parsed.path), parsed);
-    case "text":
-      return textSource(name, filesOf(parsed.path));
-    case "folder":
-      return folderSource(name, parsed.path, parsed);
-    case "coco":
-      return cocoSource(name, parsed.path, parsed, options.signal);
-    case "synthetic":
-      return syntheticSource(name, parsed);
-    case "starter":
-      return openStarter(name, parsed, options);
-  }
+  return open(typeof spec === "string" ? spec : sourceName(parsed), parsed, options);
 }
 
-/** A part of the starter data, which is downloaded and prepared first where it is not there. */
-async function openStarter(
-  name: string,
-  { part, heldOutBy, cacheDir }: Extract<SourceSpec, { type: "starter" }>,
-  options: { signal?: AbortSignal },
-): Promise<Source> {
-  const { fetchStarter, starterSplit } = await import("../../datasets/starter/index.ts");
-  const data = await fetchStarter({ heldOutBy, cacheDir, signal: options.signal });
-  const { source } = starterSplit(data, part);
-  return { ...(await openSource({ ...source, name }, options)), captions: "tags" };
-}
-
-const filesOf = (path: string | readonly string[]): string[] =>
-  (typeof path === "string" ? [path] : path).flatMap((one) => expandLocations(one));
+/** The row of its type opens a spec. */
+const open = <T extends SourceType>(name: string, spec: SourceSpec & { type: T }, options: OpenOptions) =>
+  formats[spec.type as T].open(name, spec as never, options);
 
 function checkSpec(spec: unknown): SourceSpec {
   const parsed = sourceSchema.safeParse(spec);
@@ -82,51 +40,58 @@ function checkSpec(spec: unknown): SourceSpec {
 }
 
 async function parseSpec(spec: string): Promise<SourceSpec> {
-  const typed = /^([a-z]+):(?!\/\/)(.*)$/s.exec(spec);
-  if (typed && (SOURCE_TYPES as readonly string[]).includes(typed[1]!)) {
-    const [, type, rest] = typed as unknown as [string, SourceType, string];
-    if (type === "synthetic") return checkSpec(parseSynthetic(spec, rest));
-    return checkSpec(type === "starter" ? { type, part: rest } : { type, path: rest });
-  }
-  if (typed && typed[1]!.length > 1)
-    throw new ConfigError(`${spec}: expected one of ${SOURCE_TYPES.join(", ")} before the colon, got ${typed[1]}`);
+  const { type: named, rest } = splitSpec(spec);
+  if (named !== undefined && isType(named)) return checkSpec(parseTyped(spec, named, rest));
+  if (named !== undefined)
+    throw new ConfigError(`${spec}: expected one of ${SOURCE_TYPES.join(", ")} before the colon, got ${named}`);
   const first = expandLocations(spec)[0]!;
-  const extension = /\.([a-z]+)$/i.exec(baseName(first))?.[1]?.toLowerCase() ?? "";
-  const isFolder = !isUrl(first) && (await stat(first).catch(() => undefined))?.isDirectory();
-  if (isFolder) return guessFolder(first);
-  const type = BY_EXTENSION[extension];
+  const found = isUrl(first) ? undefined : await statOf(first);
+  if (found?.isDirectory()) return guessFolder(first);
+  const extension = /\.([a-z]+)$/i.exec(baseName(first))?.[1]?.toLowerCase();
+  const type = SOURCE_TYPES.find((one) => extension !== undefined && formats[one].extensions?.includes(extension));
   if (type !== undefined) return checkSpec({ type, path: spec });
-  const got = extension === "" ? "no extension" : `.${extension}`;
+  const known = SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []).map((one) => `.${one}`);
   const help = "put the type before it, as in tar:PATH";
   throw new ConfigError(
-    `${spec}: expected a folder or one of ${Object.keys(BY_EXTENSION)
-      .map((e) => `.${e}`)
-      .join(", ")}, got ${got}`,
-    isUrl(first) || (await stat(first).catch(() => undefined)) ? help : `there is no such file; ${help}`,
+    `${spec}: expected a folder or one of ${known.join(", ")}, got ${extension ? `.${extension}` : "no extension"}`,
+    isUrl(first) || found ? help : `there is no such file; ${help}`,
   );
 }
 
-function parseSynthetic(spec: string, rest: string): SourceSpec {
-  const match = /^(\d+)(?:x(\d+))?$/.exec(rest);
-  if (!match) throw new ConfigError(`${spec}: expected synthetic:COUNT or synthetic:COUNTxSIZE`);
-  return { type: "synthetic", count: Number(match[1]), ...(match[2] && { size: Number(match[2]) }) };
+/** `type:rest`; without a type for a plain location (a URL, a path, a drive of Windows). */
+export function splitSpec(spec: string): { type: string | undefined; rest: string } {
+  const typed = /^([a-z]{2,}):(?!\/\/)(.*)$/s.exec(spec);
+  return { type: typed?.[1], rest: typed?.[2] ?? spec };
+}
+
+const isType = (name: string): name is SourceType => Object.hasOwn(formats, name);
+
+function parseTyped(spec: string, type: SourceType, rest: string): unknown {
+  const { parse, rest: written } = formats[type];
+  const fields = parse ? parse(rest) : { path: rest };
+  if (fields === undefined) throw new ConfigError(`${spec}: expected ${type}:${written}`);
+  return { type, ...fields };
+}
+
+/** The local files, folders and URLs that a spec names. */
+export function locationsOf(spec: string | SourceSpec): string[] {
+  if (typeof spec !== "string") return "path" in spec ? [spec.path].flat().flatMap(expandLocations) : [];
+  const { type, rest } = splitSpec(spec);
+  if (type === undefined || !isType(type)) return expandLocations(spec);
+  return formats[type].parse ? [] : expandLocations(rest);
 }
 
 /** A folder holds shards, a table beside its images, or images in class folders; in this order. */
 async function guessFolder(path: string): Promise<SourceSpec> {
   const names = (await readdir(path)).sort();
-  for (const [extension, type] of [
-    ["tar", "tar"],
-    ["parquet", "parquet"],
-  ] as const) {
-    const files = names.filter((name) => name.toLowerCase().endsWith(`.${extension}`)).map((name) => join(path, name));
-    if (files.length > 0) return { type, path: files };
+  for (const type of SOURCE_TYPES) {
+    const { inFolder } = formats[type];
+    if (inFolder === undefined) continue;
+    const suits = (name: string): boolean =>
+      inFolder.startsWith(".") ? name.toLowerCase().endsWith(inFolder) : name === inFolder;
+    const files = names.filter(suits).map((name) => join(path, name));
+    if (files.length > 0) return checkSpec({ type, path: files });
   }
-  for (const [table, type] of [
-    ["metadata.jsonl", "jsonl"],
-    ["metadata.csv", "csv"],
-  ] as const)
-    if (names.includes(table)) return { type, path: join(path, table) };
   await listFolder(path).catch((cause) => {
     const some = names.slice(0, 5).join(", ") || "nothing";
     throw new DataError(

@@ -13,8 +13,8 @@ import {
 } from "../../../test/support/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
 import { createStream, type Drawn, type Stream } from "../loader/stream.ts";
+import type { SourceSpec } from "./formats.ts";
 import { openSource } from "./open.ts";
-import type { SourceSpec } from "./options.ts";
 import type { JsonValue, Sample, SampleOptions, Shard, Source } from "./source.ts";
 
 const COUNT = 23;

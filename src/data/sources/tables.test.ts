@@ -3,8 +3,8 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
+import type { SourceSpec } from "./formats.ts";
 import { openSource } from "./open.ts";
-import type { SourceSpec } from "./options.ts";
 import type { BadSample, Sample } from "./source.ts";
 
 let root: string;

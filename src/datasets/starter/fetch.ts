@@ -1,8 +1,9 @@
 /** The starter data as one call: find it prepared in the cache, or download and prepare it there, whole or not at all. */
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { SourceSpec } from "../../data/sources/options.ts";
+import type { SourceSpec } from "../../data/sources/index.ts";
 import { ConfigError, DataError, NameError } from "../../errors.ts";
+import type { FetchProgress } from "../sets.ts";
 import { defaultCacheDir } from "./cache-dir.ts";
 import { ICONIFY_FILES, type OpenPackage, wantedFiles } from "./catalogue.ts";
 import {
@@ -18,11 +19,8 @@ import { prepareStarter } from "./prepare.ts";
 import { readTarball } from "./tarball.ts";
 
 /** What is going on: tarballs that have arrived, pictures that are drawn. */
-export interface StarterProgress {
+export interface StarterProgress extends FetchProgress {
   readonly stage: "download" | "prepare";
-  readonly what: string;
-  readonly done: number;
-  readonly total: number;
 }
 
 /** What may be chosen about the contents; what is left out or undefined has its default. */

@@ -1,6 +1,6 @@
 /** Whether the files that a recipe names exist: asked before any work, as a missing shard would otherwise show hours later. */
 import { stat } from "node:fs/promises";
-import { expandLocations, SOURCE_TYPES } from "../../data/sources/index.ts";
+import { type DataSpec, dataLocations } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Recipe } from "./types.ts";
 
@@ -49,15 +49,5 @@ function* places(recipe: Recipe): Generator<[where: string, location: string]> {
 const isAddress = (location: string): boolean => /^[a-z]{2,}:\/\//i.test(location);
 
 /** The local files that a source names. */
-function locationsOf(source: string | { readonly type: string; readonly path?: string | readonly string[] }): string[] {
-  const paths = typeof source === "string" ? pathOf(source) : [source.path ?? []].flat();
-  return paths.flatMap((path) => expandLocations(path)).filter((location) => !isAddress(location));
-}
-
-function pathOf(spec: string): string[] {
-  const type = /^([a-z]{2,}):(?!\/\/)/.exec(spec)?.[1];
-  if (type === "starter" || type === "synthetic") return [];
-  return [
-    type !== undefined && (SOURCE_TYPES as readonly string[]).includes(type) ? spec.slice(type.length + 1) : spec,
-  ];
-}
+const locationsOf = (source: string | DataSpec): string[] =>
+  dataLocations(source).filter((location) => !isAddress(location));

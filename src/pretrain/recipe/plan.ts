@@ -1,5 +1,5 @@
 /** What a recipe will do, before it does it: `--dry-run`. */
-import { sourceName } from "../../data/sources/index.ts";
+import { dataName } from "../../datasets/index.ts";
 import { codebookImageSize, gridSize } from "../../models/flava/config.ts";
 import type { InitFrom, Recipe, Stage, WeightedSource } from "./types.ts";
 
@@ -101,7 +101,7 @@ function modelRows({ model, vocabulary }: Recipe): [string, string][] {
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
   return sources.map(({ source, weight }, i) => {
-    const place = sourceName(source);
+    const place = dataName(source);
     return [
       i === 0 ? kind : "",
       sources.length > 1 ? `${((100 * weight) / total).toFixed(1).padStart(5)} %  ${place}` : place,

@@ -87,7 +87,7 @@ describe("the recipes of the repository", () => {
     const path = "recipes/recipe.schema.json";
     if (process.env.UPDATE_SCHEMA) await writeFile(path, `${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
     const file: unknown = JSON.parse(await readFile(path, "utf8"));
-    expect(file, "UPDATE_SCHEMA=1 npx vitest run src/train/recipe writes it anew").toEqual(recipeJsonSchema());
+    expect(file, "UPDATE_SCHEMA=1 npx vitest run src/pretrain/recipe writes it anew").toEqual(recipeJsonSchema());
   });
 });
 

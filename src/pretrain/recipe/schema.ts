@@ -1,6 +1,6 @@
 /** The schema of a whole recipe: plain data, unknown keys refused, every default here or in the schemas it is made of. */
 import { z } from "zod";
-import { sourceSchema } from "../../data/sources/options.ts";
+import { dataSchema } from "../../datasets/index.ts";
 import { flavaConfigSchema } from "../../models/flava/config.ts";
 import { variants as modelVariants } from "../../models/flava/variants.ts";
 import { deviceNames } from "../../runtime/device.ts";
@@ -10,7 +10,7 @@ import { stageSchema } from "./stage-schemas.ts";
 import type { Recipe, WeightedSource } from "./types.ts";
 
 const source = z
-  .union([z.string().min(1), sourceSchema])
+  .union([z.string().min(1), dataSchema])
   .describe("starter:PART, a path, a URL, type:location, or {type, path, …}.");
 
 const weighted = z.strictObject({

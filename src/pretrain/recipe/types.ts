@@ -1,6 +1,7 @@
 /** What a checked recipe holds. The defaults and their reasons are in the schema files beside this one. */
-import type { SourceSpec } from "../../data/sources/options.ts";
+
 import type { CaptionMode } from "../../data/sources/source.ts";
+import type { DataSpec } from "../../datasets/index.ts";
 import type { FlavaConfig, LossWeights } from "../../models/flava/config.ts";
 import type { DeviceName } from "../../runtime/device.ts";
 import type { BreakMode } from "../../text/index.ts";
@@ -34,8 +35,8 @@ export interface VocabularyChoice {
 }
 
 export interface WeightedSource {
-  /** What openSource takes, or `starter:PART`. */
-  readonly source: string | SourceSpec;
+  /** What openData takes. */
+  readonly source: string | DataSpec;
   /** Share among the sources of its kind; only the ratio counts. */
   readonly weight: number;
   /** Which caption of a sample is read; absent: what the source says, else one at random. */
@@ -63,11 +64,11 @@ export interface DataChoice {
 /** Held-out data. Sets of pairs stand by the name that their metrics start with. */
 export interface EvaluationChoice {
   /** Measured during the run; what `best` may go by. */
-  readonly validation: Readonly<Record<string, string | SourceSpec>>;
+  readonly validation: Readonly<Record<string, string | DataSpec>>;
   /** Measured once, at the end. */
-  readonly test: Readonly<Record<string, string | SourceSpec>>;
+  readonly test: Readonly<Record<string, string | DataSpec>>;
   /** Texts for masked language modelling; empty: it is not measured. */
-  readonly texts: readonly (string | SourceSpec)[];
+  readonly texts: readonly (string | DataSpec)[];
   /** Images with labels, for k-NN classification by an image encoder; null: it is not measured. */
   readonly labelled: LabelledSets | null;
   /** Samples of each set; more are left out. */
@@ -78,8 +79,8 @@ export interface EvaluationChoice {
 
 /** The neighbours, and the images whose labels they are asked for. */
 export interface LabelledSets {
-  readonly train: string | SourceSpec;
-  readonly test: string | SourceSpec;
+  readonly train: string | DataSpec;
+  readonly test: string | DataSpec;
 }
 
 export type StageKind = "dvae" | "text-mlm" | "image-mim" | "image-dino" | "joint";

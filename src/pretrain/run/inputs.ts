@@ -1,7 +1,8 @@
 /** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { openSource, type PixelCache, pixelCache, type Source, type SourceSpec } from "../../data/index.ts";
+import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
+import { type DataSpec, openData } from "../../datasets/index.ts";
 import { saveFile } from "../../io/index.ts";
 import type { FlavaConfig } from "../../models/flava/index.ts";
 import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
@@ -10,7 +11,7 @@ import type { Recipe } from "../recipe/types.ts";
 
 export interface Sources {
   /** Opens a source, or gives the one that was opened before: decoded pictures are kept by source. */
-  open(spec: string | SourceSpec): Promise<Source>;
+  open(spec: string | DataSpec): Promise<Source>;
   readonly pixels: PixelCache;
 }
 
@@ -19,7 +20,7 @@ export function createSources(recipe: Recipe, signal?: AbortSignal): Sources {
   return {
     open(spec) {
       const key = JSON.stringify(spec);
-      const source = opened.get(key) ?? openSource(spec, signal ? { signal } : {});
+      const source = opened.get(key) ?? openData(spec, signal ? { signal } : {});
       opened.set(key, source);
       return source;
     },

@@ -1,0 +1,2 @@
+export { type DataSpec, dataLocations, dataName, dataSchema, fetchData, namedPart, openData } from "./open.ts";
+export type { FetchProgress, NamedSet, SetOptions, SetSpec } from "./sets.ts";

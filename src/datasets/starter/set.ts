@@ -1,0 +1,34 @@
+/** The starter data as a named set: `starter:PART`, or which edition of it in full. */
+import { z } from "zod";
+import { openSource } from "../../data/sources/index.ts";
+import type { NamedSet } from "../sets.ts";
+import { fetchStarter, starterSplit } from "./fetch.ts";
+import type { HeldOutBy } from "./split.ts";
+
+/** A part of the starter data: pairs, images, texts, validation, … */
+export interface StarterChoice {
+  readonly part: string;
+  /** What its unseen concepts are held out by. Default `"families"`. */
+  readonly heldOutBy?: HeldOutBy | undefined;
+  readonly cacheDir?: string | undefined;
+}
+
+const text = z.string().min(1);
+
+export const starterSet: NamedSet<StarterChoice> = {
+  fields: {
+    part: text,
+    heldOutBy: z.enum(["families", "concepts"]).optional(),
+    cacheDir: text.optional(),
+  },
+  parse: (part) => ({ part }),
+  title: ({ part, heldOutBy }) => `starter:${part}${heldOutBy === "concepts" ? " by concepts" : ""}`,
+  fetch: ({ heldOutBy, cacheDir }, options) =>
+    fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir }),
+  async open(name, { part, heldOutBy, cacheDir }, options) {
+    const data = await fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir });
+    const { source } = starterSplit(data, part);
+    const opened = await openSource({ ...source, name }, { signal: options.signal });
+    return { ...opened, captions: "tags" };
+  },
+};
