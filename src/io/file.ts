@@ -1,9 +1,11 @@
 /** Byte ranges of a local file, and whether there is one (Node). */
-import { createReadStream, type Stats } from "node:fs";
+import { constants, createReadStream, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
 
+/** Opening a pipe must not wait for somebody to write. Windows has no such flag and no such files. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 const CHUNK_BYTES = 1 << 18;
 /** One read call takes less than 2 GiB. */
 const MAX_READ_BYTES = 1 << 30;
@@ -14,13 +16,13 @@ export const statOf = (path: string): Promise<Stats | undefined> => stat(path).c
 /** Opens a local file for reading by range. Throws FileError if it is missing, a folder, or unreadable. */
 export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
   signal?.throwIfAborted();
-  const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+  const handle = await open(path, READ).catch((cause: NodeJS.ErrnoException) => {
     throw new FileError(`${path}: expected a readable file, got ${cause.code ?? cause.message}`, undefined, { cause });
   });
   const found = await handle.stat();
   if (!found.isFile()) {
     await handle.close();
-    throw new FileError(`${path}: expected a file, got ${found.isDirectory() ? "a folder" : "something else"}`);
+    throw new FileError(`${path}: expected a file, got ${found.isDirectory() ? "a folder" : "a pipe or a device"}`);
   }
   const byteLength = found.size;
   return {

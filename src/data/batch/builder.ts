@@ -34,14 +34,14 @@ function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[
   };
   switch (build.kind) {
     case "image":
-      return [imageFields(build.image), ...(build.image.labels ? [labelFields()] : [])];
+      return [imageFields(build.image), ...(build.image.labels ? [labelFields(build.image.labels)] : [])];
     case "text":
       return [textFields(build.text, words())];
     case "pair":
       return [
         imageFields(build.image),
         pairFields(build.text, words()),
-        ...(build.image.labels ? [labelFields()] : []),
+        ...(build.image.labels ? [labelFields(build.image.labels)] : []),
       ];
     case "dino":
       return dinoFields(build.dino);

@@ -65,13 +65,18 @@ function maskFields(options: NonNullable<ImageBuild["mask"]>): Part {
   };
 }
 
-/** `labels` (B). */
-export function labelFields(): Part {
+/** `labels` (B): whole numbers as they are, or the places of names among `classes`. */
+export function labelFields(classes: true | readonly string[]): Part {
   const labels: Field = { name: "labels", dtype: "int32", shape: [] };
+  const numbers = classes === true ? undefined : new Map(classes.map((name, i) => [name, i]));
   const encode: Part["encode"] = ({ key, label }, _pixels, rows, row) => {
-    if (label === undefined || !Number.isInteger(label))
-      throw new DataError(`${key}: expected an integer label, got ${label ?? "none"}`);
-    rowOf<Int32Array>(rows, labels, row)[0] = label;
+    const number = numbers ? numbers.get(String(label)) : label;
+    if (typeof number !== "number" || !Number.isInteger(number))
+      throw new DataError(
+        `${key}: expected ${numbers ? `a label among ${numbers.size} classes` : "an integer label"}, got ${label ?? "none"}`,
+        numbers ? undefined : "give the names of the classes: labels: [name, …]",
+      );
+    rowOf<Int32Array>(rows, labels, row)[0] = number;
   };
   return { fields: [labels], encode };
 }

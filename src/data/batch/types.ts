@@ -25,7 +25,7 @@ export interface BatchItem {
   readonly ids?: Int32Array | undefined;
   /** The caption that replaces the sample's own in a negative pair. */
   readonly negative?: string | undefined;
-  readonly label?: number | undefined;
+  readonly label?: string | number | undefined;
 }
 
 export interface ImageBuild {
@@ -37,8 +37,11 @@ export interface ImageBuild {
   readonly augment: { readonly crop?: RandomCropOptions | undefined; readonly flip?: number | undefined } | null;
   /** Patches to mask; its `total` is Kp. null: no masks in the batch. */
   readonly mask: BlockMaskOptions | null;
-  /** Adds `labels` int32 (B) from the samples' numeric labels. */
-  readonly labels?: boolean | undefined;
+  /**
+   * Adds `labels` int32 (B): true, the samples' own whole numbers; or the names of the classes, whose places in the list are
+   * the numbers. Give the list of the training set to every set.
+   */
+  readonly labels?: boolean | readonly string[] | undefined;
 }
 
 export interface TextBuild {

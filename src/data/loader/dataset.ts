@@ -187,6 +187,6 @@ function toItem(
     ...(needs !== "text" && { image: sample.image }),
     ...(reads && { text: drawCaption(sample, of.captions, draw) }),
     ...(needs === "pair" && { negative: drawNegative(sample, block, of.negatives, of.captions, draw) }),
-    ...(typeof sample.label === "number" && { label: sample.label }),
+    ...(sample.label !== undefined && { label: sample.label }),
   };
 }

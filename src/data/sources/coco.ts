@@ -2,15 +2,12 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { parentOf, readBytes } from "../../io/index.ts";
+import { readBytes } from "../../io/index.ts";
 import { indexedSamples } from "./indexed.ts";
-import { sampleWithImage } from "./record.ts";
+import { imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { Source } from "./source.ts";
 
-export interface CocoOptions {
-  /** The folder or URL of the images; the JSON's own folder unless given. */
-  readonly root?: string | undefined;
-}
+export type CocoOptions = PlaceOptions;
 
 const MAX_JSON_BYTES = 2 ** 30;
 
@@ -33,12 +30,12 @@ export async function cocoSource(
     if (caption !== undefined) list.push(caption);
     captions.set(image_id, list);
   }
-  const root = options.root ?? parentOf(path);
+  const place = imagePlace(path, options);
   const load = async (i: number, abort?: AbortSignal): ReturnType<typeof sampleWithImage> => {
     const { id, file_name: key } = images[i]!;
     const text = captions.get(id) ?? [];
     if (text.some((caption) => caption.includes("\ufffd"))) return { key, reason: "a caption is not valid UTF-8" };
-    return sampleWithImage({ key, text, textExpected: true, meta: { image_id: id } }, root, key, abort);
+    return sampleWithImage({ key, text, textExpected: true, meta: { image_id: id } }, place, key, abort);
   };
   return {
     name,

@@ -5,19 +5,17 @@ import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { baseName, openBytes, parentOf } from "../../io/index.ts";
+import { baseName, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
-import { sampleWithImage } from "./record.ts";
+import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
-export interface TableOptions {
+export interface TableOptions extends PlaceOptions {
   /** The column with the path or URL of the image. */
   readonly image?: string | undefined;
   readonly text?: string | undefined;
   readonly label?: string | undefined;
-  /** The folder or URL that image paths start from; the table's own folder unless given. */
-  readonly root?: string | undefined;
 }
 
 export interface CsvOptions extends TableOptions {
@@ -54,12 +52,12 @@ async function* readCsv(
     const header = await readHeader(file, delimiter);
     const columns = chooseColumns(path, header.names, options);
     const start = from === null ? { byte: header.end, row: 0 } : parseCursor(path, from, placeSchema);
-    const root = options.root ?? parentOf(path);
+    const place = imagePlace(path, options);
     let row = start.row;
     for await (const { cells, end } of parseCells(file, start.byte, delimiter)) {
       row++;
       const key = `${baseName(path)}:${row}`;
-      yield { place: { byte: end, row }, load: (abort) => rowSample(key, cells, columns, root, abort) };
+      yield { place: { byte: end, row }, load: (abort) => rowSample(key, cells, columns, place, abort) };
     }
   } finally {
     await file.close();
@@ -131,7 +129,7 @@ function rowSample(
   key: string,
   cells: readonly Uint8Array[],
   columns: Columns,
-  root: string,
+  place: ImagePlace,
   signal: AbortSignal | undefined,
 ): Bad | Promise<Sample | Bad> {
   if (cells.length !== columns.names.length)
@@ -143,5 +141,5 @@ function rowSample(
   if (location === "") return { key, reason: "the image path is missing" };
   const label = cell(columns.label);
   const fields = { key, text: cell(columns.text), label, textExpected: columns.text !== undefined };
-  return sampleWithImage(fields, root, location, signal);
+  return sampleWithImage(fields, place, location, signal);
 }

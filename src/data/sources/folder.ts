@@ -1,63 +1,86 @@
-/** A folder of images, one sub-folder a class, as timm and torchvision read them. */
-import { readdir } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
-import { DataError } from "../../errors.ts";
-import { toSample } from "./fields.ts";
+/** A folder of images, one sub-folder a class, as timm and torchvision read them, or with a text file beside each. */
+import { join } from "node:path";
+import { ConfigError, DataError, FileError } from "../../errors.ts";
+import { decodeUtf8 } from "../../io/byte-reader.ts";
+import { readBytes } from "../../io/index.ts";
+import { INVALID_UTF8, toSample } from "./fields.ts";
+import type { Bad } from "./files.ts";
 import { indexedSamples } from "./indexed.ts";
-import { loadImage } from "./record.ts";
-import type { Source } from "./source.ts";
+import { type FolderListing, listFolder, type Picture } from "./listing.ts";
+import { readImage } from "./record.ts";
+import type { Sample, SampleOptions, Source } from "./source.ts";
 
 export interface FolderOptions {
-  /** Give the class name, with _ and - as spaces, as the caption. */
-  readonly captions?: "class" | "none" | undefined;
+  /**
+   * files (default): the text file of the same name, `a.txt` or `a.caption` beside `a.png`, where there is one. class: the
+   * class name, with _ and - as spaces. none: pictures only.
+   */
+  readonly captions?: "files" | "class" | "none" | undefined;
 }
 
-const IMAGE_FILE = /\.(jpe?g|png|webp|gif|bmp|tiff?|svg|avif)$/i;
+const MAX_CAPTION_BYTES = 1 << 20;
+const SPLIT = /^(train|training|val|valid|validation|dev|test|testing|eval)$/i;
 
-export interface FolderListing {
-  /** Paths from the folder, with /, in code point order. */
-  readonly files: readonly string[];
-  /** First-level folders in code point order: the label is the number of the class here. Empty for a flat folder. */
-  readonly classes: readonly string[];
+/**
+ * Every image below a folder. `label` and `meta.class` are the name of its first-level folder: names mean the same in every
+ * set, numbers would not where a set lacks a class. What is passed over is told once a pass.
+ */
+export async function folderSource(name: string, path: string, options: FolderOptions = {}): Promise<Source> {
+  const { pictures, passed } = await listPictures(path);
+  const load = (i: number, signal?: AbortSignal): Promise<Sample | Bad> =>
+    loadPicture(path, pictures[i]!, options.captions ?? "files", signal);
+  async function* samples(sampling: SampleOptions = {}): ReturnType<typeof indexedSamples> {
+    if ((sampling.shard?.index ?? 0) === 0)
+      for (const { path: key, reason } of passed) sampling.onBad?.({ source: name, key, reason, kept: true });
+    yield* indexedSamples(name, pictures.length, sampling, load);
+  }
+  return { name, count: pictures.length, samples };
 }
 
-/** All images below a folder. Throws DataError if there is none. */
-export async function listFolder(path: string): Promise<FolderListing> {
-  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      throw new DataError(`${path}: expected a folder, got ${cause.code}`, undefined, { cause });
-    },
-  );
-  const files = entries
-    .filter((entry) => !entry.isDirectory() && IMAGE_FILE.test(entry.name) && !entry.name.startsWith("."))
-    .map((entry) => relative(path, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .sort(byCodePoint);
-  if (files.length === 0)
+/** The pictures of a folder. Throws DataError where there is none, ConfigError where its folders are splits and no classes. */
+async function listPictures(path: string): Promise<FolderListing> {
+  const listing = await listFolder(path);
+  if (listing.pictures.length === 0)
     throw new DataError(
       `${path}: expected images below this folder, found none`,
-      "jpg, png, webp, gif, bmp, tiff, svg",
+      "jpg, png, webp, gif, tiff, svg, avif, bmp, ppm",
     );
-  const classes = [
-    ...new Set(files.filter((file) => file.includes("/")).map((file) => file.slice(0, file.indexOf("/")))),
-  ];
-  return { files, classes: classes.sort(byCodePoint) };
+  refuseSplits(
+    path,
+    listing.pictures.map((picture) => picture.path),
+  );
+  return listing;
 }
 
-/** Every image below a folder; the label is the number of its class, `meta.class` the class's name. */
-export async function folderSource(name: string, path: string, options: FolderOptions = {}): Promise<Source> {
-  const { files, classes } = await listFolder(path);
-  const labels = new Map(classes.map((label, i) => [label, i]));
-  const load = async (i: number, signal?: AbortSignal): Promise<ReturnType<typeof toSample>> => {
-    const key = files[i]!;
-    const image = await loadImage(path, key, signal);
-    if (typeof image === "string") return { key, reason: image };
-    const slash = key.indexOf("/");
-    const folder = slash < 0 ? undefined : key.slice(0, slash);
-    const text = options.captions === "class" ? folder?.replace(/[_-]+/g, " ") : undefined;
-    const label = folder === undefined ? undefined : labels.get(folder);
-    return toSample({ key, image, text, label, meta: folder === undefined ? {} : { class: folder } });
-  };
-  return { name, count: files.length, samples: (sampling = {}) => indexedSamples(name, files.length, sampling, load) };
+/** Throws ConfigError where files lie in `train`, `test` and the like and nowhere else: read as one they would mix. */
+export function refuseSplits(path: string, files: readonly string[]): void {
+  const folders = [...new Set(files.map((file) => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "")))];
+  if (folders.length > 1 && folders.every((folder) => SPLIT.test(folder)))
+    throw new ConfigError(
+      `${path}: expected one set, got a folder with the splits ${folders.join(", ")}`,
+      `name one of them, as in ${path.replace(/\/$/, "")}/${folders[0]}`,
+    );
 }
 
-const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+async function loadPicture(
+  root: string,
+  { path: key, caption }: Picture,
+  captions: NonNullable<FolderOptions["captions"]>,
+  signal: AbortSignal | undefined,
+): Promise<Sample | Bad> {
+  const image = await readImage(join(root, key), signal);
+  if (typeof image === "string") return { key, reason: image };
+  const slash = key.indexOf("/");
+  const folder = slash < 0 ? undefined : key.slice(0, slash);
+  let text: string | typeof INVALID_UTF8 | undefined;
+  if (captions === "class") text = folder?.replace(/[_-]+/g, " ");
+  else if (captions === "files" && caption !== undefined) {
+    try {
+      text = decodeUtf8(await readBytes(join(root, caption), MAX_CAPTION_BYTES, { signal })) ?? INVALID_UTF8;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      return { key, reason: error.message.split("\n")[0]! };
+    }
+  }
+  return toSample({ key, image, text, label: folder, meta: folder === undefined ? {} : { class: folder } });
+}

@@ -40,6 +40,8 @@ export type SourceSpec = {
 }[SourceType];
 
 export interface OpenOptions {
+  /** As in a table's spec, for one that does not say it: image paths may lead out of its folder. */
+  readonly outside?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,7 +60,8 @@ interface Format<T extends SourceType> {
 
 const text = z.string().min(1);
 const path = z.union([text, z.array(text).min(1)]);
-const columns = { image: text.optional(), text: text.optional(), label: text.optional(), root: z.string().optional() };
+const place = { root: z.string().optional(), outside: z.boolean().optional() };
+const columns = { image: text.optional(), text: text.optional(), label: text.optional(), ...place };
 const side = z.int().min(8).max(4096).optional();
 const count = z
   .int()
@@ -102,11 +105,11 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
     extensions: ["txt"],
   },
   folder: {
-    fields: { path: text, captions: z.enum(["class", "none"]).optional() },
+    fields: { path: text, captions: z.enum(["files", "class", "none"]).optional() },
     open: (name, spec) => folderSource(name, spec.path, spec),
   },
   coco: {
-    fields: { path: text, root: z.string().optional() },
+    fields: { path: text, ...place },
     open: (name, spec, { signal }) => cocoSource(name, spec.path, spec, signal),
     extensions: ["json"],
   },

@@ -1,11 +1,11 @@
 /** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
 import { z } from "zod";
 import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
-import { baseName, openBytes, parentOf } from "../../io/index.ts";
+import { baseName, openBytes } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
-import { sampleWithImage } from "./record.ts";
+import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
 const placeSchema = z.strictObject({
@@ -21,8 +21,14 @@ const START: Place = { byte: 0, line: 0, document: 0 };
 
 /** JSON Lines: one object a line, with the path or URL of an image, a caption or several, a label. Keys are `file:line`. */
 export function jsonlSource(name: string, files: readonly string[], options: TableOptions = {}): Source {
+  const places = new Map<string, ImagePlace>();
+  const placeOf = (file: string): ImagePlace => {
+    const place = places.get(file) ?? imagePlace(file, options);
+    places.set(file, place);
+    return place;
+  };
   const load = (file: string, key: string, bytes: Uint8Array, signal?: AbortSignal): Bad | Promise<Sample | Bad> =>
-    jsonSample(key, bytes, options, options.root ?? parentOf(file), signal);
+    jsonSample(key, bytes, options, placeOf(file), signal);
   const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
   return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
@@ -85,7 +91,7 @@ function jsonSample(
   key: string,
   bytes: Uint8Array,
   options: TableOptions,
-  root: string,
+  place: ImagePlace,
   signal: AbortSignal | undefined,
 ): Bad | Promise<Sample | Bad> {
   const text = decodeUtf8(bytes);
@@ -107,5 +113,5 @@ function jsonSample(
   const used = new Set([imageKey, textKey, labelKey]);
   const meta = Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name)));
   const fields = { key, text: textKey && row[textKey], label: labelKey && row[labelKey], meta };
-  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, root, location, signal);
+  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, place, location, signal);
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ConfigError, DataError } from "../../errors.ts";
 import { baseName, isUrl, statOf } from "../../io/index.ts";
 import { expandLocations } from "./braces.ts";
-import { listFolder } from "./folder.ts";
+import { refuseSplits } from "./folder.ts";
 import {
   formats,
   type OpenOptions,
@@ -15,6 +15,7 @@ import {
   sourceName,
   sourceSchema,
 } from "./formats.ts";
+import { listFolder } from "./listing.ts";
 import type { Source } from "./source.ts";
 
 /**
@@ -24,12 +25,12 @@ import type { Source } from "./source.ts";
  */
 export async function openSource(spec: string | SourceSpec, options: OpenOptions = {}): Promise<Source> {
   const parsed = typeof spec === "string" ? await parseSpec(spec) : checkSpec(spec);
-  return open(typeof spec === "string" ? spec : sourceName(parsed), parsed, options);
+  const name = typeof spec === "string" ? spec : sourceName(parsed);
+  const { fields, open } = formats[parsed.type];
+  for (const location of locationsOf(parsed)) refuseScheme(location);
+  const { outside } = options;
+  return open(name, { ...("outside" in fields && { outside }), ...parsed } as never, options);
 }
-
-/** The row of its type opens a spec. */
-const open = <T extends SourceType>(name: string, spec: SourceSpec & { type: T }, options: OpenOptions) =>
-  formats[spec.type as T].open(name, spec as never, options);
 
 function checkSpec(spec: unknown): SourceSpec {
   const parsed = sourceSchema.safeParse(spec);
@@ -45,6 +46,7 @@ async function parseSpec(spec: string): Promise<SourceSpec> {
   if (named !== undefined)
     throw new ConfigError(`${spec}: expected one of ${SOURCE_TYPES.join(", ")} before the colon, got ${named}`);
   const first = expandLocations(spec)[0]!;
+  refuseScheme(first);
   const found = isUrl(first) ? undefined : await statOf(first);
   if (found?.isDirectory()) return guessFolder(first);
   const extension = /\.([a-z]+)$/i.exec(baseName(first))?.[1]?.toLowerCase();
@@ -81,24 +83,51 @@ export function locationsOf(spec: string | SourceSpec): string[] {
   return formats[type].parse ? [] : expandLocations(rest);
 }
 
-/** A folder holds shards, a table beside its images, or images in class folders; in this order. */
+/** A folder holds shards, a table beside its images (also one in each sub-folder), or images; in this order. */
 async function guessFolder(path: string): Promise<SourceSpec> {
   const names = (await readdir(path)).sort();
   for (const type of SOURCE_TYPES) {
     const { inFolder } = formats[type];
     if (inFolder === undefined) continue;
     const suits = (name: string): boolean =>
-      inFolder.startsWith(".") ? name.toLowerCase().endsWith(inFolder) : name === inFolder;
+      inFolder.startsWith(".") ? name.toLowerCase().endsWith(inFolder) && !name.startsWith(".") : name === inFolder;
     const files = names.filter(suits).map((name) => join(path, name));
     if (files.length > 0) return checkSpec({ type, path: files });
   }
-  await listFolder(path).catch((cause) => {
-    const some = names.slice(0, 5).join(", ") || "nothing";
-    throw new DataError(
-      `${path}: expected tar or parquet shards, metadata.jsonl, metadata.csv or images, got ${some}`,
-      "put the type before the path, as in text:PATH/file",
-      { cause },
-    );
-  });
-  return { type: "folder", path };
+  const { pictures, tables } = await listFolder(path);
+  const types = [
+    ...new Set(tables.map((table) => SOURCE_TYPES.find((type) => formats[type].inFolder === baseName(table)))),
+  ];
+  if (types.length === 1) {
+    refuseSplits(path, tables);
+    return checkSpec({ type: types[0], path: tables.map((table) => join(path, table)) });
+  }
+  if (pictures.length > 0 && types.length === 0) return { type: "folder", path };
+  const some = (types.length > 1 ? tables : names).slice(0, 5).join(", ") || "nothing";
+  throw new DataError(
+    `${path}: expected tar or parquet shards, metadata.jsonl or metadata.csv, or images, got ${some}`,
+    "put the type before the path, as in text:PATH/file",
+  );
+}
+
+/** What to do about addresses that cannot be read. */
+const OTHER_SCHEMES: Readonly<Record<string, (rest: string) => string>> = {
+  s3: () => "copy it here with `aws s3 cp`, or give an https address, as `aws s3 presign` makes one",
+  gs: (rest) =>
+    `copy it here with \`gcloud storage cp\`, or give https://storage.googleapis.com/${rest} if it is public`,
+  hf: (rest) => {
+    const [kind, owner, name, ...file] = rest.split("/");
+    const repo = kind === "datasets" ? `datasets/${owner}/${name}` : `${kind}/${owner}`;
+    const path = kind === "datasets" ? file : [name, ...file];
+    return `give https://huggingface.co/${repo}/resolve/main/${path.join("/")}, or fetch it with \`hf download\``;
+  },
+  file: (rest) => `give the path alone: ${rest.replace(/^(localhost)?(?=\/)/, "")}`,
+};
+
+/** Throws ConfigError for an address that is neither a path nor http(s). */
+function refuseScheme(location: string): void {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):\/\/(.*)$/is.exec(location) ?? [];
+  if (scheme === undefined || isUrl(location)) return;
+  const help = OTHER_SCHEMES[scheme.toLowerCase()]?.(rest!) ?? "copy it to a folder, or to a server that speaks https";
+  throw new ConfigError(`${location}: expected a path or an http(s) address, got ${scheme}://`, help);
 }

@@ -17,15 +17,13 @@ import { baseName, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
-import { loadImage } from "./record.ts";
+import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
-export interface ParquetColumns {
+export interface ParquetColumns extends PlaceOptions {
   readonly image?: string | undefined;
   readonly text?: string | undefined;
   readonly label?: string | undefined;
-  /** The folder or URL that image paths start from, where a row holds no bytes. */
-  readonly root?: string | undefined;
 }
 
 type Row = Record<string, unknown>;
@@ -51,6 +49,7 @@ async function* readParquet(
 ): AsyncGenerator<FileRecord> {
   const start = from === null ? 0 : parseCursor(path, from, placeSchema).row;
   const file = await openBytes(path, { signal });
+  const place = imagePlace(path, columns);
   try {
     const metadata = await readFooter(file);
     const chosen = await guarded(file, () => chooseColumns(file.name, metadata, columns));
@@ -62,7 +61,7 @@ async function* readParquet(
         for (let row = Math.max(start, groupStart); row < groupEnd; row++) {
           const fields = rows[row - groupStart]!;
           const key = `${baseName(path)}:${row}`;
-          yield { place: { row: row + 1 }, load: (abort) => rowSample(key, fields, chosen, columns.root, abort) };
+          yield { place: { row: row + 1 }, load: (abort) => rowSample(key, fields, chosen, place, abort) };
         }
       }
       groupStart = groupEnd;
@@ -122,7 +121,7 @@ async function readGroup(
   file: Bytes,
   metadata: FileMetaData,
   group: RowGroup,
-  columns: Required<Omit<ParquetColumns, "root">>,
+  columns: Required<Omit<ParquetColumns, keyof PlaceOptions>>,
   rowStart: number,
 ): Promise<Row[]> {
   const rowEnd = rowStart + Number(group.num_rows);
@@ -170,11 +169,11 @@ async function rowSample(
   key: string,
   row: Row,
   columns: { image: string | undefined; text: string | undefined; label: string | undefined },
-  root: string | undefined,
+  place: ImagePlace,
   signal: AbortSignal | undefined,
 ): Promise<Sample | Bad> {
   const cell = columns.image === undefined ? undefined : row[columns.image];
-  const image = await cellImage(cell, root, signal);
+  const image = await cellImage(cell, place, signal);
   if (typeof image === "string") return { key, reason: image };
   if (columns.image !== undefined && image === undefined) return { key, reason: "the image is missing" };
   const text = columns.text === undefined ? undefined : bytesToText(row[columns.text]);
@@ -183,14 +182,18 @@ async function rowSample(
 }
 
 /** Bytes of an image cell (bytes, `{bytes, path}` or a path), or why there are none. */
-async function cellImage(cell: unknown, root = "", signal?: AbortSignal): Promise<Uint8Array | string | undefined> {
+async function cellImage(
+  cell: unknown,
+  place: ImagePlace,
+  signal?: AbortSignal,
+): Promise<Uint8Array | string | undefined> {
   if (cell instanceof Uint8Array) return cell.slice(); // rows are views into a page: a copy lets the page go
   if (cell === INVALID_UTF8) return "the image path is not valid UTF-8";
-  if (typeof cell === "string") return loadImage(root, cell, signal);
+  if (typeof cell === "string") return loadImage(place, cell, signal);
   if (typeof cell !== "object" || cell === null) return undefined;
   const { bytes, path } = cell as { bytes?: unknown; path?: unknown };
   if (bytes instanceof Uint8Array) return bytes.slice();
-  return typeof path === "string" ? loadImage(root, path, signal) : undefined;
+  return typeof path === "string" ? loadImage(place, path, signal) : undefined;
 }
 
 function bytesToText(cell: unknown): unknown {

@@ -23,11 +23,13 @@ export interface Sample {
 /** A place in a source: plain JSON, saved in checkpoints. */
 export type Cursor = JsonValue;
 
-/** A sample that was left out, and why. */
+/** A sample that was left out, and why; or, where `kept`, what was passed over without losing a sample. */
 export interface BadSample {
   readonly source: string;
   readonly key: string;
   readonly reason: string;
+  /** No sample was lost: the sample is used without what the reason names, or a file is no part of any sample. */
+  readonly kept?: true;
 }
 
 /** One part of a source: the parts 0..count−1 are disjoint and together are the whole. */
