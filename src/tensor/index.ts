@@ -1,5 +1,6 @@
 export * from "./compare.ts";
 export * from "./dtype.ts";
+export * from "./half.ts";
 export * from "./hints.ts";
 export * from "./random.ts";
 export * from "./tensor.ts";

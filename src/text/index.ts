@@ -1,4 +1,5 @@
 export * from "./mask.ts";
+export * from "./match.ts";
 export * from "./pack.ts";
 export * from "./reduce.ts";
 export * from "./select.ts";

@@ -9,11 +9,11 @@ import { duplicateKey } from "./duplicate-key.ts";
 
 export type StoredDType = "BOOL" | "U8" | "F16" | "BF16" | "I32" | "F32" | "F64" | "I64";
 
-/** The dtypes of the format that are read; BF16 becomes float32. Sorted as the reference implementation sorts them. */
+/** The dtypes of the format that are read; BF16 and F16 become float32. Sorted as the reference implementation sorts them. */
 const DTYPES: { readonly [S in StoredDType]: { readonly dtype: DType; readonly bytes: number } } = {
   BOOL: { dtype: "bool", bytes: 1 },
   U8: { dtype: "uint8", bytes: 1 },
-  F16: { dtype: "float16", bytes: 2 },
+  F16: { dtype: "float32", bytes: 2 },
   BF16: { dtype: "float32", bytes: 2 },
   I32: { dtype: "int32", bytes: 4 },
   F32: { dtype: "float32", bytes: 4 },

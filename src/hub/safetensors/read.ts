@@ -1,8 +1,8 @@
 /** Reads single tensors of a safetensors file by range: only the header and what is asked for is loaded. */
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/index.ts";
-import { type DType, type Tensor, tensor, viewAs } from "../../tensor/index.ts";
-import { headerLength, parseHeader, type TensorInfo } from "./header.ts";
+import { bfloat16ToFloat, type DType, halfToFloat, type Tensor, tensor, viewAs } from "../../tensor/index.ts";
+import { headerLength, parseHeader, type StoredDType, type TensorInfo } from "./header.ts";
 
 /** An open file. Close it, or bind it with `await using`. */
 export interface Safetensors extends AsyncDisposable {
@@ -11,7 +11,7 @@ export interface Safetensors extends AsyncDisposable {
   readonly metadata: Readonly<Record<string, string>>;
   /** By name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** One tensor; BF16 comes as float32, F16 as raw bits. Throws CheckpointError if there is none of that name. */
+  /** One tensor; BF16 and F16 come as float32. Throws CheckpointError if there is none of that name. */
   read(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Tensor>;
   close(): Promise<void>;
 }
@@ -57,12 +57,13 @@ async function readTensor(
       `the file holds ${tensors.size} tensors: ${[...tensors.keys()].slice(0, 5).join(", ")}, …`,
     );
   const raw = new Uint8Array(await bytes.slice(info.start, info.end));
-  if (info.storedAs === "BF16") return tensor("float32", info.shape, widen(raw));
+  const widen = WIDEN[info.storedAs];
+  if (widen) return tensor("float32", info.shape, widen(viewAs("float16", raw)));
   return tensor<DType>(info.dtype, info.shape, viewAs(info.dtype, raw));
 }
 
-/** bfloat16 is the upper half of float32. */
-function widen(raw: Uint8Array): Float32Array {
-  const bits = Uint32Array.from(new Uint16Array(raw.buffer as ArrayBuffer), (half) => half << 16);
-  return new Float32Array(bits.buffer);
-}
+/** Models compute in float32; what is stored in half of it is widened as it is read, whichever half it is. */
+const WIDEN: { readonly [S in StoredDType]?: (bits: Uint16Array) => Float32Array } = {
+  F16: halfToFloat,
+  BF16: bfloat16ToFloat,
+};

@@ -1,21 +1,13 @@
 /** The first weights of a stage: random, those of an earlier stage, or a file's. */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../errors.ts";
-import { openSafetensors, type Safetensors } from "../../hub/index.ts";
-import { fromDino } from "../../models/dino/index.ts";
+import { statOf } from "../../io/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
-import { emaName } from "../../optim/index.ts";
-import {
-  checkCheckpoint,
-  findCheckpoints,
-  folderName,
-  MODEL_FILE,
-  OPTIMIZER_FILE,
-  readMatching,
-} from "../../record/checkpoint/index.ts";
+import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/checkpoint/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import type { InitFrom, Stage } from "../recipe/types.ts";
+import { type GivenWeights, readGiven } from "./given-weights.ts";
+import { hasWordRows, matchWords, rowsByWord, type WordRows } from "./word-rows.ts";
 
 /** What each part of a stage's `init` stands for: names by their beginnings. A head comes along where the giver has one. */
 const PARTS: Readonly<Record<string, { readonly needed: string; readonly also: readonly string[] }>> = {
@@ -26,16 +18,23 @@ const PARTS: Readonly<Record<string, { readonly needed: string; readonly also: r
 
 export interface InitialWeights {
   readonly tensors: Record<string, Tensor>;
-  /** A line a part: where it came from. */
+  /** Where each part came from, and what of it started new or was left out: lines for people. */
   readonly origins: readonly string[];
 }
 
-/** The first values of `specs`, each from its part's origin, else drawn from the seed. */
+export interface InitialOptions {
+  readonly seed: number;
+  /** The run's words, in the order of their ids: rows of another model are matched with them. */
+  readonly vocabulary: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The first values of `specs`, each from its part's origin, else drawn from the seed. Throws CheckpointError, FileError. */
 export async function initialWeights(
   runDir: string,
   stage: Stage,
   specs: readonly ParamSpec[],
-  { seed, signal }: { readonly seed: number; readonly signal?: AbortSignal | undefined },
+  options: InitialOptions,
 ): Promise<InitialWeights> {
   const tensors: Record<string, Tensor> = {};
   const origins: string[] = [];
@@ -44,32 +43,82 @@ export async function initialWeights(
     const path = typeof from === "string" ? await resultOf(join(runDir, from)) : from.path;
     const { needed, also } = PARTS[part]!;
     const wanted = specs.filter(({ name }) => [needed, ...also].some((start) => name.startsWith(start)));
-    const { found, missing } = await readPart(path, wanted, signal);
-    const lacking = missing.filter((name) => name.startsWith(needed) && !MAY_LACK.test(name));
-    if (lacking.length > 0)
-      throw new CheckpointError(
-        `${path}: expected the ${part} weights of this model, got none for ${lacking.slice(0, 5).join(", ")}` +
-          (lacking.length > 5 ? ` and ${lacking.length - 5} more` : ""),
-        `init.${part} takes a .safetensors file or a checkpoint folder with names as in the published checkpoint`,
-      );
-    for (const spec of wanted) if (found[spec.name]) tensors[spec.name] = declared(path, spec, found[spec.name]!);
-    origins.push(`${part} from ${path} (${Object.keys(found).length} tensors)`);
+    const given = await readGiven(path, wanted, options.signal);
+    refuseLacking(path, part, given);
+    const words = typeof from === "string" ? undefined : await wordsOf(path, given, options);
+    Object.assign(tensors, fitted(path, wanted, given, words, options.seed));
+    origins.push(`${part} from ${path} (${count(Object.keys(given.tensors).length, "tensor")})`);
+    origins.push(...remarks(given, needed, words).map((line) => `${part}: ${line}`));
   }
-  for (const spec of specs) tensors[spec.name] ??= initialTensor(spec, seed);
+  for (const spec of specs) tensors[spec.name] ??= initialTensor(spec, options.seed);
   return { tensors, origins };
-}
-
-/** The state holds float32. Throws CheckpointError for anything else, and for another shape. */
-function declared(path: string, { name, shape }: ParamSpec, t: Tensor): Tensor {
-  if (t.dtype === "float32" && sameShape(t.shape, shape)) return t;
-  throw new CheckpointError(
-    `${path}: ${name}: expected float32 ${formatShape(shape)}, got ${t.dtype} ${formatShape(t.shape)}`,
-    t.dtype === "float32" ? undefined : "convert the file to float32",
-  );
 }
 
 /** What published image encoders may come without: no loss of their own pretraining reads it. */
 const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
+
+function refuseLacking(path: string, part: string, { missing }: GivenWeights): void {
+  const lacking = missing.filter((name) => name.startsWith(PARTS[part]!.needed) && !MAY_LACK.test(name));
+  if (lacking.length > 0)
+    throw new CheckpointError(
+      `${path}: expected the ${part} weights of this model, got none for ${some(lacking, 5)}`,
+      `init.${part} takes a .safetensors file or a checkpoint folder with names as in the published checkpoint`,
+    );
+}
+
+async function wordsOf(path: string, given: GivenWeights, options: InitialOptions): Promise<WordRows | undefined> {
+  const name = Object.keys(given.tensors).find(hasWordRows);
+  return name === undefined ? undefined : matchWords(path, given.tensors[name]!.shape[0]!, options.vocabulary);
+}
+
+/** What was given, float32 in the shapes of this model. Throws CheckpointError that lists what does not fit. */
+function fitted(
+  path: string,
+  specs: readonly ParamSpec[],
+  { tensors }: GivenWeights,
+  words: WordRows | undefined,
+  seed: number,
+): Record<string, Tensor> {
+  const found = specs.flatMap((spec) => (tensors[spec.name] ? [{ spec, t: tensors[spec.name]! }] : []));
+  const byWord = ({ name }: ParamSpec): boolean => words !== undefined && hasWordRows(name);
+  const problems = found.flatMap(({ spec, t }) => {
+    const shape = byWord(spec) ? [t.shape[0]!, ...spec.shape.slice(1)] : spec.shape;
+    if (t.dtype === "float32" && sameShape(t.shape, shape)) return [];
+    return [`${spec.name}: expected float32 ${formatShape(shape)}, got ${t.dtype} ${formatShape(t.shape)}`];
+  });
+  if (problems.length > 0) throw mismatch(path, problems);
+  return Object.fromEntries(
+    found.map(({ spec, t }) => [spec.name, byWord(spec) ? rowsByWord(t, words!, initialTensor(spec, seed)) : t]),
+  );
+}
+
+/** What of a part did not come, what stayed behind, and whose words are whose. */
+function remarks({ missing, others }: GivenWeights, needed: string, words: WordRows | undefined): string[] {
+  const behind = others.filter((name) => name.startsWith(needed));
+  return [
+    ...(missing.length > 0
+      ? [`${count(missing.length, "tensor")} not in the file, drawn anew: ${some(missing, 3)}`]
+      : []),
+    ...(behind.length > 0
+      ? [`${count(behind.length, "tensor")} of the file without a place here: ${some(behind, 3)}`]
+      : []),
+    ...(words ? wordLines(words) : []),
+  ];
+}
+
+function wordLines({ from, oldIds, added, left }: WordRows): string[] {
+  const kept = oldIds.length - added.length;
+  const line = `${kept} of ${count(oldIds.length, "word")} matched by the words of ${from}`;
+  return [
+    added.length > 0 ? `${line}; ${added.length} drawn anew: ${some(added, 5)}` : line,
+    ...(left.length > 0 ? [`${count(left.length, "word")} of the file not in this vocabulary: ${some(left, 5)}`] : []),
+  ];
+}
+
+const count = (n: number, what: string): string => `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;
+
+const some = (names: readonly string[], shown: number): string =>
+  names.slice(0, shown).join(", ") + (names.length > shown ? ` and ${names.length - shown} more` : "");
 
 /**
  * The checkpoint that is the result of a stage: the best where one is kept, else the last. The last one says which is the best:
@@ -84,50 +133,15 @@ export async function resultOf(folder: string): Promise<string> {
     );
   const { best } = await checkCheckpoint(last.path, { hash: false });
   const path = best ? join(folder, folderName(best.step)) : last.path;
-  return (await stat(path).catch(() => undefined)) ? path : last.path;
-}
-
-/** The tensors of a checkpoint folder (averaged ones where there are), a folder with model.safetensors, or a file. */
-async function readPart(path: string, specs: readonly ParamSpec[], signal: AbortSignal | undefined) {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  await using file = await openSafetensors(isFolder ? join(path, MODEL_FILE) : path);
-  const found = await readNamed(file, specs, signal);
-  const optimizer = isFolder && (await stat(join(path, OPTIMIZER_FILE)).catch(() => undefined));
-  if (optimizer) {
-    await using averages = await openSafetensors(join(path, OPTIMIZER_FILE));
-    const renamed = specs.map((spec) => ({ ...spec, name: emaName(spec.name) }));
-    const { tensors } = await readMatching(averages, renamed, { signal });
-    for (const { name } of specs) found[name] = tensors[emaName(name)] ?? found[name]!;
-  }
-  const missing = specs.flatMap(({ name }) => (found[name] ? [] : [name]));
-  return { found: Object.fromEntries(Object.entries(found).filter(([, t]) => t !== undefined)), missing };
-}
-
-/** By the published checkpoint's names; by those of the codebook alone; by DINO's. */
-async function readNamed(file: Safetensors, specs: readonly ParamSpec[], signal: AbortSignal | undefined) {
-  const names = [...file.tensors.keys()];
-  if (names.some((name) => /^(module\.)?(backbone\.)?(blocks\.\d+\.attn|patch_embed)\./.test(name))) {
-    const all: Record<string, Tensor> = {};
-    for (const name of names) all[name] = await file.read(name, { signal });
-    return fromDino(all);
-  }
-  const codebookAlone = names.some((name) => name.startsWith("blocks.input."));
-  const alias = (name: string): string => (codebookAlone ? name.replace(/^image_codebook\./, "") : name);
-  const { tensors } = await readMatching(
-    file,
-    specs.map((spec) => ({ ...spec, name: alias(spec.name) })),
-    { signal },
-  );
-  return Object.fromEntries(specs.flatMap(({ name }) => (tensors[alias(name)] ? [[name, tensors[alias(name)]!]] : [])));
+  return (await statOf(path)) ? path : last.path;
 }
 
 /** The decoder of the codebook that a run trained, for its pictures; undefined where no stage trained one. */
 export async function decoderWeights(
   folder: string,
   specs: readonly ParamSpec[],
-): Promise<Record<string, Tensor> | undefined> {
-  const path = await resultOf(folder).catch(() => undefined);
-  if (!path) return undefined;
-  const { found, missing } = await readPart(path, specs, undefined);
-  return missing.length === 0 ? found : undefined;
+): Promise<Readonly<Record<string, Tensor>> | undefined> {
+  if ((await findCheckpoints(folder)).length === 0) return undefined;
+  const { tensors, missing } = await readGiven(await resultOf(folder), specs, undefined);
+  return missing.length === 0 ? tensors : undefined;
 }

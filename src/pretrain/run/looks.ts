@@ -179,7 +179,7 @@ async function heldOutTexts({ recipe, sources, signal }: RunContext): Promise<st
 }
 
 /** The decoder that the run's codebook stage trained. */
-async function decoderOf({ recipe, runDir }: RunContext): Promise<Record<string, Tensor> | undefined> {
+async function decoderOf({ recipe, runDir }: RunContext): Promise<Readonly<Record<string, Tensor>> | undefined> {
   const name = Object.entries(recipe.stages).find(([, { kind }]) => kind === "dvae")?.[0];
   const config = recipe.model.codebook;
   if (name === undefined || !config) return undefined;

@@ -33,11 +33,11 @@ type Filling = ReturnType<typeof stageState> & {
 
 /** Puts first values, or a checkpoint's, into the state. */
 export async function fillState(context: RunContext, filling: Filling, resumed: Resumed | undefined): Promise<Names> {
-  const { recipe, runDir, signal, reporter } = context;
+  const { recipe, runDir, tokenizer, signal, reporter } = context;
   const { specs, stage, state } = filling;
   const { tensors, origins } = resumed
     ? { tensors: {}, origins: [] }
-    : await initialWeights(runDir, stage, specs, { seed: recipe.seed, signal });
+    : await initialWeights(runDir, stage, specs, { seed: recipe.seed, vocabulary: tokenizer.vocabulary, signal });
   for (const line of origins) reporter.note(`${filling.name}: ${line}`);
   const all = firstValues(filling, tensors);
   for (const [name, { first }] of all) if (!resumed || isSum(name)) state.write(name, first());

@@ -13,4 +13,13 @@ export {
   owesEvaluation,
 } from "./format.ts";
 export { betterOf, type Checkpoint, removeCheckpoint, type SaveCheckpointOptions, saveCheckpoint } from "./save.ts";
-export { type Aliases, aliasesOf, readMatching, restoreTensors, storeEntries, type TensorStore } from "./tensors.ts";
+export {
+  type Aliases,
+  aliasesOf,
+  mismatch,
+  readTied,
+  restoreTensors,
+  storeEntries,
+  type TensorSource,
+  type TensorStore,
+} from "./tensors.ts";

@@ -49,19 +49,23 @@ export async function restoreTensors(
   { aliases = {}, signal }: RestoreOptions = {},
 ): Promise<void> {
   const problems = [
-    ...names.flatMap((name) => compare(file, store, name)),
+    ...names.flatMap((name) => compare(file, store, name, storedNames(file, name, aliases)[0])),
     ...[...file.tensors.keys()]
       .filter((name) => !names.includes(name) && !Object.hasOwn(aliases, name))
       .map((name) => `${name}: in the file, not in the model`),
   ];
   if (problems.length > 0) throw mismatch(file.name, problems);
-  for (const [alias, name] of Object.entries(aliases))
-    if (names.includes(name)) await checkAlias(file, alias, name, signal);
-  for (const name of names) store.write(name, await file.read(name, { signal }));
+  const stored = names.map((name) => storedNames(file, name, aliases));
+  for (const tied of stored) if (tied.length > 1) await readTied(file, tied, signal);
+  for (const [i, name] of names.entries()) store.write(name, await file.read(stored[i]![0]!, { signal }));
 }
 
-function compare(file: Safetensors, store: TensorStore, name: string): string[] {
-  const info = file.tensors.get(name);
+/** Under which names a file holds a tensor: its own, an alias, or both. */
+const storedNames = (file: TensorSource, name: string, aliases: Aliases): string[] =>
+  [name, ...Object.keys(aliases).filter((alias) => aliases[alias] === name)].filter((one) => file.tensors.has(one));
+
+function compare(file: Safetensors, store: TensorStore, name: string, stored = name): string[] {
+  const info = file.tensors.get(stored);
   if (!info) return [`${name}: missing`];
   if (!store.has(name)) return [];
   const { dtype, shape } = store.buffer(name);
@@ -69,7 +73,8 @@ function compare(file: Safetensors, store: TensorStore, name: string): string[] 
   return [`${name}: expected ${dtype} ${formatShape(shape)}, got ${info.dtype} ${formatShape(info.shape)}`];
 }
 
-function mismatch(file: string, problems: readonly string[]): CheckpointError {
+/** `file` does not hold the tensors of this model: each problem a line, the first ten. */
+export function mismatch(file: string, problems: readonly string[]): CheckpointError {
   const some = problems.slice(0, 10).map((line) => `✖ ${line}`);
   if (problems.length > 10) some.push(`  and ${problems.length - 10} more`);
   return new CheckpointError(
@@ -78,41 +83,30 @@ function mismatch(file: string, problems: readonly string[]): CheckpointError {
   );
 }
 
-/** A tied tensor that is stored twice must be the same twice, or one of the two would be lost without a word. */
-async function checkAlias(
-  file: Safetensors,
-  alias: string,
-  name: string,
+/** What can be asked of a file of tensors. */
+export interface TensorSource extends Pick<Safetensors, "name" | "read"> {
+  readonly tensors: ReadonlyMap<string, Pick<Tensor, "dtype" | "shape">>;
+}
+
+/**
+ * One tensor that a file holds under each of these names, one or more. They must be the same, or one would be lost without a
+ * word: CheckpointError.
+ */
+export async function readTied(
+  file: TensorSource,
+  [name, ...others]: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<void> {
-  if (!file.tensors.has(alias)) return;
-  const [a, b] = [await file.read(alias, { signal }), await file.read(name, { signal })];
-  if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape) || !sameBytes(a.data, b.data))
-    throw new CheckpointError(`${file.name}: expected ${alias} and ${name} to be one tensor, got two that differ`);
+): Promise<Tensor> {
+  const t = await file.read(name!, { signal });
+  for (const other of others) {
+    const { dtype, shape, data } = await file.read(other, { signal });
+    if (dtype !== t.dtype || !sameShape(shape, t.shape) || !sameBytes(data, t.data))
+      throw new CheckpointError(`${file.name}: expected ${other} and ${name} to be one tensor, got two that differ`);
+  }
+  return t;
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 const sameBytes = (a: TypedArray, b: TypedArray): boolean => Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
-
-/**
- * The tensors of a file that a model can start from: those of `specs` whose names are there. A tensor of another shape is
- * a CheckpointError; names that are not there are `missing`, for the caller to judge.
- */
-export async function readMatching(
-  file: Safetensors,
-  specs: readonly Pick<TensorEntry, "name" | "shape">[],
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<{ readonly tensors: Record<string, Tensor>; readonly missing: string[] }> {
-  const wrong = specs.flatMap(({ name, shape }) => {
-    const info = file.tensors.get(name);
-    return !info || sameShape(info.shape, shape)
-      ? []
-      : [`${name}: expected ${formatShape(shape)}, got ${formatShape(info.shape)}`];
-  });
-  if (wrong.length > 0) throw mismatch(file.name, wrong);
-  const tensors: Record<string, Tensor> = {};
-  for (const { name } of specs) if (file.tensors.has(name)) tensors[name] = await file.read(name, { signal });
-  return { tensors, missing: specs.map(({ name }) => name).filter((name) => !file.tensors.has(name)) };
-}
