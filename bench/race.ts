@@ -1,8 +1,9 @@
 /** Runs alternative ONNX graphs in turn on one thread and prints the processor time of each: steady on a busy machine too. */
 import type { Attribute, OnnxGraph, OnnxNode, OnnxPort, OnnxTensor } from "../src/lower/onnx/index.ts";
 import { encodeModel } from "../src/lower/onnx/write.ts";
-import { openEngine } from "../src/runtime/onnxruntime/open.ts";
-import type { Buffer, Engine, Session } from "../src/runtime/session.ts";
+import type { Buffer, Session } from "../src/runtime/index.ts";
+import type { Engine } from "../src/runtime/onnxruntime/engine.ts";
+import { openNativeEngine } from "../src/runtime/onnxruntime/native.ts";
 import { fromNumbers, type Tensor } from "../src/tensor/index.ts";
 import { noise, say } from "./measure.ts";
 
@@ -63,7 +64,7 @@ interface Options {
 
 /** Prints `title`, then each entry's least processor time over `rounds` turns, in ms. */
 export async function race(title: string, entries: readonly Entry[], { rounds, flops }: Options): Promise<void> {
-  const engine = await openEngine();
+  const engine = await openNativeEngine();
   const pool = new Map<string, Buffer>();
   const racers: Racer[] = [];
   for (const { name, graph } of entries) racers.push(await prepare(engine, name, graph, pool));

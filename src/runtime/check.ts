@@ -1,5 +1,5 @@
 /** Checks of a run's feeds and wanted outputs against a session's ports, so that no bad call reaches an engine. */
-import { ConfigError, DTypeError, NameError, ShapeError } from "../errors.ts";
+import { DTypeError, NameError, ShapeError } from "../errors.ts";
 import {
   allocate,
   type DType,
@@ -11,7 +11,7 @@ import {
   size,
   type Tensor,
 } from "../tensor/index.ts";
-import type { Buffer, PortInfo, SessionOptions, Want } from "./session.ts";
+import type { Buffer, PortInfo, Want } from "./session.ts";
 
 type Feeds = Readonly<Record<string, Tensor | Buffer>>;
 
@@ -94,15 +94,6 @@ function checkPort(where: string, kind: string, value: Tensor | Buffer, port: Po
     );
   }
   if (isTensor(value)) checkData(`${where}: ${kind} "${port.name}"`, value);
-}
-
-/** Throws ConfigError for options that the engines would not refuse themselves. */
-export function checkOptions(where: string, options: SessionOptions): void {
-  for (const key of ["threads", "interOpThreads"] as const) {
-    const value = options[key];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
-      throw new ConfigError(`${where}: ${key}: expected a whole number from 1, got ${value}`);
-  }
 }
 
 /** Checks a whole run. Returns the lengths of the named axes. Throws NameError, DTypeError or ShapeError. */

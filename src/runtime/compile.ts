@@ -4,7 +4,6 @@ import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
 import { optimize } from "../graph/passes/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
-import { inPlaceUpdates } from "./onnxruntime/in-place.ts";
 import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
 import { State } from "./state.ts";
 
@@ -33,7 +32,7 @@ export interface Executable extends Disposable {
     feeds: Readonly<Record<string, Tensor>>,
     options?: { want?: readonly string[]; signal?: AbortSignal },
   ): Promise<Record<string, Tensor>>;
-  /** Ends profiling; the path of ONNX Runtime's JSON file. */
+  /** Ends profiling; the path of the engine's file. */
   endProfiling(): string;
   dispose(): void;
 }
@@ -67,13 +66,8 @@ export async function compile(
     ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
   };
   const traced = optimize(graph(program.name, all));
-  const inPlace = inPlaceUpdates(
-    traced.nodes,
-    Object.fromEntries(names.map((name) => [name, traced.outputs[updateName(name)]!])),
-  );
-  // The lowering has fused what pays; the engine's later passes take minutes on a training step of 17,000 values.
-  const optimization = sessionOptions.optimization ?? (names.length > 0 ? "basic" : "all");
-  const session = await device.createSession(traced, { ...sessionOptions, optimization }, weights);
+  const task = { graph: traced, weights, updates: Object.fromEntries(names.map((name) => [name, updateName(name)])) };
+  const { session, inPlace } = await device.prepare(task, sessionOptions);
   return executable(session, {
     graph: traced,
     state,

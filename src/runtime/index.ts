@@ -1,4 +1,6 @@
 export { type CompileOptions, compile, type Executable } from "./compile.ts";
-export { type Device, type DeviceName, type DeviceOptions, deviceNames, openDevice } from "./device.ts";
-export type { Buffer, PortInfo, Session, SessionOptions } from "./session.ts";
+export type { Device, DeviceOptions, Prepared, Task } from "./device.ts";
+export { type DeviceName, deviceNames } from "./device-names.ts";
+export { type DeviceOptionsOf, openDevice } from "./devices.ts";
+export type { Buffer, PortInfo, RunOptions, Session, SessionOptions, Want } from "./session.ts";
 export { State } from "./state.ts";

@@ -1,4 +1,4 @@
-/** What an engine offers: sessions made from ONNX bytes, buffers that live on its side, and runs between the two. */
+/** What every engine offers: sessions, buffers that live on its side, and runs between the two. */
 import type { DType, Shape, Tensor } from "../tensor/index.ts";
 
 /** One graph input or output. */
@@ -22,43 +22,18 @@ export interface Buffer extends Disposable {
   dispose(): void;
 }
 
-export type Optimization = "none" | "basic" | "extended" | "all";
-
+/** What a session is for, and what to note of it; a device turns it into options of its engine. */
 export interface SessionOptions {
-  /** Appears in messages and in the profile. */
-  name?: string;
-  /** Threads of one operator. Default: `os.availableParallelism()`. */
-  threads?: number;
-  /** Above 1, independent operators run in parallel on so many threads. Default 1. */
-  interOpThreads?: number;
-  /** Whether idle threads spin or sleep: spin during a run only (default), between runs too (true), never (false). */
-  spin?: boolean;
-  /** Graph rewriting by the engine. Default "all". */
-  optimization?: Optimization;
   /**
-   * Who keeps the memory of activations for the next run: the session until its end (default), all "shared" sessions
-   * of the process together until the process ends (the most that any of them needs, instead of the sum), or nobody.
-   * The JavaScript engine takes "shared" as "session".
+   * "training": one of the step programs of a run, which take turns while the next batch is made on the same processors.
+   * "inference" (default): one graph, again and again.
    */
-  arena?: "session" | "shared" | "none";
-  /**
-   * Plan one block for all activations at the second run of a shape. Default false: the block comes on top of what the
-   * first run left in the arena, so memory doubles, and runs are not faster.
-   */
-  memoryPattern?: boolean;
-  /** File prefix of a profile; `endProfiling` gives the file. */
+  purpose?: "training" | "inference";
+  /** File prefix of a profile; `endProfiling` gives the file. Throws EngineError where the engine records none. */
   profile?: string;
-  /** ONNX Runtime session configuration entries, such as `session.disable_prepacking: "1"`. */
-  config?: Readonly<Record<string, string>>;
-  /** Contents of external-data files, by the location written in the model. They may be freed after creation. */
-  externalData?: Readonly<Record<string, Uint8Array>>;
-  /** Where the rewritten model is written, for inspection. */
-  optimizedModelPath?: string;
+  /** Stops the making of the session. */
   signal?: AbortSignal;
 }
-
-/** ONNX bytes, or the path of a file (needed above 2 GB, with external data beside it). */
-export type Model = Uint8Array | { readonly path: string };
 
 /** A fresh host tensor, a fresh engine buffer, or an existing tensor or buffer that is written in place. */
 export type Want = "host" | "buffer" | Buffer | Tensor;
@@ -76,12 +51,8 @@ export interface Session extends Disposable, AsyncDisposable {
    * Runs once and resolves to the outputs of `want`, under their names. An output that is not wanted is still
    * computed, though not copied: for fewer outputs at less cost make a session of a smaller graph.
    *
-   * Host feeds are read in place, so do not change them before the promise settles. A wanted Buffer may be the buffer
-   * of a feed (in-place update) only where no operator reads that feed after the output is written: every reader of
-   * the input must be an ancestor of the operator that writes the output, or that operator itself, elementwise over
-   * equal shapes. The order of the nodes in the file is no help, the engine chooses its own. Reshape, Squeeze and
-   * Identity share the memory of their input and Transpose may be fused into its readers, so the readers of their
-   * outputs count as readers of the input. Where this does not hold, swap two buffers.
+   * Host feeds are read in place, so do not change them before the promise settles. A wanted Buffer may be the buffer of
+   * a feed (in-place update) only where the device has said so (`Prepared.inPlace`); elsewhere swap two buffers.
    *
    * Throws NameError, DTypeError, ShapeError before anything runs; EngineError when the engine fails or is disposed.
    */
@@ -94,14 +65,4 @@ export interface Session extends Disposable, AsyncDisposable {
   endProfiling(): string;
   /** Frees the session; while a run uses it, when that run ends. */
   dispose(): void;
-}
-
-export interface Engine {
-  readonly name: "ort-native" | "ort-js";
-  readonly version: string;
-  createSession(model: Model, options?: SessionOptions): Promise<Session>;
-  /** A buffer with undefined content. */
-  allocate(dtype: DType, shape: Shape): Buffer;
-  /** A buffer with a copy of `t`. */
-  upload(t: Tensor): Buffer;
 }

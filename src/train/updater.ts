@@ -83,8 +83,7 @@ export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
   const all: Executable[] = [];
   const ready = async (program: Program): Promise<Executable> => {
     const begun = performance.now();
-    // Threads that wait for work sleep: spinning, they would take the processor from the next batch.
-    const executable = await compile(program, device, { state, arena: "shared", spin: false });
+    const executable = await compile(program, device, { state, purpose: "training" });
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
     all.push(executable);

@@ -53,7 +53,7 @@ for (const name of ["cpu", "cpu-js"] as const)
       evaluateOn(device, outputs, feeds);
     /** As training steps are compiled. */
     const runStep = (outputs: Readonly<Record<string, Value>>, feeds: Readonly<Record<string, Tensor>>) =>
-      evaluateOn(device, outputs, feeds, { optimization: "basic" });
+      evaluateOn(device, outputs, feeds, { purpose: "training" });
     const pairFeeds = (e: PairExpectation, c: ReturnType<typeof pairCase>) => ({
       ...tinyBatch(e.itmLabels),
       ...tinyParameters(c.params.specs()),

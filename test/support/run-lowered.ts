@@ -7,10 +7,10 @@ import {
   type OnnxModel,
   toOnnx,
 } from "../../src/lower/onnx/index.ts";
-import { openEngine } from "../../src/runtime/onnxruntime/open.ts";
+import { openNativeEngine } from "../../src/runtime/onnxruntime/native.ts";
 import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
 
-const engine = await openEngine();
+const engine = await openNativeEngine();
 
 export type Feeds = Readonly<Record<string, Tensor>>;
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { dataSchema } from "../../datasets/index.ts";
 import { flavaConfigSchema } from "../../models/flava/config.ts";
 import { variants as modelVariants } from "../../models/flava/variants.ts";
-import { deviceNames } from "../../runtime/device.ts";
+import { deviceNames } from "../../runtime/device-names.ts";
 import { checkRecipe } from "./checks.ts";
 import { whole } from "./parts-schema.ts";
 import { stageSchema } from "./stage-schemas.ts";

@@ -3,7 +3,7 @@
 import type { CaptionMode } from "../../data/sources/source.ts";
 import type { DataSpec } from "../../datasets/index.ts";
 import type { FlavaConfig, LossWeights } from "../../models/flava/config.ts";
-import type { DeviceName } from "../../runtime/device.ts";
+import type { DeviceName } from "../../runtime/device-names.ts";
 import type { BreakMode } from "../../text/index.ts";
 
 export interface Recipe {

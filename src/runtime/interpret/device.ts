@@ -3,7 +3,7 @@ import { EngineError } from "../../errors.ts";
 import type { Graph } from "../../graph/index.ts";
 import { interpret } from "../../graph/interpret/index.ts";
 import { byteSize, type DType, type Shape, size, type Tensor, zerosLike } from "../../tensor/index.ts";
-import type { Device } from "../device.ts";
+import type { Device, DeviceOptions } from "../device.ts";
 import type { Buffer, PortInfo, Session, Want } from "../session.ts";
 
 /** A host tensor that behaves as an engine's buffer. */
@@ -72,12 +72,21 @@ function place(result: Tensor, want: Want): Tensor | Buffer {
   return want;
 }
 
+export interface InterpreterOptions extends DeviceOptions {
+  /** What floats are computed in. */
+  precision?: "float64" | "float32";
+}
+
 /** The device `interpret`; float64 unless told otherwise. */
-export function openInterpreter(precision: "float64" | "float32" = "float64"): Device {
+export function openInterpreter({ precision = "float64" }: InterpreterOptions): Device {
   return {
     name: "interpret",
     description: `interpreter (${precision})`,
-    createSession: async (graph, _options, weights = {}) => createSession(graph, precision, weights),
+    // A run computes everything before it replaces anything, so every update may go where the old value lies.
+    prepare: async ({ graph, weights = {}, updates = {} }) => ({
+      session: createSession(graph, precision, weights),
+      inPlace: new Set(Object.keys(updates)),
+    }),
     allocate: (dtype, shape) => new HostBuffer(zerosLike(dtype, shape)),
     upload: (t) => new HostBuffer({ ...t, data: t.data.slice() } as Tensor),
   };

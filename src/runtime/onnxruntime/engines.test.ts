@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { type GraphSpec, onnxModel, type PortSpec } from "../../../test/support/onnx-model.ts";
 import { DTypeError, EngineError, type FlavaError, NameError, ShapeError } from "../../errors.ts";
 import { type DType, fromNumbers, random, size, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
-import type { Buffer, Engine, Session, SessionOptions } from "../session.ts";
-import { openEngine } from "./open.ts";
+import type { Buffer, Session } from "../session.ts";
+import type { Engine, OrtSessionOptions } from "./engine.ts";
+import { openJsEngine } from "./js.ts";
+import { openNativeEngine } from "./native.ts";
 
 const port = (name: string, shape: PortSpec[2], dtype: DType = "float32"): PortSpec => [name, dtype, shape];
 const one = (t: Tensor | Buffer | undefined): Tensor => t as Tensor;
@@ -64,9 +66,14 @@ const samples: { readonly [D in DType]: Tensor<D> } = {
   bool: tensor("bool", [3], Uint8Array.of(0, 1, 1)),
 };
 
+const engines: Readonly<Record<Engine["name"], () => Promise<Engine>>> = {
+  "ort-native": openNativeEngine,
+  "ort-js": openJsEngine,
+};
+
 describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
-  const open = (): Promise<Engine> => openEngine({ engine: name });
-  const create = async (graph: GraphSpec, options: SessionOptions = {}): Promise<[Engine, Session]> => {
+  const open = engines[name];
+  const create = async (graph: GraphSpec, options: OrtSessionOptions = {}): Promise<[Engine, Session]> => {
     const engine = await open();
     return [engine, await engine.createSession(onnxModel(graph), { name: "unit", threads: 2, ...options })];
   };
@@ -262,7 +269,7 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
 
   test("refuses sessions and buffers after dispose, and buffers of another engine", async () => {
     const [engine, session] = await create(identity("float32"));
-    const other = await openEngine({ engine: name === "ort-js" ? "ort-native" : "ort-js" });
+    const other = await engines[name === "ort-js" ? "ort-native" : "ort-js"]();
     const foreign = other.upload(samples.float32);
     await expect(session.run({ x: foreign }, { y: "host" })).rejects.toThrow(/another engine/);
     const buffer = engine.upload(samples.float32);
@@ -340,7 +347,7 @@ describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
   });
 
   test("takes every session option", async () => {
-    const options: SessionOptions = {
+    const options: OrtSessionOptions = {
       threads: 1,
       interOpThreads: 2,
       spin: false,

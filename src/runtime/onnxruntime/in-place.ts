@@ -2,10 +2,65 @@
 import type { Op, Value } from "../../graph/index.ts";
 import { sameShape } from "../../tensor/index.ts";
 
-const ELEMENTWISE: ReadonlySet<Op> = new Set<Op>(["add", "sub", "mul", "div", "maximum", "minimum", "where", "neg"]);
-
-/** An engine may give the result of these the memory of their operand, or read the operand later in their place. */
-const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape", "permute", "broadcastTo", "slice", "stopGradient", "cast"]);
+/**
+ * What a primitive does with the memory of its operands. `view`: the engine may give the result the operand's memory, or read
+ * the operand later in its place (on one worker the collectives are the operand itself). `elementwise`: a new value that may
+ * be written over an operand of its own shape. `copy`: a new value beside its operands; that a reduction over no axis or a
+ * concatenation of one value is its operand does not matter, as the passes leave none.
+ */
+const MEMORY: { readonly [P in Op]: "view" | "elementwise" | "copy" } = {
+  input: "copy",
+  constant: "copy",
+  neg: "elementwise",
+  exp: "copy",
+  log: "copy",
+  sqrt: "copy",
+  erf: "copy",
+  tanh: "copy",
+  sigmoid: "copy",
+  abs: "copy",
+  sign: "copy",
+  relu: "copy",
+  gelu: "copy",
+  stopGradient: "view",
+  cast: "view",
+  add: "elementwise",
+  sub: "elementwise",
+  mul: "elementwise",
+  div: "elementwise",
+  maximum: "elementwise",
+  minimum: "elementwise",
+  compare: "copy",
+  where: "elementwise",
+  barrier: "copy",
+  reshape: "view",
+  permute: "view",
+  broadcastTo: "view",
+  slice: "view",
+  pad: "copy",
+  concat: "copy",
+  sum: "copy",
+  reduceMax: "copy",
+  argmax: "copy",
+  matmul: "copy",
+  softmax: "copy",
+  logSoftmax: "copy",
+  layerNorm: "copy",
+  layerNormMean: "copy",
+  layerNormInvStd: "copy",
+  gather: "copy",
+  scatterAdd: "copy",
+  conv2d: "copy",
+  conv2dInputGrad: "copy",
+  conv2dWeightGrad: "copy",
+  maxPool2d: "copy",
+  maxPool2dGrad: "copy",
+  maxPool2dTake: "copy",
+  upsample2d: "copy",
+  allGather: "view",
+  reduceScatter: "view",
+  allReduce: "view",
+};
 
 /** One consumer of one state tensor. */
 interface Use {
@@ -47,7 +102,7 @@ export function inPlaceUpdates(nodes: readonly Value[], updates: Readonly<Record
       const state = shown.get(operand);
       if (state === undefined) continue;
       uses.push({ state, consumer: node, view: operand.op !== "input" });
-      if (VIEWS.has(node.op)) shown.set(node, state);
+      if (MEMORY[node.op] === "view") shown.set(node, state);
     }
   }
   const before = usesBefore(nodes, uses);
@@ -57,7 +112,8 @@ export function inPlaceUpdates(nodes: readonly Value[], updates: Readonly<Record
     const done = (before.get(next)![i >>> 5]! & (1 << (i & 31))) !== 0;
     const itself = consumer === next;
     if (itself && view) safe.delete(state);
-    if (!done || (itself && !(ELEMENTWISE.has(next.op) && next.inputs.every((v) => fits(v, next))))) safe.delete(state);
+    if (!done || (itself && !(MEMORY[next.op] === "elementwise" && next.inputs.every((v) => fits(v, next)))))
+      safe.delete(state);
   }
   return safe;
 }

@@ -8,11 +8,12 @@ import { basename, dirname, join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { EngineError } from "../../errors.ts";
 import { allocate, type DataOf, type DType, type Shape, size, type Tensor } from "../../tensor/index.ts";
-import { checkData, checkOptions, checkRun, isTensor } from "../check.ts";
+import { checkData, checkRun, isTensor } from "../check.ts";
 import { BufferHandle, claimBuffers } from "../claims.ts";
 import { Handle } from "../handle.ts";
-import type { Buffer, Engine, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "../session.ts";
-import { configEntries } from "./config.ts";
+import type { Buffer, PortInfo, RunOptions, Session, Want } from "../session.ts";
+import { checkOptions, configEntries } from "./config.ts";
+import type { Engine, Model, OrtSessionOptions } from "./engine.ts";
 
 type Ort = typeof import("onnxruntime-common");
 
@@ -170,7 +171,7 @@ function newestWithPrefix(prefix: string): string {
 
 const LEVELS = { none: "disabled", basic: "basic", extended: "extended", all: "all" } as const;
 
-function toOrtOptions(options: SessionOptions): InferenceSession.SessionOptions {
+function toOrtOptions(options: OrtSessionOptions): InferenceSession.SessionOptions {
   const { externalData, profile, interOpThreads = 1 } = options;
   return {
     executionProviders: ["cpu"],
@@ -189,7 +190,7 @@ function toOrtOptions(options: SessionOptions): InferenceSession.SessionOptions 
   };
 }
 
-async function createSession(ort: Ort, model: Model, options: SessionOptions): Promise<Session> {
+async function createSession(ort: Ort, model: Model, options: OrtSessionOptions): Promise<Session> {
   options.signal?.throwIfAborted();
   const name = options.name ?? "session";
   checkOptions(name, options);

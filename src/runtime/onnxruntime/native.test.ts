@@ -9,9 +9,9 @@ import { type GraphSpec, onnxModel } from "../../../test/support/onnx-model.ts";
 import { EngineError } from "../../errors.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import type { Buffer } from "../session.ts";
+import { openJsEngine } from "./js.ts";
 import { findLibrary } from "./native/library.ts";
 import { openNativeEngine } from "./native.ts";
-import { openEngine } from "./open.ts";
 import { summarizeProfile } from "./profile.ts";
 
 let folder: string;
@@ -135,7 +135,7 @@ describe("a session of the native engine", () => {
   });
 
   test.each(["ort-native", "ort-js"] as const)("writes a profile that sums up, by %s", async (name) => {
-    const engine = await openEngine({ engine: name });
+    const engine = await (name === "ort-js" ? openJsEngine() : openNativeEngine());
     const profile = join(folder, `profile-${name}`);
     const session = await engine.createSession(onnxModel(chain(3, 64)), { profile, optimization: "none" });
     const feeds = { x0: ramp(64), w: identityMatrix(64) };
@@ -211,7 +211,7 @@ describe("openNativeEngine", () => {
     await expect(openNativeEngine({ library: other })).rejects.toThrow(EngineError);
     expect(() => findLibrary("linux", "s390x")).toThrow(/no library for linux-s390x; looked in .*s390x/);
     expect(() => findLibrary("sunos", "x64")).toThrow(EngineError);
-    await expect(openEngine({ engine: "ort-native", library: text })).rejects.toThrow(/help: .*ort-js/s);
+    await expect(openNativeEngine({ library: text })).rejects.toThrow(/help: .*cpu-js/s);
   });
 
   test("opens the same library once", async () => {
@@ -224,9 +224,9 @@ describe("openNativeEngine", () => {
 });
 
 describe("a process that used the native engine", () => {
-  const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+  const dist = fileURLToPath(new URL("../../../dist/", import.meta.url));
   const script = (end: string): string => `
-    import { openNativeEngine } from ${JSON.stringify(`${dist}runtime/ort-native.js`)};
+    import { openNativeEngine } from ${JSON.stringify(`${dist}runtime/onnxruntime/native.js`)};
     const engine = await openNativeEngine();
     const model = Buffer.from(${JSON.stringify(globalThis.Buffer.from(onnxModel(chain(300, 256))).toString("base64"))}, "base64");
     const session = await engine.createSession(new Uint8Array(model), { threads: 2 });

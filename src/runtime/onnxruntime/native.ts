@@ -3,7 +3,8 @@
  * Runs hold one thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default, shared with file access) while they last.
  */
 import type { DType, Shape, Tensor } from "../../tensor/index.ts";
-import type { Buffer, Engine } from "../session.ts";
+import type { Buffer } from "../session.ts";
+import type { Engine } from "./engine.ts";
 import { allocateBuffer } from "./native/buffer.ts";
 import { openOrt } from "./native/ort.ts";
 import { createNativeSession } from "./native/session.ts";

@@ -24,7 +24,7 @@ const FILES: Readonly<Record<string, RegExp>> = {
   win32: /^onnxruntime\.dll$/,
 };
 
-const OTHER = 'or use the engine "ort-js", or install onnxruntime-node for this platform';
+const OTHER = 'or use the device "cpu-js", or install onnxruntime-node for this platform';
 
 /** The path of the library for this platform. Throws EngineError that lists where it was looked for. */
 export function findLibrary(platform: string = process.platform, arch: string = process.arch): string {

@@ -1,14 +1,14 @@
-/** Turns SessionOptions into a native `OrtSessionOptions`. */
+/** Turns our options of a session into the C object. */
 import { availableParallelism } from "node:os";
-import type { SessionOptions } from "../../session.ts";
 import { configEntries } from "../config.ts";
+import type { OrtSessionOptions } from "../engine.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 
 const LEVELS = { none: 0, basic: 1, extended: 2, all: 99 } as const;
 const PARALLEL = 1;
 
 /** Creates the options; the caller releases them. `keep` collects arrays that must live until the session exists. */
-export function createOptions(ort: Ort, where: string, options: SessionOptions, keep: ArrayBufferView[]): Pointer {
+export function createOptions(ort: Ort, where: string, options: OrtSessionOptions, keep: ArrayBufferView[]): Pointer {
   const pointer = ort.get(where, "CreateSessionOptions");
   try {
     fill(ort, where, options, pointer, keep);
@@ -19,7 +19,7 @@ export function createOptions(ort: Ort, where: string, options: SessionOptions, 
   }
 }
 
-function fill(ort: Ort, where: string, options: SessionOptions, pointer: Pointer, keep: ArrayBufferView[]): void {
+function fill(ort: Ort, where: string, options: OrtSessionOptions, pointer: Pointer, keep: ArrayBufferView[]): void {
   ort.call(where, "SetIntraOpNumThreads", pointer, options.threads ?? availableParallelism());
   ort.call(where, "SetSessionGraphOptimizationLevel", pointer, LEVELS[options.optimization ?? "all"]);
   if ((options.interOpThreads ?? 1) > 1) {

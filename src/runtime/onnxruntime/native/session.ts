@@ -1,9 +1,11 @@
 /** A session of ONNX Runtime's C API: asynchronous runs, outputs written straight into their destination. */
 import { EngineError } from "../../../errors.ts";
 import type { Tensor } from "../../../tensor/index.ts";
-import { checkOptions, checkRun } from "../../check.ts";
+import { checkRun } from "../../check.ts";
 import { Handle, watch } from "../../handle.ts";
-import type { Buffer, Model, PortInfo, RunOptions, Session, SessionOptions, Want } from "../../session.ts";
+import type { Buffer, PortInfo, RunOptions, Session, Want } from "../../session.ts";
+import { checkOptions } from "../config.ts";
+import type { Model, OrtSessionOptions } from "../engine.ts";
 import { createOptions } from "./options.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 import { readPorts } from "./ports.ts";
@@ -112,7 +114,7 @@ export class NativeSession implements Session {
 }
 
 /** Creates a session on a thread of libuv's pool. Throws EngineError for a model that the engine refuses. */
-export async function createNativeSession(ort: Ort, model: Model, options: SessionOptions): Promise<NativeSession> {
+export async function createNativeSession(ort: Ort, model: Model, options: OrtSessionOptions): Promise<NativeSession> {
   const { signal } = options;
   signal?.throwIfAborted();
   const name = options.name ?? "session";

@@ -1,0 +1,9 @@
+/** The names of the devices, in a file that loads no engine: recipes and command lines read them. */
+
+/**
+ * `cpu`: ONNX Runtime through its C API. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
+ * `interpret`: plain TypeScript, slow and exact; the oracle of the others.
+ */
+export const deviceNames = ["cpu", "cpu-js", "interpret"] as const;
+
+export type DeviceName = (typeof deviceNames)[number];

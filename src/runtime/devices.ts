@@ -1,0 +1,32 @@
+/** The table of devices: name → its engine, loaded when it is asked for. A new device is a name and a row here. */
+import { EngineError } from "../errors.ts";
+import type { Device } from "./device.ts";
+import { type DeviceName, deviceNames } from "./device-names.ts";
+import type { InterpreterOptions } from "./interpret/device.ts";
+import type { JsDeviceOptions, NativeDeviceOptions } from "./onnxruntime/device.ts";
+
+/** What each device can be told. */
+export interface DeviceOptionsOf {
+  cpu: NativeDeviceOptions;
+  "cpu-js": JsDeviceOptions;
+  interpret: InterpreterOptions;
+}
+
+const DEVICES: { readonly [N in DeviceName]: (options: DeviceOptionsOf[N]) => Promise<Device> } = {
+  cpu: async (options) => (await import("./onnxruntime/device.ts")).openNativeDevice(options),
+  "cpu-js": async (options) => (await import("./onnxruntime/device.ts")).openJsDevice(options),
+  interpret: async (options) => (await import("./interpret/device.ts")).openInterpreter(options),
+};
+
+/**
+ * Opens a device. Throws EngineError when its engine is not installed or an unknown name was given: there is no silent
+ * fallback.
+ */
+export async function openDevice<N extends DeviceName = "cpu">(
+  name: N = "cpu" as N,
+  options: DeviceOptionsOf[N] = {},
+): Promise<Device> {
+  if (!Object.hasOwn(DEVICES, name))
+    throw new EngineError(`device "${name}" does not exist`, `use one of ${deviceNames.join(", ")}`);
+  return DEVICES[name](options);
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { add, constant, graph, input, matmul, mul, reshape, sum, Value } from "../../graph/index.ts";
+import { fromNumbers } from "../../tensor/index.ts";
+import { inPlaceUpdates } from "./in-place.ts";
+
+describe("inPlaceUpdates", () => {
+  const s = input("s", [2]);
+  const safe = (next: Value, other?: Value): boolean => {
+    const g = graph("g", { next, ...(other ? { other } : {}) });
+    return inPlaceUpdates(g.nodes, { s: next }).has("s");
+  };
+  it("accepts an elementwise update whose other readers ran before", () => expect(safe(add(s, sum(s)))).toBe(true));
+  it("refuses while another result still reads the old value", () => expect(safe(add(s, 1), mul(s, 2))).toBe(false));
+  it("refuses when the last operator reads it in another order", () =>
+    expect(safe(reshape(matmul(reshape(s, [1, 2]), constant(fromNumbers([1, 2, 3, 4], [2, 2]))), [2]))).toBe(true));
+  it("counts readers of a view of the old value as its readers", () => {
+    const view = reshape(s, [2, 1]);
+    expect(safe(add(s, mul(sum(view), 0)), mul(view, 2))).toBe(false);
+    expect(safe(add(s, sum(mul(view, 2))))).toBe(true);
+  });
+  it("refuses a product that writes over its own operand", () => {
+    const m = input("s", [2, 2]);
+    const next = matmul(m, m);
+    expect(inPlaceUpdates(graph("g", { next }).nodes, { s: next }).has("s")).toBe(false);
+  });
+  it("refuses a broadcast of the state itself", () => {
+    const m = input("s", [1, 2]);
+    const next = add(m, input("y", [2, 2]));
+    expect(inPlaceUpdates(graph("g", { next }).nodes, { s: next }).has("s")).toBe(false);
+  });
+  it("counts readers of what a collective of one worker gives as its readers", () => {
+    const same = new Value("allReduce", [s], { workers: 1 });
+    expect(safe(add(s, mul(sum(s), 0)), mul(same, 2))).toBe(false);
+    expect(safe(add(s, sum(mul(same, 2))))).toBe(true);
+  });
+});
