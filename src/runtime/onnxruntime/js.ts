@@ -1,6 +1,6 @@
 /**
- * The fallback engine on Node: onnxruntime-node's own JavaScript API, for platforms where koffi has no binary. A run
- * blocks the event loop and copies every output, buffers are host arrays, and a run cannot be interrupted.
+ * The second engine on Node: onnxruntime-node's own JavaScript API, for platforms where koffi has no binary. A run blocks
+ * the event loop and copies every output, buffers are host arrays, and a run cannot be interrupted.
  */
 import { readdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -216,8 +216,8 @@ export async function openJsEngine(): Promise<Engine> {
     ort = (await import("onnxruntime-node")) as unknown as Ort;
   } catch (cause) {
     throw new EngineError(
-      `ort-js: onnxruntime-node does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
-      "npm install onnxruntime-node (ONNXRUNTIME_NODE_INSTALL=skip leaves out its CUDA download)",
+      `cpu-js: onnxruntime-node does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
+      "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node (without its download of CUDA)",
       { cause },
     );
   }

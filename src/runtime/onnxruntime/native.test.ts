@@ -10,7 +10,7 @@ import { EngineError } from "../../errors.ts";
 import { type Tensor, tensor } from "../../tensor/index.ts";
 import type { Buffer } from "../session.ts";
 import { openJsEngine } from "./js.ts";
-import { findLibrary } from "./native/library.ts";
+import { findLibrary } from "./native/find-library.ts";
 import { openNativeEngine } from "./native.ts";
 import { summarizeProfile } from "./profile.ts";
 
@@ -209,9 +209,7 @@ describe("openNativeEngine", () => {
     await expect(openNativeEngine({ library: join(folder, "none.so") })).rejects.toThrow(/no library at .*none\.so/);
     await expect(openNativeEngine({ library: text })).rejects.toThrow(EngineError);
     await expect(openNativeEngine({ library: other })).rejects.toThrow(EngineError);
-    expect(() => findLibrary("linux", "s390x")).toThrow(/no library for linux-s390x; looked in .*s390x/);
-    expect(() => findLibrary("sunos", "x64")).toThrow(EngineError);
-    await expect(openNativeEngine({ library: text })).rejects.toThrow(/help: .*cpu-js/s);
+    await expect(openNativeEngine({ library: text })).rejects.toThrow(/help: check that it is for/);
   });
 
   test("opens the same library once", async () => {

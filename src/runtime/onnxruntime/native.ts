@@ -1,5 +1,5 @@
 /**
- * The engine of choice on Node: ONNX Runtime's C API, called through koffi in the library that onnxruntime-node ships.
+ * The engine of choice on Node: ONNX Runtime's C API, called through koffi in the library of an npm package.
  * Runs hold one thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default, shared with file access) while they last.
  */
 import type { DType, Shape, Tensor } from "../../tensor/index.ts";
@@ -10,7 +10,7 @@ import { openOrt } from "./native/ort.ts";
 import { createNativeSession } from "./native/session.ts";
 
 export interface NativeEngineOptions {
-  /** Path of an ONNX Runtime library (1.22 or later) instead of the one in onnxruntime-node. */
+  /** Path of an ONNX Runtime library (1.22 or later) instead of that of an npm package. */
   library?: string;
 }
 

@@ -1,9 +1,8 @@
-/** Finds and loads the ONNX Runtime library that the npm package onnxruntime-node carries, through koffi. */
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+/** Loads the ONNX Runtime library through koffi. */
+import { existsSync, realpathSync } from "node:fs";
 import { EngineError } from "../../../errors.ts";
 import { API_VERSION, type Functions, SLOT_COUNT, SLOTS, type Slot } from "./api.ts";
+import { findLibrary } from "./find-library.ts";
 
 type Koffi = typeof import("koffi");
 
@@ -16,39 +15,6 @@ export interface Library {
   /** The stable address of an array's memory. */
   address(array: ArrayBufferView): bigint;
   string(pointer: bigint): string;
-}
-
-const FILES: Readonly<Record<string, RegExp>> = {
-  linux: /^libonnxruntime\.so(\.\d+)*$/,
-  darwin: /^libonnxruntime(\.\d+)*\.dylib$/,
-  win32: /^onnxruntime\.dll$/,
-};
-
-const OTHER = 'or use the device "cpu-js", or install onnxruntime-node for this platform';
-
-/** The path of the library for this platform. Throws EngineError that lists where it was looked for. */
-export function findLibrary(platform: string = process.platform, arch: string = process.arch): string {
-  let root: string;
-  try {
-    root = dirname(dirname(createRequire(import.meta.url).resolve("onnxruntime-node")));
-  } catch (cause) {
-    throw new EngineError(
-      "ort-native: the package onnxruntime-node is not installed",
-      "npm install onnxruntime-node (ONNXRUNTIME_NODE_INSTALL=skip leaves out its CUDA download)",
-      { cause },
-    );
-  }
-  const bin = join(root, "bin");
-  const folders = existsSync(bin) ? readdirSync(bin).map((abi) => join(bin, abi, platform, arch)) : [bin];
-  for (const folder of folders) {
-    if (!existsSync(folder)) continue;
-    const file = readdirSync(folder).find((name) => FILES[platform]?.test(name));
-    if (file) return join(folder, file);
-  }
-  throw new EngineError(
-    `ort-native: onnxruntime-node has no library for ${platform}-${arch}; looked in ${folders.join(", ")}`,
-    `pass the path of an ONNX Runtime library as \`library\`, ${OTHER}`,
-  );
 }
 
 /** Koffi runs C on its own stacks: its defaults (128 KiB for asynchronous calls) are too small for an engine. */
@@ -68,8 +34,8 @@ async function importKoffi(): Promise<Koffi> {
     return koffi;
   } catch (cause) {
     throw new EngineError(
-      `ort-native: koffi does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
-      `npm install koffi (with optional dependencies), ${OTHER}`,
+      `cpu: koffi does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
+      "npm install koffi",
       { cause },
     );
   }
@@ -90,13 +56,19 @@ function pin(koffi: Koffi, path: string): void {
   }
 }
 
+/** Whether the C library of this process is not glibc: Alpine's, for one. */
+function isMusl(): boolean {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return process.platform === "linux" && report.header?.glibcVersionRuntime === undefined;
+}
+
 const loaded = new Map<string, Promise<Library>>();
 
 /** Loads a library once per process and file. Throws EngineError when koffi, the file or its version is unusable. */
 export async function loadLibrary(given?: string): Promise<Library> {
   const found = given ?? findLibrary();
   if (!existsSync(found))
-    throw new EngineError(`ort-native: there is no library at ${found}`, `correct the option \`library\`, ${OTHER}`);
+    throw new EngineError(`cpu: there is no library at ${found}`, "correct the option `library`, or leave it out");
   const path = realpathSync(found);
   let library = loaded.get(path);
   if (!library) {
@@ -115,8 +87,10 @@ async function load(path: string): Promise<Library> {
   } catch (cause) {
     if (cause instanceof EngineError) throw cause;
     throw new EngineError(
-      `ort-native: ${path} cannot be loaded as ONNX Runtime: ${(cause as Error).message}`,
-      `check that it is for ${process.platform}-${process.arch}, ${OTHER}`,
+      `cpu: ${path} cannot be loaded as ONNX Runtime: ${(cause as Error).message}`,
+      isMusl()
+        ? "it needs glibc, and this system has musl: use an image of Debian or Ubuntu"
+        : `check that it is for ${process.platform}-${process.arch}`,
       { cause },
     );
   }
@@ -129,8 +103,8 @@ function bind(koffi: Koffi, path: string): Library {
   const api = koffi.decode(getApi, koffi.proto("void *", ["uint32_t"]))(API_VERSION) as bigint | null;
   if (api === null)
     throw new EngineError(
-      `ort-native: ${path}: expected ONNX Runtime 1.${API_VERSION} or later, got ${version}`,
-      "npm install onnxruntime-node@latest",
+      `cpu: ${path}: expected ONNX Runtime 1.${API_VERSION} or later, got ${version}`,
+      "correct the option `library`, or leave it out",
     );
   const table = new BigUint64Array(koffi.view(api, SLOT_COUNT * 8));
   const names = Object.keys(SLOTS) as Slot[];
