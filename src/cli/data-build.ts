@@ -23,8 +23,10 @@ export async function build(io: Io, specs: readonly string[], options: BuildOpti
     const onProgress = (done: number): void => progress.update(done);
     const manifest = await buildShards(sources, out, { samplesPerShard, limit, signal, onProgress });
     progress.end();
-    const { samples, shards, bytes, bad } = manifest;
-    const left = bad > 0 ? `; ${formatCount(bad)} left out, see ${out}/bad.jsonl` : "";
+    const { samples, shards, bytes, bad, notes } = manifest;
+    const lost = [bad > 0 ? `${formatCount(bad)} left out` : "", notes > 0 ? `${formatCount(notes)} notes` : ""];
+    const said = lost.filter(Boolean).join(", ");
+    const left = said === "" ? "" : `; ${said}, see ${out}/bad.jsonl`;
     io.result(
       `${out}: ${formatCount(samples)} samples in ${shards.length} ${shards.length === 1 ? "shard" : "shards"}, ${formatBytes(bytes)}${left}`,
       manifest,

@@ -98,10 +98,17 @@ function describe({ source, samples, more, images, captions, labels, bad }: Insp
     lines.push(`labels    ${formatCount(classes.length)}: ${some.join(", ")}${classes.length > 8 ? ", …" : ""}`);
   }
   lines.push(`bad       ${formatCount(bad.count)}`);
-  const reasons = Object.entries(bad.reasons).sort((a, b) => b[1] - a[1]);
-  for (const [reason, count] of reasons.slice(0, 8)) lines.push(`  ${formatCount(count)} × ${shorten(reason, 100)}`);
+  lines.push(...reasonLines(bad.reasons));
+  const notes = reasonLines(bad.notes);
+  if (notes.length > 0) lines.push("passed over, without losing a sample", ...notes);
   return [...lines, ""];
 }
+
+const reasonLines = (reasons: Readonly<Record<string, number>>): string[] =>
+  Object.entries(reasons)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 8)
+    .map(([reason, count]) => `  ${formatCount(count)} × ${shorten(reason, 100)}`);
 
 function spreadText(spread: Spread | null, format: (value: number) => string = (value) => formatCount(value)): string {
   if (spread === null) return "unknown";

@@ -68,7 +68,7 @@ describe("inspectSource", () => {
         mostFrequent: { text: "one two three", count: 2 },
       },
       labels: { "4": 2 },
-      bad: { count: 1, reasons: { cut: 1 } },
+      bad: { count: 1, reasons: { cut: 1 }, notes: {} },
     });
     expect(JSON.parse(await readFile(badFile, "utf8"))).toEqual({ source: "s", key: "9", reason: "cut" });
   });

@@ -36,7 +36,12 @@ export interface Inspection {
     readonly mostFrequent: { readonly text: string; readonly count: number } | null;
   };
   readonly labels: Readonly<Record<string, number>>;
-  readonly bad: { readonly count: number; readonly reasons: Readonly<Record<string, number>> };
+  /** Left out (`count`, `reasons`), and passed over without losing a sample (`notes`). */
+  readonly bad: {
+    readonly count: number;
+    readonly reasons: Readonly<Record<string, number>>;
+    readonly notes: Readonly<Record<string, number>>;
+  };
 }
 
 export interface InspectOptions {
@@ -148,7 +153,7 @@ class Tally {
         mostFrequent: top ? { text: top[0], count: top[1] } : null,
       },
       labels: Object.fromEntries(this.#labels),
-      bad: { count: bad.count, reasons: Object.fromEntries(bad.reasons) },
+      bad: { count: bad.count, reasons: Object.fromEntries(bad.reasons), notes: Object.fromEntries(bad.notes) },
     };
   }
 }

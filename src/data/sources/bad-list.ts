@@ -1,4 +1,4 @@
-/** The list of samples that were left out: counted by reason, and written as JSON Lines. */
+/** The list of samples that were left out, and of what else was passed over: counted by reason, and written as JSON Lines. */
 import { createWriteStream, existsSync, readFileSync, type WriteStream } from "node:fs";
 import type { BadSample } from "./source.ts";
 
@@ -8,6 +8,8 @@ export interface BadList {
   readonly count: number;
   /** How many for each reason; past 1,000 different ones, the rest are counted as "other". */
   readonly reasons: ReadonlyMap<string, number>;
+  /** The same for what was passed over without losing a sample (`kept`). */
+  readonly notes: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
@@ -15,12 +17,13 @@ const MAX_REMEMBERED = 1_000_000;
 const MAX_REASONS = 1000;
 
 /**
- * Collects bad samples, each once, and appends `{source, key, reason}` to the JSON Lines file `path` if one is given.
+ * Collects bad samples, each once, and appends `{source, key, reason, kept?}` to the JSON Lines file `path` if one is given.
  * What the file already lists (a resumed run meets the same samples again) is not listed twice.
  */
 export function badList(path?: string): BadList {
   const seen = new Set<string>();
   const reasons = new Map<string, number>();
+  const notes = new Map<string, number>();
   const earlier = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
   for (const line of earlier.split("\n")) remember(line, seen);
   const start = earlier === "" || earlier.endsWith("\n") ? "" : "\n";
@@ -28,12 +31,13 @@ export function badList(path?: string): BadList {
   let failure: Error | undefined;
   let count = 0;
   const onBad = (bad: BadSample): void => {
-    const id = JSON.stringify([bad.source, bad.key]);
+    const id = idOf(bad);
     if (seen.has(id)) return;
     if (seen.size < MAX_REMEMBERED) seen.add(id);
-    count++;
-    const reason = reasons.has(bad.reason) || reasons.size < MAX_REASONS ? bad.reason : "other";
-    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    if (!bad.kept) count++;
+    const counts = bad.kept ? notes : reasons;
+    const reason = counts.has(bad.reason) || counts.size < MAX_REASONS ? bad.reason : "other";
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
     if (path === undefined) return;
     if (file === undefined) {
       file = createWriteStream(path, { flags: "a" });
@@ -42,7 +46,8 @@ export function badList(path?: string): BadList {
       });
       file.write(start);
     }
-    file.write(`${JSON.stringify({ source: bad.source, key: bad.key, reason: bad.reason })}\n`);
+    const { source, key, reason: why, kept } = bad;
+    file.write(`${JSON.stringify({ source, key, reason: why, kept })}\n`);
   };
   const close = async (): Promise<void> => {
     if (file !== undefined) await new Promise<void>((resolve) => file!.end(() => resolve()));
@@ -54,6 +59,7 @@ export function badList(path?: string): BadList {
       return count;
     },
     reasons,
+    notes,
     close,
   };
 }
@@ -62,7 +68,8 @@ export function badList(path?: string): BadList {
 function remember(line: string, seen: Set<string>): void {
   if (line === "") return;
   try {
-    const { source, key } = JSON.parse(line) as BadSample;
-    seen.add(JSON.stringify([source, key]));
+    seen.add(idOf(JSON.parse(line) as BadSample));
   } catch {}
 }
+
+const idOf = ({ source, key, kept }: BadSample): string => JSON.stringify([source, key, kept === true]);

@@ -7,7 +7,7 @@ import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { baseName, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
@@ -35,13 +35,13 @@ const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().n
 
 /** The rows of CSV or TSV files. Keys are `file.csv:row`, counted from 1 without the header. */
 export function csvSource(name: string, files: readonly string[], options: CsvOptions = {}): Source {
-  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readCsv(file, from, options, signal);
   return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
 }
 
 async function* readCsv(
-  path: string,
+  { path, label }: SourceFile,
   from: JsonValue,
   options: CsvOptions,
   signal: AbortSignal | undefined,
@@ -56,7 +56,7 @@ async function* readCsv(
     let row = start.row;
     for await (const { cells, end } of parseCells(file, start.byte, delimiter)) {
       row++;
-      const key = `${baseName(path)}:${row}`;
+      const key = `${label}:${row}`;
       yield { place: { byte: end, row }, load: (abort) => rowSample(key, cells, columns, place, abort) };
     }
   } finally {

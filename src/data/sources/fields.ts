@@ -24,7 +24,7 @@ export interface RawFields {
 /** The sample of a record, or why it is bad: no content, an empty image, a missing or undecodable caption. */
 export function toSample(raw: RawFields): Sample | Bad {
   const bad = (reason: string): Bad => ({ key: raw.key, reason });
-  const given = raw.text === undefined || raw.text === null ? [] : Array.isArray(raw.text) ? raw.text : [raw.text];
+  const given = (Array.isArray(raw.text) ? raw.text : [raw.text]).filter((text) => text !== undefined && text !== null);
   const texts: string[] = [];
   for (const text of given) {
     if (text === INVALID_UTF8) return bad("the caption is not valid UTF-8");
@@ -32,7 +32,8 @@ export function toSample(raw: RawFields): Sample | Bad {
     if (text.includes("\u0000")) return bad("the caption holds a NUL character");
     if (text.trim() !== "") texts.push(text.trim());
   }
-  if (texts.length === 0 && (given.length > 0 || raw.textExpected)) return bad("the caption is missing");
+  if (texts.length === 0 && (given.length > 0 || Array.isArray(raw.text) || raw.textExpected))
+    return bad("the caption is missing");
   if (raw.image?.length === 0) return bad("the image is empty");
   if (raw.image === undefined && texts.length === 0) return bad("no image and no text");
   const label = toLabel(raw.label);
@@ -46,17 +47,24 @@ export function toSample(raw: RawFields): Sample | Bad {
   };
 }
 
+/** The label of a raw value: any number, any text but the empty one, true and false as their names. */
 function toLabel(label: unknown): string | number | undefined {
-  if (typeof label === "bigint") return Number(label);
-  if (typeof label === "number" || (typeof label === "string" && label !== "")) return label;
-  return undefined;
+  if (typeof label === "boolean") return String(label);
+  const value = plainNumber(label);
+  return Number.isFinite(value) || (typeof value === "string" && value !== "") ? (value as string | number) : undefined;
 }
+
+/** A whole number that a double cannot hold, as text; anything else as it is. */
+const plainNumber = (value: unknown): unknown => {
+  if (typeof value !== "bigint") return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+};
 
 function primitives(fields: Readonly<Record<string, unknown>>): Record<string, string | number | boolean> {
   const out: Record<string, string | number | boolean> = {};
-  for (const [key, value] of Object.entries(fields)) {
+  for (const [key, raw] of Object.entries(fields)) {
+    const value = plainNumber(raw);
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") out[key] = value;
-    else if (typeof value === "bigint") out[key] = Number(value);
   }
   return out;
 }

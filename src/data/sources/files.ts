@@ -1,6 +1,7 @@
 /** Samples of a list of files, with cursor, shards and reshuffling: what tar, parquet, CSV, JSONL and text share. */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { isUrl } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import type { Cursor, JsonValue, Order, Placed, Sample, SampleOptions, Shard } from "./source.ts";
 
@@ -17,8 +18,22 @@ export interface FileRecord {
   load(signal: AbortSignal | undefined): Sample | Bad | Promise<Sample | Bad>;
 }
 
+/** A file of a source, as its reader sees it. */
+export interface SourceFile {
+  /** Its path or URL. */
+  readonly path: string;
+  /** What keys of its samples begin with: unique among the files of the source. */
+  readonly label: string;
+  /** Tells of something that was passed over without losing a sample. */
+  note(key: string, reason: string): void;
+}
+
 /** Reads the records of one file, from its start (null) or from right after the record that had this place. */
-export type FileReader = (file: string, from: JsonValue, signal: AbortSignal | undefined) => AsyncIterable<FileRecord>;
+export type FileReader = (
+  file: SourceFile,
+  from: JsonValue,
+  signal: AbortSignal | undefined,
+) => AsyncIterable<FileRecord>;
 
 export const WHOLE: Shard = { index: 0, count: 1 };
 
@@ -42,11 +57,15 @@ export async function* fileSamples(
 ): AsyncGenerator<Placed> {
   const { shard = WHOLE, signal, onBad, cursor } = options;
   const byFile = list.length >= shard.count;
+  const labels = fileLabels(list);
+  const note = (key: string, reason: string): void => onBad?.({ source: name, key, reason, kept: true });
   const files = orderFiles(list, options.order).filter((_, i) => !byFile || i % shard.count === shard.index);
   const start = cursor === undefined ? { file: 0, index: 0, at: null } : parseCursor(name, cursor, cursorSchema);
   let index = start.index;
   for (let file = start.file; file < files.length; file++) {
-    for await (const record of read(files[file]!, file === start.file ? start.at : null, signal)) {
+    const path = files[file]!;
+    const from = file === start.file ? start.at : null;
+    for await (const record of read({ path, label: labels.get(path)!, note }, from, signal)) {
       signal?.throwIfAborted();
       const mine = byFile || index % shard.count === shard.index;
       index++;
@@ -59,6 +78,21 @@ export async function* fileSamples(
 }
 
 export const isBad = (loaded: Sample | Bad): loaded is Bad => "reason" in loaded;
+
+/**
+ * The shortest ends of the paths that tell the files apart, all with the same number of parts: `00000.tar`, or
+ * `a/00000.tar` where the source also has `b/00000.tar`. They do not change when the data moves as a whole.
+ */
+export function fileLabels(list: readonly string[]): ReadonlyMap<string, string> {
+  const paths = [...new Set(list)];
+  const parts = paths.map((path) => (isUrl(path) ? path.replace(/[?#].*$/, "") : path).split(/[/\\]/));
+  const deepest = parts.reduce((most, { length }) => Math.max(most, length), 1);
+  for (let depth = 1; depth <= deepest; depth++) {
+    const labels = parts.map((names) => names.slice(-depth).join("/"));
+    if (new Set(labels).size === labels.length) return new Map(paths.map((path, i) => [path, labels[i]!]));
+  }
+  return new Map(paths.map((path) => [path, path])); // URLs that differ only behind the ?
+}
 
 /** The files in the order of this pass. */
 function orderFiles(list: readonly string[], order: Order | undefined): readonly string[] {

@@ -1,10 +1,11 @@
 /** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
 import { z } from "zod";
 import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
-import { baseName, openBytes } from "../../io/index.ts";
+import { openBytes } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { isObject, parseJson } from "./json.ts";
 import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
@@ -27,9 +28,13 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
     places.set(file, place);
     return place;
   };
-  const load = (file: string, key: string, bytes: Uint8Array, signal?: AbortSignal): Bad | Promise<Sample | Bad> =>
-    jsonSample(key, bytes, options, placeOf(file), signal);
-  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const load = (
+    { path }: SourceFile,
+    key: string,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Bad | Promise<Sample | Bad> => jsonSample(key, bytes, options, placeOf(path), signal);
+  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
   return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
 }
@@ -39,19 +44,19 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
  * packing can mark their borders. Keys are `file:line`. Shards take every count-th line where there are too few files.
  */
 export function textSource(name: string, files: readonly string[]): Source {
-  const load = (file: string, key: string, bytes: Uint8Array, _signal: unknown, document: number): Sample | Bad => {
+  const load = (file: SourceFile, key: string, bytes: Uint8Array, _signal: unknown, document: number): Sample | Bad => {
     const text = decodeUtf8(bytes);
     if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
     if (text.includes("\u0000")) return { key, reason: "the line holds a NUL character" };
-    return { key, texts: [text.trim()], meta: { document: `${baseName(file)}#${document}` } };
+    return { key, texts: [text.trim()], meta: { document: `${file.label}#${document}` } };
   };
-  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
   return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
 }
 
 type LineLoader = (
-  file: string,
+  file: SourceFile,
   key: string,
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
@@ -60,13 +65,13 @@ type LineLoader = (
 
 /** The lines that are not blank. */
 async function* readRecords(
-  path: string,
+  source: SourceFile,
   from: JsonValue,
   signal: AbortSignal | undefined,
   load: LineLoader,
 ): AsyncGenerator<FileRecord> {
-  const start = from === null ? START : parseCursor(path, from, placeSchema);
-  const file = await openBytes(path, { signal });
+  const start = from === null ? START : parseCursor(source.path, from, placeSchema);
+  const file = await openBytes(source.path, { signal });
   let { line, document } = start;
   let fresh = from === null;
   try {
@@ -78,9 +83,9 @@ async function* readRecords(
         continue;
       }
       fresh = false;
-      const key = `${baseName(path)}:${line}`;
+      const key = `${source.label}:${line}`;
       const inside = document;
-      yield { place: { byte: end, line, document }, load: (abort) => load(path, key, bytes, abort, inside) };
+      yield { place: { byte: end, line, document }, load: (abort) => load(source, key, bytes, abort, inside) };
     }
   } finally {
     await file.close();
@@ -96,18 +101,20 @@ function jsonSample(
 ): Bad | Promise<Sample | Bad> {
   const text = decodeUtf8(bytes);
   if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
-  let row: Record<string, unknown>;
+  let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parseJson(text);
   } catch (error) {
     return { key, reason: `expected JSON: ${(error as Error).message}` };
   }
-  if (typeof row !== "object" || row === null || Array.isArray(row)) return { key, reason: "expected a JSON object" };
-  const present = new Set(Object.keys(row));
+  if (!isObject(row)) return { key, reason: "expected a JSON object" };
+  const present = new Set(Object.keys(row).filter((name) => row[name] !== null));
   const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);
   const textKey = options.text ?? firstOf(TEXT_KEYS, present);
   const labelKey = options.label ?? firstOf(LABEL_KEYS, present);
   const location = imageKey === undefined ? undefined : row[imageKey];
+  if (imageKey === undefined ? IMAGE_KEYS.some((name) => name in row) : location === null)
+    return { key, reason: "the image path is missing" };
   if (location !== undefined && typeof location !== "string")
     return { key, reason: `${imageKey}: expected a path or URL, got ${typeof location}` };
   const used = new Set([imageKey, textKey, labelKey]);

@@ -13,9 +13,9 @@ import { z } from "zod";
 import { DataError, FileError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { baseName, openBytes } from "../../io/index.ts";
+import { openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
@@ -36,13 +36,13 @@ const placeSchema = z.strictObject({ row: z.int().nonnegative() });
 
 /** The rows of parquet files, given by paths or URLs. Keys are `file.parquet:row`. One row group is held at a time. */
 export function parquetSource(name: string, files: readonly string[], columns: ParquetColumns = {}): Source {
-  const read = (file: string, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readParquet(file, from, columns, signal);
   return { name, samples: (options = {}) => fileSamples(name, files, options, read) };
 }
 
 async function* readParquet(
-  path: string,
+  { path, label }: SourceFile,
   from: JsonValue,
   columns: ParquetColumns,
   signal: AbortSignal | undefined,
@@ -60,7 +60,7 @@ async function* readParquet(
         const rows = await readGroup(file, metadata, group, chosen, groupStart);
         for (let row = Math.max(start, groupStart); row < groupEnd; row++) {
           const fields = rows[row - groupStart]!;
-          const key = `${baseName(path)}:${row}`;
+          const key = `${label}:${row}`;
           yield { place: { row: row + 1 }, load: (abort) => rowSample(key, fields, chosen, place, abort) };
         }
       }

@@ -24,7 +24,10 @@ export interface ShardManifest {
   readonly format: "flava-shards/1";
   readonly samples: number;
   readonly bytes: number;
+  /** Samples left out. */
   readonly bad: number;
+  /** What was passed over without losing a sample. */
+  readonly notes: number;
   readonly sources: readonly { readonly name: string; readonly samples: number }[];
   readonly shards: readonly {
     readonly file: string;
@@ -118,7 +121,8 @@ async function writeAll(
   }
   if (total === 0) throw new DataError(`${sources.map(({ name }) => name).join(", ")}: expected samples, got none`);
   const bytes = shards.reduce((n, shard) => n + shard.bytes, 0);
-  return { format: "flava-shards/1", samples: total, bytes, bad: bad.count, sources: counts, shards };
+  const notes = [...bad.notes.values()].reduce((n, count) => n + count, 0);
+  return { format: "flava-shards/1", samples: total, bytes, bad: bad.count, notes, sources: counts, shards };
 }
 
 /** The members of a sample by extension; undefined where the image's format is unknown. */
@@ -131,9 +135,10 @@ function membersOf({ key, image, texts = [], label, meta = {} }: Sample): Record
     members[EXTENSIONS[format] ?? format] = image;
   }
   if (texts.length > 0) members.txt = utf8.encode(texts[0]!);
-  if (Number.isInteger(label)) members.cls = utf8.encode(String(label));
-  const more = { ...meta, ...(texts.length > 1 && { captions: texts }), ...(typeof label === "string" && { label }) };
-  members.json = utf8.encode(JSON.stringify({ ...more, key }));
+  const whole = label !== undefined && /^-?\d{1,15}$/.test(String(label)) && typeof label === "number";
+  if (whole) members.cls = utf8.encode(String(label));
+  const named = label !== undefined && !whole && { label };
+  members.json = utf8.encode(JSON.stringify({ key, ...meta, ...(texts.length > 1 && { captions: texts }), ...named }));
   return members;
 }
 

@@ -10,7 +10,7 @@ export type JsonValue =
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
 export interface Sample {
-  /** Unique within its source; named in logs and in the list of bad samples. */
+  /** Unique within its source, and the same in every pass; named in logs and in the list of bad samples. */
   readonly key: string;
   /** The encoded image (PNG, JPEG, WebP, …), if there is one. */
   readonly image?: Uint8Array;
@@ -52,7 +52,7 @@ export interface SampleOptions {
   /** Absent: the order on disk. */
   readonly order?: Order | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every sample that is skipped. */
+  /** Told of every sample that is left out, and of all else that is passed over. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 

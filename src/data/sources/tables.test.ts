@@ -88,6 +88,42 @@ describe("jsonlSource", () => {
   });
 });
 
+describe("jsonlSource on JSON as Python writes it", () => {
+  const rows = async (...lines: string[]): ReturnType<typeof read> => {
+    await writeFiles(root, { "py.jsonl": lines.join("\n") });
+    return read(`${root}/py.jsonl`);
+  };
+
+  it("reads NaN as missing, and keeps whole numbers that a double cannot hold", async () => {
+    const { samples, bad } = await rows(
+      '{"text": "a", "score": NaN, "far": -Infinity, "id": 1234567890123456789}',
+      '{"text": NaN}',
+      '{"text": "b", "label": 9007199254740993}',
+    );
+    expect(samples).toEqual([
+      { key: "py.jsonl:1", texts: ["a"], meta: { far: "-Infinity", id: "1234567890123456789" } },
+      { key: "py.jsonl:3", texts: ["b"], label: "9007199254740993" },
+    ]);
+    expect(bad).toEqual(["py.jsonl:2 no image and no text"]);
+  });
+
+  it("passes over null captions, and takes another key where one is null", async () => {
+    const { samples, bad } = await rows(
+      '{"captions": [null, "a", null]}',
+      '{"title": null, "caption": "b"}',
+      '{"captions": [null]}',
+      '{"image": null, "text": "c"}',
+    );
+    expect(samples.map(({ texts }) => texts)).toEqual([["a"], ["b"]]);
+    expect(bad).toEqual(["py.jsonl:3 the caption is missing", "py.jsonl:4 the image path is missing"]);
+  });
+
+  it("keeps labels of every kind", async () => {
+    const { samples } = await rows(...["2.5", "true", "0", '"0"', "-1"].map((l) => `{"text":"x","label":${l}}`));
+    expect(samples.map(({ label }) => label)).toEqual([2.5, "true", 0, "0", -1]);
+  });
+});
+
 describe("textSource", () => {
   it("gives every line, and counts documents at blank lines", async () => {
     await writeFiles(root, { "a.txt": "\n\none\r\ntwo\n\n \n  three  \n" });
@@ -120,6 +156,40 @@ describe("cocoSource", () => {
       ["1.jpg", ["b", "c"]],
     ]);
     expect(bad).toEqual(["2.jpg the caption is missing"]);
+  });
+
+  it("loses one sample to one bad entry, never the file, and tells of captions of no image", async () => {
+    const images = [{ id: 0, file_name: "0.jpg" }, { id: "a", file_name: "1.jpg" }, { id: 2 }, null];
+    const annotations = [
+      { image_id: 0, caption: null },
+      { image_id: 0, caption: "a" },
+      { image_id: "a", caption: null },
+      { image_id: 7, caption: "lost" },
+      5,
+    ];
+    await writeFiles(root, { "odd.json": JSON.stringify({ images, annotations }).replace(/null\}/, "NaN}") });
+    const notes: string[] = [];
+    const source = await openSource({ type: "coco", path: `${root}/odd.json`, root: `${root}/img` });
+    const placed = await collect(source, { onBad: ({ key, reason, kept }) => notes.push(`${key} ${reason} ${kept}`) });
+    expect(placed.map(({ sample }) => [sample.key, sample.texts])).toEqual([["0.jpg", ["a"]]]);
+    expect(notes).toEqual([
+      "annotations[3] a caption of no image true",
+      "annotations[4] a caption of no image true",
+      "1.jpg the caption is missing undefined",
+      "images#2 expected an image with id and file_name undefined",
+      "images#3 expected an image with id and file_name undefined",
+    ]);
+  });
+
+  it("gives entries with one file name different keys", async () => {
+    const images = [0, 1].map((id) => ({ id, file_name: "0.jpg" }));
+    const annotations = images.map(({ id }) => ({ image_id: id, caption: `caption ${id}` }));
+    await writeFiles(root, { "same.json": JSON.stringify({ images, annotations }) });
+    const { samples } = await read({ type: "coco", path: `${root}/same.json`, root: `${root}/img` });
+    expect(samples.map(({ key, texts }) => [key, texts])).toEqual([
+      ["0.jpg#0", ["caption 0"]],
+      ["0.jpg#1", ["caption 1"]],
+    ]);
   });
 
   it("stops at a file of another kind", async () => {

@@ -1,9 +1,9 @@
 /** WebDataset tar shards: members with the same name up to the first dot are one sample. */
 import { z } from "zod";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { baseName, openBytes } from "../../io/index.ts";
+import { openBytes } from "../../io/index.ts";
 import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor } from "./files.ts";
+import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 import { type TarEntry, tarEntries } from "./tar-entries.ts";
 
@@ -18,7 +18,11 @@ export function tarSource(name: string, files: readonly string[]): Source {
   return { name, samples: (options = {}) => fileSamples(name, files, options, readTar) };
 }
 
-async function* readTar(file: string, from: JsonValue, signal: AbortSignal | undefined): AsyncGenerator<FileRecord> {
+async function* readTar(
+  { path: file, label }: SourceFile,
+  from: JsonValue,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FileRecord> {
   const start = from === null ? 0 : parseCursor(file, from, placeSchema).byte;
   const archive = await openBytes(file, { signal });
   try {
@@ -26,7 +30,7 @@ async function* readTar(file: string, from: JsonValue, signal: AbortSignal | und
     const finish = (): FileRecord[] => {
       if (group === undefined) return [];
       const { prefix, members, twice, end } = group;
-      const key = `${baseName(file)}/${prefix}`;
+      const key = `${label}/${prefix}`;
       return [{ place: { byte: end }, load: () => (twice ? { key, reason: twice } : assemble(key, members)) }];
     };
     for await (const entry of tarEntries(archive, start, MAX_MEMBER_BYTES)) {
