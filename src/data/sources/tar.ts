@@ -1,17 +1,25 @@
 /** WebDataset tar shards: members with the same name up to the first dot are one sample. */
 import { z } from "zod";
-import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { openBytes } from "../../io/index.ts";
-import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
-import type { JsonValue, Sample, Source } from "./source.ts";
-import { type TarEntry, tarEntries } from "./tar-entries.ts";
+import { DataError } from "../../errors.ts";
+import type { Bytes } from "../../io/bytes.ts";
+import { isUrl, openBytes } from "../../io/index.ts";
+import { type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import type { JsonValue, Source } from "./source.ts";
+import { nameOf, type TarEntry, tarEntries } from "./tar-entries.ts";
+import { addMember, indexTar, memberOf, newGroup, placeOf, type TarGroup } from "./tar-index.ts";
+import { assemble, MAX_MEMBER_BYTES, type OpenTar } from "./tar-sample.ts";
 
-const IMAGE_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "svg", "avif"];
-const TEXT_EXTENSIONS = ["txt", "text", "caption"];
-const MAX_MEMBER_BYTES = 1 << 28;
+const NO_END = "no zero blocks mark its end: if it was cut off, samples are missing";
 
-const placeSchema = z.strictObject({ byte: z.int().nonnegative() });
+const placeSchema = z.strictObject({
+  byte: z.int().nonnegative(),
+  /** Which of several archives put together. */
+  part: z.int().nonnegative(),
+});
+
+type Place = z.infer<typeof placeSchema>;
+
+const START: Place = { byte: 0, part: 0 };
 
 /** The samples of tar shards, given by paths or URLs. Keys are `shard.tar/prefix`. */
 export function tarSource(name: string, files: readonly string[]): Source {
@@ -19,84 +27,77 @@ export function tarSource(name: string, files: readonly string[]): Source {
 }
 
 async function* readTar(
-  { path: file, label }: SourceFile,
+  file: SourceFile,
   from: JsonValue,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<FileRecord> {
-  const start = from === null ? 0 : parseCursor(file, from, placeSchema).byte;
-  const archive = await openBytes(file, { signal });
+  const start = from === null ? START : parseCursor(file.path, from, placeSchema);
+  const archive = await openBytes(file.path, { signal });
   try {
-    let group: { prefix: string; members: Map<string, TarEntry>; twice: string | undefined; end: number } | undefined;
-    const finish = (): FileRecord[] => {
-      if (group === undefined) return [];
-      const { prefix, members, twice, end } = group;
-      const key = `${label}/${prefix}`;
-      return [{ place: { byte: end }, load: () => (twice ? { key, reason: twice } : assemble(key, members)) }];
-    };
-    for await (const entry of tarEntries(archive, start, MAX_MEMBER_BYTES)) {
-      const split = splitName(entry.name);
-      if (split === undefined) continue;
-      if (group?.prefix !== split.prefix) {
-        yield* finish();
-        group = { prefix: split.prefix, members: new Map(), twice: undefined, end: 0 };
-      }
-      if (group.members.has(split.extension)) group.twice = `two members named .${split.extension}`;
-      group.members.set(split.extension, entry);
-      group.end = entry.end;
-    }
-    yield* finish();
+    yield* isUrl(file.path) ? streamedGroups(file, archive, start) : indexedGroups(file, archive, start);
   } finally {
     await archive.close();
   }
 }
 
-/** `a/b.c.jpg` → prefix `a/b`, extension `c.jpg`; undefined for folders and for names without an extension. */
-function splitName(name: string): { prefix: string; extension: string } | undefined {
-  const match = /^(?:\.\/)*((?:.*\/|)[^./][^.]*)\.([^/]+)$/s.exec(name);
-  return match ? { prefix: match[1]!, extension: match[2]!.toLowerCase() } : undefined;
-}
-
-function assemble(key: string, members: ReadonlyMap<string, TarEntry>): Sample | Bad {
-  for (const [extension, { body, size }] of members)
-    if (body === undefined && size > MAX_MEMBER_BYTES)
-      return { key, reason: `.${extension}: expected at most ${MAX_MEMBER_BYTES} bytes, got ${size}` };
-  const find = (extensions: readonly string[]): Uint8Array | undefined =>
-    extensions.map((extension) => members.get(extension)?.body).find((body) => body !== undefined);
-  const textOf = (body: Uint8Array | undefined): string | typeof INVALID_UTF8 | undefined =>
-    body && (decodeUtf8(body) ?? INVALID_UTF8);
-
-  const json = parseObject(textOf(members.get("json")?.body));
-  if (json === "bad") return { key, reason: ".json: expected an object" };
-  const jsonText = TEXT_KEYS.map((name) => json[name]).find((value) => value !== undefined && value !== null);
-  const jsonLabel = LABEL_KEYS.map((name) => json[name]).find((value) => value !== undefined && value !== null);
-  const label = textOf(members.get("cls")?.body);
-  if (label === INVALID_UTF8) return { key, reason: ".cls: not valid UTF-8" };
-  const text = textOf(find(TEXT_EXTENSIONS));
-  const both = typeof text === "string" && Array.isArray(jsonText) && jsonText[0] === text.trim();
-  return toSample({
-    key,
-    image: find(IMAGE_EXTENSIONS),
-    text: both ? jsonText : (text ?? jsonText),
-    label: label === undefined ? jsonLabel : numberIfInteger(label.trim()),
-    meta: without(json, [...TEXT_KEYS, ...LABEL_KEYS]),
-  });
-}
-
-function parseObject(text: string | typeof INVALID_UTF8 | undefined): Record<string, unknown> | "bad" {
-  if (text === undefined) return {};
-  if (text === INVALID_UTF8) return "bad";
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : "bad";
-  } catch {
-    return "bad";
+/** Of a file: the members of a sample may stand anywhere. */
+async function* indexedGroups(file: SourceFile, archive: Bytes, start: Place): AsyncGenerator<FileRecord> {
+  const { groups, entries, others, marked, last } = await indexTar(archive);
+  for (const { name, reason } of others) file.note(`${file.label}/${name}`, reason);
+  if (!marked) file.note(file.label, NO_END);
+  const tar = { ...file, archive, entries };
+  for (const group of groups) {
+    const cut = !marked && group === last ? missing(group, groups[0]!) : [];
+    if (group.start >= start.byte) yield record(tar, group, cut);
   }
 }
 
-const numberIfInteger = (text: string): string | number => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
-
-function without(fields: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([key]) => !names.includes(key)));
+/**
+ * From a server: everything is read once, in order, so the members of a sample must stand together. Going on behind a
+ * cursor reads what lies before it, too: names that come back and targets of links are known from there.
+ */
+async function* streamedGroups(file: SourceFile, archive: Bytes, start: Place): AsyncGenerator<FileRecord> {
+  const entries = new Map<string, TarEntry>();
+  const seen = new Set<string>();
+  const tar = { ...file, archive, entries };
+  let marked = true;
+  const onEnd = (mark: boolean): void => {
+    marked = mark;
+  };
+  const wanted = (entry: TarEntry): boolean =>
+    entry.start >= start.byte && entry.size <= MAX_MEMBER_BYTES && typeof memberOf(entry) === "object";
+  let first: TarGroup | undefined;
+  let group: TarGroup | undefined;
+  for await (const entry of tarEntries(archive, { wanted, onEnd })) {
+    entries.set(placeOf(entry.part, entry.id), { ...entry, body: undefined });
+    const member = memberOf(entry);
+    if (typeof member === "string") file.note(`${file.label}/${nameOf(entry.id)}`, member);
+    if (member === undefined || typeof member === "string") continue;
+    if (group?.id !== member.id) {
+      if (group && group.start >= start.byte) yield record(tar, group);
+      if (seen.has(member.id)) throw apart(archive, nameOf(entry.id));
+      seen.add(member.id);
+      group = newGroup(member, entry);
+      first ??= { ...group, members: new Map() };
+    }
+    addMember(group, member, entry, true);
+    if (first?.id === group.id) first.members.set(member.extension, { ...entry, body: undefined });
+  }
+  if (!marked) file.note(file.label, NO_END);
+  if (group && group.start >= start.byte) yield record(tar, group, marked ? [] : missing(group, first!));
 }
+
+/** Extensions that the first sample has and this one lacks. */
+const missing = (group: TarGroup, first: TarGroup): string[] =>
+  [...first.members.keys()].filter((extension) => !group.members.has(extension));
+
+const record = (tar: OpenTar, group: TarGroup, cut: readonly string[] = []): FileRecord => ({
+  place: { byte: group.end, part: group.members.values().next().value!.part },
+  load: () => assemble(tar, group, cut),
+});
+
+const apart = (archive: Bytes, name: string): DataError =>
+  new DataError(
+    `${archive.name}: expected the members of a sample together, got ${name} apart from the others of its name`,
+    "over a network an archive is read in order: pack it again with tar --sort=name, or download it (files are read in any order)",
+  );
