@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { collect, listSource, temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
+import { rawTar } from "../../../test/support/tar-bytes.ts";
 import { DataError } from "../../errors.ts";
 import { openSource } from "./open.ts";
 import { buildShards } from "./shards.ts";
@@ -46,6 +47,37 @@ describe("buildShards", () => {
         meta: { source: meta!.source, part: meta!.part },
       })),
     ).toEqual(samples.map(({ key, ...rest }) => ({ ...rest, key })));
+  });
+
+  it("keeps labels of every kind, numbers that a double cannot hold, and metadata named as captions or labels are", async () => {
+    const rows = [
+      ...[2.5, 7, -3, 1e21, "7", "true"].map((label) => ({ key: "", texts: ["x"], label })),
+      { key: "", texts: ["x"], meta: { id: "12345678901234567890", key: "own" } },
+      { key: "", texts: ["a", "b"], label: 1, meta: { title: "t", caption: "c", class: "cat", on: true } },
+    ].map((sample, i): Sample => ({ ...sample, key: `k${i}` }));
+    const out = `${root}/exact`;
+    await buildShards([listSource("a", rows)], out);
+    const back = (await collect(await openSource(out))).map(({ sample }) => sample);
+    expect(back.map(({ texts, label, meta }) => ({ texts, label, meta }))).toEqual(
+      rows.map(({ texts, label, meta = {}, key }) => ({ texts, label, meta: { key, ...meta } })),
+    );
+  });
+
+  it("writes samples whole from an archive in any order, and tells of what it passes over", async () => {
+    const members = [0, 1, 2].map((i) => samples[i]!);
+    await writeFiles(root, {
+      "mixed.tar": rawTar([
+        ...members.map(({ image }, i) => ({ name: `${i}.png`, body: image! })),
+        { name: "._0.png", body: "apple" },
+        ...members.map(({ texts }, i) => ({ name: `${i}.txt`, body: texts![0]! })),
+      ]),
+    });
+    const manifest = await buildShards([await openSource(`${root}/mixed.tar`)], `${root}/whole`);
+    expect(manifest).toMatchObject({ samples: 3, bad: 0, notes: 1 });
+    const back = await collect(await openSource(`${root}/whole`));
+    expect(back.map(({ sample: { image, texts } }) => [image, texts![0]])).toEqual(
+      members.map(({ image, texts }) => [image, texts![0]]),
+    );
   });
 
   it("says in the manifest what lies on disk", async () => {
