@@ -1,7 +1,7 @@
 /** From a YAML file to a checked recipe: `extends`, `--set`, the model variant, defaults, checks. */
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
 import { variants as modelVariants } from "../../models/flava/variants.ts";
 import { describeIssues } from "./issues.ts";
@@ -37,6 +37,7 @@ export async function resolveRecipe(path: string, { set = [], tiny = false }: Re
 /** Checks plain data, for instance a run's recipe.json: a recipe that is complete comes back as it is. Throws ConfigError. */
 export function parseRecipe(raw: unknown, where = "recipe"): Recipe {
   if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
+  refuseOdd(raw, where);
   const whole = withVariant(withoutNulls(raw));
   const parsed = recipeSchema.safeParse(whole);
   if (parsed.success) return parsed.data;
@@ -65,9 +66,29 @@ function parseYaml(text: string, path: string): Raw {
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
   if (error) throw new ConfigError(`${path}: expected YAML, got ${error.message.trim()}`, undefined, { cause: error });
-  const value = document.toJS({ maxAliasCount: 100 }) as unknown;
+  const value = plainData(document, path);
   if (!isRecord(value)) throw new ConfigError(`${path}: expected keys and values, got ${JSON.stringify(value)}`);
+  refuseOdd(value, path);
   return value;
+}
+
+/** The document as plain data. Aliases of aliases could make a few lines into gigabytes, so their number is bounded. */
+function plainData(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    const help = "write the repeated part out, or use `extends`";
+    throw new ConfigError(`${path}: expected YAML, got ${(cause as Error).message}`, help, { cause });
+  }
+}
+
+/** Refuses `__proto__`, which is lost where keys are copied, and a value that an alias puts into itself. */
+function refuseOdd(value: unknown, where: string, within: readonly unknown[] = []): void {
+  if (typeof value !== "object" || value === null) return;
+  if (within.includes(value)) throw new ConfigError(`${where}: expected an end, got a value that contains itself`);
+  if (Object.hasOwn(value, "__proto__"))
+    throw new ConfigError(`${where}: expected another key than "__proto__"`, "choose another name");
+  for (const part of Object.values(value)) refuseOdd(part, where, [...within, value]);
 }
 
 /** `over` on top of `base`, key by key; lists and values are replaced whole. */

@@ -362,6 +362,33 @@ describe("resolveRecipe", () => {
     await expect(resolveRecipe(await file("list.yaml", "- 1\n"))).rejects.toThrow(/expected keys and values/);
   });
 
+  it("refuses aliases of aliases, a key that would be lost, and a name that leaves the folder of runs", async () => {
+    const bomb = ["a0: &a0 [x, x]", ...Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)];
+    const failures: [text: string, message: RegExp][] = [
+      [bomb.join("\n"), /odd\.yaml: expected YAML, got .*alias/],
+      ["stages: &s {joint: *s}", /a value that contains itself/],
+      ["stages: {joint: {kind: joint}, __proto__: {kind: joint}}", /odd\.yaml: expected another key than "__proto__"/],
+      ["evaluation: {test: {__proto__: synthetic:8}}", /expected another key than "__proto__"/],
+      ["stages: {constructor: 3}", /→ at stages\.constructor/],
+      ...["../x", "a/b", "..", '"a\\\\b"', '""'].map((name): [string, RegExp] => [
+        `name: ${name}\nstages: {}`,
+        /expected a name without "\/".* → at name/s,
+      ]),
+    ];
+    for (const [text, message] of failures) {
+      const error = await resolveRecipe(await file("odd.yaml", text)).catch((e) => e);
+      expect(error, text).toBeInstanceOf(ConfigError);
+      expect(error.message).toMatch(message);
+    }
+    const set = (assignment: string) => resolveRecipe("recipes/starter.yaml", { set: [assignment] });
+    await expect(set("stages.__proto__={kind: joint}")).rejects.toThrow(ConfigError);
+    await expect(set("stages.constructor.steps=3")).rejects.toThrow(ConfigError);
+    expect(() => parseRecipe(JSON.parse('{"stages": {"__proto__": {"kind": "joint"}}}'))).toThrow(ConfigError);
+    expect((await resolveRecipe("recipes/starter.yaml", { set: ["name=my run, v1.2"] })).recipe.name).toBe(
+      "my run, v1.2",
+    );
+  });
+
   it("applies --set after --tiny", async () => {
     const { recipe } = await resolveRecipe("recipes/flava-base.yaml", { tiny: true, set: ["stages.joint.steps=3"] });
     expect(recipe.stages.joint!.steps).toBe(3);

@@ -83,7 +83,9 @@ const evaluation = z
 const variants = Object.keys(modelVariants) as (keyof typeof modelVariants)[];
 
 const fields = z.strictObject({
-  name: z.string().min(1),
+  name: z
+    .string()
+    .regex(/^(?!\.{1,2}$)[^/\\]+$/, 'expected a name without "/" and "\\": the run\'s folder is runs/<name>'),
   seed: z.int().nonnegative().default(0),
   device: z.enum(deviceNames).default("cpu"),
   threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),

@@ -29,7 +29,8 @@ function checkPath(raw: Record<string, unknown>, path: readonly string[]): void 
     const known = keysAt(fileSchema, raw, path.slice(0, depth - 1));
     const [key, parent] = [path[depth - 1]!, path.slice(0, depth - 1).join(".")];
     const isNew = isRecordOfNames(parent) && depth < path.length && !known.includes(key);
-    if (schemasAt(fileSchema, raw, path.slice(0, depth)).length > 0 && !isNew) continue;
+    const exists = key !== "__proto__" && schemasAt(fileSchema, raw, path.slice(0, depth)).length > 0;
+    if (exists && !isNew) continue;
     throw new ConfigError(
       `--set ${path.join(".")}: expected a key of ${parent || "the recipe"}, got "${key}"`,
       known.length > 0 ? nearest(key, known) : `${parent || "the recipe"} has no keys`,
@@ -61,7 +62,7 @@ function readValue(raw: unknown, path: readonly string[], text: string): unknown
 function assign(raw: Record<string, unknown>, path: readonly string[], now: unknown): unknown {
   let place: Record<string, unknown> = raw;
   for (const [i, key] of path.slice(0, -1).entries()) {
-    const next = place[key] ?? {};
+    const next = (Object.hasOwn(place, key) ? place[key] : undefined) ?? {};
     if (!isRecord(next) && !Array.isArray(next))
       throw new ConfigError(
         `--set ${path.join(".")}: expected ${path.slice(0, i + 1).join(".")} to hold keys, got ${JSON.stringify(next)}`,
@@ -71,7 +72,7 @@ function assign(raw: Record<string, unknown>, path: readonly string[], now: unkn
     place = next as Record<string, unknown>;
   }
   const key = path.at(-1)!;
-  const was = place[key];
+  const was = Object.hasOwn(place, key) ? place[key] : undefined;
   place[key] = now;
   return was;
 }
