@@ -1,117 +1,113 @@
-/** Byte ranges over HTTP: a transfer that drops goes on by a range request, a bounded number of times. */
+/**
+ * Byte ranges over HTTP. A transfer that drops goes on by a range request, a bounded number of times; every answer must be a part
+ * of one and the same file, in the file's own bytes.
+ */
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
-
-export interface HttpOptions {
-  /** Attempts after a failure that brought less than `PROGRESS_BYTES`. */
-  readonly retries?: number | undefined;
-  /** Pause before the first new attempt; doubles up to 32 times. */
-  readonly retryDelayMs?: number | undefined;
-  /** A connection that is silent for this long counts as dropped. */
-  readonly timeoutMs?: number | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What must not change between the parts of one file. */
-interface Identity {
-  byteLength: number | undefined;
-  etag: string | null;
-}
+import { again, type HttpOptions, messageOf, patience } from "./http-attempts.ts";
+import { checkSame, type Identity, ifRange, isNamed } from "./http-identity.ts";
 
 /** An attempt that brought this much is no failure: the count of retries starts again. */
 const PROGRESS_BYTES = 1 << 18;
 const RETRY_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** How much of what came last is compared where the server names no version of the file. */
+const HELD_BYTES = 1024;
 
-/** Opens a URL for reading by range. Throws FileError if it is missing or its length cannot be learnt. */
+/** Opens a URL for reading by range. Throws FileError if it is missing, its length cannot be learnt, or it comes encoded. */
 export async function openHttp(url: string, options: HttpOptions = {}): Promise<Bytes> {
-  const identity: Identity = { byteLength: undefined, etag: null };
-  await probe(url, identity, options);
-  const byteLength = identity.byteLength;
-  if (byteLength === undefined)
-    throw new FileError(`${url}: expected a Content-Length or a range answer, got neither`, "download it first");
-
+  const { identity, byteLength } = await probe(url, options);
+  const part = (start: number, end: number): AsyncGenerator<Uint8Array> =>
+    transfer(url, start, end, { identity, byteLength, options });
   const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
     checkRange(url, start, end, byteLength);
     const out = new Uint8Array(end - start);
     let filled = 0;
-    for await (const chunk of transfer(url, start, end, identity, options)) {
+    for await (const chunk of part(start, end)) {
       out.set(chunk, filled);
       filled += chunk.length;
     }
     return out.buffer;
   };
-  const stream = (start = 0): AsyncIterable<Uint8Array> => transfer(url, start, byteLength, identity, options);
-  return { name: url, byteLength, slice, stream, close: async () => {} };
+  return { name: url, byteLength, slice, stream: (start = 0) => part(start, byteLength), close: async () => {} };
 }
 
-/** Learns length and etag: from HEAD, or from the answer to a one-byte range where HEAD is refused. */
-async function probe(url: string, identity: Identity, options: HttpOptions): Promise<void> {
+/** A file on a server, and how to ask for it. */
+interface Remote {
+  readonly identity: Identity;
+  readonly byteLength: number;
+  readonly options: HttpOptions;
+}
+
+/** Asks for one byte: the answer says how long the file is. (A HEAD often says 0, or the length of a compressed answer.) */
+async function probe(url: string, options: HttpOptions): Promise<Pick<Remote, "identity" | "byteLength">> {
   for (let attempt = 0; ; attempt++) {
-    const timer = idleTimer(options);
+    const wait = patience(url, options);
     try {
-      const head = await request(url, { method: "HEAD" }, timer.signal, options);
-      const length = head.headers.get("content-length");
-      if (head.ok && length !== null) return remember(url, head, Number(length), identity);
-      const one = await request(url, { headers: { range: "bytes=0-0" } }, timer.signal, options);
-      await one.body?.cancel();
-      checkStatus(url, one);
-      const total =
-        one.status === 206 ? parseRange(one)?.total : Number(one.headers.get("content-length") ?? Number.NaN);
-      return remember(url, one, total ?? Number.NaN, identity);
+      const response = await request(url, { range: "bytes=0-0" }, wait.signal, options);
+      await response.body?.cancel();
+      const byteLength = lengthOf(url, response);
+      const identity: Identity = {};
+      checkSame(url, response, identity);
+      return { identity, byteLength };
     } catch (error) {
-      await again(error, attempt, options, (cause) => {
+      await again(url, error, attempt, options, (cause) => {
         throw new FileError(`${url}: no answer after ${attempt + 1} attempts: ${messageOf(cause)}`, undefined, {
           cause,
         });
       });
     } finally {
-      timer.stop();
+      wait.stop();
     }
   }
 }
 
-function remember(url: string, response: Response, length: number, identity: Identity): void {
-  if (!Number.isSafeInteger(length) || length < 0) return;
-  checkIdentity(url, response, length, identity);
-  identity.byteLength = length;
-  identity.etag = response.headers.get("etag");
+function lengthOf(url: string, response: Response): number {
+  const total = totalOf(response);
+  if (response.status === 416 && total === 0) return 0; // an empty file has no first byte
+  checkAnswer(url, response);
+  if (total !== undefined && Number.isSafeInteger(total) && total >= 0) return total;
+  throw new FileError(`${url}: expected a Content-Length or a range answer, got neither`, "download it first");
 }
 
 /** Streams start..end−1, asking again for what is missing when the connection drops. */
-async function* transfer(
-  url: string,
-  start: number,
-  end: number,
-  identity: Identity,
-  options: HttpOptions,
-): AsyncGenerator<Uint8Array> {
+async function* transfer(url: string, start: number, end: number, remote: Remote): AsyncGenerator<Uint8Array> {
+  const { identity, options } = remote;
   let position = start;
   for (let attempt = 0; position < end; ) {
     const from = position;
-    const timer = idleTimer(options);
+    const wait = patience(url, options);
     try {
-      const response = await ranged(url, position, end, identity, timer.signal, options);
+      const response = await ranged(url, position, end, remote, wait.signal);
       for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        wait.got(chunk.length);
         const wanted = chunk.subarray(0, end - position);
+        if (wanted.length < chunk.length && end === remote.byteLength)
+          throw new FileError(`${url}: expected ${end} bytes, got more`, "download it first");
         position += wanted.length;
-        timer.stop();
+        if (!isNamed(identity)) hold(identity, position, wanted);
+        wait.stop();
         if (wanted.length > 0) yield wanted;
-        if (position === end) return;
-        timer.start();
+        if (position === end && end < remote.byteLength) return;
+        wait.start();
       }
-      throw new Error("the connection was closed early");
+      if (position < end) throw new Error("the connection was closed early");
     } catch (error) {
+      if (position === end && !(error instanceof FileError)) return; // all came; how the connection ends is no matter
       attempt = position - from >= PROGRESS_BYTES ? 0 : attempt;
-      await again(error, attempt++, options, (cause) => {
+      await again(url, error, attempt++, options, (cause) => {
         const lost = `got ${position - start} before the transfer failed ${attempt} times in a row`;
         const help = "the server drops connections; try again, or download the file and give its local path";
         throw new FileError(`${url}: expected ${end - start} bytes, ${lost}: ${messageOf(cause)}`, help, { cause });
       });
     } finally {
-      timer.stop();
+      wait.stop();
     }
   }
+}
+
+function hold(identity: Identity, position: number, chunk: Uint8Array): void {
+  const bytes = chunk.slice(-HELD_BYTES);
+  if (bytes.length > 0) identity.held = { start: position - bytes.length, bytes };
 }
 
 /** One GET of position..end−1 whose answer is the wanted range of the same file. */
@@ -119,29 +115,24 @@ async function ranged(
   url: string,
   position: number,
   end: number,
-  identity: Identity,
+  { identity, byteLength, options }: Remote,
   signal: AbortSignal,
-  options: HttpOptions,
 ): Promise<Response> {
-  const whole = position === 0 && end === identity.byteLength;
-  const headers: Record<string, string> = whole ? {} : { range: `bytes=${position}-${end - 1}` };
-  const response = await request(url, { headers }, signal, options);
+  const headers = { range: `bytes=${position}-${end - 1}`, ...(position > 0 && ifRange(identity)) };
+  const response = await request(url, headers, signal, options);
   try {
-    checkStatus(url, response);
-    if (response.status === 206) {
-      const range = parseRange(response);
-      if (range?.start !== position)
-        throw new FileError(
-          `${url}: expected the range from ${position}, got ${response.headers.get("content-range")}`,
-        );
-      checkIdentity(url, response, range.total, identity);
-    } else if (position > 0) {
+    if (response.status !== 416) checkAnswer(url, response);
+    checkSame(url, response, identity, { expected: byteLength, total: totalOf(response) });
+    checkAnswer(url, response);
+    if (response.status === 206 && contentRange(response)?.start !== position)
+      throw new FileError(`${url}: expected the range from ${position}, got ${response.headers.get("content-range")}`);
+    if (response.status !== 206 && position > 0)
       throw new FileError(
         `${url}: expected an answer to a range request, got the whole file`,
         "this server cannot resume; download the file and give its local path",
       );
-    }
     if (response.body === null) throw new Error("an answer without a body");
+    if (response.status === 206 && !isNamed(identity)) await checkHeld(url, identity, signal, options);
     return response;
   } catch (error) {
     await response.body?.cancel();
@@ -149,69 +140,52 @@ async function ranged(
   }
 }
 
-function request(url: string, init: RequestInit, signal: AbortSignal, options: HttpOptions): Promise<Response> {
-  const headers = { "accept-encoding": "identity", ...options.headers, ...(init.headers as Record<string, string>) };
-  return fetch(url, { ...init, headers, signal });
+/** Where nothing names the file's version, what came before must still be there. */
+async function checkHeld(url: string, { held }: Identity, signal: AbortSignal, options: HttpOptions): Promise<void> {
+  if (held === undefined) return;
+  const range = `bytes=${held.start}-${held.start + held.bytes.length - 1}`;
+  const response = await request(url, { range }, signal, options);
+  checkAnswer(url, response);
+  if (response.status !== 206) return void (await response.body?.cancel());
+  const now = new Uint8Array(await response.arrayBuffer());
+  if (now.length !== held.bytes.length || now.some((byte, i) => byte !== held.bytes[i]))
+    throw new FileError(`${url}: the file changed on the server while it was read`);
 }
 
-function checkStatus(url: string, response: Response): void {
-  if (response.ok) return;
-  const message = `${url}: expected status 200 or 206, got ${response.status} ${response.statusText}`;
-  if (RETRY_STATUS.has(response.status)) throw new Error(message);
-  throw new FileError(message);
-}
-
-function checkIdentity(url: string, response: Response, total: number | undefined, identity: Identity): void {
-  const etag = response.headers.get("etag");
-  const changed =
-    (identity.byteLength !== undefined && total !== undefined && total !== identity.byteLength) ||
-    (identity.etag !== null && etag !== null && etag !== identity.etag);
-  if (changed) throw new FileError(`${url}: the file changed on the server while it was read`);
-}
-
-function parseRange(response: Response): { start: number; total: number | undefined } | undefined {
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
-  return match ? { start: Number(match[1]), total: match[2] === "*" ? undefined : Number(match[2]) } : undefined;
-}
-
-/** Waits before another attempt; calls `giveUp` where none is left. Aborts and FileErrors pass through. */
-async function again(
-  error: unknown,
-  attempt: number,
+const request = (
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
   options: HttpOptions,
-  giveUp: (e: unknown) => never,
-): Promise<void> {
-  options.signal?.throwIfAborted();
-  if (error instanceof FileError) throw error;
-  if (attempt >= (options.retries ?? 5)) giveUp(error);
-  const pause = (options.retryDelayMs ?? 250) * 2 ** Math.min(attempt, 5);
-  await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(options.signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      options.signal?.removeEventListener("abort", stop);
-      resolve();
-    }, pause);
-    options.signal?.addEventListener("abort", stop, { once: true });
-  });
+): Promise<Response> =>
+  fetch(url, { headers: { "accept-encoding": "identity", ...options.headers, ...headers }, signal });
+
+/** Refuses what is no answer, and bytes that are not the file's own: they are decoded on arrival, so that no length counts. */
+function checkAnswer(url: string, response: Response): void {
+  const { ok, status, statusText, headers } = response;
+  if (!ok) {
+    const message = `${url}: expected status 200 or 206, got ${status} ${statusText}`;
+    if (RETRY_STATUS.has(status)) throw new Error(message);
+    throw new FileError(message);
+  }
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (!/^(identity)?$/i.test(encoding))
+    throw new FileError(
+      `${url}: expected the bytes of the file, got them encoded (${encoding}), although identity was asked for`,
+      "turn compression off on the server for this file, or download it and give its local path",
+    );
 }
 
-/** Aborts a request that has been silent for too long, or whose caller has given up. Stopped while the reader works. */
-function idleTimer(options: HttpOptions): { signal: AbortSignal; start(): void; stop(): void } {
-  const silent = new AbortController();
-  const limit = options.timeoutMs ?? 30_000;
-  let timer: NodeJS.Timeout | undefined;
-  const start = (): void => {
-    timer = setTimeout(() => silent.abort(new Error(`no data for ${limit} ms`)), limit);
-  };
-  start();
-  const signal = options.signal ? AbortSignal.any([options.signal, silent.signal]) : silent.signal;
-  return { signal, start, stop: () => clearTimeout(timer) };
+/** How long the whole file is, as an answer tells. */
+function totalOf(response: Response): number | undefined {
+  if (response.status !== 200) return contentRange(response)?.total;
+  const length = response.headers.get("content-length");
+  return length === null ? undefined : Number(length);
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+function contentRange(response: Response): { start: number; total: number | undefined } | undefined {
+  const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
+  return match
+    ? { start: Number(match[1] ?? Number.NaN), total: match[2] === "*" ? undefined : Number(match[2]) }
+    : undefined;
 }

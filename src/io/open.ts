@@ -2,7 +2,8 @@
 import { FileError } from "../errors.ts";
 import type { Bytes } from "./bytes.ts";
 import { openFile } from "./file.ts";
-import { type HttpOptions, openHttp } from "./http.ts";
+import { openHttp } from "./http.ts";
+import type { HttpOptions } from "./http-attempts.ts";
 
 export const isUrl = (location: string): boolean => /^https?:\/\//i.test(location);
 

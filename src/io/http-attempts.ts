@@ -1,0 +1,94 @@
+/** How long an HTTP connection may take, how often it is tried again, and what is said meanwhile. */
+import { FileError } from "../errors.ts";
+
+export interface HttpOptions {
+  /** Attempts after a failure that brought little. Default 5. */
+  readonly retries?: number | undefined;
+  /** Pause before the first new attempt; doubles up to 32 times. Default 250. */
+  readonly retryDelayMs?: number | undefined;
+  /** A connection that brings less than 1 KiB/s for this long counts as dropped. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** After this long without enough bytes it is said that they are waited for. Default 5000. */
+  readonly quietMs?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told what is waited for when that takes long, and of each new attempt: lines for people. */
+  readonly note?: ((line: string) => void) | undefined;
+}
+
+const BYTES_PER_SECOND = 1024;
+
+export interface Patience {
+  /** Fires when the connection counts as dropped, or the caller has given up. */
+  readonly signal: AbortSignal;
+  got(bytes: number): void;
+  /** Time counts only while the server is waited for, not while the reader works. */
+  start(): void;
+  stop(): void;
+}
+
+/** The patience with one attempt. It runs already; stop it at the end. */
+export function patience(url: string, { timeoutMs = 30_000, quietMs = 5000, note, signal }: HttpOptions): Patience {
+  const late = new AbortController();
+  let [bytes, waited, begun] = [0, 0, 0];
+  let timers: NodeJS.Timeout[] = [];
+  const found = (ms: number): string => `${bytes === 0 ? "no data" : `${bytes} bytes`} for ${seconds(ms)}`;
+  const start = (): void => {
+    begun = performance.now();
+    timers = [setTimeout(() => late.abort(new Error(found(timeoutMs))), timeoutMs - waited)];
+    if (note && waited < quietMs && quietMs < timeoutMs)
+      timers.push(setTimeout(() => note(`${url}: waiting for the server, ${found(quietMs)}`), quietMs - waited));
+  };
+  const stop = (): void => {
+    if (timers.length > 0) waited += performance.now() - begun;
+    for (const timer of timers) clearTimeout(timer);
+    timers = [];
+  };
+  const got = (count: number): void => {
+    bytes += count;
+    if (bytes < (BYTES_PER_SECOND * timeoutMs) / 1000) return;
+    const running = timers.length > 0;
+    stop();
+    [bytes, waited] = [0, 0];
+    if (running) start();
+  };
+  start();
+  return { signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal, got, start, stop };
+}
+
+const seconds = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`);
+
+/** Waits before another attempt; calls `giveUp` where none is left. Aborts and FileErrors pass through. */
+export async function again(
+  url: string,
+  error: unknown,
+  attempt: number,
+  options: HttpOptions,
+  giveUp: (e: unknown) => never,
+): Promise<void> {
+  const { signal, note, retries = 5, retryDelayMs = 250 } = options;
+  signal?.throwIfAborted();
+  if (error instanceof FileError) throw error;
+  if (attempt >= retries) giveUp(error);
+  note?.(`${url}: ${messageOf(error)}; attempt ${attempt + 2} of ${retries + 1}`);
+  await pause(retryDelayMs * 2 ** Math.min(attempt, 5), signal);
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}
