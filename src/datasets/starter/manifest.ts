@@ -1,9 +1,10 @@
 /** `manifest.json` of the prepared starter data: what it holds, from which packages, under which licences, and the proof of its splits. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { DataError } from "../../errors.ts";
+import { DataError, FileError } from "../../errors.ts";
+import { statOf } from "../../io/index.ts";
 import type { PinnedPackage, StarterSize } from "./packages.ts";
 import type { HeldOutBy } from "./split.ts";
 
@@ -128,13 +129,15 @@ export async function readManifest(
   { hashes = false }: { hashes?: boolean } = {},
 ): Promise<StarterManifest | undefined> {
   const path = join(dir, "manifest.json");
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
+  if (!(await statOf(path))) return undefined;
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new FileError(`${path}: expected a readable file, got ${cause.code}`, undefined, { cause });
+  });
   const help = `remove ${dir} and fetch again`;
   const parsed = schema.safeParse(parseJson(text));
   if (!parsed.success) throw new DataError(`${path}: ${z.prettifyError(parsed.error)}`, help);
   for (const [name, { bytes, sha256 }] of Object.entries(parsed.data.files)) {
-    const found = await stat(join(dir, name)).catch(() => undefined);
+    const found = await statOf(join(dir, name));
     if (found?.size !== bytes)
       throw new DataError(`${join(dir, name)}: expected ${bytes} bytes, got ${found?.size ?? "no file"}`, help);
     if (!hashes) continue;

@@ -5,9 +5,10 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DataError } from "../../errors.ts";
+import { makeFolder, namesIn, statOf } from "../../io/index.ts";
 import type { PinnedPackage } from "./packages.ts";
 
 export interface NpmOptions {
@@ -34,7 +35,7 @@ export async function downloadPackages(
   folder: string,
   { signal, onArrived, offline = false, npm }: NpmOptions = {},
 ): Promise<ReadonlyMap<string, string>> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const command = npm ?? (await findNpm());
   const flags = [
     "--ignore-scripts",
@@ -45,8 +46,7 @@ export async function downloadPackages(
   const specs = packages.map(({ name, version }) => `${name}@${version}`);
   let arrived = 0;
   const poll = setInterval(async () => {
-    const names = await readdir(folder).catch(() => []);
-    const now = names.filter((name) => name.endsWith(".tgz")).length;
+    const now = (await namesIn(folder)).filter((name) => name.endsWith(".tgz")).length;
     if (now > arrived) onArrived?.(now);
     arrived = Math.max(arrived, now);
   }, POLL_MS);
@@ -73,11 +73,7 @@ export async function findNpm(env: NodeJS.ProcessEnv = process.env, node: string
     join(bin, "..", "lib", "node_modules", "npm", "bin", "npm-cli.js"),
   ];
   for (const file of candidates) {
-    const found = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (found) return { file: node, args: [file] };
+    if (await statOf(file)) return { file: node, args: [file] };
   }
   return { file: process.platform === "win32" ? "npm.cmd" : "npm", args: [] };
 }

@@ -132,4 +132,13 @@ describe("defaultCacheDir", () => {
     expect(defaultCacheDir({ HF_HOME: "", XDG_CACHE_HOME: "/xdg" })).toBe(join("/xdg", "huggingface", "flava"));
     expect(defaultCacheDir({})).toMatch(/\.cache.huggingface.flava$/);
   });
+
+  it("needs no home where HF_HOME says all, and asks for it where there is none", () => {
+    const home = (): string => {
+      throw new Error("uv_os_homedir returned ENOENT");
+    };
+    expect(defaultCacheDir({ HF_HOME: "/hf" }, home)).toBe(join("/hf", "flava"));
+    expect(defaultCacheDir({ XDG_CACHE_HOME: "/xdg" }, home)).toBe(join("/xdg", "huggingface", "flava"));
+    expect(() => defaultCacheDir({}, home)).toThrow(/expected a home folder, got none .*\n {2}help: set HF_HOME/);
+  });
 });

@@ -1,6 +1,6 @@
 /** Prepares the starter data: reads the packages, splits, draws, writes shards and texts, proves the splits, writes the manifest. */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { saveFile } from "../../io/index.ts";
 import { assemblePictures, type PictureRecord, PROBE_STYLES, unseenSplit, withGroups } from "./assemble.ts";
 import { type Catalogue, type OpenPackage, readCatalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
@@ -61,8 +61,8 @@ export async function prepareStarter(
   const files = Object.fromEntries(out.files.map(({ name, bytes, sha256 }) => [name, { bytes, sha256 }]));
   const recipe = { format: STARTER_FORMAT, size, pixels, evaluationTags, heldOutBy };
   const manifest = { ...recipe, packages, splits, files, heldOut, leftOut, proof, notes: notesOf(heldOutBy) };
-  await writeFile(join(dir, "LICENCES.md"), licenceText(packages));
-  await writeFile(join(dir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  await saveFile(join(dir, "LICENCES.md"), licenceText(packages));
+  await saveFile(join(dir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
 

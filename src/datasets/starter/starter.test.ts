@@ -1,12 +1,13 @@
 /** The starter data from end to end on packages made by the test, in the formats of the real ones. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { unpackTar } from "modern-tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { entries, starterRegistry } from "../../../test/support/starter-fixtures.ts";
 import { openSource } from "../../data/sources/index.ts";
 import type { Sample } from "../../data/sources/source.ts";
+import { lockFile } from "../../io/index.ts";
 import { fetchStarter, findStarter, type StarterData, type StarterProgress, starterSplit } from "./fetch.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -56,6 +57,28 @@ describe("fetchStarter", () => {
     expect(await readManifest(data.dir, { hashes: true })).toEqual(data.manifest);
   });
 
+  it("waits for another process that prepares the same data, and takes what that made", async () => {
+    const cacheDir = join(root, "shared");
+    const name = basename(data.dir);
+    await mkdir(cacheDir);
+    const lock = await lockFile(join(cacheDir, "starter.lock"));
+    const notes: string[] = [];
+    const npm = { file: "no-such-npm", args: [] };
+    const second = fetchStarter({ ...options, cacheDir, npm, note: (line) => notes.push(line) });
+    while (notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await cp(data.dir, join(cacheDir, name), { recursive: true });
+    await lock[Symbol.asyncDispose]();
+    expect((await second).manifest).toEqual(data.manifest);
+    expect(notes).toEqual([expect.stringMatching(/starter\.lock: waiting for process \d+/)]);
+  });
+
+  it("names a place that refuses", async () => {
+    await writeFile(join(root, "file"), "");
+    await expect(fetchStarter({ ...options, cacheDir: join(root, "file") })).rejects.toThrow(
+      /file: expected a place that can be written, got EEXIST \(mkdir\)/,
+    );
+  });
+
   it("tells how far it is", () => {
     expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 21 });
     const pictures = seen.filter(({ what }) => what === "pictures");
@@ -64,7 +87,7 @@ describe("fetchStarter", () => {
 
   it("leaves nothing behind when it is stopped or fails, and cleans up after processes that were killed", async () => {
     const cacheDir = join(root, "stopped");
-    await mkdir(join(cacheDir, ".starter-999999999-abc"), { recursive: true });
+    await mkdir(join(cacheDir, "starter-of-another-edition.partial"), { recursive: true });
     const controller = new AbortController();
     const onProgress = ({ what }: StarterProgress): void => {
       if (what === "pictures") controller.abort();

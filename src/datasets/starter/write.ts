@@ -1,8 +1,8 @@
 /** Writes splits as WebDataset tar shards and JSON Lines. The bytes depend on the records alone: no times, no users. */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { packTar, type TarEntry } from "modern-tar";
 import { DataError } from "../../errors.ts";
+import { saveFile } from "../../io/index.ts";
 import { sha256Of } from "./manifest.ts";
 
 /** A drawn picture with what is written beside it. */
@@ -64,6 +64,6 @@ function tarEntries({ key, png, texts, label, meta }: DrawnPicture): TarEntry[] 
 }
 
 async function written(dir: string, name: string, bytes: Uint8Array): Promise<WrittenFile> {
-  await writeFile(join(dir, name), bytes);
+  await saveFile(join(dir, name), bytes);
   return { name, bytes: bytes.length, sha256: sha256Of(bytes) };
 }
