@@ -6,12 +6,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { constants, copyFile, link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, settled } from "../errors.ts";
-import { writeError } from "./save-file.ts";
+import { PARTIAL, writeError } from "./save-file.ts";
 
 export interface LockOptions {
   /** Wait until the other process is done, instead of failing. */
@@ -66,9 +66,11 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
 async function acquire(path: string, me: Owner, { wait = false, note, signal }: LockOptions): Promise<void> {
   for (let said = false; ; ) {
     signal?.throwIfAborted();
-    if (await take(path, me)) return;
     const other = await ownerOf(path);
-    if (other === "none") continue;
+    if (other === "none") {
+      if (await take(path, me)) return;
+      continue;
+    }
     if (!(await isAlive(other))) {
       await clear(path, other);
       if ((await take(path, me)) && (await sleep(SETTLE_MS, true)) && (await holds(path, me))) return;
@@ -81,23 +83,26 @@ async function acquire(path: string, me: Owner, { wait = false, note, signal }: 
   }
 }
 
+/** Makes the lock whole or not at all, and only where there is none. */
 async function take(path: string, me: Owner): Promise<boolean> {
+  const temporary = `${path}.${me.id}${PARTIAL}`;
   try {
-    const handle = await open(path, "wx");
-    try {
-      await handle.writeFile(`${JSON.stringify(me)}\n`);
-    } finally {
-      await handle.close();
-    }
+    await writeFile(temporary, `${JSON.stringify(me)}\n`);
+    await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") throw error;
+      return copyFile(temporary, path, constants.COPYFILE_EXCL); // a file system without links
+    });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw writeError(path, error);
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 
 interface Found {
-  /** Undefined while it is being written, or where it is no lock of ours. */
+  /** Undefined where it is no lock of ours, or cut off. */
   readonly owner: Owner | undefined;
   readonly text: string;
   /** Since the last sign of life. */
@@ -148,7 +153,7 @@ function exists(pid: number): boolean {
 
 /** Removes the lock of a process that is gone; where another lock took its place meanwhile, puts that one back. */
 async function clear(path: string, gone: Found): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+  const aside = `${path}.${randomUUID()}${PARTIAL}`;
   try {
     await rename(path, aside);
   } catch (error) {
