@@ -1,5 +1,5 @@
 /** Byte ranges of a local file, and whether there is one (Node). */
-import { constants, createReadStream, type Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
@@ -37,10 +37,9 @@ export async function openFile(path: string, signal?: AbortSignal): Promise<Byte
       return readRange(path, handle, start, end);
     },
     async *stream(start = 0) {
-      if (start >= byteLength) return;
-      for await (const chunk of createReadStream(path, { start, end: byteLength - 1, highWaterMark: CHUNK_BYTES })) {
+      for (let at = start; at < byteLength; at += CHUNK_BYTES) {
         signal?.throwIfAborted();
-        yield chunk as Uint8Array;
+        yield new Uint8Array(await readRange(path, handle, at, Math.min(at + CHUNK_BYTES, byteLength)));
       }
     },
     close: () => handle.close(),
@@ -51,7 +50,11 @@ async function readRange(path: string, handle: FileHandle, start: number, end: n
   const out = new Uint8Array(end - start);
   for (let filled = 0; filled < out.length; ) {
     const length = Math.min(out.length - filled, MAX_READ_BYTES);
-    const { bytesRead } = await handle.read(out, filled, length, start + filled);
+    const { bytesRead } = await handle.read(out, filled, length, start + filled).catch((cause: Error) => {
+      throw new FileError(`${path}: expected ${out.length} bytes at ${start}, got ${cause.message}`, undefined, {
+        cause,
+      });
+    });
     if (bytesRead === 0) throw new FileError(`${path}: the file became shorter while it was read`);
     filled += bytesRead;
   }
