@@ -50,6 +50,8 @@ export interface RunInfo {
   /** What was typed, or what would do the same. */
   readonly command: string;
   readonly environment: Environment;
+  /** Hash of the tokenizer that its weights are for. */
+  readonly tokenizer?: string | undefined;
   readonly stages: Readonly<Record<string, StageInfo>>;
   /** The final numbers, in the order in which they are printed. A name with `_over_chance` at its end is a multiple of chance. */
   readonly results: Readonly<Record<string, number>>;
@@ -86,6 +88,7 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
     threads: count,
     platform: z.string(),
   }),
+  tokenizer: z.string().optional(),
   stages: z.record(z.string(), stageInfo),
   results: numbers,
   peakMemoryBytes: count.optional(),

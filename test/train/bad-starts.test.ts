@@ -90,6 +90,21 @@ describe("a run is refused, and its folder stays as it is,", () => {
   it("when the folder holds a run", () =>
     expectRefused(() => start(tinyRun(whole, TWO)), whole, /expected no run in this folder, got .*\n {2}help: go on/s));
 
+  it("when its tokenizer is another one than it began with", async () => {
+    const path = join(whole, "tokenizer.json");
+    const kept = await readFile(path, "utf8");
+    const json = JSON.parse(kept);
+    const [a, b] = Object.keys(json.model.vocab).slice(-2);
+    const swapped = { ...json.model.vocab, [a!]: json.model.vocab[b!], [b!]: json.model.vocab[a!] };
+    await writeFile(path, JSON.stringify({ ...json, model: { ...json.model, vocab: swapped } }));
+    await expectRefused(
+      () => start(tinyRun(whole, TWO), join(whole, "text", "checkpoint-2")),
+      whole,
+      /tokenizer\.json: expected the tokenizer that this run began with, got another\n {2}help: put the old file back/,
+    );
+    await writeFile(path, kept);
+  });
+
   it("when it is done", () =>
     expectRefused(() => start(tinyRun(whole, TWO), "latest"), whole, /--resume latest: the run in .* is done/));
 

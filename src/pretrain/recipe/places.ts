@@ -41,6 +41,7 @@ function* places(recipe: Recipe): Generator<[where: string, location: string]> {
     for (const location of locationsOf(source)) yield [`evaluation.texts.${i}`, location];
   for (const [part, source] of Object.entries(recipe.evaluation.labelled ?? {}))
     for (const location of locationsOf(source)) yield [`evaluation.labelled.${part}`, location];
+  if (recipe.vocabulary.path !== null) yield ["vocabulary.path", recipe.vocabulary.path];
   for (const [name, { init }] of Object.entries(recipe.stages))
     for (const [part, from] of Object.entries(init))
       if (typeof from !== "string") yield [`stages.${name}.init.${part}`, from.path];

@@ -83,7 +83,7 @@ export function formatPlan({ recipe, stages }: Plan): string {
 function modelRows({ model, vocabulary }: Recipe): [string, string][] {
   const { image, text, multimodal, codebook } = model;
   const grid = gridSize(image);
-  const words = vocabulary.kind === "full" ? count(text.vocabSize) : "as many as the texts use";
+  const words = vocabulary.kind === "full" ? count(text.vocabSize) : (vocabulary.path ?? "as many as the texts use");
   return [
     [
       "image encoder",

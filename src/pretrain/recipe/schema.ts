@@ -95,17 +95,22 @@ const fields = z.strictObject({
   vocabulary: z
     .strictObject({
       kind: z
-        .enum(["full", "reduced", "caption-words"])
-        .default("full")
+        .enum(["full", "reduced", "caption-words", "file"])
+        .optional()
         .describe(
-          "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped.",
+          "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped; file: those at `path`. Default: file where there is a path, else full.",
         ),
+      path: z.string().min(1).nullable().default(null).describe("A model's folder, tokenizer.json or vocab.txt."),
       minCount: whole.default(1).describe("reduced: entries used less often are dropped; 1 drops nothing that occurs."),
       minCaptionCount: whole
         .default(1)
         .describe("Entries that captions use so often stay, however rare in texts; caption-words: others do not."),
     })
-    .prefault({}),
+    .prefault({})
+    .transform((given) => ({
+      ...given,
+      kind: given.kind ?? (given.path === null ? ("full" as const) : ("file" as const)),
+    })),
   data,
   evaluation,
   stages: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), stageSchema).describe("By name, in the order they run."),

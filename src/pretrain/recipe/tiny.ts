@@ -19,7 +19,7 @@ export function tinyRecipe(recipe: Recipe): Recipe {
     name: `${recipe.name}-tiny`,
     runDir: `${recipe.runDir}-tiny`,
     model: tinyModel(recipe.model),
-    vocabulary: { kind: "reduced", minCount: 1, minCaptionCount: 1 },
+    vocabulary: { kind: "reduced", path: null, minCount: 1, minCaptionCount: 1 },
     data: {
       ...recipe.data,
       pairs: synthetic(recipe.data.pairs, 0),

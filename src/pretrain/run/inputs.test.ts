@@ -1,17 +1,41 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { RECIPE } from "../../../test/support/stage-case.ts";
+import { bertTokenizer, SPECIAL_TOKENS } from "../../text/index.ts";
+import { loadTokenizer } from "../../text/load.node.ts";
 import { parseRecipe } from "../recipe/index.ts";
 import { createSources, runTokenizer } from "./inputs.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "flava-inputs-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
+const stages = { text: { kind: "text-mlm", steps: 1, batchSize: 2, textLength: 12 } };
+
 describe("runTokenizer", () => {
+  it("file: the words of another model, in their order", async () => {
+    const old = bertTokenizer([...SPECIAL_TOKENS, "circle", "banana"]);
+    const path = join(dir, "old.json");
+    await writeFile(path, JSON.stringify(old.json));
+    const recipe = parseRecipe({ ...RECIPE, vocabulary: { path }, stages });
+    expect(recipe.vocabulary).toMatchObject({ kind: "file", path });
+    const kept = join(dir, "file", "tokenizer.json");
+    const notes: string[] = [];
+    const made = await runTokenizer(recipe, createSources(recipe), kept, { note: (line) => notes.push(line) });
+    expect(made.vocabulary).toEqual(old.vocabulary);
+    expect(notes).toEqual([`vocabulary: 7 entries, those of ${path}`]);
+    expect((await loadTokenizer(kept)).vocabulary).toEqual(old.vocabulary);
+  });
+
+  it.each([
+    [{ kind: "file" }, /vocabulary\.path.*needs/s],
+    [{ kind: "full", path: "x" }, /vocabulary\.path.*takes no/s],
+  ])("refuses %j", (vocabulary, message) => {
+    expect(() => parseRecipe({ ...RECIPE, vocabulary, stages })).toThrow(message);
+  });
+
   it("caption-words: the words of the captions, read back the same from the run's folder", async () => {
-    const stages = { text: { kind: "text-mlm", steps: 1, batchSize: 2, textLength: 12 } };
     const recipe = parseRecipe({ ...RECIPE, vocabulary: { kind: "caption-words" }, stages });
     const sources = createSources(recipe);
     const captions: string[] = [];

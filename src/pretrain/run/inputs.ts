@@ -1,10 +1,13 @@
 /** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
-import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
-import { saveFile } from "../../io/index.ts";
+import { ConfigError } from "../../errors.ts";
+import { saveFile, statOf } from "../../io/index.ts";
 import type { FlavaConfig } from "../../models/flava/index.ts";
+import { hashOf, type Json } from "../../record/checkpoint/index.ts";
+import { loadRunInfo, RUN_FILE } from "../../record/run-info.ts";
 import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 import type { Recipe } from "../recipe/types.ts";
@@ -32,8 +35,8 @@ export function createSources(recipe: Recipe, signal?: AbortSignal): Sources {
 export const TOKENIZER_FILE = "tokenizer.json";
 
 /**
- * The run's tokenizer: the one that was kept at `path`, else bert-base-uncased's, or where the recipe says so one over what its
- * texts and captions use. A new one is kept.
+ * The run's tokenizer: the one that was kept at `path`, else bert-base-uncased's, or where the recipe says so another model's or one
+ * over what its texts and captions use. A new one is kept.
  */
 export async function runTokenizer(
   recipe: Recipe,
@@ -41,12 +44,32 @@ export async function runTokenizer(
   path: string,
   { signal, note }: { readonly signal?: AbortSignal | undefined; readonly note: (line: string) => void },
 ): Promise<TextTokenizer> {
-  if (await stat(path).catch(() => undefined)) return loadTokenizer(path, signal ? { signal } : {});
-  const full = await loadBertTokenizer();
-  const tokenizer = recipe.vocabulary.kind === "full" ? full : await ofCorpus(recipe, full, sources, signal, note);
+  if (await statOf(path)) return loadTokenizer(path, signal ? { signal } : {});
+  const { kind, path: given } = recipe.vocabulary;
+  const full = given === null ? await loadBertTokenizer() : await loadTokenizer(given, signal ? { signal } : {});
+  if (given !== null) note(`vocabulary: ${full.vocabSize.toLocaleString("en-US")} entries, those of ${given}`);
+  const own = kind === "reduced" || kind === "caption-words";
+  const tokenizer = own ? await ofCorpus(recipe, full, sources, signal, note) : full;
   await mkdir(dirname(path), { recursive: true });
   await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
   return tokenizer;
+}
+
+/** What tells one tokenizer from another: its words, their order, and what is done to a text before them. */
+export const tokenizerHash = ({ json }: TextTokenizer): string => hashOf(json as unknown as Json);
+
+/**
+ * Throws ConfigError where the folder's tokenizer is not the one that its run began with: the weights would stand for other words,
+ * and nothing else would show it.
+ */
+export async function checkTokenizer(runDir: string, tokenizer: TextTokenizer): Promise<void> {
+  if (!(await statOf(join(runDir, RUN_FILE)))) return;
+  const { tokenizer: began } = await loadRunInfo(runDir);
+  if (began === undefined || began === tokenizerHash(tokenizer)) return;
+  throw new ConfigError(
+    `${join(runDir, TOKENIZER_FILE)}: expected the tokenizer that this run began with, got another`,
+    "put the old file back; for other words start a new run, with init.text from this one's checkpoint",
+  );
 }
 
 async function ofCorpus(

@@ -18,7 +18,14 @@ import {
 } from "../../report/index.ts";
 import { type Device, openDevice } from "../../runtime/index.ts";
 import { checkPlaces, type Recipe } from "../recipe/index.ts";
-import { createSources, runTokenizer, TOKENIZER_FILE, withVocabulary } from "./inputs.ts";
+import {
+  checkTokenizer,
+  createSources,
+  runTokenizer,
+  TOKENIZER_FILE,
+  tokenizerHash,
+  withVocabulary,
+} from "./inputs.ts";
 import { createLooks, heldOut } from "./looks.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome } from "./run-context.ts";
 import { runStage } from "./run-stage.ts";
@@ -63,7 +70,8 @@ export async function pretrain(
   try {
     const { context, start } = await prepare(request, device, { reporter, signal, onBad: bad.onBad, fresh });
     await using log = context.log;
-    const info = await openInfo(request, device, fresh);
+    const begun = await openInfo(request, device, fresh);
+    const info = { ...begun, tokenizer: tokenizerHash(context.tokenizer) };
     const done = await runStages({ ...context, log }, start, info, request);
     if (bad.count > 0) reporter.note(`${bad.count} samples were left out: ${join(runDir, BAD_FILE)}`);
     await log.flush();
@@ -106,6 +114,7 @@ async function prepare(
   const note = (line: string): void => reporter.note(line);
   const start = await findStart(request.recipe, request, note);
   const tokenizer = await runTokenizer(request.recipe, sources, join(runDir, TOKENIZER_FILE), { signal, note });
+  await checkTokenizer(runDir, tokenizer);
   const recipe = withVocabulary(request.recipe, tokenizer);
   if (start.resumed) checkResume(recipe, start.resumed);
   if (request.resume !== "latest") await dropAhead(runDir, start, note);

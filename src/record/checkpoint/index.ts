@@ -6,6 +6,7 @@ export {
   bestSchema,
   type CheckpointState,
   folderName,
+  hashOf,
   type Json,
   MODEL_FILE,
   OPTIMIZER_FILE,
