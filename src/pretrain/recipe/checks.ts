@@ -35,7 +35,7 @@ export function checkRecipe(recipe: Unnamed, context: z.RefinementCtx): void {
 
 function checkVocabulary({ vocabulary: { kind, path, minCount }, data }: Unnamed, report: Report): void {
   if ((kind === "file") !== (path !== null))
-    report(["vocabulary", "path"], `kind "${kind}" ${path === null ? "needs" : "takes no"} path of a tokenizer`);
+    report(["vocabulary", "path"], `kind "${kind}" ${path === null ? "needs the" : "takes no"} path of a tokenizer`);
   if (kind !== "caption-words") return;
   if (data.pairs.length === 0)
     report(["vocabulary", "kind"], '"caption-words" are those of data.pairs, which is empty');

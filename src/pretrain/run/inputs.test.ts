@@ -29,8 +29,8 @@ describe("runTokenizer", () => {
   });
 
   it.each([
-    [{ kind: "file" }, /vocabulary\.path.*needs/s],
-    [{ kind: "full", path: "x" }, /vocabulary\.path.*takes no/s],
+    [{ kind: "file" }, /kind "file" needs the path of a tokenizer\n.*vocabulary\.path/],
+    [{ kind: "full", path: "x" }, /kind "full" takes no path of a tokenizer\n.*vocabulary\.path/],
   ])("refuses %j", (vocabulary, message) => {
     expect(() => parseRecipe({ ...RECIPE, vocabulary, stages })).toThrow(message);
   });
