@@ -112,6 +112,14 @@ describe("decodeImage", () => {
     }
   });
 
+  it("turns a TIFF by its orientation unless told not to, as Pillow does", async () => {
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const bytes = await picture().withMetadata({ orientation }).tiff({ compression: "lzw" }).toBuffer();
+      expect(await decodeImage(bytes), `${orientation}`).toEqual(oriented(noise, orientation));
+      expect(await decodeImage(bytes, { applyOrientation: false })).toEqual(noise);
+    }
+  });
+
   it("reads a view into a larger buffer", async () => {
     const png = await picture().png().toBuffer();
     const shelf = new Uint8Array(png.length + 20).fill(9);
@@ -150,7 +158,7 @@ describe("decodeImage on bad input", () => {
       ["PK\x03\x04 not an image", "a ZIP archive"],
       ["", "no bytes at all"],
       ["<!DOCTYPE html><p>404 <svg>", "an HTML page"],
-      ["BM bitmap", "a BMP image"],
+      ["BM bitmap", "a damaged BMP image"],
       ["\x1f\x8b gzip", "gzip"],
       ["%PDF-1.7", "a PDF"],
       ["hello", "5 bytes of an unknown kind (68 65 6c 6c 6f)"],

@@ -4,8 +4,10 @@
  */
 import { decodePlatform } from "#decode";
 import { DataError } from "../errors.ts";
+import { decodeBmp } from "./bmp.ts";
 import { type Decoded, TooLarge } from "./decoded.ts";
-import { describeBytes, type ImageHeader, readImageHeader } from "./header.ts";
+import { describeBytes, type ImageFormat, type ImageHeader, readImageHeader } from "./header.ts";
+import { decodeNetpbm } from "./netpbm.ts";
 import { type Pixels, pixels } from "./pixels.ts";
 
 /** PIL refuses larger pictures as decompression bombs: twice 1 GiB / 4 / 3 pixels. */
@@ -16,7 +18,7 @@ export interface DecodeOptions {
   readonly key?: string;
   /** Larger pictures are refused from their header, before memory is taken. Default MAX_PIXELS. */
   readonly maxPixels?: number;
-  /** Turns the picture as its EXIF orientation asks. Default false, as PIL and torchvision do. */
+  /** Turns the picture as its EXIF orientation asks. Default, as PIL and torchvision do: false, but true for TIFF. */
   readonly applyOrientation?: boolean;
   /** The colour behind transparent pixels. "drop" forgets the alpha channel, as PIL's convert does. Default white. */
   readonly background?: readonly [red: number, green: number, blue: number] | "drop";
@@ -26,11 +28,11 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes JPEG, PNG, WebP, GIF (first frame), and in Node TIFF, AVIF and SVG.
+ * Decodes JPEG, PNG, WebP, GIF (first frame), BMP, PBM, PGM, PPM, and in Node TIFF, AVIF and SVG.
  * - grey and palette pictures become RGB; 16 bits per channel become 8 by dropping the low byte (PIL clips 16-bit grey to white instead).
  * - CMYK: 255 − c·k and so on, without a colour profile. ICC profiles are ignored everywhere, as PIL does.
  * - alpha is composited on white (`background`); PIL drops it.
- * - EXIF orientation is ignored (`applyOrientation`).
+ * - EXIF orientation is ignored, but TIFF's is applied (`applyOrientation`).
  *
  * In Node each of these, JPEG's chroma upsampling and DCT included (libvips keeps libjpeg-turbo's defaults, as PIL does), gives PIL's bytes; only
  * AVIF differs, whose chroma two libraries interpolate differently. With "drop", the colour that a GIF hides under its transparent pixels is not
@@ -45,24 +47,32 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   const header = readImageHeader(bytes);
   if (!header)
     throw new DataError(
-      `${where}: expected JPEG, PNG, WebP, GIF, TIFF, AVIF or SVG, got ${describeBytes(bytes)}`,
+      `${where}: expected JPEG, PNG, WebP, GIF, BMP, PPM, TIFF, AVIF or SVG, got ${describeBytes(bytes)}`,
       "the format is read from the first bytes, not from the name; convert other formats first",
     );
   checkHeader(where, header, maxPixels);
-  const decoded = await decodePlatform(bytes, header, {
-    maxPixels,
-    applyOrientation: options.applyOrientation ?? false,
-    svgSize: options.svgSize,
-  }).catch((cause: unknown) => {
+  const own = OWN[header.format];
+  const decode = async (): Promise<Decoded> =>
+    own
+      ? own(bytes)
+      : decodePlatform(bytes, header, {
+          maxPixels,
+          applyOrientation: options.applyOrientation ?? header.format === "tiff",
+          svgSize: options.svgSize,
+        });
+  const decoded = await decode().catch((cause: unknown) => {
     throw decodeError(where, header, maxPixels, cause);
   });
   signal?.throwIfAborted();
   return toRgb(decoded, background);
 }
 
+/** Formats that no platform decodes. */
+const OWN: { readonly [F in ImageFormat]?: (bytes: Uint8Array) => Decoded } = { bmp: decodeBmp, ppm: decodeNetpbm };
+
 function checkHeader(where: string, { format, width, height }: ImageHeader, maxPixels: number): void {
   if (width === undefined || height === undefined) return;
-  if (width === 0 || height === 0)
+  if (width <= 0 || height <= 0)
     throw new DataError(`${where}: expected a ${format} of at least 1×1, got ${width}×${height}`);
   if (width * height > maxPixels) throw tooLarge(where, `${width}×${height}`, maxPixels);
 }

@@ -1,6 +1,15 @@
 /** What an encoded image says of itself in its first bytes: format and size, read without decoding and without trusting a file name. */
 
-export type ImageFormat = "jpeg" | "png" | "gif" | "webp" | "tiff" | "avif" | "svg";
+import { bmpHead } from "./bmp.ts";
+import { netpbmHead } from "./netpbm.ts";
+
+export type ImageFormat = "jpeg" | "png" | "gif" | "webp" | "tiff" | "avif" | "svg" | "bmp" | "ppm";
+
+/** What files of these formats are called, without the dot: names only say what is worth opening, bytes what it is. */
+export const IMAGE_EXTENSIONS: readonly string[] = [
+  ...["jpg", "jpeg", "jpe", "jfif", "jif", "pjpeg", "pjp"],
+  ...["png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "svg", "avif", "ppm", "pgm", "pbm", "pnm"],
+];
 
 export interface ImageHeader {
   readonly format: ImageFormat;
@@ -21,6 +30,10 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
   if (format === "jpeg") return { format, ...jpegFrame(view) };
   if (format === "webp") return { format, ...webpSize(view) };
   if (format === "avif") return { format, ...avifSize(view) };
+  if (format === "bmp" || format === "ppm") {
+    const { width, height } = (format === "bmp" ? bmpHead(bytes) : netpbmHead(bytes))!;
+    return { format, width, height };
+  }
   return format && { format };
 }
 
@@ -35,7 +48,7 @@ export function describeBytes(bytes: Uint8Array): string {
 const LOOKALIKES: readonly (readonly [string, string])[] = [
   ["a ZIP archive", "PK\x03\x04"],
   ["gzip-compressed data", "\x1f\x8b"],
-  ["a BMP image, which is not supported", "BM"],
+  ["a damaged BMP image", "BM"],
   ["a PDF document", "%PDF"],
   ["an HTML page", "<!DOCTYPE html"],
   ["an HTML page", "<!doctype html"],
@@ -52,6 +65,8 @@ function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   if (startsWith(bytes, "RIFF") && startsWith(bytes.subarray(8), "WEBP")) return "webp";
   if (["II*\0", "MM\0*", "II+\0", "MM\0+"].some((magic) => startsWith(bytes, magic))) return "tiff";
   if (startsWith(bytes.subarray(4), "ftypavif") || startsWith(bytes.subarray(4), "ftypavis")) return "avif";
+  if (bmpHead(bytes)) return "bmp";
+  if (netpbmHead(bytes)) return "ppm";
   return isSvg(bytes) ? "svg" : undefined;
 }
 

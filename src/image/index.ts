@@ -13,7 +13,7 @@ export { type CropRounding, centerCrop, flipHorizontal, resizeShorter } from "./
 export { type DecodeOptions, decodeImage, MAX_PIXELS } from "./decode.ts";
 export { type DinoOptions, type DinoSizes, type DinoViewOptions, dinoOptions, dinoView, dinoViews } from "./dino.ts";
 export type { Filter } from "./filters.ts";
-export { type ImageFormat, type ImageHeader, readImageHeader } from "./header.ts";
+export { IMAGE_EXTENSIONS, type ImageFormat, type ImageHeader, readImageHeader } from "./header.ts";
 export { colourJitter, type JitterOptions } from "./jitter.ts";
 export * from "./normalize.ts";
 export * from "./pipeline.ts";

@@ -2,6 +2,7 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
+import { IMAGE_EXTENSIONS } from "../../image/index.ts";
 import { statOf } from "../../io/index.ts";
 
 export interface Picture {
@@ -20,9 +21,9 @@ export interface FolderListing {
   readonly passed: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** What is offered to the decoder, which goes by the bytes; what it does not know is then listed as bad, not passed over. */
-const PICTURE =
-  /\.(jpe?g|jpe|jfif|jif|pjpe?g|pjp|a?png|webp|gif|tiff?|svg|avif|bmp|dib|p[bgpn]m|heic|heif|jp2|j2k|jxl|ico)$/i;
+/** What is offered to the decoder, which goes by the bytes: what it does not know is then listed as bad, not passed over. */
+const PICTURES: ReadonlySet<string> = new Set([...IMAGE_EXTENSIONS, "heic", "heif", "jp2", "j2k", "jxl", "ico", "pam"]);
+const isPicture = (path: string): boolean => PICTURES.has(/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "");
 const CAPTION = /\.(txt|caption)$/i;
 export const TABLE: RegExp = /^metadata\.(jsonl|csv)$/;
 /** Folders that systems and programs leave in others. Names with a dot in front are hidden anyway. */
@@ -60,7 +61,7 @@ export async function listFolder(root: string): Promise<FolderListing> {
     const pictures: Picture[] = [];
     const tables: string[] = [];
     for (const path of [...all].sort(byCodePoint)) {
-      if (PICTURE.test(path)) {
+      if (isPicture(path)) {
         const caption = captions.get(stemOf(path));
         pictures.push({ path, caption });
         if (caption !== undefined) used.add(caption);

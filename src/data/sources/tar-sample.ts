@@ -1,4 +1,5 @@
 /** The members of a tar shard that have one name, as a sample. */
+import { IMAGE_EXTENSIONS } from "../../image/index.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
@@ -20,7 +21,6 @@ export interface OpenTar {
 type Text = string | typeof INVALID_UTF8 | undefined;
 
 export const MAX_MEMBER_BYTES = 1 << 28;
-const IMAGE_EXTENSIONS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "svg", "avif"];
 const TEXT_EXTENSIONS = ["txt", "text", "caption"];
 const IMAGE_NAME = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join("|")})$`);
 
