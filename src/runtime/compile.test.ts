@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { add, grad, graph, input, matmul, mul, sub, sum } from "../graph/index.ts";
 import { fromNumbers, toNumbers } from "../tensor/index.ts";
 import { compile, type Device, deviceNames, openDevice, State } from "./index.ts";
+import { checkNode } from "./node-version.ts";
 
 const x = input("x", [2, 3]);
 const w = input("w", [3, 2]);
@@ -108,5 +110,15 @@ describe("openDevice", () => {
   });
   it("says what to try when the library is not there", async () => {
     await expect(openDevice("cpu", { library: "nowhere/libonnxruntime.so" })).rejects.toThrow(/help:/);
+  });
+});
+
+describe("checkNode", () => {
+  it("refuses a Node below what package.json says, in one sentence", () => {
+    const { engines } = JSON.parse(readFileSync("package.json", "utf8"));
+    expect(engines.node).toBe(">=20.19");
+    for (const version of ["18.20.8", "20.18.3", "4.0.0"])
+      expect(() => checkNode(version)).toThrow(new RegExp(`expected Node 20\\.19 or later, got ${version}\n`));
+    for (const version of ["20.19.0", "22.0.0", "24.1.0", undefined]) expect(() => checkNode(version)).not.toThrow();
   });
 });

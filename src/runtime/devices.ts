@@ -3,6 +3,7 @@ import { EngineError } from "../errors.ts";
 import type { Device } from "./device.ts";
 import { type DeviceName, deviceNames } from "./device-names.ts";
 import type { InterpreterOptions } from "./interpret/device.ts";
+import { checkNode } from "./node-version.ts";
 import type { JsDeviceOptions, NativeDeviceOptions } from "./onnxruntime/device.ts";
 
 /** What each device can be told. */
@@ -19,13 +20,14 @@ const DEVICES: { readonly [N in DeviceName]: (options: DeviceOptionsOf[N]) => Pr
 };
 
 /**
- * Opens a device. Throws EngineError when its engine is not installed or an unknown name was given: there is no silent
- * fallback.
+ * Opens a device. Throws EngineError when its engine is not installed, when Node is too old, or for an unknown name: there is no
+ * silent fallback.
  */
 export async function openDevice<N extends DeviceName = "cpu">(
   name: N = "cpu" as N,
   options: DeviceOptionsOf[N] = {},
 ): Promise<Device> {
+  checkNode();
   if (!Object.hasOwn(DEVICES, name))
     throw new EngineError(`device "${name}" does not exist`, `use one of ${deviceNames.join(", ")}`);
   return DEVICES[name](options);
