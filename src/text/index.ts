@@ -1,9 +1,11 @@
+export * from "./coverage.ts";
 export * from "./mask.ts";
 export * from "./match.ts";
 export * from "./pack.ts";
 export * from "./reduce.ts";
 export * from "./select.ts";
 export * from "./tokenizer.ts";
+export * from "./tokenizer-hash.ts";
 export {
   type BertNormalization,
   bertTokenizerJson,

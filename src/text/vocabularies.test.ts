@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { vocabularyCoverage } from "./coverage.ts";
+import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
+import { tokenizerHash } from "./tokenizer-hash.ts";
+import { SPECIAL_TOKENS } from "./vocabulary.ts";
+
+const of = (...words: string[]): TextTokenizer => bertTokenizer([...SPECIAL_TOKENS, ...words]);
+/** As word vocabularies are: what is unknown leaves no token. */
+const skipping = ({ json }: TextTokenizer): TextTokenizer => tokenizerFromJson({ ...json, skip_unknown: true });
+
+describe("vocabularyCoverage", () => {
+  const texts = ["Red square", "red zebras", "quagga okapi zebra", ""];
+  const expected = { texts: 4, words: 7, unknown: 4, unknownShare: 4 / 7, unreadable: 2 };
+
+  it("counts unknown words, whether they become [UNK] or nothing", () => {
+    const words = of("red", "square", "##s");
+    expect(vocabularyCoverage(words, texts)).toEqual(expected);
+    expect(vocabularyCoverage(skipping(words), texts)).toEqual(expected);
+  });
+
+  it("counts a word that is spelled in pieces as one that is known", () => {
+    expect(vocabularyCoverage(of("z", "##ebra", "##s"), ["zebras"])).toMatchObject({ words: 1, unknown: 0 });
+  });
+});
+
+describe("tokenizerHash", () => {
+  const { json } = of("red", "square");
+  const other = (change: object): Promise<string> => tokenizerHash({ ...json, ...change });
+
+  it("changes with words, their numbers, normalisation and what becomes of unknown words", async () => {
+    const hash = await tokenizerHash(json);
+    const changed = [
+      tokenizerHash(of("square", "red").json),
+      tokenizerHash(of("red", "squares").json),
+      tokenizerHash(bertTokenizer([...SPECIAL_TOKENS, "red", "square"], { lowercase: false }).json),
+      other({ skip_unknown: true }),
+      other({ added_tokens: [...json.added_tokens, { id: 5, content: "red" }] }),
+    ];
+    const all = [hash, ...(await Promise.all(changed))];
+    expect(new Set(all).size).toBe(all.length);
+    for (const one of all) expect(one).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("stays where only the writing changes", async () => {
+    const turned = (value: unknown): unknown =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(
+            Object.entries(value)
+              .reverse()
+              .map(([name, field]) => [name, turned(field)]),
+          )
+        : value;
+    const hash = await tokenizerHash(json);
+    expect(await tokenizerHash(turned(JSON.parse(JSON.stringify(json))) as typeof json)).toBe(hash);
+    expect(await other({ truncation: { max_length: 77 }, padding: { pad_id: 0 }, version: "1.1" })).toBe(hash);
+    expect(await other({ skip_unknown: false })).toBe(hash);
+  });
+});
