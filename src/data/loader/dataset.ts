@@ -1,13 +1,14 @@
 /** One data set of a loader: its sources as one stream of batch items, filtered, packed and given negatives. */
 
+import { permutation, random } from "../../tensor/index.ts";
 import type { BreakMode, TextTokenizer } from "../../text/index.ts";
 import type { BatchBuild, BatchItem } from "../batch/index.ts";
-import type { BadSample, CaptionMode, Cursor, JsonValue, Order, Sample, Shard, Source } from "../sources/index.ts";
+import type { BadSample, CaptionMode, Cursor, JsonValue, Order, Sample, Source } from "../sources/index.ts";
 import { drawCaption, drawNegative } from "./captions.ts";
 import { memorySource, sampleBytes } from "./memory.ts";
 import { type Mixed, mixStreams } from "./mix.ts";
 import { packSource } from "./pack-source.ts";
-import type { PipelineItem } from "./pipeline.ts";
+import type { Slot } from "./pipeline.ts";
 import { createStream, type Stream } from "./stream.ts";
 
 export interface DatasetSource {
@@ -41,7 +42,6 @@ export interface DatasetOptions {
 
 export interface DatasetContext {
   readonly seed: number;
-  readonly shard?: Shard | undefined;
   readonly tokenizer?: TextTokenizer | undefined;
   readonly epochs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -55,7 +55,7 @@ interface Entry {
 }
 
 export interface ItemStream {
-  next(): Promise<PipelineItem | undefined>;
+  next(): Promise<Slot | undefined>;
   close(): Promise<void>;
 }
 
@@ -64,21 +64,26 @@ const DOCUMENT = "document";
 
 const DEFAULT_SHUFFLE = 1000;
 const DEFAULT_SHUFFLE_BYTES = 64 * 2 ** 20;
-/** Other captions to choose from, at least. */
-const NEGATIVE_POOL = 256;
+/** Samples to choose other captions from, and what stands in for bad samples where nothing is shuffled: at least. */
+const POOL = 256;
+/** Where a whole block is bad: how many of the following ones are tried. */
+const BLOCKS_AHEAD = 8;
 
-/** Opens a data set at its start or at a state that came with one of its items. */
+/**
+ * Opens a data set at its start or at a state that came with one of its places. The places are those of all workers: who reads which of
+ * them is not known here, so that no draw depends on it.
+ */
 export async function openDataset(
   options: DatasetOptions,
   context: DatasetContext,
   state: JsonValue | undefined,
 ): Promise<ItemStream> {
   const { name, sources, build, negatives = 0.1 } = options;
-  const { seed, shard = { index: 0, count: 1 } } = context;
+  const { seed } = context;
   const total = sources.reduce((sum, { weight = 1 }) => sum + weight, 0);
   const parts = await Promise.all(
     sources.map(async ({ source, weight = 1, captions = source.captions ?? "any" }, i) => {
-      const stream = shard.count === 1 ? `${name}/${i}` : `${name}/${i}@${shard.index}of${shard.count}`;
+      const stream = `${name}/${i}`;
       const read = await reader(source, options, context);
       const open = (saved: JsonValue | undefined): Stream<Entry> =>
         createStream({
@@ -89,15 +94,16 @@ export async function openDataset(
           epochs: context.epochs,
           state: saved,
         });
-      return { weight, open, stream, captions, source };
+      const bad = new WeakSet<Sample>();
+      return { weight, open, source, places: { seed, stream, build, negatives, captions, bad } };
     }),
   );
-  const mixed = mixStreams(`${name}@${shard.index}`, seed, parts, state);
-  const next = async (): Promise<PipelineItem | undefined> => {
+  const mixed = mixStreams(`${name}@0`, seed, parts, state); // the first worker's name, from when each had its own
+  const next = async (): Promise<Slot | undefined> => {
     const drawn = await mixed.next();
     if (drawn === undefined) return undefined;
-    const { stream, source, captions } = parts[drawn.part]!;
-    return { item: toItem(drawn, { seed, stream, build, negatives, captions }), source, state: drawn.state };
+    const { source, places } = parts[drawn.part]!;
+    return { source, state: drawn.state, candidates: () => candidates(drawn, places) };
   };
   return { next, close: mixed.close };
 }
@@ -107,7 +113,7 @@ function blocks(
   { build, shuffle = DEFAULT_SHUFFLE, shuffleBytes = DEFAULT_SHUFFLE_BYTES }: DatasetOptions,
   share: number,
 ): { block: number; blockBytes: number; shuffle: boolean } {
-  const least = build.kind === "pair" ? NEGATIVE_POOL : 1;
+  const least = build.kind === "pair" || shuffle <= 1 ? POOL : 1;
   const block = Math.max(least, Math.ceil(shuffle * share));
   return { block, blockBytes: Math.ceil(shuffleBytes * share), shuffle: shuffle > 1 };
 }
@@ -120,10 +126,9 @@ type Reader = (
 /** Reads one pass of a source: the samples that the kind of batch can use, or packed rows of them. */
 async function reader(source: Source, options: DatasetOptions, context: DatasetContext): Promise<Reader> {
   const { build, memoryBytes = 0, pack = build.kind === "text" ? {} : null } = options;
-  const { shard, signal, onBad } = context;
-  const held =
-    memoryBytes > 0 ? await memorySource(source, { maxBytes: memoryBytes, shard, signal, onBad }) : undefined;
-  const sampling = { signal, onBad, shard: held ? undefined : shard };
+  const { signal, onBad } = context;
+  const sampling = { signal, onBad };
+  const held = memoryBytes > 0 ? await memorySource(source, { maxBytes: memoryBytes, ...sampling }) : undefined;
   const usable = requireFields(held ?? source, build);
   if (build.kind !== "text" || pack === null)
     return async function* (order, cursor) {
@@ -172,21 +177,51 @@ function requireFields(source: Source, build: BatchBuild): Source {
   };
 }
 
+/** What all places of a source share. */
+interface Places {
+  readonly seed: number;
+  readonly stream: string;
+  readonly build: BatchBuild;
+  readonly negatives: number;
+  readonly captions: CaptionMode;
+  /** Samples that proved bad. */
+  readonly bad: WeakSet<Sample>;
+}
+
+/**
+ * The sample of a place, then others of its block in an order drawn for the place, then those of the blocks that follow. A sample
+ * counts as bad when the one after it is asked for.
+ */
+async function* candidates(drawn: Mixed<Entry>, places: Places): AsyncGenerator<BatchItem, undefined, undefined> {
+  const { seed, stream, bad } = places;
+  const { epoch, ordinal } = drawn;
+  const give = function* (entry: Entry): Generator<BatchItem> {
+    if (bad.has(entry.sample)) return;
+    yield toItem(entry, drawn, places);
+    bad.add(entry.sample);
+  };
+  yield* give(drawn.value);
+  const rng = random(seed, `instead:${stream}`, epoch, ordinal);
+  let block: Mixed<Entry>["block"] | undefined = drawn.block;
+  for (let n = 0; block && n <= BLOCKS_AHEAD && block.epoch <= epoch + 1; n++, block = await block.next())
+    for (const i of permutation(block.items.length, rng)) yield* give(block.items[i]!);
+}
+
 function toItem(
-  { value, block, epoch, ordinal }: Mixed<Entry>,
-  of: { seed: number; stream: string; build: BatchBuild; negatives: number; captions: CaptionMode },
+  { sample, ids }: Entry,
+  { block, epoch, ordinal }: Mixed<Entry>,
+  { seed, stream, build, negatives, captions }: Places,
 ): BatchItem {
-  const { sample, ids } = value;
-  const draw = { seed: of.seed, stream: of.stream, epoch, ordinal };
-  const needs = of.build.kind;
+  const draw = { seed, stream, epoch, ordinal };
+  const needs = build.kind;
   const reads = needs === "text" || needs === "pair";
   return {
     key: sample.key,
     draw,
     ids,
     ...(needs !== "text" && { image: sample.image }),
-    ...(reads && { text: drawCaption(sample, of.captions, draw) }),
-    ...(needs === "pair" && { negative: drawNegative(sample, block, of.negatives, of.captions, draw) }),
+    ...(reads && { text: drawCaption(sample, captions, draw) }),
+    ...(needs === "pair" && { negative: drawNegative(sample, block.items, negatives, captions, draw) }),
     ...(sample.label !== undefined && { label: sample.label }),
   };
 }

@@ -1,5 +1,5 @@
 /** Makes the rows of a batch out of samples: decode, then fill. Runs in the main thread and in workers alike. */
-import { DataError } from "../../errors.ts";
+import { DataError, settled } from "../../errors.ts";
 import { decodeImage, type Pixels } from "../../image/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { type Builder, createBuilder } from "../batch/builder.ts";
@@ -50,7 +50,7 @@ async function encodeTask(task: Task, builder: Builder, signal: AbortSignal | un
     const item = task.items[index];
     if (item === undefined || !builder.needsImage) return undefined;
     const result = decodeItem(item, task.maxPixels, signal);
-    result.catch(() => undefined); // met where it is awaited
+    void settled(result);
     return result;
   };
   const ahead = Array.from({ length: DECODES_AHEAD }, (_, i) => decode(i));

@@ -1,5 +1,5 @@
 /** Where batches are made: in this thread, or in worker threads (worker-pool.ts). */
-import { DataError } from "../../errors.ts";
+import { DataError, settled } from "../../errors.ts";
 import { type TokenizerJson, tokenizerFromJson } from "../../text/index.ts";
 import type { BatchBuild } from "../batch/index.ts";
 import { createEncoder, type Task, type TaskResult } from "./encode.ts";
@@ -28,7 +28,7 @@ export function inlineExecutor({ builds, tokenizer }: ExecutorSetup, signal?: Ab
       stop.throwIfAborted();
       return encode(task, stop);
     });
-    last = result.catch(() => undefined);
+    last = settled(result);
     return result;
   };
   const close = async (): Promise<void> => {

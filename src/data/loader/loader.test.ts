@@ -50,6 +50,17 @@ function bits({ feeds, ...rest }: LoadedBatch): unknown {
   return { ...rest, feeds: Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, text(tensor)])) };
 }
 
+/** The batch of which these are the rows, worker by worker. */
+function joinBatches(parts: readonly LoadedBatch[]): LoadedBatch {
+  const [first] = parts;
+  const feeds = Object.entries(first!.feeds).map(([name, { dtype, shape }]) => {
+    const all = parts.flatMap((part) => Array.from(part.feeds[name]!.data as Float32Array));
+    const data = new (first!.feeds[name]!.data.constructor as Float32ArrayConstructor)(all);
+    return [name, { dtype, shape: [shape[0]! * parts.length, ...shape.slice(1)], data }];
+  });
+  return { ...first!, samples: parts.flatMap((part) => part.samples), feeds: Object.fromEntries(feeds) };
+}
+
 /** Three data sets, as in the joint stage. */
 const joint = (source: Source): DatasetOptions[] => [
   { name: "pairs", ratio: 0.6, batchSize: 7, sources: [{ source }], build: { kind: "pair", image, text }, shuffle: 16 },
@@ -77,7 +88,7 @@ describe("createLoader", () => {
     const expected = await take(await open(options({ prefetch: 0, onBad: ({ key }) => bad.push(key) })), 24);
     expect(new Set(expected.map(({ dataset }) => dataset)).size).toBe(3);
     expect(bad.length).toBeGreaterThan(3);
-    for (const workers of [0, 1, 2]) {
+    for (const workers of [0, 1, 4]) {
       const got = await take(await open(options({ workers, prefetch: 3 })), 24);
       for (const [i, batch] of got.entries()) expect(bits(batch)).toEqual(bits(expected[i]!));
     }
@@ -115,14 +126,40 @@ describe("createLoader", () => {
     });
   });
 
-  it("visits every good sample once an epoch", async () => {
+  it("visits every good sample once an epoch, and others of its block in the place of a bad one", async () => {
     const build = { kind: "image", image } as const;
-    const datasets = [
-      { name: "images", batchSize: 8, sources: [{ source: listSource("damaged", damaged) }], build, shuffle: 16 },
-    ];
-    const batches = await take(await open({ seed: 1, datasets }), 4);
-    const good = damaged.filter((_, i) => i % 5 !== 3).map(({ key }) => key);
-    expect(batches.flatMap((batch) => batch.samples).sort()).toEqual(good.sort());
+    const keysOf = async (list: readonly Sample[]): Promise<string[]> => {
+      const sources = [{ source: listSource("images", list) }];
+      const loader = await open({ seed: 1, datasets: [{ name: "images", batchSize: 8, sources, build, shuffle: 16 }] });
+      return (await take(loader, 5)).flatMap((batch) => batch.samples);
+    };
+    const whole = await keysOf(samples);
+    expect(whole.toSorted()).toEqual(samples.map(({ key }) => key).sort());
+    const isBad = new Map(damaged.map(({ key }, i) => [key, i % 5 === 3]));
+    for (const [place, key] of (await keysOf(damaged)).entries())
+      if (isBad.get(whole[place]!)) {
+        const block = samples.slice(16 * Math.floor(place / 16), 16 * (Math.floor(place / 16) + 1));
+        expect(isBad.get(key)).toBe(false);
+        expect(block.map((sample) => sample.key)).toContain(key);
+      } else expect(key).toBe(whole[place]);
+  });
+
+  it("goes on with the blocks that follow where a whole block is bad", async () => {
+    const build = { kind: "image", image } as const;
+    const broken = samples.map((sample, i) => (i < 24 ? { ...sample, image: new Uint8Array([1, 2, 3]) } : sample));
+    const bad: BadSample[] = [];
+    for (const count of [1, 2]) {
+      const parts = Array.from({ length: count }, async (_, index) => {
+        const sources = [{ source: listSource("images", broken) }];
+        const datasets = [{ name: "images", batchSize: 16, sources, build, shuffle: 8 }];
+        const loader = await open({ seed: 1, datasets, shard: { index, count }, onBad: (b) => bad.push(b) });
+        return (await loader.next()).samples;
+      });
+      const keys = (await Promise.all(parts)).flat();
+      expect(keys).toHaveLength(16);
+      for (const key of keys) expect(Number(key)).toBeGreaterThanOrEqual(24);
+    }
+    expect(new Set(bad.map(({ key }) => Number(key)))).toEqual(new Set(Array.from({ length: 24 }, (_, i) => i)));
   });
 
   it("gives the same batches from memory with kept pictures as a source with an index gives", async () => {
@@ -151,17 +188,49 @@ describe("createLoader", () => {
     );
   });
 
-  it("gives each of three processes a part of its own", async () => {
-    const build = { kind: "image", image } as const;
-    const seen = await Promise.all(
-      [0, 1, 2].map(async (index) => {
-        const source = listSource("all", samples);
-        const datasets = [{ name: "images", batchSize: 13, sources: [{ source }], build, shuffle: 8 }];
-        const [batch] = await take(await open({ seed: 1, datasets, shard: { index, count: 3 } }), 1);
-        return batch!.samples;
-      }),
-    );
-    expect(new Set(seen.flat()).size).toBe(39);
+  it("gives one, two and four workers the rows of one batch, also behind bad samples and from any state", async () => {
+    const even = (source: Source): DatasetOptions[] =>
+      joint(source).map((dataset) => ({ ...dataset, batchSize: 8, negatives: 0.4 }));
+    const shared = options({ datasets: even(listSource("damaged", damaged)) });
+    const whole = await take(await open(shared), 12);
+    for (const count of [2, 4])
+      for (const [at, threads] of [
+        [-1, 0],
+        [4, 1],
+      ] as const) {
+        const state = at < 0 ? undefined : JSON.parse(JSON.stringify(whole[at]!.state));
+        const parts = await Promise.all(
+          Array.from({ length: count }, async (_, index) => {
+            const loader = await open({
+              ...shared,
+              shard: { index, count },
+              state,
+              workers: index === 0 ? threads : 0,
+            });
+            return take(loader, 11 - at);
+          }),
+        );
+        for (const [i, expected] of whole.slice(at + 1).entries()) {
+          const joined = joinBatches(parts.map((part) => part[i]!));
+          expect(bits(joined)).toEqual(bits(expected));
+        }
+      }
+    const fromFour = await open({ ...shared, shard: { index: 1, count: 4 } });
+    const { state } = (await take(fromFour, 6)).at(-1)!;
+    for (const [i, batch] of (await take(await open({ ...shared, state }), 4)).entries())
+      expect(bits(batch)).toEqual(bits(whole[6 + i]!));
+  });
+
+  it("reads what it has always read: the order of one worker is part of every old run", async () => {
+    const sources = [{ source: sourceOf("all", samples) }, { source: sourceOf("twice", samples), weight: 2 }];
+    const datasets = [{ name: "images", batchSize: 8, sources, build: { kind: "image", image } as const, shuffle: 16 }];
+    const [first, second] = await take(await open({ seed: 11, datasets }), 2);
+    expect(first!.samples.join(" ")).toBe("32 22 9 34 39 8 38 16");
+    expect(second!.samples.join(" ")).toBe("35 29 5 3 12 24 1 36");
+  });
+
+  it("refuses a batch that workers cannot share evenly", async () => {
+    await expect(open(options({ shard: { index: 0, count: 2 } }))).rejects.toThrow(/pairs: expected a batch .* got 7/);
   });
 
   it("reads texts in memory in another order of documents every epoch, so that no source comes last", async () => {
@@ -289,5 +358,27 @@ describe("passBatches", () => {
       expect(seen.map((names) => names.length)).toEqual([16, 16, 8]);
       expect(seen.flat()).toEqual(samples.map(({ key }) => key));
     }
+  });
+
+  it("leaves bad samples out, and goes on behind a batch of nothing else", async () => {
+    const build = { kind: "image", image: { ...image, augment: null, mask: null } } as const;
+    const broken = samples.map((sample, i) => (i >= 4 && i < 13 ? { ...sample, image: new Uint8Array(3) } : sample));
+    const bad: string[] = [];
+    const sources = [{ source: listSource("all", broken) }];
+    const seen: string[][] = [];
+    for await (const { samples: names, feeds, step } of passBatches({
+      name: "all",
+      sources,
+      build,
+      batchSize: 4,
+      onBad: ({ key }) => bad.push(key),
+    })) {
+      seen.push([...names]);
+      expect(step).toBe(seen.length);
+      expect(feeds.pixel_values!.shape[0]).toBe(names.length);
+    }
+    expect(seen.flat()).toEqual(samples.filter((_, i) => i < 4 || i >= 13).map(({ key }) => key));
+    expect(bad).toEqual(samples.slice(4, 13).map(({ key }) => key));
+    expect(seen.map((names) => names.length)).toEqual([4, 3, 4, 4, 4, 4, 4, 4]);
   });
 });

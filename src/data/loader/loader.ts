@@ -3,7 +3,7 @@
  * worker threads. Every batch carries the state that continues right after it.
  */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, settled } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { createBuilder } from "../batch/builder.ts";
@@ -23,7 +23,10 @@ export interface LoaderOptions {
   readonly workers?: number | undefined;
   /** Batches made ahead of the one that was asked for: the bound of memory. Default 2. */
   readonly prefetch?: number | undefined;
-  /** This process's part of every source, when several train together. */
+  /**
+   * When several workers train together: worker r of N reads rows r·B/N … (r+1)·B/N − 1 of every batch of B. All go through the same
+   * samples, and each decodes its own.
+   */
   readonly shard?: Shard | undefined;
   /** Needed for text and pair batches. */
   readonly tokenizer?: TextTokenizer | undefined;
@@ -36,7 +39,7 @@ export interface LoaderOptions {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
-/** Where the data stands after a step: plain JSON, for checkpoints. */
+/** Where the data stands after a step: plain JSON, for checkpoints. It is the same for all workers, and for any number of them. */
 export interface LoaderState {
   readonly seed: number;
   /** The last step whose batch was given. */
@@ -99,7 +102,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     const batch = pipeline.take(dataset.batchSize).then(({ tensors, samples, state }) => {
       return { step, dataset: dataset.name, kind: dataset.build.kind, feeds: tensors, samples, place: state ?? null };
     });
-    batch.catch(() => undefined); // met in next
+    void settled(batch);
     queue.push(batch);
   };
   const next = async (step = given + 1): Promise<LoadedBatch> => {
@@ -119,7 +122,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   return { next, close, [Symbol.asyncDispose]: close };
 }
 
-function check({ datasets, tokenizer, prefetch = 2, workers = 0 }: LoaderOptions): void {
+function check({ datasets, tokenizer, prefetch = 2, workers = 0, shard }: LoaderOptions): void {
   const names = new Set(datasets.map(({ name }) => name));
   if (datasets.length === 0) throw new ConfigError("loader: expected a data set, got none");
   if (names.size < datasets.length) throw new ConfigError("loader: expected data sets with different names");
@@ -128,6 +131,11 @@ function check({ datasets, tokenizer, prefetch = 2, workers = 0 }: LoaderOptions
   for (const { name, batchSize, sources, build } of datasets) {
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ConfigError(`${name}: expected a batch size of at least 1, got ${batchSize}`);
+    if (shard && batchSize % shard.count !== 0)
+      throw new ConfigError(
+        `${name}: expected a batch that ${shard.count} workers share evenly, got ${batchSize} rows`,
+        `take a multiple of ${shard.count}`,
+      );
     if (sources.length === 0) throw new ConfigError(`${name}: expected a source, got none`);
     createBuilder(build, tokenizer);
   }
@@ -165,7 +173,7 @@ async function openOne(
   state: JsonValue | undefined,
   executor: Executor,
 ): Promise<Opened> {
-  const stream = await openDataset(dataset, { seed, shard, tokenizer, signal, onBad }, state);
+  const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad }, state);
   const { name, build, maxPixels } = dataset;
   const pipeline = new Pipeline({
     name,
@@ -173,6 +181,8 @@ async function openOne(
     fields: createBuilder(build, tokenizer).fields,
     executor,
     next: stream.next,
+    bad: "replace",
+    shard,
     pixels,
     maxPixels,
     onBad,

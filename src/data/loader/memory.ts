@@ -1,7 +1,7 @@
 /** A small source held in memory as encoded bytes: read once, reshuffled as a whole every epoch, by samples or by documents. */
 
 import { permutation, random } from "../../tensor/index.ts";
-import type { BadSample, Order, Sample, Shard, Source } from "../sources/index.ts";
+import type { BadSample, Order, Sample, Source } from "../sources/index.ts";
 import { indexedSamples } from "../sources/indexed.ts";
 
 /** Bytes of a sample, as counted against limits; the constant stands for the objects around it. */
@@ -10,8 +10,6 @@ export const sampleBytes = ({ image, texts = [] }: Sample): number =>
 
 export interface MemoryOptions {
   readonly maxBytes: number;
-  /** Only this part of the source is read and given. */
-  readonly shard?: Shard | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
@@ -22,18 +20,17 @@ export interface HeldSource extends Source {
   byDocument(field: string): Source;
 }
 
-/** What was read before, by source: data sets and stages that share a source share its memory. */
-const read = new WeakMap<Source, Map<string, Promise<HeldSource | undefined>>>();
+/** What was read before, by source and limit: data sets and stages that share a source share its memory. */
+const read = new WeakMap<Source, Map<number, Promise<HeldSource | undefined>>>();
 
 /** Reads the source into memory, once; undefined where it is larger than `maxBytes`. Bad samples are reported once, here. */
 export function memorySource(source: Source, options: MemoryOptions): Promise<HeldSource | undefined> {
-  const { maxBytes, shard } = options;
-  const id = JSON.stringify([maxBytes, shard]);
-  const known = read.get(source) ?? new Map<string, Promise<HeldSource | undefined>>();
+  const { maxBytes } = options;
+  const known = read.get(source) ?? new Map<number, Promise<HeldSource | undefined>>();
   read.set(source, known);
-  const held = known.get(id) ?? readAll(source, options);
-  known.set(id, held);
-  held.catch(() => known.delete(id)); // an abort or a broken connection is not remembered
+  const held = known.get(maxBytes) ?? readAll(source, options);
+  known.set(maxBytes, held);
+  held.catch(() => known.delete(maxBytes)); // an abort or a broken connection is not remembered
   return held;
 }
 

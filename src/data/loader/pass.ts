@@ -1,5 +1,6 @@
 /** One pass over a data set in batches, for evaluation: every sample once, in order, the last batch as small as it comes. */
 
+import { settled } from "../../errors.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { createBuilder } from "../batch/builder.ts";
 import type { BadSample } from "../sources/index.ts";
@@ -21,8 +22,10 @@ export interface PassOptions extends Omit<DatasetOptions, "ratio"> {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
-/** The batches of one pass. Not shuffled unless `shuffle` is given; no negatives unless `negatives` is;
- * the first caption unless a source says otherwise. */
+/**
+ * The batches of one pass: the next `batchSize` samples each, without bad ones, so a batch may be smaller. Not shuffled unless `shuffle`
+ * is given; no negatives unless `negatives` is; the first caption unless a source says otherwise.
+ */
 export async function* passBatches(options: PassOptions): AsyncGenerator<Omit<LoadedBatch, "state">> {
   const { name, build, batchSize, workers = 0, seed = 0, tokenizer, signal, onBad } = options;
   const setup = { builds: { [name]: build }, tokenizer: tokenizer?.json };
@@ -34,14 +37,18 @@ export async function* passBatches(options: PassOptions): AsyncGenerator<Omit<Lo
     const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad, epochs: 1 }, undefined);
     const { fields } = createBuilder(build, tokenizer);
     const { maxPixels, pixels } = options;
-    const pipeline = new Pipeline({ name, build: name, fields, executor, next: stream.next, pixels, maxPixels, onBad });
+    const { next } = stream;
+    const made = { name, build: name, fields, executor, next, pixels, maxPixels, onBad };
+    const pipeline = new Pipeline({ ...made, bad: "leave out" });
+    let step = 0;
     let ahead = pipeline.take(batchSize);
-    for (let step = 1; ; step++) {
-      const { tensors, samples } = await ahead;
-      if (samples.length === 0) return;
-      ahead = pipeline.take(batchSize);
-      ahead.catch(() => undefined); // met in the next round
-      yield { step, dataset: name, kind: build.kind, feeds: tensors, samples };
+    for (let ended = false; !ended; ) {
+      const taken = await ahead;
+      ended = taken.ended;
+      if (!ended) ahead = pipeline.take(batchSize);
+      void settled(ahead);
+      const { tensors: feeds, samples } = taken;
+      if (samples.length > 0) yield { step: ++step, dataset: name, kind: build.kind, feeds, samples };
     }
   } finally {
     await executor.close();

@@ -1,20 +1,22 @@
 /**
- * One data set's way from items to batches: items are drawn in order, made into rows by an executor in pieces, and the
- * good rows are dealt out to batches in the same order. How the work is cut and where it is done leaves no trace.
+ * One data set's way from samples to batches. A batch is the next `count` places of the stream, and what fills a place depends on that
+ * place alone: not on how the work is cut, on who does it, or on what becomes of other places.
  */
-import { DataError } from "../../errors.ts";
+import { DataError, settled } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { type BatchItem, type Field, joinRows } from "../batch/index.ts";
-import type { BadSample, JsonValue, Source } from "../sources/index.ts";
-import type { Task, TaskResult } from "./encode.ts";
+import { type BatchItem, type Field, joinRows, type Rows } from "../batch/index.ts";
+import type { BadSample, JsonValue, Shard, Source } from "../sources/index.ts";
+import type { Task } from "./encode.ts";
 import type { Executor } from "./executor.ts";
 import type { PixelCache } from "./pixel-cache.ts";
 
-/** An item with what the main thread needs to know of it. */
-export interface PipelineItem {
-  readonly item: BatchItem;
+/** A place in the stream of a data set: one row of a batch. */
+export interface Slot {
   readonly source: Source;
+  /** Continues right after this place. */
   readonly state: JsonValue;
+  /** The sample of this place, then those that stand in for it: another one is asked for where the one before was bad. */
+  candidates(): AsyncIterator<BatchItem, undefined>;
 }
 
 export interface PipelineOptions {
@@ -22,8 +24,12 @@ export interface PipelineOptions {
   readonly build: string;
   readonly fields: readonly Field[];
   readonly executor: Executor;
-  /** The next item; undefined at the end. */
-  next(): Promise<PipelineItem | undefined>;
+  /** The next place; undefined at the end. */
+  next(): Promise<Slot | undefined>;
+  /** What becomes of the place of a bad sample: another sample takes it, or the batch is a row shorter. */
+  readonly bad: "replace" | "leave out";
+  /** Only these rows of every batch are made. Default: all. */
+  readonly shard?: Shard | undefined;
   readonly pixels?: PixelCache | undefined;
   readonly maxPixels?: number | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
@@ -32,173 +38,144 @@ export interface PipelineOptions {
 export interface Taken {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly samples: readonly string[];
-  /** Continues right after the last row; undefined where there is no row. */
+  /** Continues right after the batch, rows of other workers included; undefined where no place was left. */
   readonly state: JsonValue | undefined;
+  /** The data ended before the batch was full. */
+  readonly ended: boolean;
 }
 
-/** A piece of work with the items it was made of. */
-interface Chunk {
-  readonly items: readonly PipelineItem[];
-  readonly result: TaskResult;
+/** A row that was made: where it lies, and of which sample. */
+interface Row {
+  readonly key: string;
+  readonly rows: Rows;
+  readonly at: number;
 }
 
-/** Rows of a chunk that no batch has taken yet. */
-interface Open extends Chunk {
-  from: number;
+/** What became of some places: their rows, and the bad samples met on the way. */
+interface Made {
+  readonly rows: readonly Row[];
+  readonly bad: readonly BadSample[];
+  /** A place that nothing could fill. */
+  readonly failure: DataError | undefined;
 }
 
-/** Samples of a piece of work: small enough to share a batch among threads. */
+/** Places of a piece of work: small enough to share a batch among threads. */
 const MAX_CHUNK = 32;
-/** Bad samples in a row, without a good one, after which the data set counts as bad. */
-const MAX_BAD_RUN = 100_000;
 
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #queue: Promise<Chunk>[] = [];
-  #open: Open | undefined;
-  /** Draws follow one another; so do batches. */
-  #drawing: Promise<void> = Promise.resolve();
-  #taking: Promise<unknown> = Promise.resolve();
-  /** Draws that are not done. */
-  #draws = 0;
-  #ended = false;
-  #failure: { readonly error: unknown } | undefined;
-  /** Resolves when a piece of work was given out or a draw is done. */
-  #change: Promise<void>;
-  #changed!: () => void;
-  #badRun: { count: number; epoch: number } = { count: 0, epoch: -1 };
+  /** Draws follow one another; after one that failed, all fail. */
+  #drawing: Promise<unknown> = Promise.resolve();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#change = this.#nextChange();
   }
 
-  /** The next `count` good rows; fewer at the end of the data. Work for it starts at once, after that of earlier calls. */
+  /** The rows of the next `count` places; fewer at the end of the data. Work for them starts at once, after that of earlier calls. */
   take(count: number): Promise<Taken> {
-    this.#schedule(count);
-    const taken = this.#taking.then(() => this.#assemble(count));
-    this.#taking = taken.catch(() => undefined);
-    return taken;
+    const drawn = this.#drawing.then(() => this.#draw(count));
+    this.#drawing = drawn;
+    void settled(drawn);
+    return drawn.then(async ({ pieces, ...place }) => ({ ...this.#join(await Promise.all(pieces)), ...place }));
   }
 
-  #schedule(count: number): void {
-    this.#draws++;
-    this.#drawing = this.#drawing
-      .then(() => this.#draw(count))
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .then(() => {
-        this.#draws--;
-        this.#notify();
-      });
-  }
-
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#changed = resolve;
-    });
-  }
-
-  #notify(): void {
-    this.#changed();
-    this.#change = this.#nextChange();
-  }
-
-  async #draw(count: number): Promise<void> {
-    const { next, executor } = this.#options;
-    const size = executor.size === 1 ? count : Math.min(MAX_CHUNK, Math.ceil(count / executor.size));
-    for (let left = count; left > 0 && !this.#ended && !this.#failure; ) {
-      const items: PipelineItem[] = [];
-      while (items.length < Math.min(size, left)) {
-        const item = await next();
-        if (item === undefined) {
-          this.#ended = true;
-          break;
-        }
-        items.push(item);
-      }
-      left -= items.length;
-      if (items.length > 0) this.#submit(items);
-    }
-  }
-
-  #submit(items: readonly PipelineItem[]): void {
-    const { executor, build, pixels, maxPixels } = this.#options;
-    const task: Task = {
-      build,
-      maxPixels,
-      keepPixels: pixels !== undefined && !pixels.isFull,
-      items: items.map((each) => {
-        const known = pixels?.get(each.source, each.item.key);
-        return known ? { ...each.item, pixels: known, image: undefined } : each.item;
-      }),
+  /** Draws all places of a batch, and gives out the work for its own rows. */
+  async #draw(count: number): Promise<{ pieces: Promise<Made>[]; state: JsonValue | undefined; ended: boolean }> {
+    const { next, executor, shard = { index: 0, count: 1 } } = this.#options;
+    const own = count / shard.count;
+    const size = executor.size === 1 ? own : Math.min(MAX_CHUNK, Math.ceil(own / executor.size));
+    const pieces: Promise<Made>[] = [];
+    let slots: Slot[] = [];
+    const flush = (): void => {
+      if (slots.length === 0) return;
+      const piece = this.#make(slots);
+      void settled(piece);
+      pieces.push(piece);
+      slots = [];
     };
-    const chunk = executor.run(task).then((result) => ({ items, result }));
-    chunk.catch(() => undefined); // met in #assemble
-    this.#queue.push(chunk);
-    this.#notify();
-  }
-
-  async #assemble(count: number): Promise<Taken> {
-    const pieces: { rows: TaskResult["rows"]; from: number; to: number }[] = [];
-    const samples: string[] = [];
     let state: JsonValue | undefined;
-    while (samples.length < count) {
-      const open = await this.#current(count - samples.length);
-      if (open === undefined) break;
-      const { items, result, from } = open;
-      const to = Math.min(result.good.length, from + count - samples.length);
-      const rows = result.good.slice(from, to).map((index) => items[index]!);
-      for (const { item } of rows) samples.push(item.key);
-      if (to > from) {
-        state = rows.at(-1)!.state;
-        pieces.push({ rows: result.rows, from, to });
+    for (let i = 0; i < count; i++) {
+      const slot = await next();
+      if (slot === undefined) {
+        flush();
+        return { pieces, state, ended: true };
       }
-      open.from = to;
+      state = slot.state;
+      if (Math.floor(i / own) === shard.index) slots.push(slot);
+      if (slots.length === size) flush();
     }
-    return { tensors: joinRows(this.#options.fields, pieces), samples, state };
+    flush();
+    return { pieces, state, ended: false };
   }
 
-  /** The chunk to take rows from; draws more where bad samples left too few. */
-  async #current(missing: number): Promise<Open | undefined> {
-    while (this.#open === undefined || this.#open.from >= this.#open.result.good.length) {
-      if (this.#queue.length === 0) {
-        if (this.#failure) throw this.#failure.error;
-        if (this.#ended) return undefined;
-        if (this.#draws === 0) this.#schedule(missing);
-        await this.#change;
-        continue;
-      }
-      const chunk = await this.#queue[0]!;
-      this.#queue.shift();
-      this.#open = { ...chunk, from: 0 };
-      this.#report(chunk);
-    }
-    return this.#open;
-  }
-
-  /** Tells of bad samples and keeps pictures. */
-  #report({ items, result }: Chunk): void {
-    const { onBad, pixels } = this.#options;
-    for (const { index, reason } of result.bad) {
-      const { item, source } = items[index]!;
-      onBad?.({ source: source.name, key: item.key, reason });
-      this.#countBad(item, reason);
-    }
-    if (result.good.length > 0) this.#badRun = { count: 0, epoch: items.at(-1)!.item.draw.epoch };
-    for (const [index, picture] of result.pixels.entries())
-      if (picture) pixels?.put(items[index]!.source, items[index]!.item.key, picture);
-  }
-
-  #countBad({ draw }: BatchItem, reason: string): void {
-    const run = this.#badRun;
-    if (run.epoch < 0) run.epoch = draw.epoch;
-    run.count++;
-    if (draw.epoch > run.epoch + 1 || run.count > MAX_BAD_RUN)
-      throw new DataError(
-        `${this.#options.name}: expected usable samples, got ${run.count} bad ones in a row, the last: ${reason}`,
-        "the list of bad samples names them all",
+  /** Makes the rows of some places, and where samples are bad, those of the samples that stand in for them. */
+  async #make(slots: readonly Slot[]): Promise<Made> {
+    const rows: (Row | undefined)[] = slots.map(() => undefined);
+    const bad: BadSample[] = [];
+    let open = slots.map((slot, row) => ({ row, source: slot.source, candidates: slot.candidates() }));
+    while (open.length > 0) {
+      const drawn = await Promise.all(
+        open.map(async (place) => ({ ...place, item: (await place.candidates.next()).value })),
       );
+      const tried = drawn.filter((place): place is Tried => place.item !== undefined);
+      if (tried.length < open.length) return { rows: [], bad, failure: this.#failure(bad) };
+      const result = await this.#encode(tried);
+      for (const [at, index] of result.good.entries()) {
+        const { row, item } = tried[index]!;
+        rows[row] = { key: item.key, rows: result.rows, at };
+      }
+      for (const { index, reason } of result.bad)
+        bad.push({ source: tried[index]!.source.name, key: tried[index]!.item.key, reason });
+      open = this.#options.bad === "replace" ? result.bad.map(({ index }) => tried[index]!) : [];
+    }
+    return { rows: rows.filter((row) => row !== undefined), bad, failure: undefined };
   }
+
+  async #encode(tried: readonly Tried[]): ReturnType<Executor["run"]> {
+    const { executor, build, pixels, maxPixels } = this.#options;
+    const items = tried.map(({ source, item }) => {
+      const known = item.image && pixels?.get(source, item.key, item.image);
+      return known ? { ...item, pixels: known, image: undefined } : item;
+    });
+    const task: Task = { build, maxPixels, keepPixels: pixels !== undefined && !pixels.isFull, items };
+    const result = await executor.run(task);
+    for (const [index, picture] of result.pixels.entries()) {
+      const { source, item } = tried[index]!;
+      if (picture && item.image) pixels?.put(source, item.key, item.image, picture);
+    }
+    return result;
+  }
+
+  /** Tells of bad samples, in the order of the rows, and joins the rows. */
+  #join(made: readonly Made[]): Pick<Taken, "tensors" | "samples"> {
+    for (const bad of made.flatMap((piece) => piece.bad)) this.#options.onBad?.(bad);
+    for (const { failure } of made) if (failure) throw failure;
+    const rows = made.flatMap((piece) => piece.rows);
+    return { tensors: joinRows(this.#options.fields, runsOf(rows)), samples: rows.map(({ key }) => key) };
+  }
+
+  #failure(bad: readonly BadSample[]): DataError {
+    return new DataError(
+      `${this.#options.name}: expected usable samples, got ${bad.length} bad ones in a row, the last: ${bad.at(-1)?.reason}`,
+      "the list of bad samples names them all",
+    );
+  }
+}
+
+interface Tried {
+  readonly row: number;
+  readonly source: Source;
+  readonly candidates: ReturnType<Slot["candidates"]>;
+  readonly item: BatchItem;
+}
+
+/** Rows that lie one behind another, as one piece each. */
+function runsOf(list: readonly Row[]): { rows: Rows; from: number; to: number }[] {
+  const runs: { rows: Rows; from: number; to: number }[] = [];
+  for (const { rows, at } of list) {
+    const last = runs.at(-1);
+    if (last?.rows === rows && last.to === at) last.to++;
+    else runs.push({ rows, from: at, to: at + 1 });
+  }
+  return runs;
 }

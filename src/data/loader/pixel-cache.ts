@@ -1,11 +1,13 @@
 /** Decoded pictures of small data sets, kept as bytes up to a limit, so that each is decoded once. */
 import type { Pixels } from "../../image/index.ts";
+import { fnv1a } from "../../tensor/index.ts";
 import type { Source } from "../sources/index.ts";
 
-/** Pictures by source and sample key. Loaders that read the same sources (stages of one run) can share one. */
+/** Pictures by source, sample key and encoded bytes. Loaders that read the same sources (stages of one run) can share one. */
 export interface PixelCache {
-  get(source: Source, key: string): Pixels | undefined;
-  put(source: Source, key: string, pixels: Pixels): void;
+  /** The decoded picture; undefined where none was kept, or where the one that was kept came from other bytes. */
+  get(source: Source, key: string, image: Uint8Array): Pixels | undefined;
+  put(source: Source, key: string, image: Uint8Array, pixels: Pixels): void;
   readonly isFull: boolean;
 }
 
@@ -15,17 +17,18 @@ export function pixelCache(maxBytes: number): PixelCache {
   let bytes = 0;
   let full = false;
   return {
-    get: (source, key) => sources.get(source)?.get(key),
-    put: (source, key, pixels) => {
+    get: (source, key, image) => sources.get(source)?.get(identity(key, image)),
+    put: (source, key, image, pixels) => {
       const kept = sources.get(source) ?? new Map<string, Pixels>();
-      if (full || kept.has(key)) return;
+      const id = identity(key, image);
+      if (full || kept.has(id)) return;
       if (bytes + pixels.data.length > maxBytes) {
         full = true;
         return;
       }
       // A view into a larger buffer would keep all of it.
       const isView = pixels.data.byteLength < pixels.data.buffer.byteLength;
-      kept.set(key, isView ? { ...pixels, data: pixels.data.slice() } : pixels);
+      kept.set(id, isView ? { ...pixels, data: pixels.data.slice() } : pixels);
       sources.set(source, kept);
       bytes += pixels.data.length;
     },
@@ -34,3 +37,9 @@ export function pixelCache(maxBytes: number): PixelCache {
     },
   };
 }
+
+const TAIL_BYTES = 256;
+
+/** Two files of one name are told apart by their length and their end, where PNG and JPEG differ most. */
+const identity = (key: string, image: Uint8Array): string =>
+  `${image.length} ${fnv1a(image.subarray(-TAIL_BYTES))} ${key}`;

@@ -105,6 +105,21 @@ describe("createStream", () => {
     await expect(stream.next()).rejects.toThrow(/expected samples, got none in a whole pass/);
   });
 
+  it("lets anybody look at the blocks that follow, and reads each once", async () => {
+    const options = { block: 8, shuffle: true, blockBytes: 1e9 };
+    const stream = streamOf(listSource("list", SAMPLES), options);
+    const { block } = (await stream.next())!;
+    const following = [await block.next(), await (await block.next())!.next()];
+    expect(following.map((next) => next?.items.map(({ key }) => Number(key)))).toEqual([
+      [8, 9, 10, 11, 12, 13, 14, 15],
+      [16, 17, 18, 19, 20, 21, 22],
+    ]);
+    const rest = await draw(stream, 2 * COUNT);
+    expect(keys(rest)).toEqual(
+      keys(await draw(streamOf(listSource("list", SAMPLES), options), 2 * COUNT + 1)).slice(1),
+    );
+  });
+
   it("holds no more than two blocks", async () => {
     let read = 0;
     const stream = createStream<number>({

@@ -4,7 +4,7 @@
  * restoring it reads one block again.
  */
 import { z } from "zod";
-import { ConfigError, DataError } from "../../errors.ts";
+import { ConfigError, DataError, settled } from "../../errors.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import { jsonSchema, parseCursor } from "../sources/files.ts";
 import type { Cursor, JsonValue, Order } from "../sources/index.ts";
@@ -35,10 +35,19 @@ export interface Drawn<T> {
   readonly epoch: number;
   /** Number of the item in its epoch, as drawn. (name, epoch, ordinal) names it for random draws. */
   readonly ordinal: number;
-  /** The block it came with, in source order. */
-  readonly block: readonly T[];
+  /** The block it came with. */
+  readonly block: StreamBlock<T>;
   /** Continues right after this item. */
   readonly state: JsonValue;
+}
+
+/** A run of consecutive items that were shuffled together. */
+export interface StreamBlock<T> {
+  readonly epoch: number;
+  /** In the order of the source. */
+  readonly items: readonly T[];
+  /** The block that follows; undefined after the last. It is read once, whoever asks first. */
+  next(): Promise<StreamBlock<T> | undefined>;
 }
 
 export interface Stream<T> {
@@ -66,43 +75,42 @@ type State = z.infer<typeof stateSchema>;
 interface Block<T> extends Omit<State, "done" | "size"> {
   readonly items: readonly T[];
   readonly order: ArrayLike<number>;
-  /** Where the next block starts. */
-  readonly end: JsonValue;
+}
+
+/** A block that knows the one after it. */
+interface Link<T> extends Block<T> {
+  next(): Promise<Link<T> | undefined>;
 }
 
 /** Opens a stream at its start or at `state`. Throws ConfigError where the state was made with another block size. */
 export function createStream<T>(options: StreamOptions<T>): Stream<T> {
   const start = restore(options);
   const reader = new BlockReader(options, start);
-  let current: Block<T> | undefined;
-  let ahead: Promise<Block<T> | undefined> | undefined;
+  const read = async (): Promise<Link<T> | undefined> => {
+    const block = await reader.next();
+    let following: Promise<Link<T> | undefined> | undefined;
+    const follow = (): Promise<Link<T> | undefined> => {
+      following ??= read();
+      return following;
+    };
+    return block && { ...block, next: follow };
+  };
+  let current: Link<T> | undefined;
   let at = start.done;
 
-  const fetch = (): Promise<Block<T> | undefined> => {
-    const block = reader.next();
-    block.catch(() => undefined); // met where it is awaited
-    return block;
-  };
   const next = async (): Promise<Drawn<T> | undefined> => {
     while (current === undefined || at >= current.items.length) {
-      const first = current === undefined;
-      const block = await (ahead ?? fetch());
-      ahead = undefined;
-      if (block === undefined) return undefined;
-      current = block;
-      if (!first) at = 0;
-      ahead = fetch();
+      const following: Link<T> | undefined = await (current ? current.next() : read());
+      if (following === undefined) return undefined;
+      if (current !== undefined) at = 0;
+      current = following;
+      void settled(current.next()); // read ahead; a failure is met when the block is needed
     }
     const { epoch, block, before, cursor, items, order } = current;
     const value = items[order[at]!]!;
     const ordinal = before + at++;
-    return {
-      value,
-      epoch,
-      ordinal,
-      block: items,
-      state: { epoch, block, before, done: at, cursor, size: options.block },
-    };
+    const state = { epoch, block, before, done: at, cursor, size: options.block };
+    return { value, epoch, ordinal, block: current, state };
   };
   return { next, close: () => reader.close() };
 }
@@ -126,6 +134,7 @@ class BlockReader<T> {
   #iterator: AsyncIterator<{ value: T; cursor: Cursor; bytes: number }> | undefined;
   /** Reads follow one another, whoever asks. */
   #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   constructor(options: StreamOptions<T>, start: State) {
     this.#options = options;
@@ -133,12 +142,13 @@ class BlockReader<T> {
   }
 
   next(): Promise<Block<T> | undefined> {
-    const result = this.#last.then(() => this.#read());
-    this.#last = result.catch(() => undefined);
+    const result = this.#last.then(() => (this.#closed ? undefined : this.#read()));
+    this.#last = settled(result);
     return result;
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#last;
     await this.#iterator?.return?.();
   }
@@ -153,7 +163,7 @@ class BlockReader<T> {
           ? permutation(items.length, random(seed, `shuffle:${name}`, epoch, block))
           : Uint32Array.from(items, (_, i) => i);
         this.#place = { epoch, block: block + 1, before: before + items.length, cursor: end };
-        return { epoch, block, before, cursor, items, order, end };
+        return { epoch, block, before, cursor, items, order };
       }
       if (before === 0 && cursor === null)
         throw new DataError(
