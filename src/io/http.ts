@@ -28,7 +28,9 @@ export async function openHttp(url: string, options: HttpOptions = {}): Promise<
     }
     return out.buffer;
   };
-  return { name: url, byteLength, slice, stream: (start = 0) => part(start, byteLength), close: async () => {} };
+  const version = identity.etag ?? identity.lastModified;
+  const stream = (start = 0): AsyncIterable<Uint8Array> => part(start, byteLength);
+  return { name: url, byteLength, version, slice, stream, close: async () => {} };
 }
 
 /** A file on a server, and how to ask for it. */

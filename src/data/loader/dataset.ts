@@ -44,6 +44,8 @@ export interface DatasetContext {
   readonly seed: number;
   readonly tokenizer?: TextTokenizer | undefined;
   readonly epochs?: number | undefined;
+  /** What sources are called in reports. Default: their names. */
+  readonly names?: ReadonlyMap<Source, string> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
@@ -95,15 +97,16 @@ export async function openDataset(
           state: saved,
         });
       const bad = new WeakSet<Sample>();
-      return { weight, open, source, places: { seed, stream, build, negatives, captions, bad } };
+      const called = context.names?.get(source) ?? source.name;
+      return { weight, open, source, called, places: { seed, stream, build, negatives, captions, bad } };
     }),
   );
   const mixed = mixStreams(`${name}@0`, seed, parts, state); // the first worker's name, from when each had its own
   const next = async (): Promise<Slot | undefined> => {
     const drawn = await mixed.next();
     if (drawn === undefined) return undefined;
-    const { source, places } = parts[drawn.part]!;
-    return { source, state: drawn.state, candidates: () => candidates(drawn, places) };
+    const { source, called, places } = parts[drawn.part]!;
+    return { source, called, state: drawn.state, candidates: () => candidates(drawn, places) };
   };
   return { next, close: mixed.close };
 }
@@ -126,7 +129,9 @@ type Reader = (
 /** Reads one pass of a source: the samples that the kind of batch can use, or packed rows of them. */
 async function reader(source: Source, options: DatasetOptions, context: DatasetContext): Promise<Reader> {
   const { build, memoryBytes = 0, pack = build.kind === "text" ? {} : null } = options;
-  const { signal, onBad } = context;
+  const { signal, names } = context;
+  const called = names?.get(source) ?? source.name;
+  const onBad = context.onBad && ((bad: BadSample): void => context.onBad!({ ...bad, source: called }));
   const sampling = { signal, onBad };
   const held = memoryBytes > 0 ? await memorySource(source, { maxBytes: memoryBytes, ...sampling }) : undefined;
   const usable = requireFields(held ?? source, build);

@@ -5,3 +5,5 @@ export { createLoader, type LoadedBatch, type Loader, type LoaderOptions, type L
 export { memorySource, sourceOf } from "./memory.ts";
 export { type PassOptions, passBatches } from "./pass.ts";
 export { type PixelCache, pixelCache } from "./pixel-cache.ts";
+export { distinctNames, renamed } from "./source-names.ts";
+export type { TextCounts } from "./text-counts.ts";

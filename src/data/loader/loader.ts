@@ -9,12 +9,22 @@ import type { TextTokenizer } from "../../text/index.ts";
 import { createBuilder } from "../batch/builder.ts";
 import type { BatchKind } from "../batch/index.ts";
 import { jsonSchema, parseCursor } from "../sources/files.ts";
-import type { BadSample, JsonValue, Shard } from "../sources/index.ts";
+import {
+  type BadSample,
+  type Fingerprint,
+  fingerprintSchema,
+  type JsonValue,
+  type Shard,
+  type Source,
+} from "../sources/index.ts";
 import { chooseDataset } from "./choose.ts";
 import { type DatasetOptions, type ItemStream, openDataset } from "./dataset.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
+import { compareFiles, fingerprints } from "./files-of.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { PixelCache } from "./pixel-cache.ts";
+import { namesOf } from "./source-names.ts";
+import { firstTexts, type TextCounts } from "./text-counts.ts";
 
 export interface LoaderOptions {
   readonly seed: number;
@@ -37,6 +47,13 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of every sample that is left out: unreadable, incomplete, or not decodable. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
+  /** Told what the first batch with texts of each data set holds. */
+  readonly onTexts?: ((counts: TextCounts) => void) | undefined;
+  /**
+   * Told which files are not those that the state was made with, by data set, a line for each file: the data goes on in another order
+   * than before. Where it is absent, such a state is refused with a ConfigError.
+   */
+  readonly onChanged?: ((changes: readonly string[]) => void) | undefined;
 }
 
 /** Where the data stands after a step: plain JSON, for checkpoints. It is the same for all workers, and for any number of them. */
@@ -46,6 +63,8 @@ export interface LoaderState {
   readonly step: number;
   /** Every data set; null: nothing read yet. */
   readonly datasets: Readonly<Record<string, JsonValue>>;
+  /** What the files of the sources were, by data set and number of the source. */
+  readonly files?: Readonly<Record<string, Fingerprint>> | undefined;
 }
 
 export interface LoadedBatch {
@@ -76,6 +95,7 @@ const stateSchema = z.strictObject({
   seed: z.number(),
   step: z.int().nonnegative(),
   datasets: z.record(z.string(), jsonSchema),
+  files: z.record(z.string(), fingerprintSchema).optional(),
 });
 
 /** Opens the data sets and starts the threads; the first batches are made at once. */
@@ -83,6 +103,8 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { seed, datasets, workers = 0, prefetch = 2, signal } = options;
   check(options);
   const start = restore(options);
+  const files = await fingerprints(datasets);
+  if (start.files) compareFiles(start.files, files, options.onChanged);
   const builds = Object.fromEntries(datasets.map(({ name, build }) => [name, build]));
   const setup = { builds, tokenizer: options.tokenizer?.json };
   const executor = workers === 0 ? inlineExecutor(setup, signal) : await threads(setup, workers, signal);
@@ -90,6 +112,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     await executor.close();
     throw error;
   });
+  const tellTexts = firstTexts(options.tokenizer?.special, options.onTexts);
   const ratios = datasets.map(({ ratio = 1 }) => ratio);
   const queue: Promise<Omit<LoadedBatch, "state"> & { place: JsonValue }>[] = [];
   let states = start.datasets;
@@ -112,7 +135,8 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     while (queue.length < 1 + prefetch) ask();
     const { place, ...batch } = await orAbort(queue.shift()!, signal);
     states = { ...states, [batch.dataset]: place };
-    return { ...batch, state: { seed, step, datasets: states } };
+    tellTexts(batch);
+    return { ...batch, state: { seed, step, datasets: states, files } };
   };
   const close = async (): Promise<void> => {
     await executor.close();
@@ -162,18 +186,20 @@ async function threads(
 }
 
 function openAll(options: LoaderOptions, start: LoaderState, executor: Executor): Promise<Opened[]> {
+  const { datasets } = options;
+  const names = namesOf(datasets.flatMap(({ sources }) => sources.map(({ source }) => source)));
   return Promise.all(
-    options.datasets.map((dataset) => openOne(dataset, options, start.datasets[dataset.name], executor)),
+    datasets.map((dataset) => openOne(dataset, { ...options, names }, start.datasets[dataset.name], executor)),
   );
 }
 
 async function openOne(
   dataset: DatasetOptions,
-  { seed, shard, tokenizer, pixels, signal, onBad }: LoaderOptions,
+  { seed, shard, tokenizer, pixels, signal, onBad, names }: LoaderOptions & { names: ReadonlyMap<Source, string> },
   state: JsonValue | undefined,
   executor: Executor,
 ): Promise<Opened> {
-  const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad }, state);
+  const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad, names }, state);
   const { name, build, maxPixels } = dataset;
   const pipeline = new Pipeline({
     name,

@@ -13,6 +13,8 @@ import type { PixelCache } from "./pixel-cache.ts";
 /** A place in the stream of a data set: one row of a batch. */
 export interface Slot {
   readonly source: Source;
+  /** The source's name in reports. */
+  readonly called: string;
   /** Continues right after this place. */
   readonly state: JsonValue;
   /** The sample of this place, then those that stand in for it: another one is asked for where the one before was bad. */
@@ -112,7 +114,12 @@ export class Pipeline {
   async #make(slots: readonly Slot[]): Promise<Made> {
     const rows: (Row | undefined)[] = slots.map(() => undefined);
     const bad: BadSample[] = [];
-    let open = slots.map((slot, row) => ({ row, source: slot.source, candidates: slot.candidates() }));
+    let open = slots.map((slot, row) => ({
+      row,
+      source: slot.source,
+      called: slot.called,
+      candidates: slot.candidates(),
+    }));
     while (open.length > 0) {
       const drawn = await Promise.all(
         open.map(async (place) => ({ ...place, item: (await place.candidates.next()).value })),
@@ -125,7 +132,7 @@ export class Pipeline {
         rows[row] = { key: item.key, rows: result.rows, at };
       }
       for (const { index, reason } of result.bad)
-        bad.push({ source: tried[index]!.source.name, key: tried[index]!.item.key, reason });
+        bad.push({ source: tried[index]!.called, key: tried[index]!.item.key, reason });
       open = this.#options.bad === "replace" ? result.bad.map(({ index }) => tried[index]!) : [];
     }
     return { rows: rows.filter((row) => row !== undefined), bad, failure: undefined };
@@ -165,6 +172,7 @@ export class Pipeline {
 interface Tried {
   readonly row: number;
   readonly source: Source;
+  readonly called: string;
   readonly candidates: ReturnType<Slot["candidates"]>;
   readonly item: BatchItem;
 }

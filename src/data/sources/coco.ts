@@ -3,6 +3,7 @@ import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import { readBytes } from "../../io/index.ts";
+import { filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { parseJson } from "./json.ts";
 import { imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
@@ -55,6 +56,7 @@ export async function cocoSource(
   return {
     name,
     count: images.length,
+    fingerprint: () => filesFingerprint([path]),
     samples: (sampling = {}) => {
       for (const key of stray) sampling.onBad?.({ source: name, key, reason: "a caption of no image", kept: true });
       return indexedSamples(name, images.length, sampling, load);

@@ -8,6 +8,7 @@ import type { Bytes } from "../../io/bytes.ts";
 import { baseName, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { filesFingerprint } from "./fingerprint.ts";
 import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
 
@@ -37,7 +38,11 @@ const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().n
 export function csvSource(name: string, files: readonly string[], options: CsvOptions = {}): Source {
   const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readCsv(file, from, options, signal);
-  return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
+  return {
+    name,
+    fingerprint: () => filesFingerprint(files),
+    samples: (sampling = {}) => fileSamples(name, files, sampling, read),
+  };
 }
 
 async function* readCsv(

@@ -5,6 +5,7 @@ import { decodeUtf8 } from "../../io/byte-reader.ts";
 import { readBytes } from "../../io/index.ts";
 import { INVALID_UTF8, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
+import { type Fingerprint, filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { type FolderListing, listFolder, type Picture } from "./listing.ts";
 import { readImage } from "./record.ts";
@@ -34,7 +35,11 @@ export async function folderSource(name: string, path: string, options: FolderOp
       for (const { path: key, reason } of passed) sampling.onBad?.({ source: name, key, reason, kept: true });
     yield* indexedSamples(name, pictures.length, sampling, load);
   }
-  return { name, count: pictures.length, samples };
+  const fingerprint = (): Promise<Fingerprint> =>
+    filesFingerprint(
+      pictures.flatMap((picture) => [picture.path, picture.caption ?? []].flat()).map((file) => join(path, file)),
+    );
+  return { name, count: pictures.length, fingerprint, samples };
 }
 
 /** The pictures of a folder. Throws DataError where there is none, ConfigError where its folders are splits and no classes. */

@@ -5,6 +5,7 @@ import { openBytes } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { filesFingerprint } from "./fingerprint.ts";
 import { isObject, parseJson } from "./json.ts";
 import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
@@ -36,7 +37,11 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
   ): Bad | Promise<Sample | Bad> => jsonSample(key, bytes, options, placeOf(path), signal);
   const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
-  return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
+  return {
+    name,
+    fingerprint: () => filesFingerprint(files),
+    samples: (sampling = {}) => fileSamples(name, files, sampling, read),
+  };
 }
 
 /**
@@ -52,7 +57,11 @@ export function textSource(name: string, files: readonly string[]): Source {
   };
   const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
-  return { name, samples: (sampling = {}) => fileSamples(name, files, sampling, read) };
+  return {
+    name,
+    fingerprint: () => filesFingerprint(files),
+    samples: (sampling = {}) => fileSamples(name, files, sampling, read),
+  };
 }
 
 type LineLoader = (

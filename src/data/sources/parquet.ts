@@ -16,6 +16,7 @@ import type { Bytes } from "../../io/bytes.ts";
 import { openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { filesFingerprint } from "./fingerprint.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
 import type { JsonValue, Sample, Source } from "./source.ts";
@@ -38,7 +39,11 @@ const placeSchema = z.strictObject({ row: z.int().nonnegative() });
 export function parquetSource(name: string, files: readonly string[], columns: ParquetColumns = {}): Source {
   const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readParquet(file, from, columns, signal);
-  return { name, samples: (options = {}) => fileSamples(name, files, options, read) };
+  return {
+    name,
+    fingerprint: () => filesFingerprint(files),
+    samples: (options = {}) => fileSamples(name, files, options, read),
+  };
 }
 
 async function* readParquet(

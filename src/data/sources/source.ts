@@ -1,4 +1,5 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
+import type { Fingerprint } from "./fingerprint.ts";
 
 export type JsonValue =
   | null
@@ -71,6 +72,8 @@ export interface Source {
   readonly captions?: CaptionMode;
   /** Records of one pass over all shards, bad ones included, where that is known without reading them. */
   readonly count?: number;
+  /** What its files are now, for a later run to compare; absent where there are none. Pictures that a table names are not asked. */
+  fingerprint?(): Promise<Fingerprint>;
   /** All samples of one pass, from the start or from right after `cursor`. Throws DataError where the source itself is bad. */
   samples(options?: SampleOptions): AsyncIterable<Placed>;
 }

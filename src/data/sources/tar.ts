@@ -4,6 +4,7 @@ import { DataError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { isUrl, openBytes } from "../../io/index.ts";
 import { type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { filesFingerprint } from "./fingerprint.ts";
 import type { JsonValue, Source } from "./source.ts";
 import { nameOf, type TarEntry, tarEntries } from "./tar-entries.ts";
 import { addMember, indexTar, memberOf, newGroup, placeOf, type TarGroup } from "./tar-index.ts";
@@ -23,7 +24,11 @@ const START: Place = { byte: 0, part: 0 };
 
 /** The samples of tar shards, given by paths or URLs. Keys are `shard.tar/prefix`. */
 export function tarSource(name: string, files: readonly string[]): Source {
-  return { name, samples: (options = {}) => fileSamples(name, files, options, readTar) };
+  return {
+    name,
+    fingerprint: () => filesFingerprint(files),
+    samples: (options = {}) => fileSamples(name, files, options, readTar),
+  };
 }
 
 async function* readTar(

@@ -1,6 +1,6 @@
 /** The starter data as a named set: `starter:PART`, or which edition of it in full. */
 import { z } from "zod";
-import { openSource } from "../../data/sources/index.ts";
+import { type FileState, fingerprintOf, openSource } from "../../data/sources/index.ts";
 import type { NamedSet } from "../sets.ts";
 import { fetchStarter, starterSplit } from "./fetch.ts";
 import type { HeldOutBy } from "./split.ts";
@@ -27,8 +27,16 @@ export const starterSet: NamedSet<StarterChoice> = {
     fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir }),
   async open(name, { part, heldOutBy, cacheDir }, options) {
     const data = await fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir });
-    const { source } = starterSplit(data, part);
+    const { source, files } = starterSplit(data, part);
     const opened = await openSource({ ...source, name }, { signal: options.signal });
-    return { ...opened, captions: "tags" };
+    const known = fingerprintOf(files.map((file) => hashed(file, data.manifest.files[file]!)));
+    return { ...opened, captions: "tags", fingerprint: async () => known };
   },
 };
+
+/** A file by its hash: prepared again, it is the same. */
+const hashed = (name: string, { bytes, sha256 }: { bytes: number; sha256: string }): FileState => ({
+  name,
+  bytes,
+  version: sha256,
+});
