@@ -107,7 +107,7 @@ describe("a source", () => {
       "a.csv": "title\nx",
       "b.jsonl": '{"text":"x"}',
       "c.txt": "x",
-      "coco.json": '{"images":[],"annotations":[]}',
+      "coco.json": '{"images":[{"id":1,"file_name":"x.jpg"}],"annotations":[{"image_id":1,"caption":"x"}]}',
       "p.parquet": "PAR1",
       "img/a/0.jpg": "x",
       "img/b/0.jpg": "y",
