@@ -1,9 +1,10 @@
 /** One data set of a loader: its sources as one stream of batch items, filtered, packed and given negatives. */
 
+import type { Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import type { BreakMode, TextTokenizer } from "../../text/index.ts";
 import type { BatchBuild, BatchItem } from "../batch/index.ts";
-import type { BadSample, CaptionMode, Cursor, JsonValue, Order, Sample, Source } from "../sources/index.ts";
+import type { BadSample, CaptionMode, Cursor, Order, Sample, Source } from "../sources/index.ts";
 import { drawCaption, drawNegative } from "./captions.ts";
 import { memorySource, sampleBytes } from "./memory.ts";
 import { type Mixed, mixStreams } from "./mix.ts";
@@ -78,7 +79,7 @@ const BLOCKS_AHEAD = 8;
 export async function openDataset(
   options: DatasetOptions,
   context: DatasetContext,
-  state: JsonValue | undefined,
+  state: Json | undefined,
 ): Promise<ItemStream> {
   const { name, sources, build, negatives = 0.1 } = options;
   const { seed } = context;
@@ -87,7 +88,7 @@ export async function openDataset(
     sources.map(async ({ source, weight = 1, captions = source.captions ?? "any" }, i) => {
       const stream = `${name}/${i}`;
       const read = await reader(source, options, context);
-      const open = (saved: JsonValue | undefined): Stream<Entry> =>
+      const open = (saved: Json | undefined): Stream<Entry> =>
         createStream({
           name: stream,
           seed,

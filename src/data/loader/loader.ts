@@ -2,21 +2,16 @@
  * The data side of training: batch after batch, each from the data set that (seed, step) picks, made ahead of time in
  * worker threads. Every batch carries the state that continues right after it.
  */
+
 import { z } from "zod";
 import { ConfigError, settled } from "../../errors.ts";
+import type { Json } from "../../io/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { createBuilder } from "../batch/builder.ts";
 import type { BatchKind } from "../batch/index.ts";
 import { jsonSchema, parseCursor } from "../sources/files.ts";
-import {
-  type BadSample,
-  type Fingerprint,
-  fingerprintSchema,
-  type JsonValue,
-  type Shard,
-  type Source,
-} from "../sources/index.ts";
+import { type BadSample, type Fingerprint, fingerprintSchema, type Shard, type Source } from "../sources/index.ts";
 import { chooseDataset } from "./choose.ts";
 import { type DatasetOptions, type ItemStream, openDataset } from "./dataset.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
@@ -62,7 +57,7 @@ export interface LoaderState {
   /** The last step whose batch was given. */
   readonly step: number;
   /** Every data set; null: nothing read yet. */
-  readonly datasets: Readonly<Record<string, JsonValue>>;
+  readonly datasets: Readonly<Record<string, Json>>;
   /** What the files of the sources were, by data set and number of the source. */
   readonly files?: Readonly<Record<string, Fingerprint>> | undefined;
 }
@@ -114,7 +109,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   });
   const tellTexts = firstTexts(options.tokenizer?.special, options.onTexts);
   const ratios = datasets.map(({ ratio = 1 }) => ratio);
-  const queue: Promise<Omit<LoadedBatch, "state"> & { place: JsonValue }>[] = [];
+  const queue: Promise<Omit<LoadedBatch, "state"> & { place: Json }>[] = [];
   let states = start.datasets;
   let asked = start.step;
   let given = start.step;
@@ -168,7 +163,7 @@ function check({ datasets, tokenizer, prefetch = 2, workers = 0, shard }: Loader
 function restore({ seed, state, datasets }: LoaderOptions): LoaderState {
   const names = datasets.map(({ name }) => name);
   if (state === undefined) return { seed, step: 0, datasets: Object.fromEntries(names.map((name) => [name, null])) };
-  const parsed = parseCursor("loader", state as unknown as JsonValue, stateSchema);
+  const parsed = parseCursor("loader", state as unknown as Json, stateSchema);
   const saved = Object.keys(parsed.datasets);
   const help = "the order of the data depends on it; keep the values of the run that is resumed";
   if (parsed.seed !== seed)
@@ -196,7 +191,7 @@ function openAll(options: LoaderOptions, start: LoaderState, executor: Executor)
 async function openOne(
   dataset: DatasetOptions,
   { seed, shard, tokenizer, pixels, signal, onBad, names }: LoaderOptions & { names: ReadonlyMap<Source, string> },
-  state: JsonValue | undefined,
+  state: Json | undefined,
   executor: Executor,
 ): Promise<Opened> {
   const stream = await openDataset(dataset, { seed, tokenizer, signal, onBad, names }, state);

@@ -1,15 +1,16 @@
 /** Several streams as one: each item comes from a stream drawn by weight. */
+
 import { z } from "zod";
+import type { Json } from "../../io/index.ts";
 import { random } from "../../tensor/index.ts";
 import { jsonSchema, parseCursor } from "../sources/files.ts";
-import type { JsonValue } from "../sources/index.ts";
 import { pickWeighted } from "./choose.ts";
 import type { Drawn, Stream } from "./stream.ts";
 
 export interface MixPart<T> {
   readonly weight: number;
   /** Opens the stream at its start or at a state of its own. */
-  open(state: JsonValue | undefined): Stream<T>;
+  open(state: Json | undefined): Stream<T>;
 }
 
 /** An item with the number of the part that it came from. */
@@ -28,7 +29,7 @@ export function mixStreams<T>(
   name: string,
   seed: number,
   parts: readonly MixPart<T>[],
-  state: JsonValue | undefined,
+  state: Json | undefined,
 ): { next(): Promise<Mixed<T> | undefined>; close(): Promise<void> } {
   const start =
     state === undefined || state === null
@@ -40,7 +41,7 @@ export function mixStreams<T>(
         );
   const streams = parts.map((part, i) => part.open(start.parts[i] ?? undefined));
   const weights = parts.map(({ weight }) => weight);
-  let { count, parts: states } = start as { count: number; parts: readonly JsonValue[] };
+  let { count, parts: states } = start as { count: number; parts: readonly Json[] };
 
   const next = async (): Promise<Mixed<T> | undefined> => {
     const part = parts.length === 1 ? 0 : pickWeighted(weights, random(seed, `mix:${name}`, count).uniform());

@@ -1,8 +1,10 @@
 /** Full-sentence packing over a data source: texts in, blocks of T tokens out, with a cursor that checkpoints can save. */
+
 import { DataError } from "../../errors.ts";
+import type { Json } from "../../io/index.ts";
 import { type BreakMode, type PackCursor, type PackItem, packSentences } from "../../text/pack.ts";
 import type { TextTokenizer } from "../../text/tokenizer.ts";
-import type { Cursor, JsonValue, SampleOptions, Source } from "../sources/source.ts";
+import type { Cursor, SampleOptions, Source } from "../sources/source.ts";
 
 export interface PackSourceOptions extends SampleOptions {
   /** T, with `[CLS]` and `[SEP]`. */
@@ -60,7 +62,7 @@ async function* tokenize(
 }
 
 function parseCursor(cursor: Cursor, name: string): PackCursor<Cursor> {
-  const { after, sentence, token } = (cursor ?? {}) as Record<string, JsonValue | undefined>;
+  const { after, sentence, token } = (cursor ?? {}) as Record<string, Json | undefined>;
   if (after === undefined || typeof sentence !== "number" || typeof token !== "number") {
     throw new DataError(`${name}: expected a cursor of packed blocks, got ${JSON.stringify(cursor)}`);
   }

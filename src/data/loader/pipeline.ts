@@ -2,10 +2,12 @@
  * One data set's way from samples to batches. A batch is the next `count` places of the stream, and what fills a place depends on that
  * place alone: not on how the work is cut, on who does it, or on what becomes of other places.
  */
+
 import { DataError, settled } from "../../errors.ts";
+import type { Json } from "../../io/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { type BatchItem, type Field, joinRows, type Rows } from "../batch/index.ts";
-import type { BadSample, JsonValue, Shard, Source } from "../sources/index.ts";
+import type { BadSample, Shard, Source } from "../sources/index.ts";
 import type { Task } from "./encode.ts";
 import type { Executor } from "./executor.ts";
 import type { PixelCache } from "./pixel-cache.ts";
@@ -16,7 +18,7 @@ export interface Slot {
   /** The source's name in reports. */
   readonly called: string;
   /** Continues right after this place. */
-  readonly state: JsonValue;
+  readonly state: Json;
   /** The sample of this place, then those that stand in for it: another one is asked for where the one before was bad. */
   candidates(): AsyncIterator<BatchItem, undefined>;
 }
@@ -41,7 +43,7 @@ export interface Taken {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly samples: readonly string[];
   /** Continues right after the batch, rows of other workers included; undefined where no place was left. */
-  readonly state: JsonValue | undefined;
+  readonly state: Json | undefined;
   /** The data ended before the batch was full. */
   readonly ended: boolean;
 }
@@ -82,7 +84,7 @@ export class Pipeline {
   }
 
   /** Draws all places of a batch, and gives out the work for its own rows. */
-  async #draw(count: number): Promise<{ pieces: Promise<Made>[]; state: JsonValue | undefined; ended: boolean }> {
+  async #draw(count: number): Promise<{ pieces: Promise<Made>[]; state: Json | undefined; ended: boolean }> {
     const { next, executor, shard = { index: 0, count: 1 } } = this.#options;
     const own = count / shard.count;
     const size = executor.size === 1 ? own : Math.min(MAX_CHUNK, Math.ceil(own / executor.size));
@@ -95,7 +97,7 @@ export class Pipeline {
       pieces.push(piece);
       slots = [];
     };
-    let state: JsonValue | undefined;
+    let state: Json | undefined;
     for (let i = 0; i < count; i++) {
       const slot = await next();
       if (slot === undefined) {

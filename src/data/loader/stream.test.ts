@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { listSource, shardFiles, tarOf, temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
-import { type JsonValue, openSource, type Sample, type Shard, type Source } from "../sources/index.ts";
+import type { Json } from "../../io/index.ts";
+import { openSource, type Sample, type Shard, type Source } from "../sources/index.ts";
 import { mixStreams } from "./mix.ts";
 import { createStream, type Drawn, type Stream } from "./stream.ts";
 
@@ -26,7 +27,7 @@ interface Choice {
   readonly shard?: Shard;
 }
 
-function streamOf(source: Source, choice: Choice, state?: JsonValue): Stream<Sample> {
+function streamOf(source: Source, choice: Choice, state?: Json): Stream<Sample> {
   const { shard, ...rest } = choice;
   return createStream({
     name: "test",
@@ -94,7 +95,7 @@ describe("createStream", () => {
 
   it("refuses a state of another block size, and one of something else", () => {
     const state = { epoch: 0, block: 0, before: 0, done: 1, cursor: null, size: 8 };
-    const open = (saved: JsonValue): Stream<Sample> =>
+    const open = (saved: Json): Stream<Sample> =>
       streamOf(listSource("list", SAMPLES), { block: 4, shuffle: true, blockBytes: 1e9 }, saved);
     expect(() => open(state)).toThrow(ConfigError);
     expect(() => open({ x: 1 })).toThrow(DataError);
@@ -140,7 +141,7 @@ describe("createStream", () => {
 
 describe("mixStreams", () => {
   const other = SAMPLES.map((sample) => ({ ...sample, key: `b${sample.key}` }));
-  const open = (state?: JsonValue): ReturnType<typeof mixStreams<Sample>> =>
+  const open = (state?: Json): ReturnType<typeof mixStreams<Sample>> =>
     mixStreams(
       "mix",
       3,

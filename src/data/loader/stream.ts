@@ -3,11 +3,13 @@
  * items, permuted by (seed, epoch, block number); so a saved place is the cursor where the block starts and a count, and
  * restoring it reads one block again.
  */
+
 import { z } from "zod";
 import { ConfigError, DataError, settled } from "../../errors.ts";
+import type { Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import { jsonSchema, parseCursor } from "../sources/files.ts";
-import type { Cursor, JsonValue, Order } from "../sources/index.ts";
+import type { Cursor, Order } from "../sources/index.ts";
 
 export interface StreamOptions<T> {
   /** Names the draws: two streams with the same seed and other names are independent. */
@@ -27,7 +29,7 @@ export interface StreamOptions<T> {
   /** Passes over the source; endless unless given. */
   readonly epochs?: number | undefined;
   /** Continue right after the item that came with this state. */
-  readonly state?: JsonValue | undefined;
+  readonly state?: Json | undefined;
 }
 
 export interface Drawn<T> {
@@ -38,7 +40,7 @@ export interface Drawn<T> {
   /** The block it came with. */
   readonly block: StreamBlock<T>;
   /** Continues right after this item. */
-  readonly state: JsonValue;
+  readonly state: Json;
 }
 
 /** A run of consecutive items that were shuffled together. */
@@ -176,13 +178,13 @@ class BlockReader<T> {
     return undefined;
   }
 
-  async #take(size: number): Promise<{ items: T[]; end: JsonValue }> {
+  async #take(size: number): Promise<{ items: T[]; end: Json }> {
     const { open, seed, name, shuffle, blockBytes } = this.#options;
     const { epoch, cursor } = this.#place;
     const order = shuffle ? { seed: (seed + nameSeed(name)) % 2 ** 53, epoch } : undefined;
     this.#iterator ??= open(order, cursor ?? undefined)[Symbol.asyncIterator]();
     const items: T[] = [];
-    let end: JsonValue = cursor;
+    let end: Json = cursor;
     for (let bytes = 0; items.length < size && bytes < blockBytes; ) {
       const { done, value } = await this.#iterator.next();
       if (done) break;

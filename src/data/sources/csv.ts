@@ -5,12 +5,12 @@ import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { baseName, openBytes } from "../../io/index.ts";
+import { baseName, type Json, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
-import type { JsonValue, Sample, Source } from "./source.ts";
+import type { Sample, Source } from "./source.ts";
 
 export interface TableOptions extends PlaceOptions {
   /** The column with the path or URL of the image. */
@@ -36,7 +36,7 @@ const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().n
 
 /** The rows of CSV or TSV files. Keys are `file.csv:row`, counted from 1 without the header. */
 export function csvSource(name: string, files: readonly string[], options: CsvOptions = {}): Source {
-  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readCsv(file, from, options, signal);
   return {
     name,
@@ -47,7 +47,7 @@ export function csvSource(name: string, files: readonly string[], options: CsvOp
 
 async function* readCsv(
   { path, label }: SourceFile,
-  from: JsonValue,
+  from: Json,
   options: CsvOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<FileRecord> {

@@ -1,9 +1,9 @@
 /** Samples of a list of files, with cursor, shards and reshuffling: what tar, parquet, CSV, JSONL and text share. */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
-import { isUrl } from "../../io/index.ts";
+import { isUrl, type Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
-import type { Cursor, JsonValue, Order, Placed, Sample, SampleOptions, Shard } from "./source.ts";
+import type { Cursor, Order, Placed, Sample, SampleOptions, Shard } from "./source.ts";
 
 /** Why one sample cannot be used. */
 export interface Bad {
@@ -14,7 +14,7 @@ export interface Bad {
 /** One record of a file. It is loaded only where it belongs to the shard. */
 export interface FileRecord {
   /** Where to go on after this record: what the reader takes as `from`. */
-  readonly place: JsonValue;
+  readonly place: Json;
   load(signal: AbortSignal | undefined): Sample | Bad | Promise<Sample | Bad>;
 }
 
@@ -29,16 +29,12 @@ export interface SourceFile {
 }
 
 /** Reads the records of one file, from its start (null) or from right after the record that had this place. */
-export type FileReader = (
-  file: SourceFile,
-  from: JsonValue,
-  signal: AbortSignal | undefined,
-) => AsyncIterable<FileRecord>;
+export type FileReader = (file: SourceFile, from: Json, signal: AbortSignal | undefined) => AsyncIterable<FileRecord>;
 
 export const WHOLE: Shard = { index: 0, count: 1 };
 
 /** Any JSON. */
-export const jsonSchema: z.ZodType<JsonValue> = z.json() as z.ZodType<JsonValue>;
+export const jsonSchema: z.ZodType<Json> = z.json() as z.ZodType<Json>;
 
 const cursorSchema = z.strictObject({
   /** Position in the list of this shard's files. */

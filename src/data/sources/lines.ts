@@ -1,14 +1,14 @@
 /** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
 import { z } from "zod";
 import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
-import { openBytes } from "../../io/index.ts";
+import { type Json, openBytes } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { isObject, parseJson } from "./json.ts";
 import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
-import type { JsonValue, Sample, Source } from "./source.ts";
+import type { Sample, Source } from "./source.ts";
 
 const placeSchema = z.strictObject({
   byte: z.int().nonnegative(),
@@ -35,7 +35,7 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
     bytes: Uint8Array,
     signal?: AbortSignal,
   ): Bad | Promise<Sample | Bad> => jsonSample(key, bytes, options, placeOf(path), signal);
-  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
   return {
     name,
@@ -55,7 +55,7 @@ export function textSource(name: string, files: readonly string[]): Source {
     if (text.includes("\u0000")) return { key, reason: "the line holds a NUL character" };
     return { key, texts: [text.trim()], meta: { document: `${file.label}#${document}` } };
   };
-  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readRecords(file, from, signal, load);
   return {
     name,
@@ -75,7 +75,7 @@ type LineLoader = (
 /** The lines that are not blank. */
 async function* readRecords(
   source: SourceFile,
-  from: JsonValue,
+  from: Json,
   signal: AbortSignal | undefined,
   load: LineLoader,
 ): AsyncGenerator<FileRecord> {

@@ -13,13 +13,13 @@ import { z } from "zod";
 import { DataError, FileError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { openBytes } from "../../io/index.ts";
+import { type Json, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
-import type { JsonValue, Sample, Source } from "./source.ts";
+import type { Sample, Source } from "./source.ts";
 
 export interface ParquetColumns extends PlaceOptions {
   readonly image?: string | undefined;
@@ -37,7 +37,7 @@ const placeSchema = z.strictObject({ row: z.int().nonnegative() });
 
 /** The rows of parquet files, given by paths or URLs. Keys are `file.parquet:row`. One row group is held at a time. */
 export function parquetSource(name: string, files: readonly string[], columns: ParquetColumns = {}): Source {
-  const read = (file: SourceFile, from: JsonValue, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
+  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
     readParquet(file, from, columns, signal);
   return {
     name,
@@ -48,7 +48,7 @@ export function parquetSource(name: string, files: readonly string[], columns: P
 
 async function* readParquet(
   { path, label }: SourceFile,
-  from: JsonValue,
+  from: Json,
   columns: ParquetColumns,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<FileRecord> {

@@ -12,10 +12,11 @@ import {
   writeFiles,
 } from "../../../test/support/data-fixtures.ts";
 import { DataError } from "../../errors.ts";
+import type { Json } from "../../io/index.ts";
 import { createStream, type Drawn, type Stream } from "../loader/stream.ts";
 import type { SourceSpec } from "./formats.ts";
 import { openSource } from "./open.ts";
-import type { JsonValue, Sample, SampleOptions, Shard, Source } from "./source.ts";
+import type { Sample, SampleOptions, Shard, Source } from "./source.ts";
 
 const COUNT = 23;
 const numbers = Array.from({ length: COUNT }, (_, i) => i);
@@ -66,7 +67,7 @@ const OPTIONS: readonly SampleOptions[] = [
 ];
 
 /** One worker's part of a source, shuffled in blocks of five. */
-function shuffled(source: Source, shard: Shard, state?: JsonValue): Stream<Sample> {
+function shuffled(source: Source, shard: Shard, state?: Json): Stream<Sample> {
   return createStream({
     name: "test",
     seed: 5,

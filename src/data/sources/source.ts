@@ -1,13 +1,8 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
+import type { Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue | undefined };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
 export interface Sample {
@@ -22,7 +17,7 @@ export interface Sample {
 }
 
 /** A place in a source: plain JSON, saved in checkpoints. */
-export type Cursor = JsonValue;
+export type Cursor = Json;
 
 /** A sample that was left out, and why; or, where `kept`, what was passed over without losing a sample. */
 export interface BadSample {

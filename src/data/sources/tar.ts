@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { isUrl, openBytes } from "../../io/index.ts";
+import { isUrl, type Json, openBytes } from "../../io/index.ts";
 import { type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
-import type { JsonValue, Source } from "./source.ts";
+import type { Source } from "./source.ts";
 import { nameOf, type TarEntry, tarEntries } from "./tar-entries.ts";
 import { addMember, indexTar, memberOf, newGroup, placeOf, type TarGroup } from "./tar-index.ts";
 import { assemble, MAX_MEMBER_BYTES, type OpenTar } from "./tar-sample.ts";
@@ -31,11 +31,7 @@ export function tarSource(name: string, files: readonly string[]): Source {
   };
 }
 
-async function* readTar(
-  file: SourceFile,
-  from: JsonValue,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<FileRecord> {
+async function* readTar(file: SourceFile, from: Json, signal: AbortSignal | undefined): AsyncGenerator<FileRecord> {
   const start = from === null ? START : parseCursor(file.path, from, placeSchema);
   const archive = await openBytes(file.path, { signal });
   try {
