@@ -2,13 +2,12 @@
  * The stages of a recipe on their own data, some steps each: updates and samples a second of each kind of batch, and of the
  * joint stage which part of the wall time is spent in the engine and which waiting for data.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Recipe, resolveRecipe } from "../src/pretrain/recipe/index.ts";
 import { pretrain } from "../src/pretrain/run/run.ts";
-import { parseMetrics } from "../src/record/logs/index.ts";
-import type { MetricsLine } from "../src/record/logs/metrics.ts";
+import { loadMetrics, type MetricsLine } from "../src/record/index.ts";
 import { figure, median, say } from "./measure.ts";
 
 /** The first steps of a stage fill caches and arenas. */
@@ -21,7 +20,7 @@ export async function train(steps: number, [path = "recipes/starter.yaml"]: read
     const recipe = await shortened(path, join(runDir, "run"), steps);
     const reporter = { note: say, begin: () => undefined, step: () => undefined, end: () => undefined };
     const info = await pretrain({ recipe, command: "npm run bench train" }, { reporter });
-    const lines = parseMetrics(await readFile(join(recipe.runDir, "metrics.jsonl"), "utf8"));
+    const { lines } = await loadMetrics(recipe.runDir);
     for (const name of Object.keys(recipe.stages)) rates(recipe, name, lines);
     for (const [name, { times = {}, seconds }] of Object.entries(info.stages)) {
       if (recipe.stages[name]!.kind !== "joint") continue;

@@ -37,7 +37,7 @@ describe("flava report", () => {
 
   it("says that a folder is no run's", async () => {
     await expect(run("report", folder)).rejects.toThrow(
-      /run\.json: expected a file, got ENOENT\n {2}help: is this the folder/,
+      /run\.json: expected a file, got none\n {2}help: is this the folder/,
     );
   });
 });

@@ -1,5 +1,5 @@
 /** A training run on the terminal: notes, and a progress line a stage. */
-import type { RunReporter } from "../record/logs/index.ts";
+import type { RunReporter } from "../pretrain/run/reporter.ts";
 import type { Io } from "./command.ts";
 import type { Progress } from "./progress.ts";
 

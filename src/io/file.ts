@@ -13,8 +13,12 @@ const MAX_READ_BYTES = 1 << 30;
 /** What lies at a path; undefined where nothing does, or nothing that can be asked. */
 export const statOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined);
 
-/** The names in a folder; none where there is no such folder, or none that can be read. */
-export const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
+/** Names in a folder, in no order; none where there is no such folder. Throws FileError if it cannot be read. */
+export const namesIn = (folder: string): Promise<string[]> =>
+  readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw new FileError(`${folder}: expected a folder, got ${cause.code ?? cause.message}`, undefined, { cause });
+  });
 
 /** Opens a local file for reading by range. Throws FileError if it is missing, a folder, or unreadable. */
 export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {

@@ -1,7 +1,7 @@
 export { ByteReader, concatBytes, decodeUtf8, type Line, readLines } from "./byte-reader.ts";
 export { type Bytes, checkRange } from "./bytes.ts";
-export { namesIn, openFile, openFile, statOf, statOf } from "./file.ts";
-export { type HttpOptions, openHttp, openHttp } from "./http.ts";
+export { namesIn, openFile, statOf } from "./file.ts";
+export { openHttp } from "./http.ts";
 export type { HttpOptions } from "./http-attempts.ts";
 export { isJsonObject, type Json, type JsonObject, readJson, saveJson } from "./json.ts";
 export { type LockOptions, lockFile, lockFolder } from "./lock.ts";

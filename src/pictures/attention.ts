@@ -5,7 +5,7 @@ import { imageFeeds, textFeeds } from "../evaluators/pair-set.ts";
 import { graph, mean, slice, type Value } from "../graph/index.ts";
 import { type FlavaConfig, gridSize, multimodalGraph, type PairGraphSizes } from "../models/flava/index.ts";
 import type { JointStage } from "../pretrain/recipe/index.ts";
-import type { AttentionMaps } from "../report/index.ts";
+import type { AttentionMaps } from "../record/index.ts";
 import { type TextTokenizer, wordsOf } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
 

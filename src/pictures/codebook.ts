@@ -10,7 +10,7 @@ import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } 
 import { codebookImageSize, type FlavaConfig, gridSize } from "../models/flava/index.ts";
 import { Params } from "../nn/index.ts";
 import type { DvaeStage } from "../pretrain/recipe/index.ts";
-import type { Reconstructions } from "../report/index.ts";
+import type { Reconstructions } from "../record/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { fromMapped, fromUnit, picturesOf } from "./canvas.ts";
 import type { Drawing } from "./drawing.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { EvaluationContext } from "../api/context.ts";
 import { ConfigError } from "../errors.ts";
 import type { JointStage, Stage } from "../pretrain/recipe/index.ts";
-import { GALLERY_FOLDER, type GallerySection, saveGallerySection } from "../report/index.ts";
+import { GALLERY_FOLDER, type GallerySection, saveGallerySection } from "../record/index.ts";
 import { attention } from "./attention.ts";
 import { reconstructions } from "./codebook.ts";
 import { type Drawing, type DrawOptions, openDrawing } from "./drawing.ts";

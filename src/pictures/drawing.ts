@@ -5,7 +5,7 @@ import { imageFeeds, type Pair } from "../evaluators/pair-set.ts";
 import type { Pixels } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
 import type { Stage } from "../pretrain/recipe/index.ts";
-import { GALLERY_FOLDER } from "../report/index.ts";
+import { GALLERY_FOLDER } from "../record/index.ts";
 import { permutation, random, type Tensor } from "../tensor/index.ts";
 import { fromNormalized, picturesOf, pngOf } from "./canvas.ts";
 

@@ -6,7 +6,7 @@ import { argmax, graph, type Value } from "../graph/index.ts";
 import { imageBatch, type MaskedPrediction, pairBatch, pretrainImages, pretrainPairs } from "../models/flava/index.ts";
 import { Params } from "../nn/index.ts";
 import type { ImageMimStage, JointStage } from "../pretrain/recipe/index.ts";
-import type { MaskedPatches } from "../report/index.ts";
+import type { MaskedPatches } from "../record/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { fromMapped, hatched, picturesOf, withPatches } from "./canvas.ts";
 import { decodedWords } from "./codebook.ts";

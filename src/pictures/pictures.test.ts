@@ -28,7 +28,7 @@ import {
   type TextMlmStage,
   tinyRecipe,
 } from "../pretrain/recipe/index.ts";
-import { type GallerySection, loadGallery } from "../record/gallery.ts";
+import { type GallerySection, loadGallery } from "../record/index.ts";
 import { State } from "../runtime/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
 import { openDrawing } from "./drawing.ts";

@@ -1,6 +1,6 @@
 /** What the model finds among held-out pairs, and what it gets wrong. */
 import type { Pair } from "../evaluators/pair-set.ts";
-import type { ImageToText, TextToImage } from "../report/index.ts";
+import type { ImageToText, TextToImage } from "../record/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
 import type { Ranked, Ranking } from "./ranking.ts";
 

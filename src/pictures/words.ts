@@ -6,7 +6,7 @@ import { graph, softmax, type Value } from "../graph/index.ts";
 import { pairBatch, pretrainPairs, pretrainTexts, textBatch } from "../models/flava/index.ts";
 import { Params } from "../nn/index.ts";
 import type { JointStage, TextMlmStage } from "../pretrain/recipe/index.ts";
-import type { Guess, MaskedWords } from "../report/index.ts";
+import type { Guess, MaskedWords } from "../record/index.ts";
 import { type Tensor, zerosLike } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";

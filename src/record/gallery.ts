@@ -2,12 +2,11 @@
  * The pictures of a report: `gallery/<section>.json` in a run folder, with image files beside it. This file is the contract
  * between the stages, which write them, and the report, which shows them.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { saveFile } from "../io/index.ts";
-import { readJson } from "./run-info.ts";
+import { namesIn, readJson, saveJson } from "../io/index.ts";
 
 export const GALLERY_FOLDER = "gallery";
 
@@ -169,7 +168,7 @@ export const gallerySchema: z.ZodType<GallerySection> = z.discriminatedUnion("ki
 export async function saveGallerySection(runDir: string, name: string, section: GallerySection): Promise<void> {
   const path = join(runDir, GALLERY_FOLDER, `${name}.json`);
   check(path, section);
-  await saveFile(path, `${JSON.stringify(section, null, 1)}\n`);
+  await saveJson(path, section, 1);
 }
 
 function check(path: string, value: unknown): GallerySection {
@@ -192,7 +191,7 @@ const TYPES: Readonly<Record<string, string>> = { ".png": "png", ".jpg": "jpeg",
 /** All sections of a run folder, by file name; none if it has no gallery. Throws DataError for a file that is damaged. */
 export async function loadGallery(runDir: string): Promise<LoadedSection[]> {
   const folder = join(runDir, GALLERY_FOLDER);
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json")).sort();
+  const names = (await namesIn(folder)).filter((name) => name.endsWith(".json")).sort();
   const sections: LoadedSection[] = [];
   for (const name of names) {
     const section = check(join(folder, name), await readJson(join(folder, name)));

@@ -1,4 +1,21 @@
 export * from "./checkpoint/index.ts";
-export * from "./gallery.ts";
+export { type Difference, differences, hashOf, listDifferences } from "./differences.ts";
+export { type Environment, environment } from "./environment.ts";
+export {
+  type AttentionMaps,
+  GALLERY_FOLDER,
+  type GallerySection,
+  type Guess,
+  type ImageToText,
+  type LoadedSection,
+  loadGallery,
+  type MaskedPatches,
+  type MaskedWords,
+  type Reconstructions,
+  saveGallerySection,
+  type TextToImage,
+} from "./gallery.ts";
 export * from "./logs/index.ts";
-export * from "./run-info.ts";
+export { RECIPE_FILE, readRecipe, refuseOldRun, saveRecipe } from "./recipe.ts";
+export { findRunInfo, loadRunInfo, RUN_FILE, type RunInfo, type StageInfo, saveRunInfo } from "./run-info.ts";
+export { openRunRecord, type RunRecord, type StageProgress } from "./run-record.ts";

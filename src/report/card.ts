@@ -1,12 +1,12 @@
 /** The model card: README front matter that the Hugging Face Hub renders, and what a reader of a model needs to know. */
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { dataName } from "../datasets/index.ts";
-import { saveFile } from "../io/index.ts";
-import type { Recipe, WeightedSource } from "../pretrain/recipe/index.ts";
-import { loadRecipe, loadRunInfo, type RunInfo } from "../record/run-info.ts";
+import { type JsonObject, saveFile } from "../io/index.ts";
+import { loadRunInfo, type RunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
 import { duration } from "./curves.ts";
+import { code, codeBlock, markdown, table } from "./markdown.ts";
+import { type RecipeFacts, recipeFacts } from "./recipe-facts.ts";
 
 export const CARD_FILE = "card.md";
 
@@ -20,22 +20,23 @@ export interface CardOptions {
 /** Writes `card.md` into the run folder and resolves to its path. Throws DataError if the folder is no run's. */
 export async function writeCard(runDir: string, options: CardOptions = {}): Promise<string> {
   const { output = join(runDir, CARD_FILE), signal } = options;
-  await saveFile(output, modelCard(await loadRunInfo(runDir), await loadRecipe(runDir), options), { signal });
+  await saveFile(output, modelCard(await loadRunInfo(runDir), await readRecipe(runDir), options), { signal });
   return output;
 }
 
 /** The card's text. */
-export function modelCard(info: RunInfo, recipe: Recipe, { license }: CardOptions = {}): string {
+export function modelCard(info: RunInfo, recipe: JsonObject, { license }: CardOptions = {}): string {
+  const facts = recipeFacts(recipe);
   return [
     `---\n${stringify(frontMatter(info, license)).trimEnd()}\n---`,
-    `# ${info.name}`,
-    intro(recipe),
+    `# ${markdown(info.name)}`,
+    intro(facts),
     `## Load it\n\n${SNIPPETS}`,
     `## Results\n\n${results(info)}`,
     `## Training\n\n${training(info)}`,
-    `## Data\n\n${data(recipe)}`,
-    `## What it can't do\n\n${limits(recipe)}`,
-    `## Repeat it\n\n${repeat(info, recipe)}`,
+    `## Data\n\n${data(facts)}`,
+    `## What it can't do\n\n${limits(facts)}`,
+    `## Repeat it\n\n${repeat(info, facts)}`,
   ]
     .join("\n\n")
     .concat("\n");
@@ -66,13 +67,16 @@ function frontMatter(info: RunInfo, license: string | undefined): object {
 const metricType = (name: string): string =>
   /_r\d+$|recall/.test(name) ? "recall" : /acc/.test(name) ? "accuracy" : /loss/.test(name) ? "loss" : name;
 
-function intro({ model }: Recipe): string {
-  const { image, text, multimodal, projectionDim } = model;
-  return (
-    `A FLAVA model ([arXiv 2112.04482](https://arxiv.org/abs/2112.04482)): an image encoder of ${image.layers} layers ` +
-    `(${image.imageSize} pixels, patches of ${image.patchSize}), a text encoder of ${text.layers} layers (up to ${text.maxPositions} tokens), ` +
-    `a multimodal encoder of ${multimodal.layers} layers, ${image.hiddenSize} wide, and a common space of ${projectionDim} dimensions.`
-  );
+function intro({ image, text, multimodalLayers, projectionDim }: RecipeFacts): string {
+  const parts = [
+    image &&
+      `an image encoder of ${image.layers} layers (${image.side} pixels, patches of ${image.patch}), ${image.hiddenSize} wide`,
+    text && `a text encoder of ${text.layers} layers (up to ${text.maxTokens} tokens)`,
+    multimodalLayers && `a multimodal encoder of ${multimodalLayers} layers`,
+    projectionDim && `a common space of ${projectionDim} dimensions`,
+  ].filter((part) => part !== undefined);
+  const what = "A FLAVA model ([arXiv 2112.04482](https://arxiv.org/abs/2112.04482))";
+  return parts.length === 0 ? `${what}.` : `${what}: ${parts.join(", ")}.`;
 }
 
 const SNIPPETS = `\`\`\`ts
@@ -89,52 +93,48 @@ from safetensors.torch import load_file
 weights = load_file("model.safetensors")  # names as in facebook/flava-full
 \`\`\``;
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 function results(info: RunInfo): string {
   const rows = measured(info).map(([name, value]) => {
     const times = info.results[name + OVER_CHANCE];
-    return [`\`${name}\``, String(Number(value.toPrecision(4))), times === undefined ? "" : short(times)];
+    return [code(name), String(Number(value.toPrecision(4))), times === undefined ? "" : short(times)];
   });
   return rows.length === 0 ? "Not measured." : table(["measure", "value", "times chance"], rows);
 }
 
 function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
   const rows = Object.entries(stages).map(([name, stage]) => [
-    name,
-    stage.kind,
+    markdown(name),
+    markdown(stage.kind),
     String(stage.done),
     String(stage.samples),
     stage.parameters === undefined ? "" : short(stage.parameters),
     duration(stage.seconds),
   ]);
   const memory = peakMemoryBytes === undefined ? "" : ` Peak memory: ${(peakMemoryBytes / 2 ** 30).toFixed(2)} GiB.`;
-  return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${environment.threads} threads of ${environment.cpu}, ${environment.engine}, Node ${environment.node}.${memory}`;
+  return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${environment.threads} threads of ${markdown(environment.cpu)}, ${markdown(environment.engine)}, Node ${environment.node}.${memory}`;
 }
 
-const place = ({ source }: WeightedSource): string => `\`${dataName(source)}\``;
-
-function data({ data }: Recipe): string {
-  const kinds = (["pairs", "images", "texts"] as const).filter((kind) => data[kind].length > 0);
-  return kinds.map((kind) => `- ${kind}: ${data[kind].map(place).join(", ")}`).join("\n");
+function data({ sources }: RecipeFacts): string {
+  const kinds = Object.entries(sources).filter(([, names]) => names.length > 0);
+  if (kinds.length === 0) return "The recipe names none.";
+  return kinds.map(([kind, names]) => `- ${kind}: ${names.map(code).join(", ")}`).join("\n");
 }
 
-function limits({ model, vocabulary }: Recipe): string {
+function limits({ image, text, vocabulary }: RecipeFacts): string {
   const lines = [
     "It knows only what its data shows; the numbers above are all that was measured. Bias and safety were not measured.",
-    `It sees ${model.image.imageSize} × ${model.image.imageSize} pixels and at most ${model.text.maxPositions} tokens of English; it counts, reads and locates as poorly as that implies.`,
     "It scores and embeds; it does not generate text or images.",
   ];
-  if (vocabulary.kind === "reduced")
+  if (image && text)
+    lines.push(
+      `It sees ${image.side} × ${image.side} pixels and at most ${text.maxTokens} tokens of English; it counts, reads and locates as poorly as that implies.`,
+    );
+  if (vocabulary === "reduced")
     lines.push("Its vocabulary is that of its training texts: other words fall apart into letters.");
-  if (vocabulary.kind === "caption-words")
+  if (vocabulary === "caption-words")
     lines.push("It knows the words of its training captions, each by its spelling; it does not see others at all.");
   return lines.map((line) => `- ${line}`).join("\n");
 }
 
-const repeat = ({ command, environment }: RunInfo, { seed }: Recipe): string =>
-  `\`\`\`sh\n${command}\n\`\`\`\n\nSeed ${seed}, flava ${environment.flava}${environment.commit ? `, commit ${environment.commit}` : ""}. The resolved recipe is \`recipe.json\`.`;
+const repeat = ({ command, environment }: RunInfo, { seed }: RecipeFacts): string =>
+  `${codeBlock("sh", command)}\n\n${seed === undefined ? "" : `Seed ${seed}, `}flava ${environment.flava}${environment.commit ? `, commit ${environment.commit}` : ""}. The resolved recipe is \`recipe.json\`.`;

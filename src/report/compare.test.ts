@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEMO_INFO } from "../../test/support/demo-run.ts";
 import { resolveRecipe } from "../pretrain/recipe/index.ts";
-import { type RunInfo, saveRecipe, saveRunInfo } from "../record/run-info.ts";
+import { type RunInfo, saveRecipe, saveRunInfo } from "../record/index.ts";
 import { compareRuns, comparisonTable, resultRow } from "./compare.ts";
 
 let root: string;

@@ -1,8 +1,8 @@
 /** Several runs beside each other: every result with its mean and deviation, and in what their recipes differ. */
 import { basename, resolve } from "node:path";
 import { DataError } from "../errors.ts";
-import { differences } from "../record/checkpoint/index.ts";
-import { loadRecipe, loadRunInfo } from "../record/run-info.ts";
+import { isJsonObject, type Json } from "../io/index.ts";
+import { differences, loadRunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
 
 export interface ResultRow {
@@ -19,7 +19,7 @@ export interface Comparison {
   readonly runs: readonly string[];
   readonly rows: readonly ResultRow[];
   /** Recipe keys, besides `name` and `runDir`, whose values are not the same in all runs: what each run has there. */
-  readonly recipes: Readonly<Record<string, readonly unknown[]>>;
+  readonly recipes: Readonly<Record<string, readonly (Json | undefined)[]>>;
 }
 
 /** Keys of a recipe that say nothing of how a model came about. */
@@ -32,7 +32,7 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
     if (status === "done") continue;
     throw new DataError(`${folders[i]}: expected a run that is done, got one that is ${status}`, "resume it first");
   }
-  const recipes = await Promise.all(folders.map(async (folder) => plain(await loadRecipe(folder))));
+  const recipes = await Promise.all(folders.map(readRecipe));
   const results = infos.map((info) => info.results);
   const names = [...new Set(results.flatMap(Object.keys))];
   const paths = new Set(recipes.flatMap((recipe) => differences(recipes[0], recipe).map(({ path }) => path)));
@@ -71,11 +71,7 @@ export function comparisonTable({ runs, rows, recipes }: Comparison): string {
   );
 }
 
-const printed = (value: unknown): string => (value === undefined ? "–" : JSON.stringify(value));
+const printed = (value: Json | undefined): string => (value === undefined ? "–" : JSON.stringify(value));
 
-type Plain = NonNullable<Parameters<typeof differences>[0]>;
-
-const plain = (recipe: unknown): Plain => JSON.parse(JSON.stringify(recipe)) as Plain;
-
-const at = (recipe: unknown, path: string): unknown =>
-  path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], recipe);
+const at = (recipe: Json, path: string): Json | undefined =>
+  path.split(".").reduce<Json | undefined>((value, key) => (isJsonObject(value) ? value[key] : undefined), recipe);

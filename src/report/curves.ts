@@ -1,6 +1,5 @@
 /** The curves of a run: a chart a metric, in the order of the stages; recalls at 1, 5, 10 share one. */
-import type { MetricsLine } from "../record/logs/metrics.ts";
-import type { RunInfo, StageInfo } from "../record/run-info.ts";
+import type { MetricsLine, RunInfo, StageInfo } from "../record/index.ts";
 import { type DrawChart, type Line, short } from "./chart.ts";
 import { type Html, html } from "./html.ts";
 

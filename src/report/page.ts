@@ -1,8 +1,6 @@
 /** The report of a run as one self-contained HTML page: no script, no network. */
 import { stringify } from "yaml";
-import type { LoadedSection } from "../record/gallery.ts";
-import type { MetricsLine } from "../record/logs/metrics.ts";
-import type { RunInfo } from "../record/run-info.ts";
+import type { LoadedSection, ReadMetrics, RunInfo } from "../record/index.ts";
 import type { DrawChart } from "./chart.ts";
 import { short } from "./chart.ts";
 import { curveSections, duration } from "./curves.ts";
@@ -14,13 +12,13 @@ export interface ReportContent {
   readonly info: RunInfo;
   /** As it was saved: a run of an older version has a recipe that this one might not take. */
   readonly recipe: unknown;
-  readonly metrics: readonly MetricsLine[];
+  readonly metrics: ReadMetrics;
   readonly gallery: readonly LoadedSection[];
 }
 
 /** The page's text. */
 export function reportPage({ info, recipe, metrics, gallery }: ReportContent, draw: DrawChart): string {
-  const curves = curveSections(info, metrics, draw);
+  const curves = curveSections(info, metrics.lines, draw);
   // Before the comma a title says enough for a menu.
   const links = [
     ...gallery.map(({ name, section }) => html`<a href="#pictures-${name}">${section.title.split(",")[0]}</a>`),

@@ -9,7 +9,7 @@ import type {
   MaskedWords,
   Reconstructions,
   TextToImage,
-} from "../record/gallery.ts";
+} from "../record/index.ts";
 import { type Html, html } from "./html.ts";
 
 type Show = (file: string, alt: string) => Html;

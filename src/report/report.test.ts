@@ -6,19 +6,18 @@ import { parse } from "yaml";
 import { DEMO_INFO, writeDemoRun } from "../../test/support/demo-run.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { resolveRecipe } from "../pretrain/recipe/index.ts";
-import { type GallerySection, loadGallery } from "../record/gallery.ts";
-import { chartMaker, short } from "./chart.ts";
-import { html } from "./html.ts";
 import {
   environment,
+  type GallerySection,
+  loadGallery,
   loadRunInfo,
-  modelCard,
   refuseOldRun,
   saveGallerySection,
   saveRunInfo,
-  writeCard,
-  writeReport,
-} from "./index.ts";
+} from "../record/index.ts";
+import { chartMaker, short } from "./chart.ts";
+import { html } from "./html.ts";
+import { modelCard, writeCard, writeReport } from "./index.ts";
 import { pictureSection } from "./pictures.ts";
 
 let folder = "";
@@ -104,11 +103,11 @@ describe("writeReport", () => {
     expect(labels).toEqual(
       expect.arrayContaining([
         "mim by step; chance is 6.24",
-        "validation/i2t_r by step; chance is 0.0156",
+        "eval/validation/i2t_r by step; chance is 0.0156",
         "lr by step",
       ]),
     );
-    expect(labels.filter((label) => label!.startsWith("validation/i2t_r"))).toHaveLength(1);
+    expect(labels.filter((label) => label!.startsWith("eval/validation/i2t_r"))).toHaveLength(1);
     expect(page).toMatch(/<summary>more: [^<]*loss[^<]*grad_norm<\/summary>/);
     expect(page.match(/>chance<\/text>/g)!.length).toBe(5);
   });
@@ -148,7 +147,7 @@ describe("writeReport", () => {
 
   it("says what is missing or damaged, and where", async () => {
     await expect(writeReport(join(folder, "nowhere"))).rejects.toThrow(
-      /run\.json: .*got ENOENT\n {2}help: there is no such folder/,
+      /run\.json: .*got none\n {2}help: there is no folder/,
     );
     const bad = await copy("bad");
     await rm(join(bad, "gallery", "original-0.png"));
@@ -230,7 +229,7 @@ describe("the model card", () => {
 
   it("names no licence by itself, and says when nothing was measured", async () => {
     const { recipe } = await resolveRecipe("recipes/starter.yaml");
-    const text = modelCard({ ...DEMO_INFO, results: {} }, recipe);
+    const text = modelCard({ ...DEMO_INFO, results: {} }, JSON.parse(JSON.stringify(recipe)));
     expect(text).not.toContain("license");
     expect(text).toContain("Not measured.");
   });

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { drawScene, paintScene } from "../../src/data/sources/shapes.ts";
 import { resolveRecipe } from "../../src/pretrain/recipe/index.ts";
-import { openMetrics } from "../../src/record/logs/index.ts";
-import { type RunInfo, saveGallerySection, saveRecipe, saveRunInfo } from "../../src/report/index.ts";
+import { openMetrics, type RunInfo, saveGallerySection, saveRecipe, saveRunInfo } from "../../src/record/index.ts";
 import { random } from "../../src/tensor/index.ts";
 
 const SIDE = 48;
@@ -37,7 +36,7 @@ export const DEMO_INFO: RunInfo = {
       seconds: 400,
       samples: 64_000,
       times: { data: 4.1, engine: 361, evaluation: 30, saving: 4.9 },
-      chance: { ...CHANCE, "validation/i2t_r1": 1 / 64 },
+      chance: { ...CHANCE, "eval/validation/i2t_r1": 1 / 64 },
       parameters: 5_123_456,
     },
   },
@@ -66,7 +65,7 @@ export async function writeDemoRun(folder: string): Promise<void> {
 }
 
 async function writeMetrics(path: string): Promise<void> {
-  await using log = await openMetrics(path, { stages: ["codebook", "joint"] });
+  await using log = await openMetrics(path, { running: ["codebook", "joint"] });
   const rng = random(1, "demo");
   const falling = (from: number, to: number, t: number): number =>
     to + (from - to) * Math.exp(-4 * t) + 0.06 * rng.normal();
@@ -99,9 +98,9 @@ async function writeMetrics(path: string): Promise<void> {
     });
     if (step % 50 === 0)
       await log.log("joint", step, {
-        "validation/i2t_r1": 0.016 + 0.3 * t,
-        "validation/i2t_r5": 0.08 + 0.5 * t,
-        "validation/i2t_r10": 0.16 + 0.6 * t,
+        "eval/validation/i2t_r1": 0.016 + 0.3 * t,
+        "eval/validation/i2t_r5": 0.08 + 0.5 * t,
+        "eval/validation/i2t_r10": 0.16 + 0.6 * t,
       });
   }
 }

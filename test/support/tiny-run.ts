@@ -33,7 +33,7 @@ export const TINY_RUN = {
   },
   stages: {
     codebook: { ...STAGE, ...KINDS.dvae, kind: "dvae" },
-    text: { ...STAGE, ...KINDS["text-mlm"], kind: "text-mlm", best: { metric: "mlm/loss", mode: "min" } },
+    text: { ...STAGE, ...KINDS["text-mlm"], kind: "text-mlm", best: { metric: "eval/mlm/loss", mode: "min" } },
     image: { ...STAGE, ...KINDS["image-mim"], kind: "image-mim", init: { codebook: "codebook" } },
     joint: {
       ...STAGE,
@@ -42,7 +42,7 @@ export const TINY_RUN = {
       sampling: { pairs: 2, images: 1, texts: 1 },
       gradientAccumulationSteps: 2,
       init: { image: "image", text: "text", codebook: "codebook" },
-      best: { metric: "validation/i2t_r1", mode: "max" },
+      best: { metric: "eval/validation/i2t_r1", mode: "max" },
     },
   },
 };

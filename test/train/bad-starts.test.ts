@@ -3,10 +3,10 @@ import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { CheckpointError, ConfigError, NonFiniteError } from "../../src/errors.ts";
+import { CheckpointError, ConfigError, DataError, FileError, NonFiniteError } from "../../src/errors.ts";
 import { entriesOf, saveSafetensors } from "../../src/hub/index.ts";
-import { checkCheckpoint, latestCheckpoint } from "../../src/record/checkpoint/index.ts";
-import { silentReporter } from "../../src/record/logs/index.ts";
+import { silentReporter } from "../../src/pretrain/run/reporter.ts";
+import { checkCheckpoint, latestCheckpoint } from "../../src/record/index.ts";
 import { fromNumbers } from "../../src/tensor/index.ts";
 import { resultsOf, start, TINY_RUN, tinyRun } from "../support/tiny-run.ts";
 
@@ -159,6 +159,20 @@ describe("a run is refused, and its folder stays as it is,", () => {
   });
 });
 
+describe("a run folder that is damaged", () => {
+  it.each(["recipe.json", "run.json"])("is refused before any work: %s", async (name) => {
+    const runDir = join(folder, `damaged-${name}`);
+    await cp(whole, runDir, { recursive: true });
+    await rm(join(runDir, "image"), { recursive: true });
+    await writeFile(join(runDir, name), '{"name": "tiny');
+    const before = await contents(runDir);
+    const again = start(tinyRun(runDir, TWO), "latest");
+    await expect(again).rejects.toThrow(DataError);
+    await expect(again).rejects.toThrow(new RegExp(`${name}: expected JSON, got`));
+    expect(await contents(runDir)).toEqual(before);
+  });
+});
+
 describe("a run that fails", () => {
   it("names what a file of weights lacks", async () => {
     const path = join(folder, "wrong.safetensors");
@@ -177,7 +191,7 @@ describe("a run that fails", () => {
     const full = start(tinyRun(runDir, TWO), undefined, {
       reporter: { ...silentReporter, step: (step) => step === 4 && Object.assign(disk, { room: 20_000 }) },
     });
-    await expect(full).rejects.toThrow(CheckpointError);
+    await expect(full).rejects.toThrow(FileError);
     await expect(full).rejects.toThrow(/checkpoint-4.*: the disk is full \(ENOSPC/);
     disk.room = Number.POSITIVE_INFINITY;
     const found = (await readdir(join(runDir, "text"))).filter((name) => name.startsWith("checkpoint"));

@@ -1,11 +1,11 @@
 /** Real processes, ended from outside, and what is left of their runs. kill.slow.test.ts kills more often. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { latestCheckpoint } from "../../src/record/checkpoint/index.ts";
+import { latestCheckpoint } from "../../src/record/index.ts";
 import { flava, KILL_STEPS, runKilled, until, writeRecipe } from "../support/cli-run.ts";
 import { metricsOf, resultsOf } from "../support/tiny-run.ts";
 
@@ -55,12 +55,15 @@ describe("flava pretrain", () => {
     const runDir = join(folder, "full");
     const { child, ended } = flava([recipe, "--run-dir", runDir, "--quiet"]);
     await until(() => existsSync(join(runDir, "text", "checkpoint-1")), ended);
+    await until(() => readFileSync(join(runDir, "run.json"), "utf8").includes('"done": 1'), ended);
     child.kill("SIGKILL");
     await ended;
+    const { stages } = JSON.parse(await readFile(join(runDir, "run.json"), "utf8"));
+    expect(stages.text.seconds, "what was spent before the kill").toBeGreaterThan(0);
     const again = [recipe, "--run-dir", runDir, "--quiet", "--resume", "latest"];
     // No file may be larger than 16 KiB: less than a checkpoint's, more than what else is written before.
     const { code, stderr } = await flava(again, "ulimit -f 16").ended;
-    expect(stderr).toMatch(/CheckpointError: .*checkpoint-\d.*: the disk is full \(EFBIG/);
+    expect(stderr).toMatch(/FileError: .*checkpoint-\d.*: the disk is full \(EFBIG/);
     expect(code).toBe(1);
     expect(
       await latestCheckpoint(join(runDir, "text"), { onDamaged: (message) => expect.fail(message) }),

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunReporter } from "../../src/record/logs/index.ts";
+import type { RunReporter } from "../../src/pretrain/run/reporter.ts";
 import { metricsOf, resultsOf, start, tinyRun } from "../support/tiny-run.ts";
 
 const STEPS = { codebook: 5, text: 5, image: 5, joint: 5 };

@@ -2,8 +2,6 @@
 import type { Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
-
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
 export interface Sample {
   /** Unique within its source, and the same in every pass; named in logs and in the list of bad samples. */

@@ -70,12 +70,19 @@ function checkSets({ evaluation }: Unnamed, report: Report): void {
 
 /** Reports a `best` that nothing would measure. */
 function checkBest({ evaluation }: Unnamed, { best }: Stage, report: Report): void {
-  if (best === null) return;
-  const of = best.metric.split("/")[0]!;
+  const complaint = best && whyNotMeasured(evaluation, best.metric);
+  if (complaint) report(["best", "metric"], `"${best.metric}" ${complaint}`);
+}
+
+/** Held-out metrics are called `eval/<set or evaluation>/<metric>`. */
+function whyNotMeasured(evaluation: Unnamed["evaluation"], metric: string): string | undefined {
+  const [prefix, of = ""] = metric.split("/");
+  const known = [...Object.keys(MEASURED_ON), ...Object.keys(evaluation.validation)];
+  if (prefix !== "eval") return `is not measured on held-out data: expected "eval/…", for instance "eval/${metric}"`;
+  if (Object.hasOwn(evaluation.test, of)) return "is of a test set, which is measured once, at the end";
+  if (!known.includes(of)) return `is measured by nothing: expected eval/ and one of ${known.join(", ")}`;
   const missing = Object.hasOwn(MEASURED_ON, of) ? MEASURED_ON[of]!(evaluation) : undefined;
-  if (missing) report(["best", "metric"], `"${best.metric}" is measured on ${missing}, which is empty`);
-  if (Object.hasOwn(evaluation.test, of) && !Object.hasOwn(evaluation.validation, of))
-    report(["best", "metric"], `"${best.metric}" is of a test set, which is measured once, at the end`);
+  return missing && `is measured on ${missing}, which is empty`;
 }
 
 function checkInit(recipe: Unnamed, name: string, stage: Stage, report: Report): void {

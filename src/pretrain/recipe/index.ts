@@ -1,5 +1,5 @@
 export { recipeJsonSchema } from "./json-schema.ts";
-export { parseRecipe, type Resolved, type ResolveOptions, resolveRecipe } from "./load.ts";
+export { loadRecipe, parseRecipe, type Resolved, type ResolveOptions, resolveRecipe } from "./load.ts";
 export { checkPlaces, missingPlaces } from "./places.ts";
 export { describePlan, formatPlan, type MeasureStage, type Plan, type StageMeasure, type StagePlan } from "./plan.ts";
 export type { Override } from "./set.ts";

@@ -1,9 +1,10 @@
 /** From a YAML file to a checked recipe: `extends`, `--set`, the model variant, defaults, checks. */
 import { readFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
 import { variants as modelVariants } from "../../models/flava/variants.ts";
+import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
 import { describeIssues } from "./issues.ts";
 import { fileSchema, recipeSchema } from "./schema.ts";
 import { applySet, type Override } from "./set.ts";
@@ -28,7 +29,7 @@ export interface Resolved {
 
 /** Reads, changes and checks a recipe file. Throws ConfigError that lists every problem. */
 export async function resolveRecipe(path: string, { set = [], tiny = false }: ResolveOptions = {}): Promise<Resolved> {
-  const read = await readRecipe(path);
+  const read = await readFileChain(path);
   const raw: Raw = tiny ? ({ ...tinyRecipe(parseRecipe(read, path)) } as Raw) : read;
   const overrides = set.map((assignment) => applySet(raw, assignment));
   return { recipe: parseRecipe(raw, path), overrides };
@@ -45,8 +46,12 @@ export function parseRecipe(raw: unknown, where = "recipe"): Recipe {
   throw new ConfigError(`${where}: this recipe cannot run\n${problems}`, undefined, { cause: parsed.error });
 }
 
+/** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe. */
+export const loadRecipe = async (runDir: string): Promise<Recipe> =>
+  parseRecipe(await readRecipe(runDir), join(runDir, RECIPE_FILE));
+
 /** The file's data with that of the recipe it extends below it. Its name is the file's unless it says one. */
-async function readRecipe(path: string, from: readonly string[] = []): Promise<Raw> {
+async function readFileChain(path: string, from: readonly string[] = []): Promise<Raw> {
   const full = resolve(path);
   if (from.includes(full))
     throw new ConfigError(`${path}: expected an end of extends, got a circle: ${[...from, full].join(" → ")}`);
@@ -59,7 +64,7 @@ async function readRecipe(path: string, from: readonly string[] = []): Promise<R
   const named = { name: basename(path).replace(/\.ya?ml$/, ""), ...own };
   if (base === undefined) return named;
   if (typeof base !== "string") throw new ConfigError(`${path}: extends: expected a path, got ${JSON.stringify(base)}`);
-  return merge(await readRecipe(resolve(dirname(path), base), [...from, full]), named);
+  return merge(await readFileChain(resolve(dirname(path), base), [...from, full]), named);
 }
 
 function parseYaml(text: string, path: string): Raw {

@@ -225,13 +225,23 @@ describe("parseRecipe", () => {
     ["a probability above 1", stage({ textMasking: { probability: 1.5 } }), /Too big/],
     [
       "a best checkpoint by what is not measured",
-      stage({ best: { metric: "mlm/loss", mode: "min" } }),
-      /"mlm\/loss" is measured on evaluation\.texts, which is empty\n\s+→ at stages\.s\.best\.metric/,
+      stage({ best: { metric: "eval/mlm/loss", mode: "min" } }),
+      /"eval\/mlm\/loss" is measured on evaluation\.texts, which is empty\n\s+→ at stages\.s\.best\.metric/,
     ],
     [
       "a best checkpoint by a test set",
-      { ...stage({ best: { metric: "t/i2t_r1", mode: "max" } }), evaluation: { test: { t: "synthetic:4" } } },
-      /"t\/i2t_r1" is of a test set/,
+      { ...stage({ best: { metric: "eval/t/i2t_r1", mode: "max" } }), evaluation: { test: { t: "synthetic:4" } } },
+      /"eval\/t\/i2t_r1" is of a test set/,
+    ],
+    [
+      "a best checkpoint by a metric of training",
+      stage({ best: { metric: "mim/accuracy", mode: "max" } }),
+      /"mim\/accuracy" is not measured on held-out data: expected "eval\/…", for instance "eval\/mim\/accuracy"/,
+    ],
+    [
+      "a best checkpoint by a set that there is not",
+      stage({ best: { metric: "eval/coco/i2t_r1", mode: "max" } }),
+      /"eval\/coco\/i2t_r1" is measured by nothing: expected eval\/ and one of \w+/,
     ],
     [
       "words of captions without captions",
@@ -292,7 +302,7 @@ describe("resolveRecipe", () => {
       "stages.t.steps=30000",
       "stages.t.optimizer.lr=3e-4",
       "stages.t.optimizer.betas=[0.8, 0.9]",
-      "stages.t.best={metric: mlm/loss, mode: min}",
+      "stages.t.best={metric: eval/mlm/loss, mode: min}",
       "evaluation.texts=synthetic:4",
       "evaluation.labelled={train: synthetic:8, test: synthetic:4}",
       "stages.t.clipNorm=null",
@@ -302,7 +312,10 @@ describe("resolveRecipe", () => {
     ]);
     expect(recipe.name).toBe("1e3");
     expect(recipe.stages.t).toMatchObject({ steps: 30000, optimizer: { lr: 3e-4, betas: [0.8, 0.9] }, clipNorm: null });
-    expect(recipe.stages.t).toMatchObject({ best: { metric: "mlm/loss", mode: "min" }, masking: { wholeWord: true } });
+    expect(recipe.stages.t).toMatchObject({
+      best: { metric: "eval/mlm/loss", mode: "min" },
+      masking: { wholeWord: true },
+    });
     expect(recipe.data.texts.map(({ source }) => source)).toEqual(["synthetic:16", "text:a.txt"]);
     expect(recipe.evaluation).toMatchObject({
       test: { mine: "synthetic:4" },

@@ -69,12 +69,12 @@ const evaluation = z
       .union([z.string().min(1), z.array(source)])
       .default([])
       .transform((given) => (typeof given === "string" ? [given] : given))
-      .describe("Held-out texts for masked language modelling: mlm/loss, mlm/accuracy."),
+      .describe("Held-out texts for masked language modelling: eval/mlm/loss, eval/mlm/accuracy."),
     labelled: z
       .strictObject({ train: source, test: source })
       .nullable()
       .default(null)
-      .describe("Images with labels for k-NN classification by the image encoder: knn/accuracy."),
+      .describe("Images with labels for k-NN classification by the image encoder: eval/knn/accuracy."),
     maxPairs: whole.default(5000).describe("Samples of a set; COCO's retrieval split has 5,000 images."),
     batchSize: whole.default(64).describe("Samples that go through the model at once; no result depends on it."),
   })

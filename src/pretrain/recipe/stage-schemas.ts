@@ -45,7 +45,7 @@ const common = (own: { steps: number; batchSize: number; clipNorm?: number; ema?
     .strictObject({ metric: z.string().min(1), mode: z.enum(["min", "max"]).default("max") })
     .nullable()
     .default(null)
-    .describe("The metric whose best checkpoint is kept; null: the last is the result."),
+    .describe("The held-out metric (eval/…) whose best checkpoint is kept; null: the last is the result."),
 });
 
 const pack = z

@@ -5,7 +5,7 @@ import { statOf } from "../../io/index.ts";
 import { fromDino } from "../../models/dino/index.ts";
 import type { ParamSpec } from "../../nn/index.ts";
 import { emaName } from "../../optim/index.ts";
-import { MODEL_FILE, OPTIMIZER_FILE, readTied, type TensorSource } from "../../record/checkpoint/index.ts";
+import { MODEL_FILE, OPTIMIZER_FILE, readTied, type TensorSource } from "../../record/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
 export interface GivenWeights {

@@ -7,7 +7,7 @@ import { CheckpointError, FileError } from "../../errors.ts";
 import { entriesOf, saveSafetensors } from "../../hub/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { emaName } from "../../optim/index.ts";
-import { type BestSoFar, saveCheckpoint } from "../../record/checkpoint/index.ts";
+import { type BestSoFar, saveCheckpoint } from "../../record/index.ts";
 import { fromNumbers, random, size, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import { bertTokenizer, type TextTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer } from "../../text/load.node.ts";

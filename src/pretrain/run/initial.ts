@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import { statOf } from "../../io/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
-import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/checkpoint/index.ts";
+import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import type { InitFrom, Stage } from "../recipe/types.ts";
 import { type GivenWeights, readGiven } from "./given-weights.ts";

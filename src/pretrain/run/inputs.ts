@@ -4,10 +4,9 @@ import { dirname, join } from "node:path";
 import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
-import { saveFile, statOf } from "../../io/index.ts";
+import { type Json, saveFile, statOf } from "../../io/index.ts";
 import type { FlavaConfig } from "../../models/flava/index.ts";
-import { hashOf, type Json } from "../../record/checkpoint/index.ts";
-import { loadRunInfo, RUN_FILE } from "../../record/run-info.ts";
+import { findRunInfo, hashOf } from "../../record/index.ts";
 import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 import type { Recipe } from "../recipe/types.ts";
@@ -63,8 +62,7 @@ export const tokenizerHash = ({ json }: TextTokenizer): string => hashOf(json as
  * and nothing else would show it.
  */
 export async function checkTokenizer(runDir: string, tokenizer: TextTokenizer): Promise<void> {
-  if (!(await statOf(join(runDir, RUN_FILE)))) return;
-  const { tokenizer: began } = await loadRunInfo(runDir);
+  const began = (await findRunInfo(runDir))?.tokenizer;
   if (began === undefined || began === tokenizerHash(tokenizer)) return;
   throw new ConfigError(
     `${join(runDir, TOKENIZER_FILE)}: expected the tokenizer that this run began with, got another`,

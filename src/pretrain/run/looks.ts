@@ -17,6 +17,7 @@ import { dvaeDecoder } from "../../models/dvae/index.ts";
 import { toHuggingFaceConfig } from "../../models/flava/index.ts";
 import { Params } from "../../nn/index.ts";
 import { drawStage } from "../../pictures/index.ts";
+import type { StageProgress } from "../../record/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { Evaluator, Metrics } from "../../train/stage.ts";
 import type { JointStage, Stage } from "../recipe/types.ts";
@@ -42,6 +43,7 @@ export interface LookOptions {
   /** Takes in final numbers. */
   results(found: Metrics): Promise<void>;
   begun(run: StageRun): Promise<void>;
+  saved(progress: StageProgress): Promise<void>;
 }
 
 /** What looks at a stage. */
@@ -49,6 +51,7 @@ export function createLooks(context: RunContext, sets: HeldOut, options: LookOpt
   return {
     evaluators: (run) => evaluatorsOf(context, sets, run),
     begun: options.begun,
+    saved: options.saved,
     async finished(run) {
       const { reporter } = context;
       const at = evaluationContext(context, run);

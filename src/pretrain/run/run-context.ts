@@ -1,13 +1,14 @@
 /** What the stages of a run work with, and what they say of themselves. */
 import type { BadSample } from "../../data/index.ts";
-import type { CheckpointState, Found, Json, storeEntries } from "../../record/checkpoint/index.ts";
-import type { RunLog, RunReporter } from "../../record/logs/index.ts";
+import type { Json } from "../../io/index.ts";
+import type { CheckpointState, Found, RunLog, StageProgress, storeEntries } from "../../record/index.ts";
 import type { Device, State } from "../../runtime/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import type { Ending, Times } from "../../train/loop.ts";
 import type { Evaluator, Metrics } from "../../train/stage.ts";
 import type { Recipe, Stage } from "../recipe/types.ts";
 import type { Sources } from "./inputs.ts";
+import type { RunReporter } from "./reporter.ts";
 
 /** What every stage of a run works with. */
 export interface RunContext {
@@ -54,6 +55,8 @@ export interface Looks {
   finished?(run: StageRun): Promise<void>;
   /** Called before the first step. */
   begun?(run: StageRun): Promise<void>;
+  /** Called after every checkpoint with what this process has done of the stage. */
+  saved?(progress: StageProgress): Promise<void>;
 }
 
 /** Sizes and switches that the tensors of a checkpoint depend on. */

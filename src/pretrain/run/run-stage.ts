@@ -1,23 +1,23 @@
 /** One stage of a run: traces it, fills its state, and leads it through the loop with logs, evaluation and checkpoints. */
 import { join } from "node:path";
 import type { LoaderState } from "../../data/index.ts";
+import type { Json } from "../../io/index.ts";
 import {
   type BestSoFar,
   betterOf,
-  type Json,
-  OWED,
-  owesEvaluation,
-  recipeHash,
+  EVALUATION_DUE,
+  evaluationDue,
   saveCheckpoint,
   storeEntries,
-} from "../../record/checkpoint/index.ts";
-import { lossBoard } from "../../record/logs/index.ts";
+} from "../../record/index.ts";
 import { State } from "../../runtime/index.ts";
 import { train } from "../../train/loop.ts";
 import { type Means, means, type Sums } from "../../train/means.ts";
-import type { Batch, Evaluator } from "../../train/stage.ts";
+import type { Batch, Evaluator, Metrics } from "../../train/stage.ts";
 import { createUpdater, stageState, traceStage } from "../../train/updater.ts";
 import { planStage } from "../stages/index.ts";
+import { lossBoard } from "./reporter.ts";
+import { recipeHash } from "./resumable.ts";
 import {
   architectureOf,
   type Looks,
@@ -57,7 +57,7 @@ export async function runStage(
   const data = await openData(context, name, plan, stage, resumed);
   try {
     await looks.begun?.(run);
-    const outcome = await lead(context, run, { updater, evaluators, data, names, resumed });
+    const outcome = await lead(context, run, { updater, evaluators, data, names, resumed, saved: looks.saved });
     if (outcome.ending === "done" && !signal?.aborted) {
       await takeResult(join(context.runDir, name), state, names, outcome.step);
       await looks.finished?.(run);
@@ -80,6 +80,7 @@ interface Led {
   readonly data: StageData;
   readonly names: Names;
   readonly resumed: Resumed | undefined;
+  readonly saved: Looks["saved"];
 }
 
 /** The loop with everything that it calls. */
@@ -95,7 +96,7 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
     {
       stage: name,
       done: resumed?.step ?? 0,
-      owed: resumed && owesEvaluation(resumed.state),
+      owed: resumed && evaluationDue(resumed.state),
       steps: stage.steps,
       every: stage.every,
       next: (step) => data.next(step),
@@ -113,7 +114,8 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         reporter.step(step, board.update({ ...metrics, ...rate }));
         if (due) await log.log(name, step, { ...now.recent.take(), ...rate, samples: now.samples });
       },
-      async evaluated(step, found) {
+      async evaluated(step, measured) {
+        const found = heldOutNames(measured);
         if (Object.keys(found).length > 0) await log.log(name, step, found);
         const value = stage.best && found[stage.best.metric];
         if (!stage.best || typeof value !== "number") return false;
@@ -122,16 +124,23 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         now.best = better;
         return improved;
       },
-      save: (step, owed) => save(context, run, { names: led.names, now, step, owed }),
+      async save(step, owed) {
+        await save(context, run, { names: led.names, now, step, owed });
+        await led.saved?.({ done: step, samples: now.samples, seconds: (performance.now() - begun.time) / 1000 });
+      },
     },
     signal,
   );
   const guesses = evaluators.flatMap(({ name, chance = {} }) =>
     Object.entries(chance).map(([metric, value]) => [`${name}/${metric}`, value] as const),
   );
-  const chance = { ...run.chance, ...Object.fromEntries(guesses) };
+  const chance = { ...run.chance, ...heldOutNames(Object.fromEntries(guesses)) };
   return { ending, step, samples: now.samples, times, chance };
 }
+
+/** What is measured on held-out data has names of its own, `eval/…`: training logs `mim/accuracy` too. */
+const heldOutNames = (found: Metrics): Metrics =>
+  Object.fromEntries(Object.entries(found).map(([name, value]) => [`eval/${name}`, value]));
 
 /** Where a stage stands besides its tensors. */
 interface Progress {
@@ -169,7 +178,7 @@ async function save(context: RunContext, run: StageRun, { names, now, step, owed
         step,
         seed: recipe.seed,
         cursors: { [MEANS]: now.recent.sums(), ...(now.place ? { [CURSORS]: now.place as unknown as Json } : {}) },
-        counters: { samples: now.samples, ...(owed ? { [OWED]: 1 } : {}) },
+        counters: { samples: now.samples, ...(owed ? { [EVALUATION_DUE]: 1 } : {}) },
         best: now.best,
         recipe: json,
         recipeHash: recipeHash(json, name),

@@ -1,23 +1,26 @@
 /** A run: the stages of a recipe in turn, in a folder that holds all there is to know of it, and that it can go on from. */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { badList } from "../../data/index.ts";
-import { ConfigError } from "../../errors.ts";
-import { checkResumable, type Json, tidyFolder } from "../../record/checkpoint/index.ts";
-import { openRunLog, type RunLog, type RunReporter, silentReporter } from "../../record/logs/index.ts";
+import { ConfigError, settled } from "../../errors.ts";
+import { type Json, statOf } from "../../io/index.ts";
 import {
   environment,
-  loadRunInfo,
+  findRunInfo,
+  openRunLog,
+  openRunRecord,
   RECIPE_FILE,
   type RunInfo,
+  type RunLog,
+  type RunRecord,
   refuseOldRun,
+  type StageProgress,
   saveRecipe,
-  saveRunInfo,
-  writeCard,
-  writeReport,
-} from "../../report/index.ts";
+  tidyFolder,
+} from "../../record/index.ts";
+import { writeCard, writeReport } from "../../report/index.ts";
 import { type Device, openDevice } from "../../runtime/index.ts";
-import { checkPlaces, type Recipe } from "../recipe/index.ts";
+import { checkPlaces, loadRecipe, type Recipe } from "../recipe/index.ts";
 import {
   checkTokenizer,
   createSources,
@@ -27,6 +30,8 @@ import {
   withVocabulary,
 } from "./inputs.ts";
 import { createLooks, heldOut } from "./looks.ts";
+import { type RunReporter, silentReporter } from "./reporter.ts";
+import { checkResumable } from "./resumable.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome } from "./run-context.ts";
 import { runStage } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
@@ -70,9 +75,8 @@ export async function pretrain(
   try {
     const { context, start } = await prepare(request, device, { reporter, signal, onBad: bad.onBad, fresh });
     await using log = context.log;
-    const begun = await openInfo(request, device, fresh);
-    const info = { ...begun, tokenizer: tokenizerHash(context.tokenizer) };
-    const done = await runStages({ ...context, log }, start, info, request);
+    const record = await openRecord(request, device, tokenizerHash(context.tokenizer));
+    const done = await runStages({ ...context, log }, start, record, request);
     if (bad.count > 0) reporter.note(`${bad.count} samples were left out: ${join(runDir, BAD_FILE)}`);
     await log.flush();
     return await finish(runDir, done, reporter);
@@ -81,18 +85,20 @@ export async function pretrain(
   }
 }
 
-/** Whether the folder begins anew. A new run into an old one's folder is refused, unless it adds a stage to it. */
+/**
+ * Whether the folder begins anew. A new run into an old one's folder is refused, unless it adds a stage to it; so is a folder whose
+ * recipe.json or run.json is damaged, before any work.
+ */
 async function isFresh({ recipe: { runDir }, stage, resume }: RunRequest): Promise<boolean> {
-  const exists = await stat(join(runDir, RECIPE_FILE)).then(
-    () => true,
-    () => false,
-  );
+  const exists = (await statOf(join(runDir, RECIPE_FILE))) !== undefined;
   if (resume !== undefined && !exists)
     throw new ConfigError(
       `--resume ${resume}: expected a run in ${runDir}, got none`,
       "start without --resume, or name the run's folder with --run-dir",
     );
   if (resume === undefined && stage === undefined) await refuseOldRun(runDir);
+  if (exists) await loadRecipe(runDir);
+  await findRunInfo(runDir);
   return !exists;
 }
 
@@ -119,8 +125,8 @@ async function prepare(
   if (start.resumed) checkResume(recipe, start.resumed);
   if (request.resume !== "latest") await dropAhead(runDir, start, note);
   if (fresh) await saveRecipe(runDir, request.recipe);
-  const names = Object.keys(recipe.stages);
-  const log: RunLog = await openRunLog(runDir, { stages: names, resumeAt: start.after });
+  const log: RunLog = await openRunLog(runDir, { running: start.stages, resumedAt: start.resumed?.step });
+  if (log.removed > 0) note(`metrics.jsonl: ${log.removed} lines removed, the run trains their steps again`);
   const { flava, node, engine } = await environment(device.description, recipe.threads);
   const versions = { flava, node, engine };
   return { context: { recipe, runDir, device, sources, tokenizer, log, reporter, versions, signal, onBad }, start };
@@ -130,77 +136,56 @@ function checkResume(recipe: Recipe, { path, state }: Resumed): void {
   checkResumable(path, state, { recipe: recipe as unknown as Json, architecture: architectureOf(recipe) });
 }
 
-async function openInfo({ recipe, command }: RunRequest, device: Device, fresh: boolean): Promise<RunInfo> {
-  const old = fresh ? undefined : await loadRunInfo(recipe.runDir).catch(() => undefined);
-  return {
+async function openRecord({ recipe, command }: RunRequest, device: Device, tokenizer: string): Promise<RunRecord> {
+  return openRunRecord(recipe.runDir, {
     name: recipe.name,
     startedAt: new Date().toISOString(),
     command,
     stages: {},
     results: {},
-    ...old,
+    ...(await findRunInfo(recipe.runDir)),
     status: "running",
     finishedAt: undefined,
     environment: await environment(device.description, recipe.threads),
-  };
+    tokenizer,
+  });
 }
 
 /** The stages from the start on. run.json is true at every moment: running, stopped, failed or done. */
-async function runStages(context: RunContext, start: Start, first: RunInfo, request: RunRequest): Promise<RunInfo> {
-  const { recipe, runDir, signal } = context;
-  let info = first;
-  const save = async (next: RunInfo): Promise<void> => {
-    info = { ...next, peakMemoryBytes: peakMemory(info) };
-    await saveRunInfo(runDir, info);
+async function runStages(context: RunContext, start: Start, record: RunRecord, request: RunRequest): Promise<RunInfo> {
+  const { recipe, signal } = context;
+  const end = async (status: RunInfo["status"]): Promise<RunInfo> => {
+    await record.update({ status, finishedAt: new Date().toISOString() });
+    return record.info;
   };
-  await save(info);
   const sets = heldOut(context);
   try {
     for (const name of start.stages) {
+      const { kind, steps } = recipe.stages[name]!;
       const looks = createLooks(context, sets, {
         last: name === Object.keys(recipe.stages).at(-1),
-        results: (found) => save({ ...info, results: { ...info.results, ...found } }),
-        begun: ({ chance, parameters }) =>
-          save({ ...info, stages: { ...info.stages, [name]: stageInfo(info, recipe, name, { chance, parameters }) } }),
+        results: (found) => record.update({ results: { ...record.info.results, ...found } }),
+        begun: ({ chance, parameters }) => record.begin(name, { kind, steps, chance, parameters }),
+        saved: (progress) => record.advance(name, progress),
       });
       const outcome = await runStage(context, name, looks, name === start.stages[0] ? start.resumed : undefined);
-      await save({ ...info, stages: { ...info.stages, [name]: withOutcome(info, name, outcome) } });
-      if (outcome.ending === "stopped" || signal?.aborted) {
-        await save({ ...info, status: "stopped", finishedAt: new Date().toISOString() });
-        return info;
-      }
+      await record.advance(name, progressOf(outcome), outcome.chance);
+      if (outcome.ending === "stopped" || signal?.aborted) return await end("stopped");
     }
-    const all = request.stage === undefined || Object.keys(info.stages).length === Object.keys(recipe.stages).length;
-    await save({ ...info, status: all ? "done" : "stopped", finishedAt: new Date().toISOString() });
-    return info;
+    const all = Object.keys(record.info.stages).length === Object.keys(recipe.stages).length;
+    return await end(request.stage === undefined || all ? "done" : "stopped");
   } catch (error) {
-    const status = signal?.aborted ? "stopped" : "failed";
-    await save({ ...info, status, finishedAt: new Date().toISOString() }).catch(() => undefined);
+    await settled(end(signal?.aborted ? "stopped" : "failed")); // the first error is the one to tell
     throw error;
   }
 }
 
-type Begun = Pick<RunInfo["stages"][string], "chance" | "parameters">;
-
-function stageInfo(info: RunInfo, recipe: Recipe, name: string, begun: Begun): RunInfo["stages"][string] {
-  const { kind, steps } = recipe.stages[name]!;
-  return { done: 0, seconds: 0, samples: 0, ...info.stages[name], kind, steps, ...begun };
-}
-
-function withOutcome(
-  info: RunInfo,
-  name: string,
-  { step, samples, times, chance }: StageOutcome,
-): RunInfo["stages"][string] {
-  const old = info.stages[name]!;
-  const { total, ...parts } = times;
-  const summed = Object.entries(parts).map(([what, t]) => [what, t + (old.times?.[what] ?? 0)]);
-  return { ...old, chance, done: step, samples, seconds: old.seconds + total, times: Object.fromEntries(summed) };
-}
-
-/** The most that any process of the run has had. */
-const peakMemory = ({ peakMemoryBytes = 0 }: RunInfo): number =>
-  Math.max(peakMemoryBytes, process.resourceUsage().maxRSS * 1024);
+const progressOf = ({ step, samples, times: { total, ...times } }: StageOutcome): StageProgress => ({
+  done: step,
+  samples,
+  seconds: total,
+  times,
+});
 
 async function finish(runDir: string, info: RunInfo, reporter: RunReporter): Promise<RunInfo> {
   await writeCard(runDir);

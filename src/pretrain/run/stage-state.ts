@@ -1,12 +1,6 @@
 /** The state of a stage: which tensors it holds, what they start from, and how they go to and come from checkpoints. */
 import { join } from "node:path";
-import {
-  aliasesOf,
-  folderName,
-  openCheckpoint,
-  restoreTensors,
-  type TensorStore,
-} from "../../record/checkpoint/index.ts";
+import { aliasesOf, folderName, openCheckpoint, restoreTensors, type TensorStore } from "../../record/index.ts";
 import type { State } from "../../runtime/index.ts";
 import { size, type Tensor } from "../../tensor/index.ts";
 import type { StagePlan } from "../../train/stage.ts";

@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import {
+  evaluationDue,
   findCheckpoints,
+  findRunInfo,
   latestCheckpoint,
-  owesEvaluation,
   removeCheckpoint,
   resumeFrom,
-} from "../../record/checkpoint/index.ts";
-import { loadRunInfo } from "../../report/index.ts";
+} from "../../record/index.ts";
 import type { Recipe } from "../recipe/types.ts";
 import type { Resumed } from "./run-context.ts";
 
@@ -17,8 +17,6 @@ export interface Start {
   readonly stages: readonly string[];
   /** What the first of them goes on from. */
   readonly resumed: Resumed | undefined;
-  /** The last step of the run that stays in its logs; undefined for a run that begins. */
-  readonly after: { readonly stage: string; readonly step: number } | undefined;
 }
 
 /**
@@ -37,39 +35,31 @@ export async function findStart(
       await refuseTrained(join(recipe.runDir, stage), stage);
       await refuseOrphan(recipe, stage);
     }
-    return { stages: wanted, resumed: undefined, after: before(recipe, wanted[0]!) };
+    return { stages: wanted, resumed: undefined };
   }
   const options = { onDamaged: note };
   if (resume !== "latest") {
     const resumed = await resumeFrom(recipe.runDir, resume, options);
-    return from(recipe, wanted, resumed.state.stage, resumed);
+    return from(wanted, resumed.state.stage, resumed);
   }
   for (const name of wanted) {
     const resumed = await latestCheckpoint(join(recipe.runDir, name), options);
-    if (!resumed || resumed.step < recipe.stages[name]!.steps || owesEvaluation(resumed.state))
-      return from(recipe, wanted, name, resumed);
+    if (!resumed || resumed.step < recipe.stages[name]!.steps || evaluationDue(resumed.state))
+      return from(wanted, name, resumed);
   }
   const last = wanted.at(-1)!;
-  const info = await loadRunInfo(recipe.runDir).catch(() => undefined);
+  const info = await findRunInfo(recipe.runDir);
   if (info?.status === "done") throw new ConfigError(`--resume latest: the run in ${recipe.runDir} is done`);
-  return from(recipe, wanted, last, await latestCheckpoint(join(recipe.runDir, last), options));
+  return from(wanted, last, await latestCheckpoint(join(recipe.runDir, last), options));
 }
 
-function from(recipe: Recipe, wanted: readonly string[], name: string, resumed: Resumed | undefined): Start {
+function from(wanted: readonly string[], name: string, resumed: Resumed | undefined): Start {
   if (!wanted.includes(name))
     throw new ConfigError(
       `--resume: expected a checkpoint of ${wanted.join(", ")}, got one of "${name}"`,
       "leave --stage out, or name that stage",
     );
-  const stages = wanted.slice(wanted.indexOf(name));
-  return { stages, resumed, after: resumed ? { stage: name, step: resumed.step } : before(recipe, name) };
-}
-
-/** The end of the stage before this one. */
-function before(recipe: Recipe, name: string): Start["after"] {
-  const names = Object.keys(recipe.stages);
-  const previous = names[names.indexOf(name) - 1];
-  return previous === undefined ? undefined : { stage: previous, step: recipe.stages[previous]!.steps };
+  return { stages: wanted.slice(wanted.indexOf(name)), resumed };
 }
 
 /**

@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CheckpointError, ConfigError, FileError } from "../../errors.ts";
 import { entriesOf, openSafetensors, saveSafetensors, type TensorEntry } from "../../hub/index.ts";
-import { parseRecipe } from "../../pretrain/recipe/index.ts";
 import { openDevice, State } from "../../runtime/index.ts";
 import { fromNumbers, type Tensor } from "../../tensor/index.ts";
-import { checkResumable, differences, recipeHash } from "./compare.ts";
 import { checkCheckpoint, findCheckpoints, latestCheckpoint, openCheckpoint, resumeFrom, tidyFolder } from "./find.ts";
-import type { BestSoFar, CheckpointState, Json } from "./format.ts";
+import type { BestSoFar, CheckpointState } from "./format.ts";
 import { betterOf, saveCheckpoint } from "./save.ts";
 import { aliasesOf, restoreTensors, storeEntries, type TensorStore } from "./tensors.ts";
 
@@ -67,7 +65,7 @@ describe("saveCheckpoint", () => {
   });
 
   it("keeps the newest and the best, and says which is best", async () => {
-    const best: BestSoFar = { metric: "validation/i2t_r1", mode: "max", value: 0.5, step: 10 };
+    const best: BestSoFar = { metric: "eval/validation/i2t_r1", mode: "max", value: 0.5, step: 10 };
     for (const step of [5, 10, 20, 100]) await save(step, 2, step < 10 ? null : best);
     expect(await steps()).toEqual([10, 20, 100]);
     expect(JSON.parse(await readFile(join(folder, "best.json"), "utf8"))).toEqual(best);
@@ -131,7 +129,7 @@ describe("latestCheckpoint", () => {
     ["a state that is no JSON", (path) => writeFile(join(path, "state.json"), "{"), /state\.json: expected JSON/],
     [
       "a state without a cursor",
-      (path) => writeFile(join(path, "state.json"), '{"format":1}'),
+      (path) => writeFile(join(path, "state.json"), '{"format":2}'),
       /expected a state\n.*✖/s,
     ],
     ["a folder that was renamed", (path) => swapFolders(path), /expected the state of step 20, got that of step 10/],
@@ -161,6 +159,19 @@ describe("latestCheckpoint", () => {
   it("gives up when every checkpoint is damaged, instead of starting anew without a word", async () => {
     await rm(join(await save(1), "state.json"));
     await expect(latestCheckpoint(folder, silent)).rejects.toThrow(/expected an intact checkpoint, got 1 damaged/);
+  });
+});
+
+describe("a checkpoint of another version", () => {
+  it("is refused with who wrote it and what to do, not passed over as damaged", async () => {
+    await save(1);
+    const path = await save(2);
+    const file = join(path, "state.json");
+    await writeFile(file, (await readFile(file, "utf8")).replace('"format": 2', '"format": 1'));
+    await expect(latestCheckpoint(folder, silent)).rejects.toThrow(ConfigError);
+    await expect(checkCheckpoint(path)).rejects.toThrow(
+      /state\.json: expected a checkpoint of format 2, got format 1, which flava 0\.1\.0 wrote\n {2}help: finish this run/,
+    );
   });
 });
 
@@ -271,56 +282,5 @@ describe("betterOf", () => {
     expect(betterOf(at(1, 5, "min"), at(2, 6, "min"))?.step).toBe(1);
     expect(betterOf(at(1, 5), at(2, Number.NaN))?.step).toBe(1);
     expect(betterOf(null, at(2, Number.NaN))).toBeNull();
-  });
-});
-
-describe("checkResumable", () => {
-  const recipe = (changes: Record<string, unknown> = {}): Json =>
-    JSON.parse(
-      JSON.stringify(
-        parseRecipe({
-          name: "a",
-          data: { pairs: "synthetic:8", images: "synthetic:8", texts: "synthetic:8" },
-          stages: {
-            text: { kind: "text-mlm" },
-            joint: { kind: "joint", optimizer: { lr: 1e-3 } },
-            more: { kind: "joint" },
-          },
-          ...changes,
-        }),
-      ),
-    );
-  const saved = { stage: "joint", recipe: recipe(), architecture: { width: 8, words: 100 } };
-  const check = (now: Json, architecture: Json = saved.architecture): void =>
-    checkResumable("runs/a/joint/checkpoint-3", saved, { recipe: now, architecture });
-
-  it("lets pass what does not decide the numbers", () => {
-    check(recipe());
-    check(recipe({ name: "b", runDir: "x", threads: 1, stages: (recipe() as { stages: object }).stages }));
-    const { stages } = recipe() as { stages: Record<string, object> };
-    check(
-      recipe({
-        stages: { ...stages, joint: { ...stages.joint, every: { save: 5 } }, more: { kind: "joint", steps: 1 } },
-      }),
-    );
-  });
-
-  it("lists every difference with its path and both values", () => {
-    const { stages } = recipe() as { stages: Record<string, object> };
-    const now = recipe({ seed: 1, stages: { ...stages, joint: { kind: "joint", optimizer: { lr: 3e-4 } } } });
-    expect(() => check(now, { width: 16, words: 100 })).toThrow(ConfigError);
-    expect(() => check(now, { width: 16, words: 100 })).toThrow(
-      /checkpoint-3: .*\n✖ architecture\.width: was 8, now 16\n✖ seed: was 0, now 1\n✖ stages\.joint\.optimizer\.lr: was 0\.001, now 0\.0003\n {2}help: resume with/,
-    );
-    expect(recipeHash(now, "joint")).not.toBe(recipeHash(saved.recipe, "joint"));
-    expect(recipeHash(recipe({ name: "b" }), "joint")).toBe(recipeHash(saved.recipe, "joint"));
-  });
-
-  it("tells absent from null and compares lists as wholes", () => {
-    expect(differences({ a: null, b: [1, 2] }, { b: [1, 3], c: 1 })).toEqual([
-      { path: "a", was: null, now: undefined },
-      { path: "b", was: [1, 2], now: [1, 3] },
-      { path: "c", was: undefined, now: 1 },
-    ]);
   });
 });

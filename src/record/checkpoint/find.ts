@@ -1,13 +1,13 @@
 /** Finds and opens checkpoints. Which is the latest is decided by looking, so no pointer can be out of date. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, ConfigError } from "../../errors.ts";
 import { openSafetensors, type Safetensors } from "../../hub/index.ts";
-import { removePartials } from "../../io/index.ts";
-import { type CheckpointState, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, stateSchema, stepOf } from "./format.ts";
+import { namesIn, removePartials, statOf } from "../../io/index.ts";
+import { type CheckpointState, FORMAT, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, stateSchema, stepOf } from "./format.ts";
 
 export interface Found {
   readonly step: number;
@@ -16,11 +16,7 @@ export interface Found {
 
 /** The checkpoint folders of `folder`, oldest first; none if there is no such folder. */
 export async function findCheckpoints(folder: string): Promise<Found[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  return names
+  return (await namesIn(folder))
     .flatMap((name) => {
       const step = stepOf(name);
       return step === undefined ? [] : [{ step, path: join(folder, name) }];
@@ -34,7 +30,7 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The state of a checkpoint whose files are all there and intact. Throws CheckpointError that says what is damaged. */
+/** The state of a checkpoint whose files are all there and intact. Throws CheckpointError that says what is damaged, ConfigError for another version's. */
 export async function checkCheckpoint(
   path: string,
   { hash = true, signal }: CheckOptions = {},
@@ -69,9 +65,21 @@ async function readState(path: string): Promise<CheckpointState> {
   } catch (cause) {
     throw new CheckpointError(`${file}: expected JSON, got ${(cause as Error).message}`, undefined, { cause });
   }
+  refuseOtherFormat(file, value);
   const parsed = stateSchema.safeParse(value);
   if (!parsed.success) throw new CheckpointError(`${file}: expected a state\n${z.prettifyError(parsed.error)}`);
   return parsed.data;
+}
+
+/** A checkpoint of another version of the package is not damaged: who wrote it, and what to do, is the message. */
+function refuseOtherFormat(file: string, value: unknown): void {
+  const { format, versions } = (value ?? {}) as { format?: unknown; versions?: { flava?: unknown } };
+  if (typeof format !== "number" || format === FORMAT) return;
+  const writer = typeof versions?.flava === "string" ? `flava ${versions.flava}` : "another version of flava";
+  throw new ConfigError(
+    `${file}: expected a checkpoint of format ${FORMAT}, got format ${format}, which ${writer} wrote`,
+    `finish this run with that version, or start a new one with another --run-dir; its ${MODEL_FILE} can be the first weights there (stages.<name>.init)`,
+  );
 }
 
 async function hashFile(path: string, signal: AbortSignal | undefined): Promise<string> {
@@ -120,7 +128,7 @@ export async function resumeFrom(
   resume: string,
   options: LatestOptions,
 ): Promise<Found & { readonly state: CheckpointState }> {
-  const isOne = resume !== "latest" && (await stat(join(resume, STATE_FILE)).catch(() => undefined));
+  const isOne = resume !== "latest" && (await statOf(join(resume, STATE_FILE)));
   if (isOne) {
     const state = await checkCheckpoint(resume, options);
     return { step: state.step, path: resume, state };
@@ -159,7 +167,7 @@ export async function openCheckpoint(path: string): Promise<OpenCheckpoint> {
  * checkpoint that had stepped aside comes back. Only the one process that writes there may call it. Returns what it did.
  */
 export async function tidyFolder(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [] as string[]);
+  const names = await namesIn(folder);
   const done: string[] = [];
   for (const name of names.filter((old) => old.endsWith(".old") && stepOf(old.slice(0, -4)) !== undefined)) {
     const path = join(folder, name);

@@ -2,8 +2,8 @@
  * What a checkpoint folder holds: `checkpoint-<step>/{model,optimizer}.safetensors` and `state.json` (the layout of Hugging
  * Face's Trainer, with safetensors and JSON for everything).
  */
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { Json } from "../../io/index.ts";
 
 export const MODEL_FILE = "model.safetensors";
 export const OPTIMIZER_FILE = "optimizer.safetensors";
@@ -18,9 +18,6 @@ export function stepOf(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** Plain data. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
-
 /** The best value of the metric that a stage selects by, and where it was reached. */
 export interface BestSoFar {
   readonly metric: string;
@@ -34,9 +31,12 @@ export interface FileSum {
   readonly sha256: string;
 }
 
+/** The version of this layout. 2: the counter of an evaluation that is due has its present name; held-out metrics begin with `eval/`. */
+export const FORMAT = 2;
+
 /** Everything a run is besides its tensors. The loss of a field would make a resumed run another run. */
 export interface CheckpointState {
-  readonly format: 1;
+  readonly format: typeof FORMAT;
   readonly stage: string;
   /** The last step that is done. */
   readonly step: number;
@@ -57,10 +57,11 @@ export interface CheckpointState {
   readonly files: Readonly<Record<string, FileSum>>;
 }
 
-/** The counter of a step whose evaluation was cut off. */
-export const OWED = "evaluations_owed";
+/** The counter that says that the evaluation of this step was cut off and is still due. */
+export const EVALUATION_DUE = "evaluation_due";
 
-export const owesEvaluation = ({ counters }: Pick<CheckpointState, "counters">): boolean => (counters[OWED] ?? 0) > 0;
+export const evaluationDue = ({ counters }: Pick<CheckpointState, "counters">): boolean =>
+  (counters[EVALUATION_DUE] ?? 0) > 0;
 
 const count = z.int().nonnegative();
 
@@ -72,7 +73,7 @@ export const bestSchema: z.ZodType<BestSoFar> = z.strictObject({
 });
 
 export const stateSchema: z.ZodType<CheckpointState> = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(FORMAT),
   stage: z.string(),
   step: count,
   seed: count,
@@ -88,15 +89,3 @@ export const stateSchema: z.ZodType<CheckpointState> = z.strictObject({
     z.strictObject({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   ),
 });
-
-/** SHA-256 of plain data, the same for the same data in another order of keys. */
-export const hashOf = (value: Json): string => createHash("sha256").update(canonical(value)).digest("hex");
-
-function canonical(value: Json | undefined): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`).join(",")}}`;
-}

@@ -8,12 +8,12 @@ import { describe, expect, it } from "vitest";
 import { random, toNumbers } from "../../tensor/index.ts";
 import { checkCheckpoint, findCheckpoints, latestCheckpoint, openCheckpoint, tidyFolder } from "./find.ts";
 
-const built = fileURLToPath(new URL("../../../dist/train/checkpoint/index.js", import.meta.url));
+const built = fileURLToPath(new URL("../../../dist/record/checkpoint/index.js", import.meta.url));
 
 /** Goes on from the step it is given: saves that step once more, then the next ones, as fast as it can, and says each. */
 const SAVER = `
 import { writeSync } from "node:fs";
-import { saveCheckpoint } from ${JSON.stringify(new URL("../../../dist/train/checkpoint/index.js", import.meta.url).href)};
+import { saveCheckpoint } from ${JSON.stringify(new URL("../../../dist/record/checkpoint/index.js", import.meta.url).href)};
 const [folder, from] = process.argv.slice(1);
 const entry = (name, step) => ({ name, dtype: "float32", shape: [20000], read: () =>
   ({ dtype: "float32", shape: [20000], data: new Float32Array(20000).fill(step) }) });

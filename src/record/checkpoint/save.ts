@@ -1,15 +1,16 @@
 /** Saves a checkpoint: whole or not at all, whatever happens in between. */
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { saveSafetensors, type TensorEntry } from "../../hub/index.ts";
-import { PARTIAL, saveFile, syncFolder, writeError } from "../../io/index.ts";
+import { PARTIAL, saveFile, saveJson, statOf, syncFolder, writeError } from "../../io/index.ts";
 import { findCheckpoints } from "./find.ts";
 import {
   BEST_FILE,
   type BestSoFar,
   type CheckpointState,
   type FileSum,
+  FORMAT,
   folderName,
   MODEL_FILE,
   OPTIMIZER_FILE,
@@ -35,7 +36,7 @@ export const OLD = ".old";
 
 /**
  * Writes `folder/checkpoint-<step>`, then best.json, then removes what is past the limit. Resolves to its path. On failure
- * (CheckpointError for a full disk) nothing of it is left, and the checkpoints before it are as they were.
+ * (FileError for a full disk) nothing of it is left, and the checkpoints before it are as they were.
  */
 export async function saveCheckpoint(
   folder: string,
@@ -55,7 +56,7 @@ export async function saveCheckpoint(
     await rm(temporary, { recursive: true, force: true });
     throw writeError(path, error);
   }
-  if (best) await saveFile(join(folder, BEST_FILE), `${JSON.stringify(best, null, 2)}\n`);
+  if (best) await saveJson(join(folder, BEST_FILE), best);
   if (typeof options.limit === "number") await removeOld(folder, options.limit, best);
   return path;
 }
@@ -83,13 +84,13 @@ async function writeFiles(
     });
     files[name] = { bytes, sha256: hash.digest("hex") };
   }
-  const whole: CheckpointState = { format: 1, ...state, files };
+  const whole: CheckpointState = { format: FORMAT, ...state, files };
   await saveFile(join(folder, STATE_FILE), `${JSON.stringify(whole, null, 1)}\n`, { signal: options.signal });
 }
 
 /** Renames; a folder cannot be replaced in one call, so an old one of that name steps aside first (see tidyFolder). */
 async function takePlace(temporary: string, path: string): Promise<void> {
-  const there = await stat(path).catch(() => undefined);
+  const there = await statOf(path);
   if (there) {
     await rm(path + OLD, { recursive: true, force: true });
     await rename(path, path + OLD);

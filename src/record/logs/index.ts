@@ -1,5 +1,13 @@
-export { type LossBoard, lossBoard, type RunReporter, silentReporter } from "../../pretrain/run/reporter.ts";
 export type { PngImage } from "./event.ts";
-export { type MetricsLine, type MetricsLog, type MetricsOptions, openMetrics, parseMetrics } from "./metrics.ts";
-export { EVENTS_FOLDER, METRICS_FILE, openRunLog, type RunLog } from "./run-log.ts";
+export {
+  type LogOptions,
+  loadMetrics,
+  METRICS_FILE,
+  type MetricsLine,
+  type MetricsLog,
+  openMetrics,
+  parseMetrics,
+  type ReadMetrics,
+} from "./metrics.ts";
+export { EVENTS_FOLDER, openRunLog, type RunLog } from "./run-log.ts";
 export { type EventWriter, type EventWriterOptions, openEvents } from "./tensorboard.ts";

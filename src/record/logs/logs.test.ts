@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CheckpointError } from "../../errors.ts";
+import { FileError } from "../../errors.ts";
 import { crc32c } from "./crc32c.ts";
 import { type EventContent, eventFrame } from "./event.ts";
-import { lossBoard, openEvents, openMetrics, openRunLog, parseMetrics } from "./index.ts";
+import { openEvents, openMetrics, openRunLog, parseMetrics } from "./index.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -49,42 +49,52 @@ describe("eventFrame", () => {
 });
 
 describe("openEvents", () => {
-  it("names its file as TensorBoard expects, and voids later steps when resumed", async () => {
+  it("names its file as TensorBoard expects, and voids what earlier files hold of steps to come", async () => {
     const now = (): number => 1700000000;
-    await using writer = await openEvents(join(folder, "tb"), { resumedAt: 4, now });
-    await writer.scalars(5, { loss: 1 });
-    await writer.flush();
-    expect(await readdir(join(folder, "tb"))).toEqual([expect.stringMatching(/^events\.out\.tfevents\.1700000000\./)]);
-    const expected = [
-      eventFrame(1700000000, 0, { version: "brain.Event:2" }),
-      eventFrame(1700000000, 5, { restart: true }),
-      eventFrame(1700000000, 5, { scalars: { loss: 1 } }),
-    ];
-    expect((await readFile(writer.path)).equals(Buffer.concat(expected))).toBe(true);
+    const write = async (keepUntil?: number): Promise<Buffer> => {
+      await using writer = await openEvents(join(folder, "tb"), { keepUntil, now });
+      await writer.scalars(5, { loss: 1 });
+      await writer.flush();
+      return readFile(writer.path);
+    };
+    const [version, scalars] = [{ version: "brain.Event:2" }, { scalars: { loss: 1 } }];
+    const frames = (restart?: number): Buffer =>
+      Buffer.concat([
+        eventFrame(1700000000, 0, version),
+        ...(restart === undefined ? [] : [eventFrame(1700000000, restart, { restart: true })]),
+        eventFrame(1700000000, 5, scalars),
+      ]);
+    expect(await write(0), "nothing earlier to void").toEqual(frames());
+    expect(await write(4), "the stage goes on").toEqual(frames(5));
+    expect(await write(0), "the stage begins anew").toEqual(frames(0));
+    expect(await write(), "nothing is void").toEqual(frames());
+    for (const name of await readdir(join(folder, "tb"))) expect(name).toMatch(/^events\.out\.tfevents\.1700000000\./);
   });
 
   it("says where it cannot write", async () => {
     await writeFile(join(folder, "file"), "");
-    await expect(openEvents(join(folder, "file", "tb"))).rejects.toThrow(CheckpointError);
+    await expect(openEvents(join(folder, "file", "tb"))).rejects.toThrow(FileError);
   });
 });
 
 describe("openMetrics", () => {
   const path = (): string => join(folder, "metrics.jsonl");
-  const stages = ["text", "joint"];
+  const running = ["text", "joint"];
   const now = (): number => 1.23456;
-  const run = async (lines: readonly (readonly [string, number])[], resumeAt?: { stage: string; step: number }) => {
-    await using log = await openMetrics(path(), { stages, resumeAt, now });
+  const run = async (lines: readonly (readonly [string, number])[], at?: { stage: string; step: number }) => {
+    const which = at ? { running: running.slice(running.indexOf(at.stage)), resumedAt: at.step } : { running };
+    await using log = await openMetrics(path(), { ...which, now });
     for (const [stage, step] of lines) await log.log(stage, step, { loss: step / 2 });
     await log.flush();
+    return log.removed;
   };
   const places = async (): Promise<string[]> =>
-    parseMetrics(await readFile(path(), "utf8")).map(({ stage, step }) => `${stage} ${step}`);
+    parseMetrics(await readFile(path(), "utf8")).lines.map(({ stage, step }) => `${stage} ${step}`);
 
   it("writes a line a step, flat and readable by anything", async () => {
     await run([["text", 1]]);
     expect(await readFile(path(), "utf8")).toBe('{"stage":"text","step":1,"time":1.235,"loss":0.5}\n');
-    expect(parseMetrics(await readFile(path(), "utf8"))).toEqual([
+    expect(parseMetrics(await readFile(path(), "utf8")).lines).toEqual([
       { stage: "text", step: 1, time: 1.235, values: { loss: 0.5 } },
     ]);
   });
@@ -127,20 +137,24 @@ describe("openMetrics", () => {
     expect(await places()).toEqual(["joint 6"]);
   });
 
-  it("drops lines of stages that come later, and of stages that no longer exist", async () => {
+  it("drops lines of the stages that run, and says how many; those of other stages stay", async () => {
     await run([
       ["text", 1],
       ["joint", 1],
-      ["gone", 1],
+      ["joint", 2],
     ]);
-    await run([], { stage: "text", step: 1 });
+    expect(await run([], { stage: "text", step: 1 })).toBe(2);
     expect(await places()).toEqual(["text 1"]);
+    await using image = await openMetrics(path(), { running: ["image"] });
+    await image.log("image", 1, { loss: 1 });
+    expect(image.removed).toBe(0);
+    expect(await places()).toEqual(["text 1", "image 1"]);
   });
 
   it("writes a number that is not finite as null", async () => {
-    await using log = await openMetrics(path(), { stages });
+    await using log = await openMetrics(path(), { running });
     await log.log("text", 1, { loss: Number.NaN });
-    expect(parseMetrics(await readFile(path(), "utf8"))[0]!.values).toEqual({ loss: null });
+    expect(parseMetrics(await readFile(path(), "utf8")).lines[0]!.values).toEqual({ loss: null });
   });
 
   it("never fails to read what a cut anywhere leaves, and never invents a line", async () => {
@@ -153,7 +167,7 @@ describe("openMetrics", () => {
     fc.assert(
       fc.property(fc.nat(text.length), (end) => {
         const lines = text.slice(0, end).split("\n").length - 1;
-        const found = parseMetrics(text.slice(0, end)).length;
+        const found = parseMetrics(text.slice(0, end)).lines.length;
         expect(found - lines).toBe(text[end] === "\n" && end > 0 ? 1 : 0);
       }),
     );
@@ -162,26 +176,32 @@ describe("openMetrics", () => {
 
 describe("openRunLog", () => {
   it("writes metrics.jsonl and an event file a stage", async () => {
-    await using log = await openRunLog(folder, { stages: ["text", "joint"] });
+    await using log = await openRunLog(folder, { running: ["text", "joint"] });
     await log.log("text", 1, { loss: 2 });
     await log.log("joint", 1, { loss: 3 });
     await (await log.events("joint")).text(1, "captions", "a cat");
     await log.flush();
     expect((await readdir(folder)).sort()).toEqual(["metrics.jsonl", "tensorboard"]);
     expect((await readdir(join(folder, "tensorboard"))).sort()).toEqual(["joint", "text"]);
-    expect(parseMetrics(await readFile(join(folder, "metrics.jsonl"), "utf8"))).toHaveLength(2);
+    expect(parseMetrics(await readFile(join(folder, "metrics.jsonl"), "utf8")).lines).toHaveLength(2);
   });
-});
 
-describe("lossBoard", () => {
-  it("keeps the newest of each loss beside its chance level, though a step has only some", () => {
-    const board = lossBoard({ mim: Math.log(512), mlm: Math.log(4000) });
-    board.update({ loss: 6, mim: 6.2 });
-    expect(board.update({ loss: 8, mlm: 8, samples_per_second: 812.4, "time/data": 0.013 })).toBe(
-      "mim 6.20 (chance 6.24), mlm 8.00 (chance 8.29), 812 samples/s, data wait 1 %",
-    );
-  });
-  it("shows the plain loss where nothing has a chance level", () => {
-    expect(lossBoard({}).update({ loss: 0.123456 })).toBe("loss 0.1235");
+  it("voids the event files of every stage that runs again, even if the run does not get to it", async () => {
+    const first = await openRunLog(folder, { running: ["image", "text", "joint"] });
+    for (const stage of ["image", "text", "joint"]) await first.log(stage, 1, { loss: 1 });
+    await first.close();
+    const markers = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const stage of ["image", "joint", "text"])
+        for (const name of await readdir(join(folder, "tensorboard", stage))) {
+          const bytes = await readFile(join(folder, "tensorboard", stage, name));
+          // field 7, SessionLog, with status START: 3a 02 08 01
+          if (bytes.includes(Buffer.from("3a020801", "hex"))) found.push(stage);
+        }
+      return found;
+    };
+    expect(await markers()).toEqual([]);
+    await (await openRunLog(folder, { running: ["text", "joint"], resumedAt: 1 })).close();
+    expect(await markers()).toEqual(["joint", "text"]);
   });
 });

@@ -1,11 +1,15 @@
 /**
- * metrics.jsonl, the truth about a run: a line a step, flat scalars. A resumed run takes away the lines after the step that
- * it goes on from, so that the file is that of a run without interruption.
+ * metrics.jsonl, the truth about a run: a line a step, flat scalars; what is measured on held-out data is called `eval/…` and
+ * has a line of its own. A resumed run takes away the lines after the step that it goes on from, so that the file is that
+ * of a run without interruption.
  */
-import { type FileHandle, mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
-import { writeError } from "../../io/index.ts";
+import { FileError } from "../../errors.ts";
+import { saveFile, statOf, writeError } from "../../io/index.ts";
+
+export const METRICS_FILE = "metrics.jsonl";
 
 /** One line. */
 export interface MetricsLine {
@@ -17,8 +21,26 @@ export interface MetricsLine {
   readonly values: Readonly<Record<string, number | null>>;
 }
 
+/** Which part of the logs of a folder is void, since the run trains those steps (again). */
+export interface LogOptions {
+  /** The stages that run now, in their order. What the logs hold of other stages stays. */
+  readonly running: readonly string[];
+  /** The last step of the first of them that stays, where it goes on; absent: it begins anew. */
+  readonly resumedAt?: number | undefined;
+  /** Seconds since 1970; for tests. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** The last step of a stage that stays: 0 where it begins anew, undefined where it doesn't run and all stays. */
+export function lastKept({ running, resumedAt = 0 }: LogOptions, stage: string): number | undefined {
+  if (!running.includes(stage)) return undefined;
+  return stage === running[0] ? resumedAt : 0;
+}
+
 export interface MetricsLog extends AsyncDisposable {
   readonly path: string;
+  /** Lines that were taken away, since the run trains their steps again, and lines that were damaged. */
+  readonly removed: number;
   /** Appends a line; it is with the operating system when this resolves, so killing the process does not lose it. */
   log(stage: string, step: number, values: Readonly<Record<string, number>>): Promise<void>;
   /** Makes what was written last through a power cut. */
@@ -26,24 +48,17 @@ export interface MetricsLog extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface MetricsOptions {
-  /** The stages in the order in which they run. */
-  readonly stages: readonly string[];
-  /** The last step that stays; absent: a new run, which starts with an empty file. */
-  readonly resumeAt?: { readonly stage: string; readonly step: number } | undefined;
-  /** Seconds since 1970; for tests. */
-  readonly now?: (() => number) | undefined;
-}
-
-/** Opens the file for appending. Throws CheckpointError if it cannot be written. */
-export async function openMetrics(path: string, options: MetricsOptions): Promise<MetricsLog> {
+/** Opens the file for appending, without what is void. Throws FileError if it cannot be written. */
+export async function openMetrics(path: string, options: LogOptions): Promise<MetricsLog> {
   const { now = () => Date.now() / 1000 } = options;
-  const handle = await prepare(path, options).catch((error: unknown) => {
+  const removed = await removeVoid(path, options);
+  const handle = await open(path, "a").catch((error: unknown) => {
     throw writeError(path, error);
   });
   const close = (): Promise<void> => handle.close();
   return {
     path,
+    removed,
     async log(stage, step, values) {
       const line = JSON.stringify({ stage, step, time: Math.round(now() * 1000) / 1000, ...values });
       await handle.appendFile(`${line}\n`).catch((error: unknown) => {
@@ -56,29 +71,24 @@ export async function openMetrics(path: string, options: MetricsOptions): Promis
   };
 }
 
-async function prepare(path: string, { stages, resumeAt }: MetricsOptions): Promise<FileHandle> {
-  await mkdir(dirname(path), { recursive: true });
-  const handle = await open(path, "a+");
-  const bytes = resumeAt ? await handle.readFile() : Buffer.alloc(0);
-  await handle.truncate(resumeAt ? keptBytes(bytes, stages, resumeAt) : 0);
-  return handle;
+/** Writes the file anew where a line of it is void or damaged; returns how many are. */
+async function removeVoid(path: string, options: LogOptions): Promise<number> {
+  const text = await readText(path);
+  const all = text.split(/(?<=\n)/).filter((line) => line !== "");
+  const kept = all.filter((line) => {
+    const parsed = line.endsWith("\n") ? parseLine(line) : undefined; // without an end it may be torn inside a number
+    return parsed !== undefined && parsed.step <= (lastKept(options, parsed.stage) ?? parsed.step);
+  });
+  if (kept.length < all.length) await saveFile(path, kept.join(""));
+  return all.length - kept.length;
 }
 
-/** How much of the file stays: up to the first line that comes after `at`, or that was torn off at the end. */
-function keptBytes(bytes: Buffer, stages: readonly string[], at: { stage: string; step: number }): number {
-  let start = 0;
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-    const line = parseLine(bytes.toString("utf8", start, end));
-    if (line && isAfter(line, stages, at)) return start;
-    start = end + 1;
-  }
-  return start;
-}
-
-function isAfter(line: MetricsLine, stages: readonly string[], at: { stage: string; step: number }): boolean {
-  if (line.stage === at.stage) return line.step > at.step;
-  const place = stages.indexOf(line.stage);
-  return place < 0 || place > stages.indexOf(at.stage);
+/** "" where there is no file. */
+async function readText(path: string): Promise<string> {
+  if (!(await statOf(path))) return "";
+  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new FileError(`${path}: expected a file, got ${cause.code}`, undefined, { cause });
+  });
 }
 
 const lineSchema = z
@@ -99,5 +109,19 @@ export function parseLine(text: string): MetricsLine | undefined {
   return { stage, step, time, values };
 }
 
-/** All lines of a file's text; those that are torn or no lines are left out. */
-export const parseMetrics = (text: string): MetricsLine[] => text.split("\n").flatMap((line) => parseLine(line) ?? []);
+export interface ReadMetrics {
+  readonly lines: readonly MetricsLine[];
+  /** Lines of the file that are none: the last one may have been torn off by a kill. */
+  readonly damaged: number;
+}
+
+/** The lines of a file's text, and how many are damaged. */
+export function parseMetrics(text: string): ReadMetrics {
+  const all = text.split("\n").filter((line) => line !== "");
+  const lines = all.flatMap((line) => parseLine(line) ?? []);
+  return { lines, damaged: all.length - lines.length };
+}
+
+/** The metrics of a run folder; none if it has logged nothing yet. Throws FileError if they cannot be read. */
+export const loadMetrics = async (runDir: string): Promise<ReadMetrics> =>
+  parseMetrics(await readText(join(runDir, METRICS_FILE)));

@@ -1,12 +1,15 @@
 /** Everything that a run writes while it trains: metrics.jsonl and, derived from it, TensorBoard event files a stage. */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type MetricsOptions, openMetrics } from "./metrics.ts";
+import { statOf, writeError } from "../../io/index.ts";
+import { type LogOptions, lastKept, METRICS_FILE, openMetrics } from "./metrics.ts";
 import { type EventWriter, openEvents } from "./tensorboard.ts";
 
-export const METRICS_FILE = "metrics.jsonl";
 export const EVENTS_FOLDER = "tensorboard";
 
 export interface RunLog extends AsyncDisposable {
+  /** Lines of metrics.jsonl that were void or damaged and are gone. */
+  readonly removed: number;
   log(stage: string, step: number, values: Readonly<Record<string, number>>): Promise<void>;
   /** The event file of a stage, for pictures and texts. */
   events(stage: string): Promise<EventWriter>;
@@ -15,24 +18,31 @@ export interface RunLog extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Opens the logs of a run folder: `metrics.jsonl` and `tensorboard/<stage>/`. Throws CheckpointError. */
-export async function openRunLog(runDir: string, options: MetricsOptions): Promise<RunLog> {
+/**
+ * Opens the logs of a run folder: `metrics.jsonl` and `tensorboard/<stage>/`. Throws FileError. Event files are never changed:
+ * a stage that has some already gets a new one that voids the steps to come, at once, whether or not the run gets that far.
+ */
+export async function openRunLog(runDir: string, options: LogOptions): Promise<RunLog> {
+  await mkdir(runDir, { recursive: true }).catch((error: unknown) => {
+    throw writeError(runDir, error);
+  });
   const metrics = await openMetrics(join(runDir, METRICS_FILE), options);
   const writers = new Map<string, EventWriter>();
-  const { resumeAt } = options;
   const events = async (stage: string): Promise<EventWriter> => {
     const known = writers.get(stage);
     if (known) return known;
-    const resumedAt = resumeAt?.stage === stage ? resumeAt.step : undefined;
-    const writer = await openEvents(join(runDir, EVENTS_FOLDER, stage), { resumedAt, now: options.now });
+    const folder = join(runDir, EVENTS_FOLDER, stage);
+    const writer = await openEvents(folder, { keepUntil: lastKept(options, stage), now: options.now });
     writers.set(stage, writer);
     return writer;
   };
+  for (const stage of options.running) if (await statOf(join(runDir, EVENTS_FOLDER, stage))) await events(stage);
   const close = async (): Promise<void> => {
     await metrics.close();
     for (const writer of writers.values()) await writer.close();
   };
   return {
+    removed: metrics.removed,
     async log(stage, step, values) {
       await metrics.log(stage, step, values);
       await (await events(stage)).scalars(step, values);

@@ -2,7 +2,7 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { writeError } from "../../io/index.ts";
+import { namesIn, writeError } from "../../io/index.ts";
 import { type EventContent, eventFrame, type PngImage } from "./event.ts";
 
 export interface EventWriter extends AsyncDisposable {
@@ -16,17 +16,21 @@ export interface EventWriter extends AsyncDisposable {
 }
 
 export interface EventWriterOptions {
-  /** The last step that stays, where a run is resumed: TensorBoard then forgets what earlier files hold after it. */
-  readonly resumedAt?: number | undefined;
+  /**
+   * The last step of earlier files of the folder that stays: TensorBoard forgets what they hold after it, and all they hold where
+   * this is 0. Absent: all stays.
+   */
+  readonly keepUntil?: number | undefined;
   /** Seconds since 1970; for tests. */
   readonly now?: (() => number) | undefined;
 }
 
 let counter = 0;
 
-/** Starts a new event file in `folder`, which is made if needed. Throws CheckpointError if it cannot be written. */
+/** Starts a new event file in `folder`, which is made if needed. Throws FileError if it cannot be written. */
 export async function openEvents(folder: string, options: EventWriterOptions = {}): Promise<EventWriter> {
-  const { resumedAt, now = () => Date.now() / 1000 } = options;
+  const { keepUntil, now = () => Date.now() / 1000 } = options;
+  const earlier = (await namesIn(folder)).some((name) => name.includes(".tfevents."));
   const name = `events.out.tfevents.${String(Math.floor(now())).padStart(10, "0")}.${hostname()}.${process.pid}.${counter++}`;
   const path = join(folder, name);
   const handle = await openNew(folder, path);
@@ -37,7 +41,7 @@ export async function openEvents(folder: string, options: EventWriterOptions = {
   };
   const close = (): Promise<void> => handle.close();
   await write(0, { version: "brain.Event:2" });
-  if (resumedAt !== undefined) await write(resumedAt + 1, { restart: true });
+  if (earlier && keepUntil !== undefined) await write(keepUntil === 0 ? 0 : keepUntil + 1, { restart: true });
   return {
     path,
     scalars: (step, scalars) => write(step, { scalars }),
