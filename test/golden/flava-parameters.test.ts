@@ -1,11 +1,14 @@
 /** Names, shapes and numbers of parameters against the published checkpoint's. */
 import { describe, expect, it } from "vitest";
 import {
+  type FlavaConfig,
   flavaConfig,
   flavaParameters,
   fromHuggingFaceConfig,
+  huggingFaceJson,
   isCodebookParameter,
   isModelParameter,
+  type JsonObject,
   toHuggingFaceConfig,
   variants,
 } from "../../src/models/flava/index.ts";
@@ -140,10 +143,10 @@ describe("config.json", () => {
     expect(fromHuggingFaceConfig({})).toEqual(variants.base);
   });
   it("comes back from what is written, for every variant and switch", () => {
-    for (const config of Object.values(variants))
-      expect(fromHuggingFaceConfig(JSON.parse(JSON.stringify(toHuggingFaceConfig(config))))).toEqual(config);
+    const written = (config: FlavaConfig): JsonObject => JSON.parse(huggingFaceJson(toHuggingFaceConfig(config, config)));
+    for (const config of Object.values(variants)) expect(fromHuggingFaceConfig(written(config))).toEqual(config);
     const other = flavaConfig({
-      codebook: null,
+      codebook: { groups: 3 },
       contrastiveGather: "local",
       textPadMask: "ids",
       multimodalPadMask: false,
@@ -152,16 +155,25 @@ describe("config.json", () => {
       lossWeights: { mim: 0, mmmText: 0.5 },
       multimodal: { clsToken: false },
     });
-    expect(fromHuggingFaceConfig(JSON.parse(JSON.stringify(toHuggingFaceConfig(other))))).toEqual(other);
+    expect(fromHuggingFaceConfig(written(other))).toEqual(other);
   });
   it("lets older *_config_dict keys win, as the reference does", () => {
     const config = fromHuggingFaceConfig({ text_config: { vocab_size: 50 }, text_config_dict: { vocab_size: 60 } });
     expect(config.text.vocabSize).toBe(60);
   });
+  it("says that no padding id is read as 0", () => {
+    const notes: string[] = [];
+    const config = fromHuggingFaceConfig({ text_config: { pad_token_id: null } }, { note: (line) => notes.push(line) });
+    expect(config.text.padTokenId).toBe(0);
+    expect(notes).toEqual([expect.stringMatching(/pad_token_id is null, which is read as 0/)]);
+  });
   it("of something else is refused with the key that is wrong", () => {
     expect(() => fromHuggingFaceConfig({ model_type: "clip" })).toThrow(/model_type/);
     expect(() => fromHuggingFaceConfig({ image_config: { hidden_act: "relu" } })).toThrow(/image_config: hidden_act/);
     expect(() => fromHuggingFaceConfig({ text_config: { hidden_dropout_prob: 0.1 } })).toThrow(/text_config.*dropout/);
+    expect(() => fromHuggingFaceConfig({ text_config: { position_embedding_type: "relative_key" } })).toThrow(
+      /position_embedding_type: expected "absolute"/,
+    );
     expect(() => fromHuggingFaceConfig({ hidden_size: 512 })).toThrow(/hidden_size: expected .* 768, got 512/);
     expect(() => flavaConfig({ image: { heads: 7 } })).toThrow(/does not divide among 7 heads/);
     expect(() => flavaConfig({ imge: {} } as never)).toThrow(/imge/);

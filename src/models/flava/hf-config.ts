@@ -2,7 +2,14 @@
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";
-import { type FlavaConfig, type FlavaConfigInput, flavaConfig, type TransformerConfig } from "./config.ts";
+import {
+  type FlavaConfig,
+  type FlavaConfigInput,
+  flavaConfig,
+  type LossWeights,
+  type TransformerConfig,
+} from "./config.ts";
+import { huggingFaceNotes, opensCodebook } from "./hf-notes.ts";
 
 /** Plain JSON. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -35,6 +42,7 @@ const text = encoder.extend({
   max_position_embeddings: number,
   type_vocab_size: number,
   pad_token_id: z.number().nullish(),
+  position_embedding_type: z.string().optional(),
 });
 const multimodal = encoder.extend({ use_cls_token: flag });
 const codebook = z.looseObject({
@@ -66,10 +74,13 @@ const top = z.looseObject({
 
 /**
  * Reads a config.json. Missing and null parts are the base model's; an older `<part>_config_dict` wins over `<part>_config`, as
- * it does there. Throws ConfigError for another model, or for what this implementation does not compute (dropout, other
- * activations).
+ * it does there. `note` is told what is read as something else. Throws ConfigError for another model, or for what this implementation
+ * does not compute (dropout, other activations, relative positions).
  */
-export function fromHuggingFaceConfig(json: JsonObject): FlavaConfig {
+export function fromHuggingFaceConfig(
+  json: JsonObject,
+  { note }: { readonly note?: (line: string) => void } = {},
+): FlavaConfig {
   const t = read("config.json", top, json);
   if (t.ce_ignore_index !== undefined && t.ce_ignore_index !== -100)
     throw new ConfigError(`config.json: ce_ignore_index: expected -100, got ${t.ce_ignore_index}`);
@@ -77,6 +88,12 @@ export function fromHuggingFaceConfig(json: JsonObject): FlavaConfig {
   const x = read("text_config", text, part(json, "text_config"));
   const m = read("multimodal_config", multimodal, part(json, "multimodal_config"));
   const c = read("image_codebook_config", codebook, part(json, "image_codebook_config"));
+  if (x.position_embedding_type !== undefined && x.position_embedding_type !== "absolute")
+    throw new ConfigError(
+      `text_config: position_embedding_type: expected "absolute", got "${x.position_embedding_type}"`,
+    );
+  if (x.pad_token_id === null)
+    note?.("text_config: pad_token_id is null, which is read as 0: row 0 of the word embeddings starts as zeros");
   const config = flavaConfig({
     image: {
       ...transformer("image_config", i),
@@ -116,9 +133,25 @@ export function fromHuggingFaceConfig(json: JsonObject): FlavaConfig {
   return config;
 }
 
-/** The config.json of a model. `flava_options` holds the switches that theirs has no key for; their code passes over it. */
-export function toHuggingFaceConfig(config: FlavaConfig): JsonObject {
-  const { image: i, text: x, multimodal: m, codebook: c, lossWeights: w } = config;
+export interface ToHuggingFaceOptions {
+  /** Weights of the losses, which the model's own training had; 1 each unless said. */
+  readonly lossWeights?: LossWeights | undefined;
+  /** Names of the tensors in the file beside it; all of the model's unless said. */
+  readonly tensors?: Iterable<string> | undefined;
+}
+
+const ONES: LossWeights = { mim: 1, mlm: 1, itm: 1, globalContrastive: 1, mmmImage: 1, mmmText: 1 };
+
+/**
+ * The config.json of a model, to be written with `huggingFaceJson`. `flava_options` holds the switches that theirs has no key for,
+ * `flava_notes` says what their code makes of the file otherwise than ours; their code passes over both.
+ */
+export function toHuggingFaceConfig(
+  config: FlavaConfig,
+  { lossWeights: w = ONES, tensors }: ToHuggingFaceOptions = {},
+): JsonObject {
+  const { image: i, text: x, multimodal: m, codebook: c } = config;
+  const notes = huggingFaceNotes(config, { lossWeights: w, tensors });
   return {
     architectures: ["FlavaForPreTraining"],
     model_type: "flava",
@@ -138,7 +171,7 @@ export function toHuggingFaceConfig(config: FlavaConfig): JsonObject {
     global_backprop_contrastive: config.contrastiveGather === "global",
     skip_unmasked_multimodal_encoder: config.skipUnmaskedMultimodalEncoder,
     return_loss: true,
-    init_codebook: c !== null,
+    init_codebook: opensCodebook(c),
     image_config: {
       model_type: "flava_image_model",
       ...encoderKeys(i),
@@ -173,9 +206,36 @@ export function toHuggingFaceConfig(config: FlavaConfig): JsonObject {
       headLayerNormEps: config.headLayerNormEps,
       logitScaleRange: config.logitScaleRange,
       contrastiveGather: config.contrastiveGather,
+      ...(c && !opensCodebook(c) ? { codebook: c } : {}),
     },
+    ...(notes.length > 0 ? { flava_notes: notes } : {}),
   };
 }
+
+/**
+ * The fields that transformers 5 takes as floats only: it refuses a whole number without a point.
+ * test/golden/huggingface/flava.json has the types of all fields.
+ */
+export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
+  "layer_norm_eps",
+  "initializer_range",
+  "initializer_factor",
+  "logit_scale_init_value",
+  "mim_weight",
+  "mlm_weight",
+  "itm_weight",
+  "global_contrastive_weight",
+  "mmm_image_weight",
+  "mmm_text_weight",
+  "hidden_dropout_prob",
+  "attention_probs_dropout_prob",
+]);
+
+/** The text of a config.json, floats written as Python reads them: `1.0`. */
+export const huggingFaceJson = (config: JsonObject): string =>
+  `${JSON.stringify(config, null, 2).replace(/^( *"(\w+)": -?\d+)(?=,?$)/gm, (line, start: string, key: string) =>
+    FLOAT_FIELDS.has(key) ? `${start}.0` : line,
+  )}\n`;
 
 /** One part of the file; null and absent are empty. */
 function part(json: JsonObject, name: string): JsonObject {

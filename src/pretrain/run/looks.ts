@@ -14,7 +14,7 @@ import { saveSafetensors } from "../../hub/index.ts";
 import { saveFile } from "../../io/index.ts";
 import { dinoImageConfig, TEACHER } from "../../models/dino/index.ts";
 import { dvaeDecoder } from "../../models/dvae/index.ts";
-import { toHuggingFaceConfig } from "../../models/flava/index.ts";
+import { huggingFaceJson, toHuggingFaceConfig } from "../../models/flava/index.ts";
 import { Params } from "../../nn/index.ts";
 import { drawStage } from "../../pictures/index.ts";
 import type { StageProgress } from "../../record/index.ts";
@@ -143,10 +143,14 @@ async function finalNumbers(
 }
 
 /** The model as others load it: model.safetensors and config.json beside the run's tokenizer.json. */
-async function exportModel({ runDir, recipe }: RunContext, { modelEntries }: StageRun): Promise<void> {
-  await saveSafetensors(join(runDir, "model.safetensors"), modelEntries(), { metadata: { format: "pt" } });
-  const config = { ...toHuggingFaceConfig(recipe.model), architectures: ["FlavaForPreTraining"], model_type: "flava" };
-  await saveFile(join(runDir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+async function exportModel({ runDir, recipe }: RunContext, { modelEntries, stage }: StageRun): Promise<void> {
+  const entries = modelEntries();
+  await saveSafetensors(join(runDir, "model.safetensors"), entries, { metadata: { format: "pt" } });
+  const config = toHuggingFaceConfig(recipe.model, {
+    lossWeights: stage.kind === "joint" ? stage.lossWeights : undefined,
+    tensors: entries.map(({ name }) => name),
+  });
+  await saveFile(join(runDir, "config.json"), huggingFaceJson(config));
 }
 
 async function draw(
