@@ -26,20 +26,22 @@ interface InspectOptions {
   readonly patchSize: number;
   readonly textLength: number;
   readonly bad?: string;
+  readonly decode: boolean;
+  readonly outside?: boolean;
   readonly cacheDir?: string;
   readonly seed: number;
 }
 
 export async function inspect(io: Io, [spec = ""]: readonly string[], options: InspectOptions): Promise<void> {
-  const { limit, sheet, rows, pictures, seed } = options;
+  const { limit, sheet, rows, pictures, seed, decode } = options;
   if (sheet !== undefined && !/\.(png|html)$/i.test(sheet))
     throw new ConfigError(`--sheet ${sheet}: expected a name that ends in .png or .html`);
   const masks = options.masks ? await maskView(options) : undefined;
-  const source = await openNamed(io, spec, options.cacheDir);
+  const source = await openNamed(io, spec, options);
   const total = source.count === undefined ? limit : Math.min(source.count, limit ?? source.count);
   const progress = io.progress({ label: `reading ${spec}`, unit: "samples", total });
   const wanted = Math.max(rows, sheet === undefined ? 0 : pictures);
-  const reading = { limit, examples: wanted, seed, badFile: options.bad, signal: io.signal };
+  const reading = { limit, examples: wanted, seed, decode, badFile: options.bad, signal: io.signal };
   const found = await inspectSource(source, { ...reading, onProgress: progress.update }).finally(() => progress.end());
   if (sheet !== undefined) await writeSheet(sheet, spec, found.examples.slice(0, pictures), masks);
   const shown = found.examples.slice(0, rows);

@@ -5,5 +5,9 @@ import type { Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 
 /** As openData. `cacheDir` says where fetched data lies. */
-export const openNamed = (io: Io, spec: string, cacheDir: string | undefined): Promise<Source> =>
-  withProgress(io, (onProgress) => openData(spec, { cacheDir, signal: io.signal, onProgress }));
+export const openNamed = (
+  io: Io,
+  spec: string,
+  { cacheDir, outside }: { readonly cacheDir?: string; readonly outside?: boolean },
+): Promise<Source> =>
+  withProgress(io, (onProgress) => openData(spec, { cacheDir, outside, signal: io.signal, onProgress }));

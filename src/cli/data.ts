@@ -8,6 +8,8 @@ A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json
   csv:pairs.csv   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64
   starter:pairs`;
 
+const NO_DECODE = ["--no-decode", "take pictures as they are: damaged ones are found in training only"] as const;
+const OUTSIDE = ["--outside", "let tables name pictures out of their own folder or server"] as const;
 const CACHE_DIR = ["--cache-dir <dir>", "where the starter data is kept"] as const;
 
 export function define(program: Command): void {
@@ -26,6 +28,8 @@ export function define(program: Command): void {
     .requiredOption("--out <dir>", "a new folder for the shards")
     .option("--samples-per-shard <n>", "samples of a shard", positive, 1000)
     .option("--limit <n>", "the most samples in all", positive)
+    .option(...NO_DECODE)
+    .option(...OUTSIDE)
     .option(...CACHE_DIR)
     .addHelpText("after", SOURCES)
     .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
@@ -34,6 +38,8 @@ export function define(program: Command): void {
     .description("count, measure and show what a source holds")
     .argument("<source>", "what to look at")
     .option("--limit <n>", "look at the first n samples", positive)
+    .option(...NO_DECODE)
+    .option(...OUTSIDE)
     .option("--rows <n>", "sample rows to print", natural, 8)
     .option("--sheet <file>", "draw pictures and captions: FILE.png or FILE.html")
     .option("--pictures <n>", "samples on the sheet", positive, 48)

@@ -36,7 +36,7 @@ export function dataName(spec: string | DataSpec): string {
 /** As openSource. A part of a named set is downloaded and prepared first where it is not there. */
 export async function openData(spec: string | DataSpec, options: SetOptions = {}): Promise<Source> {
   const part = namedPart(spec);
-  if (part === undefined) return openSource(spec as string | SourceSpec, { signal: options.signal });
+  if (part === undefined) return openSource(spec as string | SourceSpec, options);
   return setOf(part).open(dataName(spec), part, options);
 }
 

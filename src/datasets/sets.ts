@@ -1,6 +1,6 @@
 /** The table of named data sets: what each is asked for, as plain data of a recipe, and how it is fetched and opened. */
 import type { z } from "zod";
-import type { Source } from "../data/sources/index.ts";
+import type { OpenOptions, Source } from "../data/sources/index.ts";
 import { type StarterChoice, starterSet } from "./starter/set.ts";
 
 /** What each set asks for, beside `type` and `name`. A new line here makes the compiler ask for its row below. */
@@ -23,10 +23,9 @@ export interface FetchProgress {
   readonly total: number;
 }
 
-export interface SetOptions {
+export interface SetOptions extends OpenOptions {
   /** Where fetched data is kept, for a spec that does not say it. */
   readonly cacheDir?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import { readImageHeader } from "../../image/index.ts";
 import { random } from "../../tensor/index.ts";
-import { type BadList, badList, type Sample, type Source } from "../sources/index.ts";
+import { type BadList, badList, decodableSource, type Sample, type Source } from "../sources/index.ts";
 
 /** Smallest, middle and largest of some numbers. */
 export interface Spread {
@@ -50,6 +50,8 @@ export interface InspectOptions {
   /** How many samples to return, drawn from all that were looked at. */
   readonly examples: number;
   readonly seed?: number | undefined;
+  /** Whether pictures are decoded, and those that cannot be count as bad. Default true; else their headers are read alone. */
+  readonly decode?: boolean | undefined;
   /** Where bad samples are listed. */
   readonly badFile?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -59,19 +61,20 @@ export interface InspectOptions {
 const MAX_LABELS = 1000;
 const MAX_CAPTIONS = 2_000_000;
 
-/** Reads the source, or its first `limit` samples. Pictures are not decoded; their headers are read. */
+/** Reads the source, or its first `limit` samples. */
 export async function inspectSource(
   source: Source,
   options: InspectOptions,
 ): Promise<{ inspection: Inspection; examples: Sample[] }> {
-  const { limit = Number.POSITIVE_INFINITY, examples: wanted, seed = 0, signal, onProgress } = options;
+  const { limit = Number.POSITIVE_INFINITY, examples: wanted, seed = 0, decode = true, signal, onProgress } = options;
   const bad = badList(options.badFile);
   const tally = new Tally();
   const rng = random(seed, "examples");
   const examples: { at: number; sample: Sample }[] = [];
   let more = false;
   try {
-    for await (const { sample } of source.samples({ signal, onBad: bad.onBad })) {
+    const usable = decode ? decodableSource(source) : source;
+    for await (const { sample } of usable.samples({ signal, onBad: bad.onBad })) {
       if (tally.samples >= limit) {
         more = true;
         break;

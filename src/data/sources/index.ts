@@ -1,5 +1,6 @@
 export * from "./bad-list.ts";
 export { expandLocations } from "./braces.ts";
+export { decodableSource } from "./decodable.ts";
 export * from "./fingerprint.ts";
 export {
   type OpenOptions,

@@ -104,7 +104,7 @@ describe("buildShards", () => {
     expect(JSON.parse(await readFile(`${root}/bad/bad.jsonl`, "utf8"))).toEqual({
       source: "a",
       key: "x",
-      reason: "the image has no format that is known",
+      reason: expect.stringMatching(/^expected JPEG.*got 3 bytes of an unknown kind/),
     });
   });
 

@@ -6,6 +6,7 @@ import { createTarPacker } from "modern-tar";
 import { DataError } from "../../errors.ts";
 import { readImageHeader } from "../../image/index.ts";
 import { type BadList, badList } from "./bad-list.ts";
+import { decodableSource } from "./decodable.ts";
 import type { Sample, Source } from "./source.ts";
 
 export interface ShardOptions {
@@ -15,6 +16,8 @@ export interface ShardOptions {
   readonly shardBytes?: number | undefined;
   /** The most samples in all. */
   readonly limit?: number | undefined;
+  /** Whether pictures are decoded first, and those that cannot be are left out. Default true. */
+  readonly decode?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((samples: number) => void) | undefined;
 }
@@ -85,6 +88,7 @@ async function writeAll(
     samplesPerShard = 1000,
     shardBytes = 2 ** 30,
     limit = Number.POSITIVE_INFINITY,
+    decode = true,
     signal,
     onProgress,
   } = options;
@@ -96,7 +100,8 @@ async function writeAll(
     for (const source of sources) {
       const count = { name: source.name, samples: 0 };
       counts.push(count);
-      for await (const { sample } of source.samples({ signal, onBad: bad.onBad })) {
+      const usable = decode ? decodableSource(source) : source;
+      for await (const { sample } of usable.samples({ signal, onBad: bad.onBad })) {
         if (total >= limit) break;
         const members = membersOf(sample);
         if (members === undefined) {
