@@ -1,7 +1,8 @@
 /** Opens a tokenizer from a folder or file in the Hub's layout (Node only). */
+import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError, FileError } from "../errors.ts";
 import { bertVocabulary } from "./bert-vocabulary.node.ts";
 import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
 import { normalizationOf, parseTokenizerConfig } from "./tokenizer-json.ts";
@@ -20,10 +21,7 @@ export async function loadBertTokenizer(): Promise<TextTokenizer> {
  * of one such file. Throws DataError where neither is there or the model is not BERT's WordPiece.
  */
 export async function loadTokenizer(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<TextTokenizer> {
-  const isFolder = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  const isFolder = (await statsOf(path))?.isDirectory() ?? false;
   const folder = isFolder ? path : dirname(path);
   const names = isFolder ? ["tokenizer.json", "vocab.txt"] : [basename(path)];
   const configText = await readText(join(folder, "tokenizer_config.json"), signal);
@@ -43,12 +41,25 @@ export async function loadTokenizer(path: string, { signal }: { signal?: AbortSi
 
 async function readText(file: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   signal?.throwIfAborted();
-  const found = await stat(file).catch(() => undefined);
-  if (!found?.isFile()) return undefined;
-  if (found.size > MAX_FILE_BYTES)
-    throw new DataError(`${file}: expected at most ${MAX_FILE_BYTES} bytes, got ${found.size}`);
-  return readFile(file, { encoding: "utf8", signal });
+  const stats = await statsOf(file);
+  if (!stats?.isFile()) return undefined;
+  if (stats.size > MAX_FILE_BYTES)
+    throw new DataError(`${file}: expected at most ${MAX_FILE_BYTES} bytes, got ${stats.size}`);
+  return readFile(file, { encoding: "utf8", signal }).catch((cause: NodeJS.ErrnoException) => {
+    signal?.throwIfAborted();
+    throw unreadable(file, cause);
+  });
 }
+
+/** What lies at a path; undefined where nothing does. Throws FileError where that cannot be told. */
+const statsOf = (path: string): Promise<Stats | undefined> =>
+  stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
+    throw unreadable(path, cause);
+  });
+
+const unreadable = (path: string, cause: NodeJS.ErrnoException): FileError =>
+  new FileError(`${path}: expected a readable file, got ${cause.code ?? cause.message}`, undefined, { cause });
 
 function parseJson(text: string, file: string): unknown {
   try {

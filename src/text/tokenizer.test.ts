@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -150,6 +150,10 @@ describe("loading", () => {
       await writeFile(join(folder, "tokenizer_config.json"), "{");
       await expect(loadTokenizer(folder)).rejects.toThrow(/expected JSON, got "\{"/);
       await expect(loadTokenizer(join(folder, "none", "vocab.txt"))).rejects.toThrow(/expected vocab.txt, got none/);
+      await symlink("loop.txt", join(folder, "loop.txt"));
+      await expect(loadTokenizer(join(folder, "loop.txt"))).rejects.toThrow(
+        /loop.txt: expected a readable file, got ELOOP/,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }
