@@ -56,7 +56,7 @@ const RETURN = 13;
 const MAX_LINE_BYTES = 1 << 26;
 
 /** The lines from byte `start` on. A last line without an end counts; throws FileError for a line over 64 MiB. */
-export async function* readLines(bytes: Bytes, start = 0): AsyncGenerator<Line> {
+export async function* readLines(bytes: Pick<Bytes, "name" | "stream">, start = 0): AsyncGenerator<Line> {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   let position = start;

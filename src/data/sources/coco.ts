@@ -2,12 +2,12 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { readBytes } from "../../io/index.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { parseJson } from "./json.ts";
 import { imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { Source } from "./source.ts";
+import { readText } from "./text-file.ts";
 
 export type CocoOptions = PlaceOptions;
 
@@ -75,7 +75,7 @@ function imagesOf(entries: readonly unknown[]): CocoImage[] {
 }
 
 async function readCoco(path: string, signal: AbortSignal | undefined): Promise<z.infer<typeof cocoSchema>> {
-  const bytes = await readBytes(path, MAX_JSON_BYTES, { signal });
+  const bytes = await readText(path, MAX_JSON_BYTES, signal);
   let value: unknown;
   try {
     value = parseJson(decodeUtf8(bytes) ?? new TextDecoder().decode(bytes));

@@ -1,16 +1,15 @@
-/** CSV and TSV with a header row, by default open_clip's columns `filepath` and `title`; csv-parse does the parsing. */
-import { Readable } from "node:stream";
-import { type InfoRecord, parse } from "csv-parse";
+/** CSV and TSV with a header row, by default open_clip's columns `filepath` and `title`. */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import type { Bytes } from "../../io/bytes.ts";
-import { baseName, type Json, openBytes } from "../../io/index.ts";
+import { baseName, type Json } from "../../io/index.ts";
+import { type RowOptions, readRows } from "./csv-rows.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { Sample, Source } from "./source.ts";
+import { openText, type TextFile } from "./text-file.ts";
 
 export interface TableOptions extends PlaceOptions {
   /** The column with the path or URL of the image. */
@@ -21,6 +20,8 @@ export interface TableOptions extends PlaceOptions {
 
 export interface CsvOptions extends TableOptions {
   readonly delimiter?: string | undefined;
+  /** Whether cells may stand in quotation marks. Default: yes; where tabs divide them, only if the header's do. */
+  readonly quotes?: boolean | undefined;
 }
 
 interface Columns {
@@ -30,8 +31,9 @@ interface Columns {
   readonly label: string | undefined;
 }
 
-const MAX_RECORD_BYTES = 1 << 24;
-const BOM = [0xef, 0xbb, 0xbf];
+/** Longer cells are taken for damage: beside an image path, and in a table of texts. */
+const MAX_CAPTION_BYTES = 1 << 16;
+const MAX_TEXT_BYTES = 1 << 22;
 const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().nonnegative() });
 
 /** The rows of CSV or TSV files. Keys are `file.csv:row`, counted from 1 without the header. */
@@ -51,15 +53,20 @@ async function* readCsv(
   options: CsvOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<FileRecord> {
-  const file = await openBytes(path, { signal });
+  const file = await openText(path, signal);
   try {
-    const delimiter = options.delimiter ?? (/\.tsv$/i.test(baseName(path)) ? "\t" : ",");
-    const header = await readHeader(file, delimiter);
+    const { delimiter = /\.tsv(\.gz)?$/i.test(baseName(path)) ? "\t" : "," } = options;
+    const quoted = options.quotes ?? delimiter !== "\t";
+    const header = await readHeader(file, { delimiter, quotes: quoted, maxCellBytes: MAX_TEXT_BYTES });
+    const quotes = options.quotes ?? (quoted || header.quoted);
     const columns = chooseColumns(path, header.names, options);
     const start = from === null ? { byte: header.end, row: 0 } : parseCursor(path, from, placeSchema);
     const place = imagePlace(path, options);
+    const image = columns.image === undefined ? undefined : columns.names.indexOf(columns.image);
+    const maxCellBytes = image === undefined ? MAX_TEXT_BYTES : MAX_CAPTION_BYTES;
     let row = start.row;
-    for await (const { cells, end } of parseCells(file, start.byte, delimiter)) {
+    const rows = readRows(file, start.byte, { delimiter, quotes, maxCellBytes, width: columns.names.length, image });
+    for await (const { cells, end } of rows) {
       row++;
       const key = `${label}:${row}`;
       yield { place: { byte: end, row }, load: (abort) => rowSample(key, cells, columns, place, abort) };
@@ -69,48 +76,27 @@ async function* readCsv(
   }
 }
 
-/** Rows as raw cells, each with the byte after it. */
-async function* parseCells(
-  file: Bytes,
-  start: number,
-  delimiter: string,
-): AsyncGenerator<{ cells: readonly Buffer[]; end: number }> {
-  const parser = parse({
-    delimiter,
-    encoding: null,
-    info: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-    max_record_size: MAX_RECORD_BYTES,
-  });
-  const input = Readable.from(file.stream(start), { objectMode: false });
-  input.on("error", (error) => parser.destroy(error));
-  input.pipe(parser);
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{
-      record: Buffer[];
-      info: InfoRecord & { bytes: number };
-    }>)
-      yield { cells: record, end: start + info.bytes };
-  } catch (cause) {
-    if (!(cause instanceof Error) || !("code" in cause) || !String(cause.code).startsWith("CSV_")) throw cause;
-    throw new DataError(`${file.name}: expected CSV: ${cause.message}`, "check its quotes and its delimiter", {
-      cause,
-    });
-  } finally {
-    input.destroy();
-    parser.destroy();
+async function readHeader(
+  file: TextFile,
+  options: RowOptions,
+): Promise<{ names: string[]; quoted: boolean; end: number }> {
+  for await (const { cells, end } of readRows(file, 0, options)) {
+    if (typeof cells === "string") throw new DataError(`${file.name}: expected a header row: ${cells}`);
+    const names = cells.map((cell, i) => decodeUtf8(i === 0 ? withoutMark(cell) : cell)?.trim() ?? "");
+    if (names.some((name) => name.includes("\r")))
+      throw new DataError(
+        `${file.name}: expected lines that end with \\n or \\r\\n, got \\r alone`,
+        "tr '\\r' '\\n' mends it",
+      );
+    const quoted = names.every((name) => /^".*"$/.test(name));
+    return { names: quoted ? names.map((name) => name.slice(1, -1)) : names, quoted, end };
   }
-}
-
-async function readHeader(file: Bytes, delimiter: string): Promise<{ names: string[]; end: number }> {
-  const head = new Uint8Array(await file.slice(0, Math.min(3, file.byteLength)));
-  const start = BOM.every((byte, i) => head[i] === byte) ? BOM.length : 0;
-  for await (const { cells, end } of parseCells(file, start, delimiter))
-    return { names: cells.map((cell) => decodeUtf8(cell)?.trim() ?? ""), end };
   throw new DataError(`${file.name}: expected a header row, got an empty file`);
 }
+
+/** Without the byte order mark that some programs write first. */
+const withoutMark = (cell: Uint8Array): Uint8Array =>
+  cell[0] === 0xef && cell[1] === 0xbb && cell[2] === 0xbf ? cell.subarray(3) : cell;
 
 function chooseColumns(path: string, names: readonly string[], options: CsvOptions): Columns {
   const present = new Set(names);
@@ -132,11 +118,12 @@ function chooseColumns(path: string, names: readonly string[], options: CsvOptio
 
 function rowSample(
   key: string,
-  cells: readonly Uint8Array[],
+  cells: readonly Uint8Array[] | string,
   columns: Columns,
   place: ImagePlace,
   signal: AbortSignal | undefined,
 ): Bad | Promise<Sample | Bad> {
+  if (typeof cells === "string") return { key, reason: cells };
   if (cells.length !== columns.names.length)
     return { key, reason: `expected ${columns.names.length} cells, got ${cells.length}` };
   const cell = (name: string | undefined): string | typeof INVALID_UTF8 | undefined =>

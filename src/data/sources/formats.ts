@@ -24,7 +24,7 @@ interface Fields {
   tar: Files;
   parquet: Files & ParquetColumns;
   csv: Files & CsvOptions;
-  tsv: Files & TableOptions;
+  tsv: Files & Omit<CsvOptions, "delimiter">;
   jsonl: Files & TableOptions;
   text: Files;
   folder: Place & FolderOptions;
@@ -89,13 +89,13 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
     inFolder: "metadata.jsonl",
   },
   csv: {
-    fields: { path, ...columns, delimiter: text.max(1).optional() },
+    fields: { path, ...columns, delimiter: text.max(1).optional(), quotes: z.boolean().optional() },
     open: (name, spec) => csvSource(name, filesOf(spec), spec),
     extensions: ["csv"],
     inFolder: "metadata.csv",
   },
   tsv: {
-    fields: { path, ...columns },
+    fields: { path, ...columns, quotes: z.boolean().optional() },
     open: (name, spec) => csvSource(name, filesOf(spec), { ...spec, delimiter: "\t" }),
     extensions: ["tsv"],
   },

@@ -1,7 +1,7 @@
 /** Sources made of lines: JSON Lines, and plain text with one sentence or document a line. */
 import { z } from "zod";
 import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
-import { type Json, openBytes } from "../../io/index.ts";
+import type { Json } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
@@ -9,6 +9,7 @@ import { filesFingerprint } from "./fingerprint.ts";
 import { isObject, parseJson } from "./json.ts";
 import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
 import type { Sample, Source } from "./source.ts";
+import { openText } from "./text-file.ts";
 
 const placeSchema = z.strictObject({
   byte: z.int().nonnegative(),
@@ -80,7 +81,7 @@ async function* readRecords(
   load: LineLoader,
 ): AsyncGenerator<FileRecord> {
   const start = from === null ? START : parseCursor(source.path, from, placeSchema);
-  const file = await openBytes(source.path, { signal });
+  const file = await openText(source.path, signal);
   let { line, document } = start;
   let fresh = from === null;
   try {

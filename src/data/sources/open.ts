@@ -49,7 +49,7 @@ async function parseSpec(spec: string): Promise<SourceSpec> {
   refuseScheme(first);
   const found = isUrl(first) ? undefined : await statOf(first);
   if (found?.isDirectory()) return guessFolder(first);
-  const extension = /\.([a-z]+)$/i.exec(baseName(first))?.[1]?.toLowerCase();
+  const extension = /\.([a-z]+)(?:\.gz)?$/i.exec(baseName(first))?.[1]?.toLowerCase();
   const type = SOURCE_TYPES.find((one) => extension !== undefined && formats[one].extensions?.includes(extension));
   if (type !== undefined) return checkSpec({ type, path: spec });
   const known = SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []).map((one) => `.${one}`);
