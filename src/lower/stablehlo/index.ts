@@ -1,0 +1,1 @@
+export { type Lowered, type LowerOptions, type Port, toStableHlo } from "./lower.ts";
