@@ -70,6 +70,10 @@ function matmulGrad(a: Value, b: Value, { transposeA: tA, transposeB: tB }: Attr
   return [sumTo(da, a.shape), sumTo(db, b.shape)];
 }
 
+/** Gradients of a product's operands, in their dtype: the product's own is float32 where they are bfloat16. */
+const inDType = (operand: Value, g: Value, grads: (g: Value) => readonly Value[]): Value[] =>
+  grads(cast(g, operand.dtype)).map((d) => cast(d, operand.dtype));
+
 function gatherGrad(x: Value, indices: Value, axis: number, g: Value): Value {
   const k = indices.shape.length;
   const rank = g.shape.length;
@@ -149,7 +153,7 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   },
   argmax: none,
 
-  matmul: ({ inputs: [a, b] }, attrs, g) => matmulGrad(a!, b!, attrs, g),
+  matmul: ({ inputs: [a, b] }, attrs, g) => inDType(a!, g, (h) => matmulGrad(a!, b!, attrs, h)),
 
   softmax: (y, { axis }, g) => {
     const gy = mul(g, y);
@@ -169,18 +173,21 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   gather: ({ inputs: [x, indices] }, { axis }, g) => [gatherGrad(x!, indices!, axis, g), null],
   scatterAdd: ({ inputs: [, indices] }, _, g) => [gather(g, indices!, 0), null],
 
-  conv2d: ({ inputs: [x, w] }, { stride, padding }, g) => [
-    new Value("conv2dInputGrad", [g, w!], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
-    new Value("conv2dWeightGrad", [x!, g], { stride, padding, kernel: w!.shape[2]! }),
-  ],
-  conv2dInputGrad: ({ inputs: [y, w] }, { stride, padding }, g) => [
-    conv2d(g, w!, { stride, padding }),
-    new Value("conv2dWeightGrad", [g, y!], { stride, padding, kernel: w!.shape[2]! }),
-  ],
-  conv2dWeightGrad: ({ inputs: [x, y] }, { stride, padding }, g) => [
-    new Value("conv2dInputGrad", [y!, g], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
-    conv2d(x!, g, { stride, padding }),
-  ],
+  conv2d: ({ inputs: [x, w] }, { stride, padding }, g) =>
+    inDType(x!, g, (h) => [
+      new Value("conv2dInputGrad", [h, w!], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
+      new Value("conv2dWeightGrad", [x!, h], { stride, padding, kernel: w!.shape[2]! }),
+    ]),
+  conv2dInputGrad: ({ inputs: [y, w] }, { stride, padding }, g) =>
+    inDType(y!, g, (h) => [
+      conv2d(h, w!, { stride, padding }),
+      new Value("conv2dWeightGrad", [h, y!], { stride, padding, kernel: w!.shape[2]! }),
+    ]),
+  conv2dWeightGrad: ({ inputs: [x, y] }, { stride, padding }, g) =>
+    inDType(x!, g, (h) => [
+      new Value("conv2dInputGrad", [y!, h], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
+      conv2d(x!, h, { stride, padding }),
+    ]),
   maxPool2d: ({ inputs: [x] }, { kernel }, g) => [new Value("maxPool2dGrad", [x!, g], { kernel })],
   maxPool2dGrad: ({ inputs: [x] }, { kernel }, g) => [null, new Value("maxPool2dTake", [x!, g], { kernel })],
   maxPool2dTake: ({ inputs: [x] }, { kernel }, g) => [null, new Value("maxPool2dGrad", [x!, g], { kernel })],

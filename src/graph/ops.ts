@@ -24,7 +24,10 @@ export function constant(value: Tensor | number, dtype?: GraphDType): Value {
       dtype: dtype ?? (value.dtype as GraphDType),
     });
   const to = dtype ?? "float32";
-  return new Value("constant", [], { value: fromNumbers([value], [], to === "float32" ? "float64" : to), dtype: to });
+  return new Value("constant", [], {
+    value: fromNumbers([value], [], to === "float32" || to === "bfloat16" ? "float64" : to),
+    dtype: to,
+  });
 }
 
 const like = (x: Operand, other: Operand): Value =>

@@ -9,15 +9,15 @@ type None = Readonly<Record<never, never>>;
 /** Comparison of two values; the result is bool. */
 export type Comparison = "equal" | "less" | "lessEqual";
 
-/** Element types that a graph may hold. */
-export type GraphDType = Extract<DType, "float64" | "float32" | "int32" | "int64" | "bool">;
+/** Element types that a graph may hold. bfloat16 is made by the precision pass, between a cast and what reads it. */
+export type GraphDType = Extract<DType, "float64" | "float32" | "bfloat16" | "int32" | "int64" | "bool">;
 
 /** Attributes of every primitive; all are plain data, so that a graph prints, hashes and compares. */
 export interface Attrs {
   // leaves
   /** A named tensor that is fed at each run, or that lives in the engine as state. */
   input: { readonly name: string; readonly shape: Shape; readonly dtype: GraphDType };
-  /** Fixed numbers that are part of the graph. Those of a float32 constant may be float64: engines round them, the oracle does not. */
+  /** Fixed numbers that are part of the graph. Those of a float32 constant may be float64: engines round them, the oracle does not. Those of a bfloat16 constant are. */
   constant: { readonly value: Tensor<GraphDType>; readonly dtype: GraphDType };
 
   // elementwise, one operand
@@ -73,7 +73,10 @@ export interface Attrs {
   argmax: { readonly axis: number };
 
   // products
-  /** (…, M, K) × (…, K, N), batch axes broadcast; `transpose…` swaps the last two axes of that operand first. */
+  /**
+   * (…, M, K) × (…, K, N), batch axes broadcast; `transpose…` swaps the last two axes of that operand first. Here and in
+   * convolutions, bfloat16 operands give a float32 result: that is what hardware adds them up in.
+   */
   matmul: { readonly transposeA: boolean; readonly transposeB: boolean };
 
   // what engines run as one kernel

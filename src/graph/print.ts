@@ -7,6 +7,7 @@ import type { Value } from "./value.ts";
 const SHORT: Readonly<Record<GraphDType, string>> = {
   float64: "f64",
   float32: "f32",
+  bfloat16: "bf16",
   int64: "i64",
   int32: "i32",
   bool: "bool",

@@ -88,6 +88,9 @@ function needImages(op: Op, x: Value, y: Value, letters: readonly [string, strin
   needRank(op, y, 4, letters[1]);
 }
 
+/** What products are added up in. */
+const accumulated = ({ dtype }: Value): GraphDType => (dtype === "bfloat16" ? "float32" : dtype);
+
 /** Size of a convolution's result along one axis. */
 const convSize = (n: number, kernel: number, stride: number, padding: number): number =>
   Math.floor((n + 2 * padding - kernel) / stride) + 1;
@@ -117,8 +120,8 @@ function needShape(op: Op, what: string, v: Value, shape: Shape): void {
 export const infer: { readonly [P in Op]: Infer<P> } = {
   input: (_, { shape, dtype }) => ({ shape, dtype }),
   constant: (_, { value, dtype }) => {
-    if (value.dtype !== dtype && !(value.dtype === "float64" && dtype === "float32"))
-      throw new DTypeError(`constant: expected ${dtype} (or float64 for float32), got ${value.dtype}`);
+    if (value.dtype !== dtype && !(value.dtype === "float64" && (dtype === "float32" || dtype === "bfloat16")))
+      throw new DTypeError(`constant: expected ${dtype} (or float64 for float32 and bfloat16), got ${value.dtype}`);
     return { shape: value.shape, dtype };
   },
 
@@ -226,7 +229,7 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
       );
     return {
       shape: [...broadcastShapes("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]), m, n],
-      dtype: a.dtype,
+      dtype: accumulated(a),
     };
   },
 
@@ -273,21 +276,21 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   conv2d: (inputs, { stride, padding }) => {
     const [x, w] = inputs as [Value, Value];
     needImages("conv2d", x, w, ["B C H W", "O C kh kw"]);
-    return { shape: convShape(x.shape, w.shape, stride, padding), dtype: x.dtype };
+    return { shape: convShape(x.shape, w.shape, stride, padding), dtype: accumulated(x) };
   },
   conv2dInputGrad: (inputs, { stride, padding, height, width }) => {
     const [g, w] = inputs as [Value, Value];
     needImages("conv2dInputGrad", g, w, ["B O H W", "O C kh kw"]);
     const shape = [g.shape[0]!, w.shape[1]!, height, width];
     needShape("conv2dInputGrad", "g", g, convShape(shape, w.shape, stride, padding));
-    return { shape, dtype: g.dtype };
+    return { shape, dtype: accumulated(g) };
   },
   conv2dWeightGrad: (inputs, { stride, padding, kernel }) => {
     const [x, g] = inputs as [Value, Value];
     needImages("conv2dWeightGrad", x, g, ["B C H W", "B O H W"]);
     const shape = [g.shape[1]!, x.shape[1]!, kernel, kernel];
     needShape("conv2dWeightGrad", "g", g, convShape(x.shape, shape, stride, padding));
-    return { shape, dtype: g.dtype };
+    return { shape, dtype: accumulated(g) };
   },
   maxPool2d: ([x], { kernel }) => {
     needFloat("maxPool2d", x!);

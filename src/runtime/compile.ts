@@ -1,7 +1,7 @@
 /** From a graph or program to something that runs on a device. */
 import { NameError } from "../errors.ts";
 import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
-import { optimize } from "../graph/passes/index.ts";
+import { optimize, type PrecisionOptions, precision } from "../graph/passes/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
 import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
@@ -12,6 +12,8 @@ export interface CompileOptions extends SessionOptions {
   state?: State;
   /** Inputs that become fixed numbers: the weights of an inference graph, which the engine packs once. */
   weights?: Readonly<Record<string, Tensor>>;
+  /** Products and convolutions read bfloat16 (graph/passes/precision.ts); float32 unless said. */
+  precision?: PrecisionOptions;
 }
 
 export interface Executable extends Disposable {
@@ -50,7 +52,7 @@ export async function compile(
   device: Device,
   options: CompileOptions = {},
 ): Promise<Executable> {
-  const { state = new State(device), weights = {}, ...sessionOptions } = options;
+  const { state = new State(device), weights = {}, precision: low, ...sessionOptions } = options;
   const updates: Record<string, Value> = { ...("updates" in program ? program.updates : {}) };
   for (const [name, value] of Object.entries(updates)) {
     if (!state.has(name))
@@ -65,7 +67,8 @@ export async function compile(
     ...Object.fromEntries(Object.entries(program.outputs).map(([name, value]) => [resultName(name), value])),
     ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
   };
-  const traced = optimize(graph(program.name, all));
+  const exact = optimize(graph(program.name, all));
+  const traced = low ? precision(exact, low) : exact;
   const task = { graph: traced, weights, updates: Object.fromEntries(names.map((name) => [name, updateName(name)])) };
   const { session, inPlace } = await device.prepare(task, sessionOptions);
   return executable(session, {

@@ -2,8 +2,8 @@
 
 /**
  * `cpu`: ONNX Runtime through its C API. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
- * `interpret`: plain TypeScript, slow and exact; the oracle of the others.
+ * `interpret`: plain TypeScript, slow and exact; the oracle of the others. `xla:…`: XLA through a PJRT plugin.
  */
-export const deviceNames = ["cpu", "cpu-js", "interpret"] as const;
+export const deviceNames = ["cpu", "cpu-js", "interpret", "xla:cpu", "xla:cuda", "xla:rocm", "xla:tpu"] as const;
 
 export type DeviceName = (typeof deviceNames)[number];

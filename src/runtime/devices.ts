@@ -5,18 +5,27 @@ import { type DeviceName, deviceNames } from "./device-names.ts";
 import type { InterpreterOptions } from "./interpret/device.ts";
 import { checkNode } from "./node-version.ts";
 import type { JsDeviceOptions, NativeDeviceOptions } from "./onnxruntime/device.ts";
+import type { XlaOptions } from "./xla/device.ts";
 
 /** What each device can be told. */
 export interface DeviceOptionsOf {
   cpu: NativeDeviceOptions;
   "cpu-js": JsDeviceOptions;
   interpret: InterpreterOptions;
+  "xla:cpu": XlaOptions;
+  "xla:cuda": XlaOptions;
+  "xla:rocm": XlaOptions;
+  "xla:tpu": XlaOptions;
 }
 
 const DEVICES: { readonly [N in DeviceName]: (options: DeviceOptionsOf[N]) => Promise<Device> } = {
   cpu: async (options) => (await import("./onnxruntime/device.ts")).openNativeDevice(options),
   "cpu-js": async (options) => (await import("./onnxruntime/device.ts")).openJsDevice(options),
   interpret: async (options) => (await import("./interpret/device.ts")).openInterpreter(options),
+  "xla:cpu": async (options) => (await import("./xla/device.ts")).openXla("cpu", options),
+  "xla:cuda": async (options) => (await import("./xla/device.ts")).openXla("cuda", options),
+  "xla:rocm": async (options) => (await import("./xla/device.ts")).openXla("rocm", options),
+  "xla:tpu": async (options) => (await import("./xla/device.ts")).openXla("tpu", options),
 };
 
 /**

@@ -1,13 +1,14 @@
 /** Element types: the few that FLAVA's graphs and batches use, with their typed arrays. */
 import { DTypeError } from "../errors.ts";
 
-export type DType = "float64" | "float32" | "float16" | "int64" | "int32" | "uint8" | "bool";
+export type DType = "float64" | "float32" | "float16" | "bfloat16" | "int64" | "int32" | "uint8" | "bool";
 
-/** The typed array that holds a dtype. float16 holds raw bits; bool holds 0 or 1. */
+/** The typed array that holds a dtype. float16 and bfloat16 hold raw bits; bool holds 0 or 1. */
 export interface DataOf {
   float64: Float64Array;
   float32: Float32Array;
   float16: Uint16Array;
+  bfloat16: Uint16Array;
   int64: BigInt64Array;
   int32: Int32Array;
   uint8: Uint8Array;
@@ -19,6 +20,7 @@ const ARRAYS = {
   float64: Float64Array,
   float32: Float32Array,
   float16: Uint16Array,
+  bfloat16: Uint16Array,
   int64: BigInt64Array,
   int32: Int32Array,
   uint8: Uint8Array,
@@ -28,7 +30,9 @@ const ARRAYS = {
 /** Bytes of one element. */
 export const byteSize = (dtype: DType): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
 
-export const isFloat = (dtype: DType): boolean => dtype === "float64" || dtype === "float32" || dtype === "float16";
+export const isFloat = (dtype: DType): boolean => FLOATS.has(dtype);
+
+const FLOATS: ReadonlySet<DType> = new Set<DType>(["float64", "float32", "float16", "bfloat16"]);
 
 /** A zero-filled array of `length` elements. */
 export function allocate<D extends DType>(dtype: D, length: number): DataOf[D] {

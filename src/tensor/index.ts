@@ -1,3 +1,4 @@
+export * from "./bfloat16.ts";
 export * from "./compare.ts";
 export * from "./dtype.ts";
 export * from "./half.ts";

@@ -43,8 +43,8 @@ export const zerosLike = <D extends DType>(dtype: D, shape: Shape): Tensor<D> =>
   data: allocate(dtype, size(shape)),
 });
 
-/** A tensor from plain numbers, converted to the dtype (float32 unless said). float16 is not taken: see half.ts. */
-export function fromNumbers<D extends Exclude<DType, "float16"> = "float32">(
+/** A tensor from plain numbers, converted to the dtype (float32 unless said). The 16-bit floats are not taken: they hold raw bits. */
+export function fromNumbers<D extends Exclude<DType, "float16" | "bfloat16"> = "float32">(
   values: Iterable<number>,
   shape: Shape,
   dtype: D = "float32" as D,
@@ -61,7 +61,7 @@ export const scalar = (value: number, dtype: "float32" | "float64" = "float32"):
 
 /** The elements as plain numbers. int64 beyond 2⁵³ loses digits. */
 export function toNumbers(t: Tensor): number[] {
-  if (t.dtype === "float16")
-    throw new DTypeError("toNumbers: float16 holds raw bits; convert it with halfToFloat first");
+  if (t.dtype === "float16" || t.dtype === "bfloat16")
+    throw new DTypeError(`toNumbers: ${t.dtype} holds raw bits; convert it to float32 first`);
   return Array.from(t.data as ArrayLike<number | bigint>, Number);
 }

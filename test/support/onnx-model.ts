@@ -2,7 +2,17 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { DType, Tensor } from "../../src/tensor/index.ts";
 
-const TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, int8: 3 } as const;
+const TYPES = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+  int8: 3,
+} as const;
 
 export type AttributeValue = number | string | readonly number[] | { readonly float: number };
 export interface NodeSpec {

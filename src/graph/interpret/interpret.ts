@@ -5,7 +5,7 @@ import { type Graph, topological } from "../graph.ts";
 import type { Op } from "../primitives.ts";
 import type { Value } from "../value.ts";
 import { type Kernel, kernels } from "./kernels.ts";
-import { type Data, type Precision, unload, zeros } from "./storage.ts";
+import { type Data, type Precision, roundAll, unload, zeros } from "./storage.ts";
 
 export type Feeds = Readonly<Record<string, Tensor>>;
 
@@ -48,7 +48,9 @@ function evaluate(g: Graph, feeds: readonly Feeds[], { precision = "float64", si
     const peers = known.map((values) => node.inputs.map((v) => values.get(v)!));
     peers.forEach((inputs, rank) => {
       const out = zeros(node.dtype, MAKES_NO_ARRAY.has(node.op) ? 0 : size(node.shape), precision);
-      known[rank]!.set(node, kernel({ node, inputs, shapes, peers, rank, feeds: feeds[rank]!, precision, out }));
+      const result = kernel({ node, inputs, shapes, peers, rank, feeds: feeds[rank]!, precision, out });
+      if (node.dtype === "bfloat16" && result === out) roundAll(result);
+      known[rank]!.set(node, result);
     });
     for (const v of node.inputs) {
       uses.set(v, uses.get(v)! - 1);

@@ -1,5 +1,5 @@
 /** How the interpreter holds the elements of a value: a typed array, in 64 bits for every float unless told otherwise. */
-import { allocate, type DataOf, isFloat, type Tensor } from "../../tensor/index.ts";
+import { allocate, type DataOf, isFloat, roundToBfloat16, type Tensor } from "../../tensor/index.ts";
 import type { GraphDType } from "../primitives.ts";
 
 /**
@@ -17,8 +17,13 @@ export type Data = Float64Array | Float32Array | Int32Array | Uint8Array;
 export const isBig = (data: Data): boolean => (data as unknown) instanceof BigInt64Array;
 
 /** The dtype that a graph's dtype is stored in. */
-export const stored = (dtype: GraphDType, precision: Precision): GraphDType =>
-  dtype === "float32" ? precision : dtype;
+export const stored = (dtype: GraphDType, precision: Precision): Exclude<GraphDType, "bfloat16"> =>
+  dtype === "float32" || dtype === "bfloat16" ? precision : dtype;
+
+/** What the graph calls bfloat16 is rounded to it, whatever floats are computed in: the graph says so in so many words. */
+export function roundAll(data: Data): void {
+  for (let i = 0; i < data.length; i++) data[i] = roundToBfloat16(data[i]!);
+}
 
 /** Zeros for a value of the graph. */
 export const zeros = (dtype: GraphDType, length: number, precision: Precision): Data =>

@@ -2,3 +2,4 @@ export { cse } from "./cse.ts";
 export { dce } from "./dce.ts";
 export { fold } from "./fold.ts";
 export { optimize } from "./optimize.ts";
+export { type PrecisionOptions, precision } from "./precision.ts";

@@ -155,6 +155,7 @@ const STORED: { [D in DType]: StoredDType } = {
   bool: "BOOL",
   uint8: "U8",
   float16: "F16",
+  bfloat16: "BF16",
   int32: "I32",
   float32: "F32",
   float64: "F64",

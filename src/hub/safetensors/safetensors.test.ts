@@ -190,7 +190,7 @@ describe("safetensors", () => {
       seed: fc.uint8Array({ minLength: 1, maxLength: 8 }),
     })
     .map(({ dtype, shape, seed }) => {
-      const width = { float32: 4, float64: 8, int64: 8, int32: 4, uint8: 1, float16: 2, bool: 1 }[dtype];
+      const width = { float32: 4, float64: 8, int64: 8, int32: 4, uint8: 1, float16: 2, bfloat16: 2, bool: 1 }[dtype];
       const bytes = new Uint8Array(shape.reduce((n, d) => n * d, width)).map(
         (_, i) => seed[i % seed.length]! * (i + 1),
       );

@@ -71,7 +71,7 @@ export class Emitter {
   }
 
   /** A rank-0 constant. */
-  scalar(value: number, dtype: Exclude<DType, "float16">): string {
+  scalar(value: number, dtype: Exclude<DType, "float16" | "bfloat16">): string {
     return this.constant(fromNumbers([value], [], dtype));
   }
 

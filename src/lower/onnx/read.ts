@@ -220,6 +220,7 @@ function packNumbers(dtype: DType, values: readonly number[]): Uint8Array {
     uint8: Uint8Array,
     bool: Uint8Array,
     float16: Uint16Array,
+    bfloat16: Uint16Array,
   };
   const data = dtype === "int64" ? BigInt64Array.from(values, BigInt) : arrays[dtype].from(values);
   return new Uint8Array(data.buffer);

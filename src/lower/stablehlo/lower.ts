@@ -15,6 +15,11 @@ export interface Port extends Type {
 export interface LowerOptions {
   /** Inputs whose memory may become that of an output: input name → output name. Both have one shape and dtype. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /**
+   * Products of bfloat16 whose readers all round them give bfloat16 themselves: half of the traffic where the engine adds up in
+   * float32 and rounds once, as GPUs do. XLA's processor engine adds up in bfloat16 then, so the default is false.
+   */
+  readonly roundProducts?: boolean;
 }
 
 export interface Lowered {
@@ -27,15 +32,17 @@ export interface Lowered {
 }
 
 /** Lowers a graph. Throws NameError for an alias of an input or output that does not exist. */
-export function toStableHlo(g: Graph, { aliases = {} }: LowerOptions = {}): Lowered {
+export function toStableHlo(g: Graph, { aliases = {}, roundProducts = false }: LowerOptions = {}): Lowered {
   const inputs = ports(g.inputs);
   const outputs = ports(g.outputs);
   const w = new Writer();
   const refs = new Map<Value, Ref>();
   const parameters = new Map(inputs.map((port, i) => [port.name, { ...port, name: `%arg${i}` }]));
+  const rounded = roundProducts ? roundedProducts(g) : new Set<Value>();
   for (const value of g.nodes) {
     const operands = value.inputs.map((v) => refs.get(v)!);
-    refs.set(value, write(w, value, operands, parameters));
+    const dtype = rounded.has(value) ? "bfloat16" : value.dtype;
+    refs.set(value, write(w, value, operands, { shape: value.shape, dtype }, parameters));
   }
   const results = Object.values(g.outputs).map((v) => refs.get(v)!);
   const shared = aliasNumbers(g, inputs, outputs, aliases);
@@ -52,9 +59,25 @@ export function toStableHlo(g: Graph, { aliases = {} }: LowerOptions = {}): Lowe
   return { text, inputs, outputs, workers: workersOf(g) };
 }
 
-function write(w: Writer, value: Value, operands: readonly Ref[], parameters: ReadonlyMap<string, Ref>): Ref {
+function write(
+  w: Writer,
+  value: Value,
+  operands: readonly Ref[],
+  result: Type,
+  parameters: ReadonlyMap<string, Ref>,
+): Ref {
   if (value.op === "input") return parameters.get((value as Value<"input">).attrs.name)!;
-  return (rules[value.op as Exclude<Op, "input">] as Rule<Op>)(w, value, operands, value.attrs);
+  return (rules[value.op as Exclude<Op, "input">] as Rule<Op>)(w, value, operands, value.attrs, result);
+}
+
+const PRODUCTS: ReadonlySet<Op> = new Set<Op>(["matmul", "conv2d", "conv2dInputGrad", "conv2dWeightGrad"]);
+
+/** Products of bfloat16 that all readers round to bfloat16. */
+function roundedProducts(g: Graph): Set<Value> {
+  const rounded = new Set(g.nodes.filter((v) => PRODUCTS.has(v.op) && v.inputs[0]!.dtype === "bfloat16"));
+  for (const v of g.nodes) if (v.op !== "cast" || v.dtype !== "bfloat16") for (const x of v.inputs) rounded.delete(x);
+  for (const v of Object.values(g.outputs)) rounded.delete(v);
+  return rounded;
 }
 
 const ports = (values: Readonly<Record<string, Value>>): Port[] =>

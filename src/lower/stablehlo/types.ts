@@ -1,7 +1,6 @@
 /** Types and numbers as MLIR spells them (https://mlir.llvm.org/docs/Dialects/Builtin). */
-import { DTypeError } from "../../errors.ts";
 import type { GraphDType } from "../../graph/index.ts";
-import { type Shape, size, type Tensor } from "../../tensor/index.ts";
+import { roundToBfloat16, type Shape, size, type Tensor } from "../../tensor/index.ts";
 
 /** What a result holds. */
 export interface Type {
@@ -13,6 +12,7 @@ export interface Type {
 export const ELEMENTS: Readonly<Record<GraphDType, string>> = {
   float64: "f64",
   float32: "f32",
+  bfloat16: "bf16",
   int32: "i32",
   int64: "i64",
   bool: "i1",
@@ -28,46 +28,49 @@ export const ints = (values: readonly number[]): string =>
 /** A list of `count` equal numbers. */
 export const repeated = (count: number, value: number): string => ints(new Array<number>(count).fill(value));
 
-const FLOAT_BITS: Readonly<Partial<Record<GraphDType, (x: number) => string>>> = {
-  float64: (x) => hex(new Uint8Array(Float64Array.of(x).buffer)),
-  float32: (x) => hex(new Uint8Array(Float32Array.of(x).buffer)),
+/** How each float is rounded, how many digits after the first give it back, and its bits. */
+const FLOATS: Readonly<Partial<Record<GraphDType, Float>>> = {
+  float64: { round: (x) => x, digits: 16, bits: (xs) => Float64Array.from(xs) },
+  float32: { round: Math.fround, digits: 8, bits: (xs) => Float32Array.from(xs) },
+  bfloat16: {
+    round: roundToBfloat16,
+    digits: 8,
+    bits: (xs) => Uint16Array.from(new Uint32Array(Float32Array.from(xs, roundToBfloat16).buffer), (x) => x >>> 16),
+  },
 };
 
-/** The bytes of a little-endian number, most significant first. */
-const hex = (bytes: Uint8Array): string =>
-  `0x${[...bytes]
-    .reverse()
-    .map((b) => b.toString(16).padStart(2, "0"))
-    .join("")
-    .toUpperCase()}`;
+interface Float {
+  readonly round: (x: number) => number;
+  readonly digits: number;
+  readonly bits: (xs: ArrayLike<number>) => ArrayBufferView;
+}
 
-/** Digits that give back the same number: 9 for float32, 17 for float64. */
-const DIGITS: Readonly<Partial<Record<GraphDType, number>>> = { float32: 8, float64: 16 };
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
-/** One number; what no decimal says (infinities, NaN, −0) by its bits. */
+/** One number; what no decimal says (infinities, NaN, −0) by its bits, the most significant first. */
 export function literal(x: number, dtype: GraphDType): string {
-  const bits = FLOAT_BITS[dtype];
+  const float = FLOATS[dtype];
   if (dtype === "bool") return x === 0 ? "false" : "true";
-  if (!bits) return String(BigInt(x));
-  const rounded = dtype === "float32" ? Math.fround(x) : x;
-  if (!Number.isFinite(rounded) || Object.is(rounded, -0)) return bits(rounded);
-  return rounded.toExponential(DIGITS[dtype]);
+  if (!float) return String(BigInt(x));
+  const rounded = float.round(x);
+  if (Number.isFinite(rounded) && !Object.is(rounded, -0)) return rounded.toExponential(float.digits);
+  return `0x${hex(bytesOf(float.bits([rounded])).reverse()).toUpperCase()}`;
 }
 
 /**
  * `dense<…>` of a host tensor whose elements a graph calls `dtype`: one number where all are equal, else their bytes.
- * Throws DTypeError for a tensor of another dtype, except float64 for float32.
+ * float64 elements are rounded to the dtype.
  */
-export function dense(t: Tensor, dtype: GraphDType): string {
-  if (t.dtype !== dtype && !(t.dtype === "float64" && dtype === "float32"))
-    throw new DTypeError(`stablehlo: constant: expected ${dtype}, got ${t.dtype}`);
-  const data = t.dtype === dtype ? t.data : Float32Array.from(t.data as Float64Array);
-  if (size(t.shape) === 0) return "dense<>";
+export function dense({ data, shape }: Tensor, dtype: GraphDType): string {
+  if (size(shape) === 0) return "dense<>";
   const [first] = data;
   if (data.every((x) => Object.is(x, first))) return `dense<${splat(first!, dtype)}>`;
-  if (dtype === "bool") return `dense<${nested([...(data as Uint8Array)], t.shape)}>`;
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return `dense<"0x${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}">`;
+  if (dtype === "bool") return `dense<${nested([...(data as Uint8Array)], shape)}>`;
+  const float = FLOATS[dtype];
+  const stored = float && data instanceof Float64Array ? float.bits(data) : data;
+  return `dense<"0x${hex(bytesOf(stored))}">`;
 }
 
 const splat = (x: number | bigint, dtype: GraphDType): string =>

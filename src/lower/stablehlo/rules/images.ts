@@ -1,8 +1,7 @@
 /** Convolution with its two gradients, max-pooling with its gradient and the transpose of that, and enlargement. */
-import type { Value } from "../../../graph/index.ts";
 import type { Shape } from "../../../tensor/index.ts";
 import type { Rules } from "../rule.ts";
-import { repeated } from "../types.ts";
+import { repeated, type Type } from "../types.ts";
 import type { Attributes, Ref, Writer } from "../writer.ts";
 import { precision } from "./kernels.ts";
 import { argmax, iota } from "./structure.ts";
@@ -10,24 +9,24 @@ import { argmax, iota } from "./structure.ts";
 export const images: Rules<
   "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad" | "maxPool2d" | "maxPool2dGrad" | "maxPool2dTake" | "upsample2d"
 > = {
-  conv2d: (w, value, [x, weight], { stride, padding }) =>
-    convolution(w, value, x!, weight!, { ...IMAGES, stride, padding: [pair(padding), pair(padding)] }),
+  conv2d: (w, _, [x, weight], { stride, padding }, result) =>
+    convolution(w, result, x!, weight!, { ...IMAGES, stride, padding: [pair(padding), pair(padding)] }),
   // The gradient spread out by the stride, convolved with the turned kernel.
-  conv2dInputGrad: (w, value, [g, weight], { stride, padding, height, width }) => {
+  conv2dInputGrad: (w, _, [g, weight], { stride, padding, height, width }, result) => {
     const sides = [height, width].map((n, i) => {
       const [grad, kernel] = [g!.shape[i + 2]!, weight!.shape[i + 2]!];
       const before = kernel - 1 - padding;
       return [before, n - ((grad - 1) * stride + 1) - before + kernel - 1] as const;
     });
-    return convolution(w, value, g!, weight!, { ...TURNED, spread: stride, padding: sides });
+    return convolution(w, result, g!, weight!, { ...TURNED, spread: stride, padding: sides });
   },
   // Convolution of x with g where channels and batch change places and the stride is between the elements of g.
-  conv2dWeightGrad: (w, value, [x, g], { stride, padding, kernel }) => {
+  conv2dWeightGrad: (w, _, [x, g], { stride, padding, kernel }, result) => {
     const sides = [2, 3].map((i) => {
       const seen = (g!.shape[i]! - 1) * stride + kernel; // what the windows cover of x and its padding
       return [padding, seen - x!.shape[i]! - padding] as const;
     });
-    return convolution(w, value, x!, g!, { ...SWAPPED, dilation: stride, padding: sides });
+    return convolution(w, result, x!, g!, { ...SWAPPED, dilation: stride, padding: sides });
   },
   maxPool2d: (w, _, [x], { kernel }) =>
     w.reduce("maximum", w.reshape(x!, cut(x!.shape, kernel)), [3, 5], Number.NEGATIVE_INFINITY),
@@ -85,7 +84,7 @@ const IMAGES = { axes: "[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]" };
 const TURNED = { axes: "[b, f, 0, 1]x[i, o, 0, 1]->[b, f, 0, 1]", reversed: true };
 const SWAPPED = { axes: "[f, b, 0, 1]x[i, o, 0, 1]->[f, b, 0, 1]" };
 
-function convolution(w: Writer, value: Value, x: Ref, weight: Ref, options: Convolution): Ref {
+function convolution(w: Writer, result: Type, x: Ref, weight: Ref, options: Convolution): Ref {
   const { axes, padding, stride = 1, spread = 1, dilation = 1, reversed = false } = options;
   const attrs: Attributes = {
     dimension_numbers: `#stablehlo.conv<${axes}>`,
@@ -98,5 +97,5 @@ function convolution(w: Writer, value: Value, x: Ref, weight: Ref, options: Conv
     batch_group_count: "1 : i64",
     ...precision(x, weight),
   };
-  return w.op("convolution", [x, weight], value, attrs);
+  return w.op("convolution", [x, weight], result, attrs);
 }

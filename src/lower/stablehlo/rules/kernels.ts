@@ -1,11 +1,11 @@
 /** Products, softmax and layer normalisation. XLA fuses what surrounds them. */
-import type { Value } from "../../../graph/index.ts";
 import type { Shape } from "../../../tensor/index.ts";
 import type { Rules } from "../rule.ts";
+import type { Type } from "../types.ts";
 import type { Ref, Writer } from "../writer.ts";
 
 export const kernels: Rules<"matmul" | "softmax" | "logSoftmax" | "layerNorm" | "layerNormMean" | "layerNormInvStd"> = {
-  matmul: (w, value, [a, b], { transposeA, transposeB }) => product(w, value, a!, b!, transposeA, transposeB),
+  matmul: (w, _, [a, b], { transposeA, transposeB }, result) => product(w, result, a!, b!, transposeA, transposeB),
   softmax: (w, _, [x], { axis }) => {
     const e = w.each("exponential", shifted(w, x!, axis));
     return w.each("divide", e, w.reduceAndSpread("add", e, axis, 0));
@@ -62,8 +62,8 @@ const HIGHEST = "#stablehlo<precision HIGHEST>";
 export const precision = (...operands: readonly Ref[]): Record<string, string> =>
   operands.some(({ dtype }) => dtype === "float32") ? { precision_config: `[${HIGHEST}, ${HIGHEST}]` } : {};
 
-function product(w: Writer, value: Value, a: Ref, b: Ref, transposeA: boolean, transposeB: boolean): Ref {
-  const lead = value.shape.slice(0, -2);
+function product(w: Writer, result: Type, a: Ref, b: Ref, transposeA: boolean, transposeB: boolean): Ref {
+  const lead = result.shape.slice(0, -2);
   const batched = b.shape.length > 2; // a matrix on the right meets all rows of a batch at once
   const whole = (x: Ref): Ref => (batched ? w.broadcast(x, [...lead, ...x.shape.slice(-2)]) : x);
   const [x, y] = [whole(a), whole(b)];
@@ -73,7 +73,7 @@ function product(w: Writer, value: Value, a: Ref, b: Ref, transposeA: boolean, t
     `lhs_batching_dimensions = ${list(axes)}, rhs_batching_dimensions = ${list(axes)}, ` +
     `lhs_contracting_dimensions = [${contracted(x, transposeA, true)}], ` +
     `rhs_contracting_dimensions = [${contracted(y, transposeB, false)}]`;
-  return w.op("dot_general", [x, y], value, {
+  return w.op("dot_general", [x, y], result, {
     dot_dimension_numbers: `#stablehlo.dot<${numbers}>`,
     ...precision(x, y),
   });

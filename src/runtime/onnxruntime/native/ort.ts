@@ -18,6 +18,7 @@ const DTYPES = {
   bool: 9,
   float16: 10,
   float64: 11,
+  bfloat16: 16,
 } as const satisfies Record<DType, number>;
 
 /** ONNX's number of an element type. */

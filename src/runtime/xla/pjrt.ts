@@ -1,0 +1,210 @@
+/**
+ * The PJRT C API of a plugin (openxla/xla, xla/pjrt/c/pjrt_c_api.h). Every function is `PJRT_Error *f(Args *)`: the argument
+ * structs are zeroed arrays of 64-bit words here, written at the header's byte offsets.
+ */
+import { existsSync } from "node:fs";
+import { EngineError } from "../../errors.ts";
+import { importKoffi, type Koffi, pin } from "../koffi.ts";
+
+/** Place of each function that we call in the plugin's table, which only ever grows. */
+const SLOTS = {
+  errorDestroy: 0,
+  errorMessage: 1,
+  errorCode: 2,
+  initialize: 3,
+  attributes: 4,
+  eventDestroy: 5,
+  eventAwait: 8,
+  createClient: 10,
+  destroyClient: 11,
+  platformName: 12,
+  devices: 16,
+  compile: 20,
+  fromHost: 22,
+  deviceKind: 26,
+  deviceDescription: 29,
+  memoryStats: 34,
+  executableDestroy: 40,
+  numOutputs: 44,
+  destroyLoaded: 50,
+  getExecutable: 51,
+  execute: 55,
+  bufferDestroy: 58,
+  isDeleted: 68,
+  toHost: 70,
+} as const;
+export type Slot = keyof typeof SLOTS;
+
+const HEAD_BYTES = 40;
+const SLOT_COUNT = 1 + Math.max(...Object.values(SLOTS));
+
+export type Pointer = bigint;
+/** An argument struct, or any array that one points to. */
+export type Words = BigUint64Array;
+
+/** A zeroed struct of `bytes`, which is its first field; `fields`: byte offset → 64-bit value. */
+export function struct(bytes: number, fields: Readonly<Record<number, bigint | number>> = {}): Words {
+  const words = new BigUint64Array(Math.ceil(bytes / 8));
+  words[0] = BigInt(bytes);
+  for (const [offset, value] of Object.entries(fields)) words[Number(offset) / 8] = BigInt(value);
+  return words;
+}
+
+/** What a plugin says when a call fails: https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto. */
+export class PjrtError extends EngineError {
+  readonly status: number;
+  readonly said: string;
+  constructor(where: string, status: number, said: string, help?: string) {
+    super(`${where}: ${said}`, help);
+    this.status = status;
+    this.said = said;
+  }
+}
+
+export const RESOURCE_EXHAUSTED = 8;
+
+const HELP: Readonly<Record<number, string>> = {
+  [RESOURCE_EXHAUSTED]:
+    "the device's memory is full: lower the batch (more gradientAccumulationSteps), set recompute, close what else uses the " +
+    "device, or raise memoryFraction",
+};
+
+type Functions = Readonly<Record<Slot, ReturnType<Koffi["decode"]>>>;
+
+/** A loaded plugin. */
+export class Pjrt {
+  readonly path: string;
+  /** Of the C API: [0, 115]. */
+  readonly version: readonly [major: number, minor: number];
+  readonly #koffi: Koffi;
+  readonly #fn: Functions;
+  /** What native code points at while a call runs. */
+  readonly #alive = new Set<unknown>();
+
+  constructor(koffi: Koffi, path: string, api: Pointer) {
+    this.#koffi = koffi;
+    this.path = path;
+    const [bytes] = new BigUint64Array(koffi.view(api, 8));
+    this.version = [...new Int32Array(koffi.view(api, HEAD_BYTES)).slice(8, 10)] as [number, number];
+    const slots = (Number(bytes) - HEAD_BYTES) / 8;
+    if (this.version[0] !== 0 || slots < SLOT_COUNT)
+      throw new EngineError(
+        `xla: ${path}: expected PJRT 0.x with at least ${SLOT_COUNT} functions, got ${this.version.join(".")} with ${slots}`,
+        "install a plugin of 2024 or later: pip install jax[cuda13], or for the processor lammps-jax-pjrt-cpu",
+      );
+    const table = new BigUint64Array(koffi.view(api, Number(bytes)));
+    const proto = koffi.proto("void *", ["void *"]);
+    this.#fn = Object.fromEntries(
+      Object.entries(SLOTS).map(([name, slot]) => [name, koffi.decode(table[HEAD_BYTES / 8 + slot], proto)]),
+    ) as Functions;
+    this.call("xla", "initialize", struct(16));
+  }
+
+  /** The address of an array; keep the array until the call that reads it has ended (`keep` of `callAsync`). */
+  address(array: ArrayBufferView): Pointer {
+    return this.#koffi.address(array);
+  }
+
+  /** Calls, and gives the struct back with its results. Throws PjrtError. */
+  call(where: string, slot: Slot, args: Words, keep?: unknown): Words {
+    this.#alive.add(keep);
+    try {
+      this.#check(where, this.#fn[slot](args));
+      return args;
+    } finally {
+      this.#alive.delete(keep);
+    }
+  }
+
+  /** The same on a thread of libuv's pool. */
+  callAsync(where: string, slot: Slot, args: Words, keep?: unknown): Promise<Words> {
+    const held = [args, keep];
+    this.#alive.add(held);
+    return new Promise((resolve, reject) => {
+      this.#fn[slot].async(args, (error: unknown, failure: Pointer | null) => {
+        this.#alive.delete(held);
+        try {
+          if (error) throw error;
+          this.#check(where, failure);
+          resolve(args);
+        } catch (reason) {
+          reject(reason);
+        }
+      });
+    });
+  }
+
+  /** Waits for an event, which goes away. Throws the PjrtError that it carries. */
+  async settle(where: string, event: Pointer | undefined, keep?: unknown): Promise<void> {
+    if (!event) return;
+    try {
+      await this.callAsync(where, "eventAwait", struct(24, { 16: event }), keep);
+    } finally {
+      this.call(where, "eventDestroy", struct(24, { 16: event }));
+    }
+  }
+
+  /** Text of the plugin's. */
+  text(pointer: Pointer, bytes: bigint): string {
+    return new TextDecoder().decode(new Uint8Array(this.#koffi.view(pointer, Number(bytes))));
+  }
+
+  /** 64-bit words of the plugin's. */
+  words(pointer: Pointer, count: number): Words {
+    return count === 0 ? new BigUint64Array() : new BigUint64Array(this.#koffi.view(pointer, 8 * count)).slice();
+  }
+
+  #check(where: string, failure: Pointer | null): void {
+    if (!failure) return;
+    const message = struct(40, { 16: failure });
+    this.#fn.errorMessage(message);
+    const said = this.text(message[3]!, message[4]!);
+    const code = struct(28, { 16: failure });
+    const broken = this.#fn.errorCode(code);
+    const status = broken ? 2 : Number(code[3]! & 0xffffffffn);
+    this.#fn.errorDestroy(struct(24, { 16: failure }));
+    throw new PjrtError(where, status, said, HELP[status]);
+  }
+}
+
+const loaded = new Map<string, Promise<Pjrt>>();
+
+/**
+ * Loads a plugin once per process. `before` are libraries that it looks for by name, loaded first as far as they can be.
+ * Throws EngineError when koffi, the file or its version is unusable.
+ */
+export function loadPjrt(path: string, before: readonly string[] = []): Promise<Pjrt> {
+  const known = loaded.get(path) ?? load(path, before);
+  loaded.set(path, known);
+  known.catch(() => loaded.delete(path));
+  return known;
+}
+
+async function load(path: string, before: readonly string[]): Promise<Pjrt> {
+  const koffi = await importKoffi("xla", "or use the device cpu");
+  if (!existsSync(path)) throw new EngineError(`xla: there is no plugin at ${path}`, "correct the option `library`");
+  pinAll(koffi, before);
+  pin(koffi, path);
+  try {
+    const api = koffi.load(path).func("GetPjrtApi", "void *", [])() as Pointer | null;
+    if (api === null) throw new Error("GetPjrtApi gives nothing");
+    return new Pjrt(koffi, path, api);
+  } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
+    throw new EngineError(
+      `xla: ${path} cannot be loaded as a PJRT plugin: ${(cause as Error).message}`,
+      `check that it is for ${process.platform}-${process.arch}, and that what it needs is installed`,
+      { cause },
+    );
+  }
+}
+
+/** Loads libraries that need each other in an order that works: again and again while one more succeeds. */
+function pinAll(koffi: Koffi, paths: readonly string[]): void {
+  let waiting = paths;
+  for (;;) {
+    const failed = waiting.filter((path) => !pin(koffi, path, { global: true }));
+    if (failed.length === 0 || failed.length === waiting.length) return;
+    waiting = failed;
+  }
+}
