@@ -6,8 +6,8 @@ export type Koffi = typeof import("koffi");
 /** Koffi runs C on its own stacks: its defaults (128 KiB for asynchronous calls) are too small for an engine. */
 const STACK_BYTES = 8 * 2 ** 20;
 
-/** Throws EngineError where koffi does not load; `where` is who asks, `help` what else may be used. */
-export async function importKoffi(where: string, help: string): Promise<Koffi> {
+/** Throws EngineError where koffi does not load; `where` is the device that asks. */
+export async function importKoffi(where: string): Promise<Koffi> {
   try {
     const koffi = await import("koffi");
     try {
@@ -22,7 +22,7 @@ export async function importKoffi(where: string, help: string): Promise<Koffi> {
   } catch (cause) {
     throw new EngineError(
       `${where}: koffi does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
-      `npm install koffi (with optional dependencies), ${help}`,
+      "npm install koffi",
       { cause },
     );
   }

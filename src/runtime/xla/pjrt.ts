@@ -181,7 +181,7 @@ export function loadPjrt(path: string, before: readonly string[] = []): Promise<
 }
 
 async function load(path: string, before: readonly string[]): Promise<Pjrt> {
-  const koffi = await importKoffi("xla", "or use the device cpu");
+  const koffi = await importKoffi("xla");
   if (!existsSync(path)) throw new EngineError(`xla: there is no plugin at ${path}`, "correct the option `library`");
   pinAll(koffi, before);
   pin(koffi, path);

@@ -1,10 +1,9 @@
 /** Loads the ONNX Runtime library through koffi. */
 import { existsSync, realpathSync } from "node:fs";
 import { EngineError } from "../../../errors.ts";
+import { importKoffi, type Koffi, pin } from "../../koffi.ts";
 import { API_VERSION, type Functions, SLOT_COUNT, SLOTS, type Slot } from "./api.ts";
 import { findLibrary } from "./find-library.ts";
-
-type Koffi = typeof import("koffi");
 
 /** A loaded library: its version, its functions, and what reads native memory. */
 export interface Library {
@@ -15,45 +14,6 @@ export interface Library {
   /** The stable address of an array's memory. */
   address(array: ArrayBufferView): bigint;
   string(pointer: bigint): string;
-}
-
-/** Koffi runs C on its own stacks: its defaults (128 KiB for asynchronous calls) are too small for an engine. */
-const STACK_BYTES = 8 * 2 ** 20;
-
-async function importKoffi(): Promise<Koffi> {
-  try {
-    const koffi = await import("koffi");
-    try {
-      koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES });
-    } catch (cause) {
-      if (koffi.config().async_stack_size !== STACK_BYTES)
-        throw new Error("another package loaded a library through koffi first, and its stacks are too small", {
-          cause,
-        });
-    }
-    return koffi;
-  } catch (cause) {
-    throw new EngineError(
-      `cpu: koffi does not load here (${process.platform}-${process.arch}): ${(cause as Error).message}`,
-      "npm install koffi",
-      { cause },
-    );
-  }
-}
-
-/**
- * Keeps a library in memory until the process ends: engines own threads and static objects that must outlive koffi's
- * handle. Best effort; Windows has no such flag and needs none.
- */
-function pin(koffi: Koffi, path: string): void {
-  if (process.platform === "win32") return;
-  const RTLD_NOW = 2;
-  const RTLD_NODELETE = process.platform === "darwin" ? 0x80 : 0x1000;
-  try {
-    koffi.load(null).func("dlopen", "void *", ["str", "int"])(path, RTLD_NOW | RTLD_NODELETE);
-  } catch {
-    // A libc without a visible dlopen: the library then lives as long as koffi's handle.
-  }
 }
 
 /** Whether the C library of this process is not glibc: Alpine's, for one. */
@@ -80,7 +40,7 @@ export async function loadLibrary(given?: string): Promise<Library> {
 }
 
 async function load(path: string): Promise<Library> {
-  const koffi = await importKoffi();
+  const koffi = await importKoffi("cpu");
   pin(koffi, path);
   try {
     return bind(koffi, path);
