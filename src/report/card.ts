@@ -1,7 +1,7 @@
 /** The model card: README front matter that the Hugging Face Hub renders, and what a reader of a model needs to know. */
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type JsonObject, saveFile } from "../io/index.ts";
+import { isJsonObject, type JsonObject, readJson, saveFile, statOf } from "../io/index.ts";
 import { loadRunInfo, type RunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
 import { duration } from "./curves.ts";
@@ -13,6 +13,8 @@ export const CARD_FILE = "card.md";
 export interface CardOptions {
   /** An identifier of the Hub's list of licences; without it the card names none: that is the owner's to say. */
   readonly license?: string | undefined;
+  /** What transformers makes of the files otherwise than flava does; undefined where there is no config.json. */
+  readonly notes?: readonly string[] | undefined;
   readonly output?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -20,18 +22,31 @@ export interface CardOptions {
 /** Writes `card.md` into the run folder and resolves to its path. Throws DataError if the folder is no run's. */
 export async function writeCard(runDir: string, options: CardOptions = {}): Promise<string> {
   const { output = join(runDir, CARD_FILE), signal } = options;
-  await saveFile(output, modelCard(await loadRunInfo(runDir), await readRecipe(runDir), options), { signal });
+  const text = modelCard(await loadRunInfo(runDir), await readRecipe(runDir), {
+    notes: await transformersNotes(join(runDir, "config.json")),
+    ...options,
+  });
+  await saveFile(output, text, { signal });
   return output;
 }
 
+/** What the config.json of the run says of itself to readers of Hugging Face's transformers; undefined before there is one. */
+async function transformersNotes(path: string): Promise<readonly string[] | undefined> {
+  if (!(await statOf(path))) return undefined;
+  const config = await readJson(path);
+  const notes = isJsonObject(config) ? config.flava_notes : undefined;
+  return Array.isArray(notes) ? notes.map(String) : [];
+}
+
 /** The card's text. */
-export function modelCard(info: RunInfo, recipe: JsonObject, { license }: CardOptions = {}): string {
+export function modelCard(info: RunInfo, recipe: JsonObject, { license, notes }: CardOptions = {}): string {
   const facts = recipeFacts(recipe);
   return [
     `---\n${stringify(frontMatter(info, license)).trimEnd()}\n---`,
     `# ${markdown(info.name)}`,
     intro(facts),
     `## Load it\n\n${SNIPPETS}`,
+    ...(notes ? [`## In transformers\n\n${inTransformers(notes)}`] : []),
     `## Results\n\n${results(info)}`,
     `## Training\n\n${training(info)}`,
     `## Data\n\n${data(facts)}`,
@@ -92,6 +107,11 @@ from safetensors.torch import load_file
 
 weights = load_file("model.safetensors")  # names as in facebook/flava-full
 \`\`\``;
+
+const inTransformers = (notes: readonly string[]): string =>
+  notes.length === 0
+    ? "The files open in `FlavaModel` and `FlavaForPreTraining` of transformers 5, nothing missing and nothing left over."
+    : `The files open in \`FlavaModel\` of transformers 5, except for what this says:\n\n${notes.map((note) => `- ${markdown(note)}`).join("\n")}`;
 
 function results(info: RunInfo): string {
   const rows = measured(info).map(([name, value]) => {

@@ -227,6 +227,21 @@ describe("the model card", () => {
     expect(body).toContain("flava pretrain recipes/starter.yaml");
   });
 
+  it("says how the files open in transformers, by what config.json says", async () => {
+    const card = async (config: object): Promise<string> => {
+      await writeFile(join(run, "config.json"), JSON.stringify(config));
+      return readFile(await writeCard(run), "utf8");
+    };
+    expect(await card({ model_type: "flava" })).toMatch(
+      /## In transformers\n\n.*`FlavaForPreTraining`.*nothing missing/,
+    );
+    expect(await card({ flava_notes: ["The codebook has 3 groups.", "a <b>"] })).toContain(
+      "except for what this says:\n\n- The codebook has 3 groups.\n- a &lt;b&gt;\n",
+    );
+    await rm(join(run, "config.json"));
+    expect(await readFile(await writeCard(run), "utf8")).not.toContain("transformers");
+  });
+
   it("names no licence by itself, and says when nothing was measured", async () => {
     const { recipe } = await resolveRecipe("recipes/starter.yaml");
     const text = modelCard({ ...DEMO_INFO, results: {} }, JSON.parse(JSON.stringify(recipe)));
