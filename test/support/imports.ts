@@ -69,3 +69,23 @@ export function findCycle(imports: ReadonlyMap<string, readonly Import[]>): stri
   }
   return undefined;
 }
+
+/** Modules of Node that an entry or its types reach in a browser: each as the chain of files that leads to it. */
+export function nodeModulesReached(
+  entry: string,
+  read: (path: string) => string,
+  aliases: Readonly<Record<string, string>>,
+): string[] {
+  const found: string[] = [];
+  const seen = new Set<string>();
+  const visit = (path: string, chain: readonly string[]): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { specifier, file = aliases[specifier] } of importsOf(path, read(path))) {
+      if (specifier.startsWith("node:")) found.push([...chain, path, specifier].join(" → "));
+      else if (file?.endsWith(".ts")) visit(file, [...chain, path]);
+    }
+  };
+  visit(entry, []);
+  return found;
+}
