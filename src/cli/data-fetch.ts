@@ -7,11 +7,12 @@ import { formatBytes, formatCount, type Progress } from "./progress.ts";
 interface FetchOptions {
   readonly cacheDir?: string;
   readonly offline?: boolean;
+  readonly verify?: boolean;
 }
 
-export async function fetchStarter(io: Io, { cacheDir, offline }: FetchOptions): Promise<void> {
+export async function fetchStarter(io: Io, { cacheDir, offline, verify }: FetchOptions): Promise<void> {
   const { dir, manifest } = await withProgress(io, (onProgress) =>
-    fetch({ cacheDir, offline, signal: io.signal, onProgress }),
+    fetch({ cacheDir, offline, verify, signal: io.signal, onProgress }),
   );
   const splits = Object.entries(manifest.splits).map(
     ([name, { samples, use, about }]) =>

