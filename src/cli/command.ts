@@ -1,11 +1,14 @@
 /** What every command shares: where it prints, how it is cancelled, and how its failures end the process. */
+import { constants } from "node:os";
 import type { Command } from "commander";
 import { FlavaError } from "../errors.ts";
+import { systemError } from "../io/index.ts";
 import { createProgress, type Progress, type ProgressOptions } from "./progress.ts";
+import { onStop } from "./signals.ts";
 
 /** What a command works with besides its arguments. */
 export interface Io {
-  /** Fires at Ctrl-C. */
+  /** Fires at the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   /** Results as JSON for machines. */
   readonly json: boolean;
@@ -18,15 +21,18 @@ export interface Io {
   progress(options: Omit<ProgressOptions, "quiet">): Progress;
 }
 
-/** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled. */
-export const EXIT: { readonly failed: 1; readonly usage: 2; readonly cancelled: 130 } = {
-  failed: 1,
-  usage: 2,
-  cancelled: 130,
-};
+/** Exit codes besides 0. A command that a signal ended has 128 and the signal's number, as in a shell: 130 after Ctrl-C. */
+export const EXIT: { readonly failed: 1; readonly usage: 2 } = { failed: 1, usage: 2 };
 
-/** The reason of the abort at Ctrl-C, and what a cancelled command fails with. */
-const CANCELLED = new Error("cancelled");
+/** What a command fails with that was told to stop. The message is the last line that is printed. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+  readonly signal: NodeJS.Signals;
+  constructor(signal: NodeJS.Signals, message = "cancelled") {
+    super(message);
+    this.signal = signal;
+  }
+}
 
 /** Makes a commander action of a command: `work` gets its arguments, then its options. */
 export function action<O>(
@@ -36,18 +42,16 @@ export function action<O>(
     const command = all.at(-1) as Command;
     const { json = false, quiet = false } = command.optsWithGlobals() as { json?: boolean; quiet?: boolean };
     const cancel = new AbortController();
-    const onInterrupt = (): void => {
-      if (cancel.signal.aborted) process.exit(EXIT.cancelled); // a second Ctrl-C does not wait
+    const off = onStop((signal) => {
       if (!quiet) process.stderr.write("\nstopping; Ctrl-C again to stop at once\n");
-      cancel.abort(CANCELLED);
-    };
-    process.on("SIGINT", onInterrupt);
+      cancel.abort(new Cancelled(signal));
+    });
     try {
       await work(io(cancel.signal, json, quiet), command.processedArgs.flat() as string[], command.opts() as O);
     } catch (error) {
-      throw cancel.signal.aborted ? CANCELLED : error;
+      throw cancel.signal.aborted && !(error instanceof Cancelled) ? cancel.signal.reason : error;
     } finally {
-      process.off("SIGINT", onInterrupt);
+      off();
     }
   };
 }
@@ -64,11 +68,12 @@ function io(signal: AbortSignal, json: boolean, quiet: boolean): Io {
 }
 
 /** Prints a failure for people and gives the exit code. A stack is printed for bugs, and with FLAVA_DEBUG for all. */
-export function report(error: unknown, stderr: { write(text: string): unknown } = process.stderr): number {
-  if (error === CANCELLED) {
-    stderr.write("cancelled\n");
-    return EXIT.cancelled;
+export function report(failure: unknown, stderr: { write(text: string): unknown } = process.stderr): number {
+  if (failure instanceof Cancelled) {
+    stderr.write(`${failure.message}\n`);
+    return 128 + constants.signals[failure.signal];
   }
+  const error = systemError(failure);
   const known = error instanceof FlavaError;
   const stack = error instanceof Error && (!known || process.env.FLAVA_DEBUG) ? error.stack : undefined;
   if (stack !== undefined) stderr.write(`${stack}\n`);

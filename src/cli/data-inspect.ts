@@ -1,5 +1,4 @@
 /** `flava data inspect SOURCE`: numbers and sample rows on stdout, a contact sheet in a file. */
-import { rename, rm, writeFile } from "node:fs/promises";
 import {
   type Inspection,
   inspectSource,
@@ -12,6 +11,7 @@ import {
 import type { Sample } from "../data/sources/index.ts";
 import { ConfigError } from "../errors.ts";
 import { scaledBlockMask } from "../image/index.ts";
+import { saveFile } from "../io/index.ts";
 import type { Io } from "./command.ts";
 import { openNamed } from "./data-source.ts";
 import { formatBytes, formatCount } from "./progress.ts";
@@ -67,14 +67,7 @@ async function writeSheet(
   const examples = await makeExamples(samples, masks);
   const isPng = file.toLowerCase().endsWith(".png");
   const bytes = isPng ? await sheetPng(examples, { title: spec }) : await sheetHtml(examples, { title: spec });
-  const partial = `${file}.partial-${process.pid}`;
-  try {
-    await writeFile(partial, bytes);
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  await saveFile(file, bytes);
 }
 
 function describe({ source, samples, more, images, captions, labels, bad }: Inspection): string[] {

@@ -1,11 +1,14 @@
-import { type ChildProcess, execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/support/data-fixtures.ts";
 import { decodeImage } from "../image/index.ts";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/bin.js", import.meta.url));
 let root: string;
 beforeAll(async () => {
   root = await temporaryFolder();
@@ -78,6 +81,52 @@ describe("flava", () => {
   });
 });
 
+describe("what the system refuses", () => {
+  it.each([
+    ["data", "build", "synthetic:3", "--out", "/dev/null/x"],
+    ["data", "inspect", "synthetic:3", "--sheet", "/nowhere/x.png"],
+    ["data", "inspect", "nothing.csv", "--bad", tmpdir()],
+    ["data", "fetch", "starter", "--cache-dir", "/dev/null/x"],
+    ["report", "/nowhere"],
+  ])("flava %s %s %s %s %s: one line with the path and the reason, and code 1", async (...args) => {
+    await writeFile(`${root}/bad.csv`, "filepath,title\nmissing.jpg,a cat\n");
+    const { code, stderr } = await flava([...args.map((arg) => arg.replace("nothing", `${root}/bad`)), "--quiet"]);
+    expect(stderr).toMatch(
+      /^\w+Error: .*(\/nowhere|\/dev\/null\/x|\/tmp).*(ENOTDIR|ENOENT|EISDIR|expected).*\n( {2}help: .*\n)?$/,
+    );
+    expect(code).toBe(1);
+  });
+
+  it.runIf(existsSync("/dev/full"))("says that the results could not be written", async () => {
+    const shell = `"$0" "$1" data inspect synthetic:3 --quiet > /dev/full`;
+    const child = spawn("sh", ["-c", shell, process.execPath, MAIN], { stdio: ["ignore", "pipe", "pipe"] });
+    const stderr: string[] = [];
+    child.stderr.on("data", (chunk) => stderr.push(String(chunk)));
+    expect((await once(child, "close"))[0]).toBe(1);
+    expect(stderr.join("")).toMatch(/^FileError: stdout: the disk is full \(ENOSPC.*\n {2}help: .*\n$/);
+  });
+
+  it("goes on to the end where nobody reads what it prints", async () => {
+    const args = [MAIN, "data", "build", "synthetic:2000x16", "--out", `${root}/unseen`];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(JSON.parse(await readFile(`${root}/unseen/manifest.json`, "utf8"))).toMatchObject({ samples: 2000 });
+  });
+
+  it("tells an older Node so in a sentence", async () => {
+    const old = "data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '18.20.4' } })";
+    const { code, stderr } = await flava(["--help"], {
+      env: { NODE_OPTIONS: `--import "${old.replaceAll(" ", "%20")}"` },
+    });
+    expect(stderr).toMatch(/^flava: expected Node 20\.19 or newer, got 18\.20\.4\n {2}help: .*\n$/);
+    expect(code).toBe(1);
+    const { engines } = JSON.parse(await readFile("package.json", "utf8"));
+    expect(engines.node).toBe(">=20.19");
+  });
+});
+
 describe("flava data", () => {
   it("builds shards that it can inspect", async () => {
     const built = await flava([
@@ -141,7 +190,6 @@ describe("flava data", () => {
 
   it("lists samples that cannot be used", async () => {
     const bad = `${root}/bad.jsonl`;
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(`${root}/pairs.csv`, "filepath,title\nmissing.jpg,a cat\n");
     const { stdout } = await flava(["data", "inspect", `${root}/pairs.csv`, "--bad", bad]);
     expect(stdout).toMatch(/samples {3}0\n[\s\S]*bad {7}1\n/);

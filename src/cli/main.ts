@@ -1,7 +1,7 @@
-#!/usr/bin/env node
-/** The `flava` command. Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
+/** The `flava` command, once it is known that this Node can run it (see bin.ts). Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { writeError } from "../io/index.ts";
 import { EXIT, report as reportError } from "./command.ts";
 import { define as compare } from "./compare.ts";
 import { define as data } from "./data.ts";
@@ -40,9 +40,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that closes the pipe (head) has seen enough.
+/** A reader that is gone: `| head` has seen enough, or the terminal was closed. The work goes on; nobody sees what it says. */
+const GONE = /^(EPIPE|EIO|ECONNRESET|ERR_STREAM_DESTROYED)$/;
+
+process.stderr.on("error", () => undefined);
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  if (!GONE.test(error.code ?? "")) process.exitCode = reportError(writeError("stdout", error));
 });
-process.exitCode = await main(process.argv);
+process.on("uncaughtException", (error) => process.exit(reportError(error)));
+process.exitCode = (await main(process.argv)) || process.exitCode;

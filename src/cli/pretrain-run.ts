@@ -1,23 +1,42 @@
 /** What `flava pretrain` loads when it trains: the named data sets that the recipe reads, the run, and its final numbers. */
+import { join } from "node:path";
 import { type DataSpec, fetchData } from "../datasets/index.ts";
+import { statOf } from "../io/index.ts";
 import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
 import { measureStage } from "../pretrain/run/measure.ts";
 import { pretrain } from "../pretrain/run/run.ts";
-import type { Io } from "./command.ts";
+import { findCheckpoints } from "../record/checkpoint/index.ts";
+import { RECIPE_FILE } from "../report/index.ts";
+import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 import type { PretrainRequest } from "./pretrain.ts";
 import { consoleReporter } from "./run-reporter.ts";
 
 export const measure: (recipe: Recipe, stage: string) => StageMeasure = measureStage;
 
-/** Trains and prints the results as `name: value` lines. A run that was stopped by Ctrl-C is saved and fails as cancelled. */
+/** Trains and prints the results as `name: value` lines. A run that a signal stopped says what is saved, and how it goes on. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {
   for (const spec of specsOf(request.recipe))
     await withProgress(io, (onProgress) => fetchData(spec, { signal: io.signal, onProgress }));
-  const { results, status } = await pretrain(request, { reporter: consoleReporter(io), signal: io.signal });
-  if (status === "stopped") io.signal.throwIfAborted();
+  const ended = await pretrain(request, { reporter: consoleReporter(io), signal: io.signal }).catch(async (error) => {
+    throw io.signal.aborted ? await stopped(request, io.signal.reason as Cancelled) : error;
+  });
+  if (ended.status === "stopped" && io.signal.aborted) throw await stopped(request, io.signal.reason as Cancelled);
+  const { results } = ended;
   const lines = Object.entries(results).map(([name, value]) => `${name}: ${Number(value.toPrecision(4))}`);
   if (lines.length > 0) io.result(lines.join("\n"), results);
+}
+
+/** Where the run stands on disk. */
+async function stopped({ recipe, command }: PretrainRequest, { signal }: Cancelled): Promise<Cancelled> {
+  const { runDir } = recipe;
+  if (!(await statOf(join(runDir, RECIPE_FILE)))) return new Cancelled(signal);
+  let saved = "nothing saved yet";
+  for (const stage of Object.keys(recipe.stages)) {
+    const last = (await findCheckpoints(join(runDir, stage))).at(-1);
+    if (last) saved = `saved at step ${last.step} of ${stage}`;
+  }
+  return new Cancelled(signal, `cancelled: ${saved}, go on with: ${command} --resume latest`);
 }
 
 /** Every source that the recipe names. */

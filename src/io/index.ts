@@ -14,5 +14,5 @@ export {
   type SaveOptions,
   saveFile,
   syncFolder,
-  writeError,
 } from "./save-file.ts";
+export { systemError, writeError } from "./system-error.ts";

@@ -11,7 +11,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, settled } from "../errors.ts";
-import { PARTIAL, writeError } from "./save-file.ts";
+import { PARTIAL } from "./save-file.ts";
+import { writeError } from "./system-error.ts";
 
 export interface LockOptions {
   /** Wait until the other process is done, instead of failing. */

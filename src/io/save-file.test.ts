@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -86,6 +87,13 @@ describe("saveFile", () => {
 
   it("names the place when it cannot be written", async () => {
     await expect(saveFile(join(folder, "missing", "a.txt"), "x")).rejects.toThrow(/missing\/a\.txt: .* got ENOENT/);
+  });
+
+  it.runIf(existsSync("/dev/full"))("writes to a device as it is, and says that it is full", async () => {
+    await expect(saveFile("/dev/full", "x")).rejects.toThrow(/^\/dev\/full: the disk is full \(ENOSPC/);
+    expect((await stat("/dev/full")).isCharacterDevice()).toBe(true);
+    expect(await saveFile("/dev/null", "x")).toBe(1);
+    await expect(saveFile(folder, "x")).rejects.toThrow(/got EISDIR/);
   });
 
   it("removePartials removes unfinished files and folders only", async () => {

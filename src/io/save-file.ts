@@ -1,7 +1,8 @@
 /** Files that appear whole or not at all: written under a temporary name, synced, renamed (Node). */
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { FileError } from "../errors.ts";
+import { statOf } from "./file.ts";
+import { writeError } from "./system-error.ts";
 
 /** What every unfinished file or folder is called at its end. */
 export const PARTIAL = ".partial";
@@ -18,30 +19,43 @@ let counter = 0;
 
 /**
  * Writes `chunks` to `path`: to a temporary name beside it, synced, renamed, its folder synced. Resolves to the bytes written.
- * On any failure (FileError for a full disk or a refused write) the temporary file is removed and `path` is as before.
+ * On any failure (FileError for a full disk or a refused write) the temporary file is removed and `path` is as before. What is no
+ * file (/dev/stdout, a pipe) is written to as it is.
  */
 export async function saveFile(path: string, chunks: Chunks, options: SaveOptions = {}): Promise<number> {
-  const temporary = `${path}.${process.pid}-${counter++}${PARTIAL}`;
-  let written = 0;
+  const there = await statOf(path);
+  const temporary = there && !there.isFile() ? undefined : `${path}.${process.pid}-${counter++}${PARTIAL}`;
+  const count = { written: 0 };
   try {
-    const handle = await open(temporary, "w");
+    const handle = await open(temporary ?? path, "w");
     try {
-      for await (const chunk of pieces(chunks)) {
-        options.signal?.throwIfAborted();
-        await writeAll(handle, chunk);
-        written += chunk.byteLength;
-        options.onChunk?.(chunk);
-      }
-      await handle.sync();
+      await writeChunks(handle, chunks, options, count);
+      if (temporary) await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-    return written;
+    if (temporary) {
+      await rename(temporary, path);
+      await syncFolder(dirname(path));
+    }
+    return count.written;
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw writeError(path, error, written);
+    if (temporary) await rm(temporary, { force: true });
+    throw writeError(path, error, count.written);
+  }
+}
+
+async function writeChunks(
+  handle: FileHandle,
+  chunks: Chunks,
+  { signal, onChunk }: SaveOptions,
+  count: { written: number },
+): Promise<void> {
+  for await (const chunk of pieces(chunks)) {
+    signal?.throwIfAborted();
+    await writeAll(handle, chunk);
+    count.written += chunk.byteLength;
+    onChunk?.(chunk);
   }
 }
 
@@ -59,28 +73,6 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
     const { bytesWritten } = await handle.write(chunk, done, length);
     done += bytesWritten;
   }
-}
-
-const HELP: Readonly<Record<string, string>> = {
-  EROFS: "the file system is read-only; choose another place",
-  EACCES: "choose a place that this user may write to",
-  EPERM: "choose a place that this user may write to",
-  ENOTEMPTY: "something is there already; remove it, or choose another place",
-  EMFILE: "the process has too many files open; see ulimit -n",
-};
-
-/** A full disk and its kin as FileError; anything that is not about the file system as it is. */
-export function writeError(path: string, error: unknown, written = 0): unknown {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return error;
-  const full = code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG";
-  return new FileError(
-    full
-      ? `${path}: the disk is full (${code} after ${written} bytes)`
-      : `${path}: expected a place that can be written, got ${code} (${syscall})`,
-    full ? "free some space, or choose another folder; what was saved before is untouched" : HELP[code],
-    { cause: error },
-  );
 }
 
 /** Makes a folder and those above it where they are missing. Throws FileError where that is refused. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { random } from "../../src/tensor/index.ts";
 import { TINY_RUN } from "./tiny-run.ts";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../dist/cli/bin.js", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

@@ -45,7 +45,9 @@ describe("flava pretrain", () => {
     child.kill("SIGINT");
     const { code, stderr } = await ended;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/stopping; Ctrl-C again to stop at once\n.*cancelled\n$/s);
+    expect(stderr).toMatch(
+      /stopping; .*\ncancelled: saved at step \d of text, go on with: flava pretrain .* --resume latest\n$/s,
+    );
     expect(JSON.parse(await readFile(join(runDir, "run.json"), "utf8")).status).toBe("stopped");
     expect((await flava([recipe, "--run-dir", runDir, "--quiet", "--resume", "latest"]).ended).code).toBe(0);
     await expectSame(runDir);

@@ -1,5 +1,6 @@
 /** The list of samples that were left out, and of what else was passed over: counted by reason, and written as JSON Lines. */
 import { createWriteStream, existsSync, readFileSync, type WriteStream } from "node:fs";
+import { writeError } from "../../io/index.ts";
 import type { BadSample } from "./source.ts";
 
 export interface BadList {
@@ -24,7 +25,7 @@ export function badList(path?: string): BadList {
   const seen = new Set<string>();
   const reasons = new Map<string, number>();
   const notes = new Map<string, number>();
-  const earlier = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
+  const earlier = path === undefined ? "" : readEarlier(path);
   for (const line of earlier.split("\n")) remember(line, seen);
   const start = earlier === "" || earlier.endsWith("\n") ? "" : "\n";
   let file: WriteStream | undefined;
@@ -51,7 +52,7 @@ export function badList(path?: string): BadList {
   };
   const close = async (): Promise<void> => {
     if (file !== undefined) await new Promise<void>((resolve) => file!.end(() => resolve()));
-    if (failure) throw failure;
+    if (failure) throw writeError(path!, failure);
   };
   return {
     onBad,
@@ -62,6 +63,14 @@ export function badList(path?: string): BadList {
     notes,
     close,
   };
+}
+
+function readEarlier(path: string): string {
+  try {
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }
 
 /** Takes a line of an earlier list; a line cut short by a crash is passed over. */

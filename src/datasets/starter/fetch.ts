@@ -36,8 +36,6 @@ export interface FetchOptions extends StarterOptions {
   readonly verify?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: StarterProgress) => void) | undefined;
-  /** Told when another process prepares the same data and is waited for. */
-  readonly note?: ((line: string) => void) | undefined;
   /** How to call npm, where it is neither beside node nor on the PATH. */
   readonly npm?: Command | undefined;
   /** The lockfile that pins the packages. Default: the one that comes with flava. */
@@ -68,7 +66,8 @@ export async function fetchStarter(options: FetchOptions = {}): Promise<StarterD
   const ready = await readManifest(dir, { verify: options.verify });
   if (ready) return { dir, manifest: ready };
   await makeFolder(cacheDir);
-  const { signal, note } = options;
+  const { signal, onProgress } = options;
+  const note = (what: string): void => onProgress?.({ stage: "prepare", what, done: 0, total: 1 });
   await using _lock = await lockFile(join(cacheDir, "starter.lock"), { wait: true, signal, note });
   const made = await readManifest(dir); // by the process that was waited for
   if (made) return { dir, manifest: made };

@@ -64,7 +64,7 @@ describe("fetchStarter", () => {
     const lock = await lockFile(join(cacheDir, "starter.lock"));
     const notes: string[] = [];
     const npm = { file: "no-such-npm", args: [] };
-    const second = fetchStarter({ ...options, cacheDir, npm, note: (line) => notes.push(line) });
+    const second = fetchStarter({ ...options, cacheDir, npm, onProgress: ({ what }) => notes.push(what) });
     while (notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await cp(data.dir, join(cacheDir, name), { recursive: true });
     await lock[Symbol.asyncDispose]();
