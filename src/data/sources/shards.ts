@@ -1,10 +1,11 @@
 /** Writes samples of any source as WebDataset tar shards with a manifest: what `flava data build` does. */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { createTarPacker } from "modern-tar";
-import { DataError } from "../../errors.ts";
+import { DataError, settled } from "../../errors.ts";
 import { readImageHeader } from "../../image/index.ts";
+import { lockFile, makeFolder, PARTIAL, saveFile, writeError } from "../../io/index.ts";
 import { type BadList, badList } from "./bad-list.ts";
 import { decodableSource } from "./decodable.ts";
 import type { Sample, Source } from "./source.ts";
@@ -52,20 +53,23 @@ export async function buildShards(
   options: ShardOptions = {},
 ): Promise<ShardManifest> {
   await requireNew(out);
-  const staging = `${resolve(out)}.partial-${process.pid}`;
-  await mkdir(staging, { recursive: true });
+  const staging = resolve(out) + PARTIAL;
+  await makeFolder(dirname(staging));
+  await using _lock = await lockFile(`${resolve(out)}.lock`);
+  await rm(staging, { recursive: true, force: true }); // what a killed process left
+  await makeFolder(staging);
   const bad = badList(join(staging, "bad.jsonl"));
   try {
     const manifest = await writeAll(sources, staging, bad, options);
     await bad.close();
-    await writeFile(join(staging, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+    await saveFile(join(staging, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     await rm(out, { recursive: true, force: true }); // empty, or absent
     await rename(staging, out);
     return manifest;
   } catch (error) {
-    await bad.close().catch(() => undefined);
+    await settled(bad.close());
     await rm(staging, { recursive: true, force: true });
-    throw error;
+    throw writeError(out, error);
   }
 }
 
@@ -165,7 +169,7 @@ class ShardWriter {
     this.#file = file;
     this.#handle = handle;
     this.#written = this.#drain();
-    this.#written.catch(() => undefined); // met in close
+    void settled(this.#written); // met in close
   }
 
   async add(name: string, members: Readonly<Record<string, Uint8Array>>): Promise<void> {
@@ -186,7 +190,7 @@ class ShardWriter {
 
   async abandon(): Promise<void> {
     this.#packer.controller.error(new Error("abandoned"));
-    await this.#written.catch(() => undefined);
+    await settled(this.#written);
   }
 
   async #drain(): Promise<void> {
