@@ -90,12 +90,13 @@ async function take(path: string, me: Owner): Promise<boolean> {
   try {
     await writeFile(temporary, `${JSON.stringify(me)}\n`);
     await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "EEXIST") throw error;
+      if (error.code === "EEXIST" || error.code === "ENOENT") throw error;
       return copyFile(temporary, path, constants.COPYFILE_EXCL); // a file system without links
     });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" || (code === "ENOENT" && syscall === "link")) return false; // the holder tidies what looks left over
     throw writeError(path, error);
   } finally {
     await rm(temporary, { force: true });

@@ -1,10 +1,11 @@
 /** Runs that cannot be started or finished: what they say, and that they leave everything as it was. */
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CheckpointError, ConfigError, DataError, FileError, NonFiniteError } from "../../src/errors.ts";
 import { entriesOf, saveSafetensors } from "../../src/hub/index.ts";
+import { lockFolder } from "../../src/io/index.ts";
 import { silentReporter } from "../../src/pretrain/run/reporter.ts";
 import { checkCheckpoint, latestCheckpoint } from "../../src/record/index.ts";
 import { fromNumbers } from "../../src/tensor/index.ts";
@@ -66,6 +67,24 @@ async function expectRefused(run: () => Promise<unknown>, path: string, message:
   expect((error as Error).message).toMatch(message);
   expect(await contents(path)).toEqual(before);
 }
+
+describe("a run's folder", () => {
+  it("is one process's at a time; what a killed one left half-written is tidied by the next", async () => {
+    const left = ["run.json.7-0.partial", join("gallery", "words-text.json.7-1.partial")];
+    const before = await readdir(whole);
+    await mkdir(join(whole, "gallery"), { recursive: true });
+    for (const name of left) await writeFile(join(whole, name), "{");
+    const first = await lockFolder(whole);
+    await expect(start(tinyRun(whole, TWO), "latest")).rejects.toThrow(
+      /whole\/\.lock: expected a folder that no other process writes to, got one that process \d+ on .* holds/,
+    );
+    expect(await readdir(whole)).toContain(left[0]);
+    await first[Symbol.asyncDispose]();
+    await expect(start(tinyRun(whole, TWO), "latest")).rejects.toThrow(/the run in .* is done/);
+    expect(new Set(await readdir(whole))).toEqual(new Set([...before, "gallery"]));
+    expect(await readdir(join(whole, "gallery"))).not.toContain("words-text.json.7-1.partial");
+  });
+});
 
 describe("a run is refused, and its folder stays as it is,", () => {
   it("when it is resumed with another architecture", () => {

@@ -1,12 +1,12 @@
 /** A run: the stages of a recipe in turn, in a folder that holds all there is to know of it, and that it can go on from. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { badList } from "../../data/index.ts";
 import { ConfigError, settled } from "../../errors.ts";
-import { type Json, statOf } from "../../io/index.ts";
+import { type Json, lockFolder, makeFolder, statOf } from "../../io/index.ts";
 import {
   environment,
   findRunInfo,
+  GALLERY_FOLDER,
   openRunLog,
   openRunRecord,
   RECIPE_FILE,
@@ -69,8 +69,9 @@ export async function pretrain(
   await checkPlaces(recipe, signal);
   const fresh = await isFresh(request);
   const device = await openDevice(recipe.device, recipe.threads ? { threads: recipe.threads } : {});
-  await mkdir(runDir, { recursive: true });
-  for (const name of Object.keys(recipe.stages)) await tidyFolder(join(runDir, name));
+  await makeFolder(runDir);
+  await using _lock = await lockFolder(runDir);
+  for (const name of ["", GALLERY_FOLDER, ...Object.keys(recipe.stages)]) await tidyFolder(join(runDir, name));
   const bad = badList(join(runDir, BAD_FILE));
   try {
     const { context, start } = await prepare(request, device, { reporter, signal, onBad: bad.onBad, fresh });
