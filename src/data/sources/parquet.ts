@@ -126,7 +126,7 @@ async function readGroup(
   file: Bytes,
   metadata: FileMetaData,
   group: RowGroup,
-  columns: Required<Omit<ParquetColumns, keyof PlaceOptions>>,
+  columns: Columns,
   rowStart: number,
 ): Promise<Row[]> {
   const rowEnd = rowStart + Number(group.num_rows);
@@ -150,39 +150,58 @@ async function readGroup(
   return rows;
 }
 
-/** Which columns to read: those asked for, else the first known name of each kind. */
-function chooseColumns(
-  name: string,
-  metadata: FileMetaData,
-  asked: ParquetColumns,
-): { image: string | undefined; text: string | undefined; label: string | undefined } {
-  const names = new Set(parquetSchema(metadata).children.map((child) => child.element.name));
+interface Columns {
+  readonly image: string | undefined;
+  /** The image column names files, also where its strings are stored as plain bytes. */
+  readonly located: boolean;
+  readonly text: string | undefined;
+  readonly label: string | undefined;
+}
+
+/** Which columns to read: those asked for, else the first known name of each kind; pictures before the places of pictures. */
+function chooseColumns(name: string, metadata: FileMetaData, asked: ParquetColumns): Columns {
+  const { children } = parquetSchema(metadata);
+  const names = new Set(children.map((child) => child.element.name));
   for (const column of [asked.image, asked.text, asked.label])
     if (column !== undefined && !names.has(column))
       throw new DataError(`${name}: expected a column ${column}, got ${[...names].join(", ")}`);
-  const image = asked.image ?? firstOf(["image", "img", ...IMAGE_KEYS], names);
+  const pictures = new Set(children.filter(holdsBytes).map((child) => child.element.name));
+  const image =
+    asked.image ?? firstOf(PICTURE_COLUMNS, pictures) ?? firstOf([...PICTURE_COLUMNS, ...IMAGE_KEYS], names);
   const text = asked.text ?? firstOf(TEXT_KEYS, names);
   if (image === undefined && text === undefined)
     throw new DataError(
       `${name}: expected an image or text column, got ${[...names].join(", ")}`,
       "name them: { type: parquet, path, image: …, text: … }",
     );
-  return { image, text, label: asked.label ?? firstOf(LABEL_KEYS, names) };
+  const located = image !== undefined && IMAGE_KEYS.includes(image) && !PICTURE_COLUMNS.includes(image);
+  return { image, located, text, label: asked.label ?? firstOf(LABEL_KEYS, names) };
 }
+
+/** The Hub's names, and the extensions that img2dataset takes for names. */
+const PICTURE_COLUMNS = ["image", "img", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes", "bytes"];
+
+/** Whether a column has bytes that are not said to be text, alone or as a part. */
+const holdsBytes = ({ element, children }: SchemaTree): boolean =>
+  children.length > 0
+    ? children.some((child) => child.element.name === "bytes" && holdsBytes(child))
+    : element.type === "BYTE_ARRAY" && element.converted_type === undefined && element.logical_type === undefined;
 
 async function rowSample(
   key: string,
   row: Row,
-  columns: { image: string | undefined; text: string | undefined; label: string | undefined },
+  columns: Columns,
   place: ImagePlace,
   signal: AbortSignal | undefined,
 ): Promise<Sample | Bad> {
   const cell = columns.image === undefined ? undefined : row[columns.image];
-  const image = await cellImage(cell, place, signal);
+  const named = columns.located && cell instanceof Uint8Array ? (decodeUtf8(cell) ?? INVALID_UTF8) : cell;
+  const image = await cellImage(named, place, signal);
   if (typeof image === "string") return { key, reason: image };
   if (columns.image !== undefined && image === undefined) return { key, reason: "the image is missing" };
   const text = columns.text === undefined ? undefined : bytesToText(row[columns.text]);
-  const label = columns.label === undefined ? undefined : row[columns.label];
+  const label = columns.label === undefined ? undefined : bytesToText(row[columns.label]);
+  if (label === INVALID_UTF8) return { key, reason: "the label is not valid UTF-8" };
   return toSample({ key, image, text, label, textExpected: columns.text !== undefined });
 }
 

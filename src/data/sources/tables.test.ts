@@ -334,6 +334,66 @@ describe("parquetSource", () => {
     expect(bad).toEqual(["text.parquet:1 the caption is not valid UTF-8"]);
   });
 
+  /** Columns of strings, and of bytes where they are given as bytes. */
+  const bytesFile = (columns: Readonly<Record<string, readonly (string | Uint8Array | undefined)[]>>): Uint8Array => {
+    const columnData = Object.entries(columns).map(([name, cells]) => ({
+      name,
+      data: cells.map((cell) => (typeof cell === "string" ? utf8(cell) : cell)),
+    }));
+    const leaf = (name: string) => ({
+      name,
+      type: "BYTE_ARRAY" as const,
+      repetition_type: "OPTIONAL" as const,
+      ...(columns[name]!.every((cell) => typeof cell === "string") &&
+        name !== "path" && { converted_type: "UTF8" as const }),
+    });
+    const schema = [{ name: "root", num_children: columnData.length }, ...Object.keys(columns).map(leaf)];
+    return new Uint8Array(parquetWriteBuffer({ schema, columnData }));
+  };
+
+  it("takes the bytes of img2dataset's jpg column, not the url beside it", async () => {
+    const url = "http://127.0.0.1:9/never-asked.jpg";
+    const jpg = [fakeImage(0), undefined, fakeImage(2)];
+    const columns = { url: [url, url, url], caption: ["a", "b", "c"], jpg };
+    await writeFiles(root, { "i2d.parquet": bytesFile(columns) });
+    const { samples, bad } = await read(`${root}/i2d.parquet`);
+    expect(samples.map(({ image, texts }) => [image, texts![0]])).toEqual([
+      [fakeImage(0), "a"],
+      [fakeImage(2), "c"],
+    ]);
+    expect(bad).toEqual(["i2d.parquet:1 the image is missing"]);
+  });
+
+  it("reads paths from the file's folder, also those that are stored as plain bytes", async () => {
+    const files = {
+      "deep/pic/7.jpg": fakeImage(7),
+      "deep/a.parquet": bytesFile({ image: ["pic/7.jpg"], text: ["a"] }),
+      "deep/b.parquet": bytesFile({ path: ["pic/7.jpg"], text: ["b"] }),
+    };
+    await writeFiles(root, files);
+    const { samples, bad } = await read(`${root}/deep/{a,b}.parquet`);
+    expect(bad).toEqual([]);
+    expect(samples.map(({ image }) => image)).toEqual([fakeImage(7), fakeImage(7)]);
+  });
+
+  it("keeps labels of every kind", async () => {
+    const columnData = [
+      { name: "text", data: ["a", "b"] },
+      { name: "label", data: [9007199254740993n, 5n] },
+    ];
+    await writeFiles(root, {
+      "big.parquet": new Uint8Array(parquetWriteBuffer({ columnData })),
+      "half.parquet": new Uint8Array(
+        parquetWriteBuffer({ columnData: [columnData[0]!, { name: "label", data: [2.5, -1] }] }),
+      ),
+      "on.parquet": new Uint8Array(
+        parquetWriteBuffer({ columnData: [columnData[0]!, { name: "label", data: [true, false] }] }),
+      ),
+    });
+    const { samples } = await read(`${root}/{big,half,on}.parquet`);
+    expect(samples.map(({ label }) => label)).toEqual(["9007199254740993", 5, 2.5, -1, "true", "false"]);
+  });
+
   it("refuses a file without the wanted columns", async () => {
     await writeFiles(root, {
       "q.parquet": new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "q", data: [1, 2] }] })),
