@@ -135,17 +135,20 @@ function splitPlain(line: Uint8Array, delimiter: string): readonly Uint8Array[] 
 }
 
 /**
- * Whether a quoted cell over several lines has taken in whole rows: each further line has the cells of a row, and where
- * there are images its path ends as that of the row does.
+ * Whether a quoted cell over several lines has taken in whole rows: the row has not the cells it should have, or each
+ * further line has them, and where there are images it has the path of one.
  */
 function swallowsRows(cells: readonly Uint8Array[], more: readonly Line[], options: RowOptions): boolean {
-  const { width = 0, image, delimiter } = options;
-  if (more.length === 0 || width < (image === undefined ? 3 : 2)) return false;
-  const ending = (row: readonly Uint8Array[]): string | undefined =>
-    image === undefined ? "" : /\.\w{1,5}$/.exec(Buffer.from(row[image] ?? []).toString("latin1"))?.[0].toLowerCase();
-  const own = ending(cells);
+  const { width, image, delimiter } = options;
+  if (more.length === 0 || width === undefined) return false;
+  if (cells.length !== width) return true;
+  if (width < (image === undefined ? 3 : 2)) return false;
   return more.every(({ bytes }) => {
     const row = splitPlain(bytes, delimiter);
-    return row.length === width && own !== undefined && ending(row) === own;
+    return row.length === width && (image === undefined || isPlace(row[image]!));
   });
 }
+
+/** A URL, or a path without blanks that ends as file names do. */
+const isPlace = (cell: Uint8Array): boolean =>
+  /^https?:\/\/|^\S+\.\w{2,5}$/.test(Buffer.from(cell.buffer, cell.byteOffset, cell.length).toString("latin1"));
