@@ -46,7 +46,7 @@ async function jointStep(device: Device, profile?: string): Promise<{ step: Exec
   const sizes = { batch: B, textLength: T, maskedPatches: MASKED_PATCHES, maskedTokens: MASKED_TOKENS };
   const p = new Params();
   const values = pretrainPairs(p, config, pairBatch(config, sizes));
-  const { loss } = pairObjective(values, config.lossWeights);
+  const { loss } = pairObjective(values);
   const params = p.values();
   const update = adamw(params, gradientsOf(loss, params), { weightDecay: 0.1, clip: { globalNorm: 1 } });
   const state = new State(device);

@@ -4,8 +4,7 @@
  */
 import { graph, input, matmul, mul, sum } from "../src/graph/index.ts";
 import { variants } from "../src/models/flava/index.ts";
-import { encoderLayer } from "../src/models/vit/encoder.ts";
-import { initialize, Params } from "../src/nn/index.ts";
+import { encoderLayer, initialize, Params } from "../src/nn/index.ts";
 import { adamw, adamwScalars, gradients } from "../src/optim/index.ts";
 import { compile, type Device, type Executable, State } from "../src/runtime/index.ts";
 import { scalar, zerosLike } from "../src/tensor/index.ts";

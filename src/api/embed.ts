@@ -1,9 +1,7 @@
 /** Embeddings in the contrastive space: the numbers that retrieval compares. */
-
-import { imageFeeds, type Picture, textFeeds } from "../evaluators/pair-set.ts";
-import { imageGraph, textGraph } from "../models/flava/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { EvaluationContext } from "./context.ts";
+import { imageFeeds, type Picture, textFeeds } from "./feeds.ts";
+import type { LoadedModel } from "./loaded-model.ts";
 import { batches, createRunner, hasParameters, joinEmbeds, only } from "./runner.ts";
 
 export interface Embedder {
@@ -14,13 +12,13 @@ export interface Embedder {
   dispose(): void;
 }
 
-/** Undefined where the state has no contrastive projections. */
-export function createEmbedder(context: EvaluationContext, textLength: number): Embedder | undefined {
-  const { device, state, model } = context;
-  const batch = context.recipe.evaluation.batchSize;
+/** Undefined where the model has no contrastive space, or the state no weights of it. */
+export function createEmbedder(loaded: LoadedModel, textLength: number): Embedder | undefined {
+  const { device, state, model, batchSize: batch } = loaded;
+  if (!model.image || !model.text) return undefined;
   const [image, text] = [
-    only(imageGraph(model, { batch }), "image_embeds"),
-    only(textGraph(model, { batch, textLength }), "text_embeds"),
+    only(model.image({ batch }), "image_embeds"),
+    only(model.text({ batch, textLength }), "text_embeds"),
   ];
   if (!hasParameters(state, image) || !hasParameters(state, text)) return undefined;
   const images = createRunner(device, image, batch, { state });
@@ -37,7 +35,7 @@ export function createEmbedder(context: EvaluationContext, textLength: number): 
     async texts(captions, signal) {
       const parts: Tensor[] = [];
       for (const [, part] of batches(captions, batch))
-        parts.push((await texts.run(textFeeds(context, part, textLength), signal)).text_embeds!);
+        parts.push((await texts.run(textFeeds(loaded, part, textLength), signal)).text_embeds!);
       return joinEmbeds(parts);
     },
     dispose() {

@@ -1,11 +1,9 @@
-/** Graphs that evaluators run: compiled when first needed, then kept; of one batch size, to which short batches are filled up. */
+/** Graphs of one batch size, compiled when first needed, then kept; short batches are filled up. */
 import { graph, type Value } from "../graph/index.ts";
-import type { ModelGraph } from "../models/flava/index.ts";
+import type { ModelGraph } from "../models/index.ts";
 import type { Params } from "../nn/index.ts";
 import { type CompileOptions, compile, type Device, type Executable, type State } from "../runtime/index.ts";
-import { allocate, size, type Tensor } from "../tensor/index.ts";
-
-export type Feeds = Readonly<Record<string, Tensor>>;
+import { allocate, type Feeds, size, type Tensor } from "../tensor/index.ts";
 
 export interface Runner {
   /**
@@ -14,12 +12,6 @@ export interface Runner {
    */
   run(feeds: Feeds, signal?: AbortSignal): Promise<Record<string, Tensor>>;
   dispose(): void;
-}
-
-/** Results and the parameters that they need. */
-export function modelGraph(name: string, p: Params, outputs: Readonly<Record<string, Value>>): ModelGraph {
-  const g = graph(name, outputs);
-  return { graph: g, params: p.specs().filter((spec) => Object.hasOwn(g.inputs, spec.name)) };
 }
 
 /** The same graph with some of its results. */

@@ -1,53 +1,45 @@
-/** How much of its vocabulary the dVAE uses on held-out pictures, and how well hard words give the pictures back. */
-
-import type { EvaluationContext } from "../api/context.ts";
-import { batches, createRunner, hasParameters, modelGraph } from "../api/runner.ts";
-import { ConfigError } from "../errors.ts";
-import { input, mean, mul, reshape, sub } from "../graph/index.ts";
-import {
-  type DvaeConfig,
-  dvaeDecoderOfIds,
-  dvaeEncoder,
-  reconstruction,
-  unmapPixels,
-  visualWords,
-  wordSize,
-} from "../models/dvae/index.ts";
-import { codebookImageSize, type ModelGraph } from "../models/flava/index.ts";
+/** How much of its vocabulary a codebook uses on held-out pictures, and how well hard words give the pictures back. */
+import { batches, createRunner, hasParameters } from "../api/index.ts";
+import { input, mean, mul, sub } from "../graph/index.ts";
+import { unmapPixels } from "../models/dvae/index.ts";
+import { type Codebook, type ModelGraph, modelGraph } from "../models/index.ts";
 import { Params } from "../nn/index.ts";
-import { emaName } from "../optim/index.ts";
-import type { Evaluator } from "../train/stage.ts";
-import { builtFeeds, type PairSet } from "./pair-set.ts";
+import type { EvaluationContext, Evaluator } from "./evaluator.ts";
+import { builtFeeds } from "./feeds.ts";
+import type { PairSet } from "./pair-set.ts";
 
 export interface CodebookOptions {
   /** Their pictures, of all sets together. */
   readonly pairs: readonly PairSet[];
   /** Side of the pictures; null: the side that gives one visual word a patch. */
   readonly imageSize: number | null;
-  /** The weights as trained, or their averages. */
-  readonly weights: "live" | "ema";
+  /** Before the names of the weights: "ema" for averages; "" for the weights as trained. */
+  readonly scope: string;
 }
 
 /**
  * `usage`: the share of the visual words that occur; `perplexity`: the exponential of their entropy; `mse`: the mean squared
- * error of pixels in [0, 1], decoded from the likeliest words. Nothing where there are no sets or the state lacks the weights.
+ * error of pixels in [0, 1], decoded from the likeliest words. Nothing where there are no sets or the state lacks the weights;
+ * undefined where the model has no codebook.
  */
-export function createCodebook(context: EvaluationContext, { pairs, imageSize, weights }: CodebookOptions): Evaluator {
-  const { device, state, model, recipe } = context;
-  const config = model.codebook;
-  if (!config) throw new ConfigError("codebook evaluation: expected model.codebook, got null");
-  const size = imageSize ?? codebookImageSize(model);
-  const { batchSize } = recipe.evaluation;
-  const graph = codebookGraph(config, size, batchSize, weights === "ema" ? emaScope : "");
+export function createCodebook(
+  context: EvaluationContext,
+  { pairs, imageSize, scope }: CodebookOptions,
+): Evaluator | undefined {
+  const { device, state, model, batchSize } = context;
+  const { codebook, pictures } = model;
+  if (!codebook || !pictures) return undefined;
+  const size = imageSize ?? pictures.codebookSize;
+  const graph = codebookGraph(codebook, size, batchSize, scope);
   const runner = createRunner(device, graph, batchSize, { state });
   return {
     name: "codebook",
     async *run(_step, signal = context.signal) {
       if (!hasParameters(state, graph)) return;
-      const counts = new Uint32Array(config.vocabSize);
+      const counts = new Uint32Array(codebook.vocabSize);
       const errors: number[] = [];
-      const pictures = (await Promise.all(pairs.map((set) => set()))).flat();
-      for (const [, part] of batches(pictures, batchSize)) {
+      const held = (await Promise.all(pairs.map((set) => set()))).flat();
+      for (const [, part] of batches(held, batchSize)) {
         const samples = part.map(({ key, image }) => ({ key, image }));
         const { words, mse } = await runner.run(
           await builtFeeds({ kind: "dvae", size, augment: null }, { signal }, samples),
@@ -57,7 +49,7 @@ export function createCodebook(context: EvaluationContext, { pairs, imageSize, w
         errors.push(...Array.from(mse!.data as Float32Array));
       }
       if (errors.length === 0) return;
-      yield ["usage", counts.filter((n) => n > 0).length / config.vocabSize];
+      yield ["usage", counts.filter((n) => n > 0).length / codebook.vocabSize];
       yield ["perplexity", perplexity(counts)];
       yield ["mse", errors.reduce((sum, e) => sum + e, 0) / errors.length];
     },
@@ -65,18 +57,12 @@ export function createCodebook(context: EvaluationContext, { pairs, imageSize, w
   };
 }
 
-/** The scope of averaged weights: "ema". */
-const emaScope = emaName("").slice(0, -1);
-
 /** `codebook_pixel_values` (B, C, S, S) → `words` int32 (B, P) and `mse` (B). */
-function codebookGraph(config: DvaeConfig, size: number, batch: number, scope: string): ModelGraph {
+function codebookGraph(codebook: Codebook, size: number, batch: number, scope: string): ModelGraph {
   const root = new Params();
-  const p = scope === "" ? root : root.at(scope);
-  const pixels = input("codebook_pixel_values", [batch, config.channels, size, size]);
-  const words = visualWords(dvaeEncoder(p.at("image_codebook"), config, pixels));
-  const side = size / wordSize(config);
-  const { mu } = dvaeDecoderOfIds(p.at("image_decoder"), config, reshape(words, [batch, side, side]));
-  const error = sub(reconstruction(mu), unmapPixels(pixels));
+  const pixels = input("codebook_pixel_values", [batch, codebook.channels, size, size]);
+  const { words, decoded } = codebook.reconstruct(scope === "" ? root : root.at(scope), pixels);
+  const error = sub(decoded, unmapPixels(pixels));
   return modelGraph("evaluate.codebook", root, { words, mse: mean(mul(error, error), [1, 2, 3]) });
 }
 

@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
-import type { EvaluationContext } from "../api/context.ts";
-import { modelGraph } from "../api/runner.ts";
-import { allocateRows, createBuilder, joinRows, openSource, type Sample, sourceOf } from "../data/index.ts";
+import { imageFeeds, textFeeds } from "../api/index.ts";
+import {
+  allocateRows,
+  createBuilder,
+  joinRows,
+  maskedImages,
+  maskedTexts,
+  openSource,
+  type Sample,
+  sourceOf,
+} from "../data/index.ts";
 import { input, interpret, type Value } from "../graph/index.ts";
 import { dvaeDecoder, dvaeEncoder, reconstruction, unmapPixels } from "../models/dvae/index.ts";
 import {
+  flavaFamily,
   flavaParameters,
   imageBatch,
   imageGraph,
@@ -17,19 +26,19 @@ import {
   textGraph,
   variants,
 } from "../models/flava/index.ts";
+import { modelGraph } from "../models/index.ts";
 import { initialize, Params } from "../nn/index.ts";
-import { parseRecipe } from "../pretrain/recipe/index.ts";
 import { openDevice, State } from "../runtime/index.ts";
 import { fromNumbers, random, type Shape, type Tensor, toNumbers } from "../tensor/index.ts";
 import { bertTokenizer } from "../text/index.ts";
-import type { Evaluator } from "../train/stage.ts";
 import { createCodebook } from "./codebook.ts";
+import type { EvaluationContext, Evaluator } from "./evaluator.ts";
+import { builtFeeds } from "./feeds.ts";
 import { createKnn, nearestLabels } from "./knn.ts";
 import { labelledSet } from "./labelled.ts";
-import { maskedImage, maskedText } from "./masked.ts";
 import { createMim } from "./mim.ts";
 import { createMlm } from "./mlm.ts";
-import { builtFeeds, imageFeeds, type Pair, pairSet, readPairs, textFeeds } from "./pair-set.ts";
+import { type Pair, pairSet, readPairs } from "./pair-set.ts";
 import { createPairs } from "./pairs.ts";
 
 const PAIRS = "synthetic:13x32";
@@ -37,12 +46,18 @@ const TEXTS = "synthetic:9x32";
 const LENGTH = 12;
 const masking = { patches: 5, minBlock: 2, maxBlock: null, minAspect: 0.3 };
 const tokens = { probability: 0.3, maskShare: 0.8, randomShare: 0.1, wholeWord: false };
-const stage = {
-  textLength: { pairs: LENGTH, texts: LENGTH },
-  lossWeights: { mim: 1, mlm: 1, itm: 1, globalContrastive: 1, mmmImage: 1, mmmText: 1 },
-  imageMasking: masking,
-  pairMasking: tokens,
+/** How pairs are measured: all that there is. */
+const all = {
+  textLength: LENGTH,
+  retrieval: true,
+  matching: true,
+  masked: { imageMasking: masking, textMasking: tokens, heads: ["text", "image"] as const },
 };
+const opened = (spec: string) => () => openSource(spec);
+const openedAll =
+  (...specs: string[]) =>
+  () =>
+    Promise.all(specs.map((spec) => openSource(spec)));
 
 const samples = async (spec: string): Promise<Sample[]> => {
   const found: Sample[] = [];
@@ -69,23 +84,16 @@ const weights: Record<string, Tensor> = Object.fromEntries(
   flavaParameters(model).map(({ name, shape }) => [name, rough(name, shape)]),
 );
 
-function contextOf(evaluation: Record<string, unknown> = {}, tensors = weights): EvaluationContext {
+function contextOf(changes: Partial<EvaluationContext> = {}, tensors = weights): EvaluationContext {
   const state = new State(device);
   state.writeAll(tensors);
-  const recipe = parseRecipe({
-    name: "test",
-    seed: 3,
-    data: { pairs: PAIRS, images: PAIRS, texts: TEXTS },
-    evaluation: { batchSize: 5, ...evaluation },
-    stages: { text: { kind: "text-mlm" } },
-  });
-  return { recipe, model, device, state, tokenizer };
+  return { model: flavaFamily.of(model), device, state, tokenizer, batchSize: 5, seed: 3, ...changes };
 }
 
-async function measure(evaluator: Evaluator): Promise<Record<string, number>> {
+async function measure(evaluator: Evaluator | undefined): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
-  for await (const [metric, value] of evaluator.run(1)) found[metric] = value;
-  evaluator.dispose?.();
+  for await (const [metric, value] of evaluator!.run(1)) found[metric] = value;
+  evaluator!.dispose?.();
   return found;
 }
 
@@ -115,7 +123,7 @@ function judged(logits: Tensor, targets: Tensor, weight: Tensor): { loss: number
 }
 
 describe("pairs", () => {
-  const read = pairSet(PAIRS, { maxPairs: 100 });
+  const read = pairSet(opened(PAIRS), { maxPairs: 100 });
 
   /** Cosine of every picture with every caption, one forward pass each. */
   async function cosines(pairs: readonly Pair[]): Promise<number[][]> {
@@ -135,7 +143,7 @@ describe("pairs", () => {
   }
 
   it("are retrieved and filled in as one by one, the last batch short", async () => {
-    const evaluator = createPairs(contextOf(), { name: "validation", pairs: read, stage });
+    const evaluator = createPairs(contextOf(), { name: "validation", pairs: read, ...all });
     const found = await measure(evaluator);
     const pairs = await read();
     const scores = await cosines(pairs);
@@ -158,13 +166,13 @@ describe("pairs", () => {
       batch: 1,
       textLength: LENGTH,
       maskedPatches: 5,
-      maskedTokens: maskedText(LENGTH, tokens).mask!.maxTargets,
+      maskedTokens: maskedTexts(LENGTH, tokens).mask.maxTargets,
     };
     const p = new Params();
     const outputs = pretrainPairs(p, model, pairBatch(model, { ...sizes, itmLabels: false }));
     const hits: Record<string, boolean[]> = { mmm_text: [], mmm_image: [] };
     for (const [i, { key, image, caption }] of pairs.entries()) {
-      const build = { kind: "pair", image: maskedImage(model, masking), text: maskedText(LENGTH, tokens) } as const;
+      const build = { kind: "pair", image: maskedImages(contextOf().model.pictures!, masking, null), text: maskedTexts(LENGTH, tokens) } as const;
       const feeds = await builtFeeds(build, { tokenizer, seed: 3, first: i }, [{ key, image, text: caption }]);
       for (const head of ["mmm_text", "mmm_image"] as const) {
         const { logits, targets, weights: w } = compute({ ...outputs[head] }, feeds);
@@ -197,7 +205,7 @@ describe("pairs", () => {
       const threshold = (sorted[at - 1]! + sorted[at]!) / 2; // a head that says "matched" to those above it
       const [no, yes] = toNumbers(bias);
       const tensors = { ...weights, "itm_head.seq_relationship.bias": fromNumbers([no! + threshold, yes!], [2]) };
-      const found = await measure(createPairs(contextOf({}, tensors), { name: "v", pairs: read, stage }));
+      const found = await measure(createPairs(contextOf({}, tensors), { name: "v", pairs: read, ...all }));
       const right = [...own.map((m) => m > threshold), ...wrong.map((m) => m < threshold)];
       expect(found.itm_accuracy).toBe(share(right, Boolean));
       seen.add(found.itm_accuracy!);
@@ -207,7 +215,7 @@ describe("pairs", () => {
 
   it("do not depend on the batch size", async () => {
     const of = (batchSize: number) =>
-      measure(createPairs(contextOf({ batchSize }), { name: "validation", pairs: read, stage }));
+      measure(createPairs(contextOf({ batchSize }), { name: "validation", pairs: read, ...all }));
     expect(await of(4)).toEqual(await of(13));
   });
 
@@ -215,7 +223,7 @@ describe("pairs", () => {
     const rigged = { ...weights, "itm_head.seq_relationship.weight": fromNumbers(new Array(32).fill(0), [2, 16]) };
     for (const bias of [1, -1]) {
       const tensors = { ...rigged, "itm_head.seq_relationship.bias": fromNumbers([0, bias], [2]) };
-      const found = await measure(createPairs(contextOf({}, tensors), { name: "v", pairs: read, stage }));
+      const found = await measure(createPairs(contextOf({}, tensors), { name: "v", pairs: read, ...all }));
       expect(found.itm_accuracy).toBe(0.5);
     }
   });
@@ -225,35 +233,39 @@ describe("pairs", () => {
     const contrastive = Object.fromEntries(
       Object.entries(weights).filter(([name]) => /^flava\.(image|text|logit)/.test(name)),
     );
-    const less = await measure(createPairs(contextOf({}, contrastive), { name: "v", pairs: read, stage }));
+    const less = await measure(createPairs(contextOf({}, contrastive), { name: "v", pairs: read, ...all }));
     expect(Object.keys(less)).toEqual(names);
-    const lossWeights = { ...stage.lossWeights, globalContrastive: 0, mmmImage: 0 };
-    const other = await measure(createPairs(contextOf(), { name: "v", pairs: read, stage: { ...stage, lossWeights } }));
-    expect(Object.keys(other)).toEqual(["itm_accuracy", "mmm_text_accuracy"]);
+    const other = { ...all, retrieval: false, masked: { ...all.masked, heads: ["text"] as const } };
+    const fewer = await measure(createPairs(contextOf(), { name: "v", pairs: read, ...other }));
+    expect(Object.keys(fewer)).toEqual(["itm_accuracy", "mmm_text_accuracy"]);
   });
 
   it("of several styles are candidates of their own style only", async () => {
     const base = (await samples(PAIRS)).slice(0, 8);
     const styled = base.map((sample, i) => ({ ...sample, meta: { concept: `c${i % 4}`, style: i < 4 ? "a" : "b" } }));
-    const all = await readPairs(sourceOf("styled", styled), { maxPairs: 100 });
+    const read = await readPairs(sourceOf("styled", styled), { maxPairs: 100 });
     const of = async (pairs: readonly Pair[]) =>
-      measure(createPairs(contextOf(), { name: "v", pairs: async () => pairs, stage }));
-    const [both, a, b] = [await of(all), await of(all.slice(0, 4)), await of(all.slice(4))];
+      measure(createPairs(contextOf(), { name: "v", pairs: async () => pairs, ...all }));
+    const [both, a, b] = [await of(read), await of(read.slice(0, 4)), await of(read.slice(4))];
     for (const metric of ["i2t_r1", "t2i_r1"]) expect(both[metric]).toBe((a[metric]! + b[metric]!) / 2);
   });
 });
 
 describe("mlm", () => {
+  const mlmOptions = {
+    texts: openedAll(TEXTS),
+    training: openedAll(TEXTS),
+    max: 100,
+    textLength: LENGTH,
+    masking: tokens,
+    pack: null,
+  };
   it.each([100, 7])("is what one text at a time gives, of the first %i", async (maxPairs) => {
-    const evaluator = createMlm(contextOf({ texts: TEXTS, maxPairs }), {
-      textLength: LENGTH,
-      masking: tokens,
-      pack: null,
-    });
+    const evaluator = createMlm(contextOf(), { ...mlmOptions, max: maxPairs });
     const found = await measure(evaluator);
-    const text = maskedText(LENGTH, tokens);
+    const text = maskedTexts(LENGTH, tokens);
     const p = new Params();
-    const sizes = { batch: 1, textLength: LENGTH, maskedPatches: 1, maskedTokens: text.mask!.maxTargets };
+    const sizes = { batch: 1, textLength: LENGTH, maskedPatches: 1, maskedTokens: text.mask.maxTargets };
     const { mlm } = pretrainTexts(p, model, textBatch(sizes));
     const rows: ReturnType<typeof judged> = [];
     const { fields, encode } = createBuilder({ kind: "text", text }, tokenizer);
@@ -272,26 +284,25 @@ describe("mlm", () => {
     const once = (t: number): number =>
       (trained.filter((u) => u === t).length + 1) / (trained.length + tokenizer.vocabSize);
     expect(found.unigram_loss).toBeCloseTo(mean(targets.map((t) => -Math.log(once(t)))), 10);
-    expect(evaluator.chance).toEqual({ loss: Math.log(tokenizer.vocabSize), accuracy: found.unigram_accuracy });
+    expect(evaluator!.chance).toEqual({ loss: Math.log(tokenizer.vocabSize), accuracy: found.unigram_accuracy });
   });
   it("is not measured without texts or without the head", async () => {
-    const options = { textLength: LENGTH, masking: tokens, pack: null };
-    expect(await measure(createMlm(contextOf(), options))).toEqual({});
+    expect(await measure(createMlm(contextOf(), { ...mlmOptions, texts: openedAll() }))).toEqual({});
     const headless = Object.fromEntries(Object.entries(weights).filter(([name]) => !name.startsWith("mlm_head.")));
-    expect(await measure(createMlm(contextOf({ texts: TEXTS }, headless), options))).toEqual({});
+    expect(await measure(createMlm(contextOf({}, headless), mlmOptions))).toEqual({});
   });
 });
 
 describe("mim", () => {
   it("is what one picture at a time gives", async () => {
-    const sets = [pairSet(PAIRS, { maxPairs: 4 }), pairSet(TEXTS, { maxPairs: 3 })];
+    const sets = [pairSet(opened(PAIRS), { maxPairs: 4 }), pairSet(opened(TEXTS), { maxPairs: 3 })];
     const found = await measure(createMim(contextOf(), { pairs: sets, masking }));
     const p = new Params();
     const sizes = { batch: 1, textLength: 1, maskedPatches: masking.patches, maskedTokens: 1 };
     const { mim } = pretrainImages(p, model, imageBatch(model, sizes));
     const rows: ReturnType<typeof judged> = [];
     for (const [i, pair] of [...(await sets[0]!()), ...(await sets[1]!())].entries()) {
-      const feeds = await builtFeeds({ kind: "image", image: maskedImage(model, masking) }, { seed: 3, first: i }, [
+      const feeds = await builtFeeds({ kind: "image", image: maskedImages(contextOf().model.pictures!, masking, null) }, { seed: 3, first: i }, [
         { key: pair.key, image: pair.image },
       ]);
       const { logits, targets, weights: w } = compute({ ...mim }, feeds);
@@ -315,13 +326,13 @@ describe("codebook", () => {
       Object.fromEntries(p.specs().map(({ name, shape }) => [name, rough(salt + name, shape)]));
     const [live, ema] = [of("live"), of("ema")];
     const averaged = Object.fromEntries(Object.entries(ema).map(([name, t]) => [`ema.${name}`, t]));
-    const pairs = [pairSet(PAIRS, { maxPairs: 7 })];
+    const pairs = [pairSet(opened(PAIRS), { maxPairs: 7 })];
     for (const [which, values] of [
-      ["live", live],
+      ["", live],
       ["ema", ema],
     ] as const) {
       const context = contextOf({}, { ...live, ...averaged });
-      const found = await measure(createCodebook(context, { pairs, imageSize: null, weights: which }));
+      const found = await measure(createCodebook(context, { pairs, imageSize: null, scope: which }));
       const [codes, errors]: [number[], number[]] = [[], []];
       for (const { key, image } of await pairs[0]!()) {
         const feeds = await builtFeeds({ kind: "dvae", size: 32, augment: null }, {}, [{ key, image }]);
@@ -380,7 +391,7 @@ describe("nearestLabels", () => {
 });
 
 describe("knn", () => {
-  const [train, test] = [labelledSet("synthetic:23x32", { max: 100 }), labelledSet(PAIRS, { max: 11 })];
+  const [train, test] = [labelledSet(opened("synthetic:23x32"), { max: 100 }), labelledSet(opened(PAIRS), { max: 11 })];
   it("classifies by the CLS of the encoder, one by one", async () => {
     const found = await measure(createKnn(contextOf(), { train, test }));
     const { image_embeddings } = imageGraph(model, { batch: 1 }).graph.outputs;

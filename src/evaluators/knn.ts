@@ -1,21 +1,18 @@
 /** k-NN classification by the image encoder's CLS (Wu et al., arXiv:1805.01978; DINO's eval_knn.py): no training, no choices. */
 
-import type { EvaluationContext } from "../api/context.ts";
-import { batches, createRunner, hasParameters, joinEmbeds, modelGraph, type Runner } from "../api/runner.ts";
-import { input } from "../graph/index.ts";
-import { type ImageConfig, imageEncoder, type ModelGraph, token } from "../models/flava/index.ts";
-import { initialize, l2Normalize, Params } from "../nn/index.ts";
+import { batches, createRunner, hasParameters, imageFeeds, joinEmbeds, type Runner } from "../api/index.ts";
+import type { ModelGraph } from "../models/index.ts";
+import { initialize } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Evaluator } from "../train/stage.ts";
+import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import type { Labelled, LabelledSet } from "./labelled.ts";
-import { imageFeeds } from "./pair-set.ts";
 import { scores, topK } from "./retrieval.ts";
 
 export interface KnnOptions {
   readonly train: LabelledSet;
   readonly test: LabelledSet;
-  /** The encoder's configuration, where it is not the model's (DINO's). */
-  readonly image?: ImageConfig | undefined;
+  /** `pixel_values` → `features` (B, D) of length 1, where it is not the model's own encoder that is asked (DINO's). */
+  readonly features?: ((batch: number, scope?: string) => ModelGraph) | undefined;
   /** Before the encoder's names: "teacher" for DINO's teacher. */
   readonly scope?: string | undefined;
 }
@@ -26,32 +23,32 @@ const TEMPERATURE = 0.07;
 
 /**
  * `accuracy`: top 1 of a weighted vote of the 20 nearest; `random_init_accuracy`: the same of the encoder's first weights;
- * `majority_accuracy`: of always saying the commonest class of the training set. Nothing where the state has no such encoder.
+ * `majority_accuracy`: of always saying the commonest class of the training set. Undefined where the model has no image features.
  */
-export function createKnn(context: EvaluationContext, options: KnnOptions): Evaluator {
-  const { device, state, model, recipe } = context;
-  const { train, test, image = model.image, scope = "" } = options;
-  const { batchSize } = recipe.evaluation;
-  const graph = clsGraph(image, batchSize, scope);
+export function createKnn(context: EvaluationContext, options: KnnOptions): Evaluator | undefined {
+  const { device, state, model, batchSize, seed } = context;
+  const { train, test, features = model.features, scope = "" } = options;
+  if (!features) return undefined;
+  const graph = features(batchSize, scope);
   const runner = createRunner(device, graph, batchSize, { state });
   const chance: Record<string, number> = {};
 
   async function accuracy(by: Runner, signal: AbortSignal | undefined): Promise<number> {
     const [known, asked] = [await train(), await test()];
-    const features = async (images: readonly Labelled[]): Promise<Tensor<"float32">> => {
+    const featuresOf = async (images: readonly Labelled[]): Promise<Tensor<"float32">> => {
       const parts: Tensor[] = [];
       for (const [, part] of batches(images, batchSize))
         parts.push((await by.run(await imageFeeds({ model, signal }, part), signal)).features!);
       return joinEmbeds(parts);
     };
     const labels = known.map(({ label }) => label);
-    const said = nearestLabels(await features(known), labels, await features(asked));
+    const said = nearestLabels(await featuresOf(known), labels, await featuresOf(asked));
     return asked.filter(({ label }, i) => label === said[i]).length / asked.length;
   }
 
   async function untrainedAccuracy(signal: AbortSignal | undefined): Promise<number> {
-    const bare = clsGraph(image, batchSize, "");
-    const fresh = createRunner(device, bare, batchSize, { weights: initialize(bare.params, recipe.seed) });
+    const bare = features!(batchSize);
+    const fresh = createRunner(device, bare, batchSize, { weights: initialize(bare.params, seed) });
     try {
       return await accuracy(fresh, signal);
     } finally {
@@ -73,15 +70,6 @@ export function createKnn(context: EvaluationContext, options: KnnOptions): Eval
     },
     dispose: () => runner.dispose(),
   };
-}
-
-/** `pixel_values` → `features` (B, D): CLS after the final LayerNorm, of length 1. */
-function clsGraph(image: ImageConfig, batch: number, scope: string): ModelGraph {
-  const root = new Params();
-  const p = scope === "" ? root : root.at(scope);
-  const pixels = input("pixel_values", [batch, image.channels, image.imageSize, image.imageSize]);
-  const { last_hidden_state } = imageEncoder(p.at("flava.image_model"), image, pixels);
-  return modelGraph("evaluate.knn", root, { features: l2Normalize(token(last_hidden_state, 0)) });
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Held-out images with labels, read once and kept as encoded bytes. */
-import { type DataSpec, openData } from "../datasets/index.ts";
-import { once, type Picture, type ReadOptions, readImages } from "./pair-set.ts";
+import type { Picture } from "../api/index.ts";
+import type { Source } from "../data/index.ts";
+import { once } from "./evaluator.ts";
+import { type ReadOptions, readImages } from "./pair-set.ts";
 
 export interface Labelled extends Picture {
   readonly label: string;
@@ -10,16 +12,15 @@ export interface Labelled extends Picture {
 export type LabelledSet = () => Promise<readonly Labelled[]>;
 
 /**
- * The set of a recipe's source: its first good samples with a label, in a fixed order that is not that of the classes where
- * the source can be read in any. Throws DataError where there is none.
+ * The first good samples of a source with a label, in a fixed order that is not that of the classes where the source can be
+ * read in any. Throws DataError where there is none.
  */
-export const labelledSet = (spec: string | DataSpec, options: ReadOptions): LabelledSet =>
-  once(async () => {
-    const source = await openData(spec, options.signal ? { signal: options.signal } : {});
-    return readImages(
-      source,
+export const labelledSet = (open: () => Promise<Source>, options: ReadOptions): LabelledSet =>
+  once(async () =>
+    readImages(
+      await open(),
       { order: { seed: 0, epoch: 0 }, ...options },
       ({ key, image, label }): Labelled | string =>
         label === undefined ? "the label is missing" : { key, image, label: String(label) },
-    );
-  });
+    ),
+  );

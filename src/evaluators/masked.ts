@@ -1,32 +1,7 @@
-/** What masked prediction is judged by, and the masks of evaluations: a function of the recipe's seed and a sample's place. */
-import type { BatchBuild } from "../data/index.ts";
+/** What masked prediction scores: row by row on the engine, summed on the host. */
 import { argmax, cast, equal, type Value } from "../graph/index.ts";
-import { codebookImageSize, type FlavaConfig, gridSize } from "../models/flava/index.ts";
 import { crossEntropy, type Rows } from "../objectives/index.ts";
-import type { PatchMasking, TokenMasking } from "../pretrain/recipe/types.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { maxMaskTargets } from "../text/index.ts";
-
-type ImageBuild = Extract<BatchBuild, { kind: "image" }>["image"];
-type TextBuild = Extract<BatchBuild, { kind: "text" }>["text"];
-
-/** Whole pictures with masked patches. */
-export function maskedImage(model: FlavaConfig, masking: PatchMasking): ImageBuild {
-  const { patches: total, minBlock, maxBlock, minAspect } = masking;
-  const [rows, columns] = [gridSize(model.image), gridSize(model.image)];
-  return {
-    size: model.image.imageSize,
-    codebookSize: codebookImageSize(model),
-    augment: null,
-    mask: { rows, columns, total, minBlock, maxBlock: maxBlock ?? total, minAspect },
-  };
-}
-
-/** Texts with masked tokens. */
-export const maskedText = (length: number, masking: TokenMasking): TextBuild => ({
-  length,
-  mask: { ...masking, maxTargets: maxMaskTargets(length, masking.probability) },
-});
 
 /**
  * Row by row: the loss, whether the largest logit is the target, the target, and whether the row counts. They are summed on

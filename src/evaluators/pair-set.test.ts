@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { imageFeeds, textFeeds } from "../api/index.ts";
 import { type BadSample, openSource, type Sample, sourceOf } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage, flavaEvalImage } from "../image/index.ts";
-import { variants } from "../models/flava/index.ts";
+import { flavaFamily, variants } from "../models/flava/index.ts";
 import { bertTokenizer } from "../text/index.ts";
+import { once } from "./evaluator.ts";
 import { type Gallery, galleries, hardNegatives } from "./galleries.ts";
-import { imageFeeds, once, type Pair, readPairs, textFeeds } from "./pair-set.ts";
+import { type Pair, readPairs } from "./pair-set.ts";
 
 async function pictures(count: number): Promise<Sample[]> {
   const found: Sample[] = [];
@@ -73,7 +75,7 @@ describe("readPairs", () => {
 describe("feeds", () => {
   it("are the whole picture and the whole caption, as for inference", async () => {
     const [one] = await pictures(1);
-    const found = await imageFeeds({ model: variants.tiny }, [{ key: "0", image: one!.image! }]);
+    const found = await imageFeeds({ model: flavaFamily.of(variants.tiny) }, [{ key: "0", image: one!.image! }]);
     const alone = flavaEvalImage(await decodeImage(one!.image!), { size: 32, codebookSize: 32 });
     expect(found.pixel_values!.shape).toEqual([1, 3, 32, 32]);
     expect(found.pixel_values!.data).toEqual(alone.pixel_values.data);

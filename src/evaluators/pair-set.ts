@@ -1,26 +1,9 @@
-/**
- * Held-out pairs, read once and kept as encoded bytes, and the model inputs made of them: the whole picture and the whole
- * caption, as `data/` prepares them for evaluation.
- */
-
-import type { EvaluationContext } from "../api/context.ts";
-import {
-  allocateRows,
-  type BadSample,
-  type BatchBuild,
-  type BatchItem,
-  createBuilder,
-  joinRows,
-  type Order,
-  plainText,
-  type Sample,
-  type Source,
-} from "../data/index.ts";
-import { type DataSpec, openData } from "../datasets/index.ts";
+/** Held-out pairs, read once and kept as encoded bytes. */
+import type { BadSample, Order, Sample, Source } from "../data/index.ts";
+import { plainText } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/index.ts";
-import { codebookImageSize } from "../models/flava/config.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { once } from "./evaluator.ts";
 
 /** One held-out pair. */
 export interface Pair {
@@ -57,21 +40,9 @@ export async function readPairs(source: Source, { maxPairs, ...options }: PairOp
 /** Pairs that are read when first asked for; evaluators and pictures that share a set share its memory. */
 export type PairSet = () => Promise<readonly Pair[]>;
 
-/** The set of a recipe's source. */
-export const pairSet = (spec: string | DataSpec, options: PairOptions): PairSet =>
-  once(async () => readPairs(await openData(spec, { ...(options.signal && { signal: options.signal }) }), options));
-
-/** Calls `make` when first asked; a failure is not remembered. */
-export function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
-  };
-}
+/** The set of a source, which is opened when first asked for. */
+export const pairSet = (open: () => Promise<Source>, options: PairOptions): PairSet =>
+  once(async () => readPairs(await open(), options));
 
 /** Samples with a picture that can be decoded and of which `make` makes something; the others are told to `onBad`. */
 export async function readImages<T>(
@@ -118,55 +89,4 @@ function toPair({ key, image, texts = [], meta }: Sample & { readonly image: Uin
   const concept = said !== undefined ? String(said) : texts.length === 1 ? plainText(caption) : key;
   const group = said !== undefined && typeof meta?.style === "string" ? meta.style : "";
   return { key, concept, group, caption, captions: texts, image, meta };
-}
-
-type Feeds = Record<string, Tensor>;
-
-/** A picture on its way into a batch. */
-export type Picture = Pick<Pair, "key" | "image">;
-
-/**
- * `pixel_values` (B, 3, S, S) and `codebook_pixel_values` (B, 3, S', S') of whole pictures, decoded one after another, so
- * that no more than one is held as pixels of its own size.
- */
-export const imageFeeds = (
-  { model, signal }: Pick<EvaluationContext, "model" | "signal">,
-  pictures: readonly Picture[],
-): Promise<Feeds> => {
-  const image = { size: model.image.imageSize, codebookSize: codebookImageSize(model), augment: null, mask: null };
-  return builtFeeds({ kind: "image", image }, { signal }, pictures);
-};
-
-/** `input_ids` and `attention_mask` (B, T) of captions, cut and padded to `textLength`. */
-export const textFeeds = (
-  { tokenizer }: Pick<EvaluationContext, "tokenizer">,
-  captions: readonly string[],
-  textLength: number,
-): Feeds => {
-  const length = { maxLength: textLength, padding: "max_length" } as const;
-  const { rows, inputIds, attentionMask } = tokenizer.encodeBatch(captions, length);
-  const shape = [rows, textLength];
-  return {
-    input_ids: { dtype: "int32", shape, data: inputIds },
-    attention_mask: { dtype: "int32", shape, data: attentionMask },
-  };
-};
-
-/**
- * Any batch that `data/` can build, of samples that are already read. Draws (masks) are a function of `seed` and of the
- * sample's number, `first` + its place in the list.
- */
-export async function builtFeeds(
-  build: BatchBuild,
-  of: Partial<Pick<EvaluationContext, "tokenizer" | "signal">> & { readonly seed?: number; readonly first?: number },
-  samples: readonly Pick<BatchItem, "key" | "image" | "text">[],
-): Promise<Feeds> {
-  const { tokenizer, signal, seed = 0, first = 0 } = of;
-  const { fields, needsImage, encode } = createBuilder(build, tokenizer);
-  const rows = allocateRows(fields, samples.length);
-  for (const [row, { key, image, text }] of samples.entries()) {
-    const pixels = needsImage && image ? await decodeImage(image, { key, ...(signal && { signal }) }) : undefined;
-    encode({ key, text, draw: { seed, stream: "evaluation", epoch: 0, ordinal: first + row } }, pixels, rows, row);
-  }
-  return joinRows(fields, [{ rows, from: 0, to: samples.length }]);
 }

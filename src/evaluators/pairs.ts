@@ -3,12 +3,10 @@
  * negatives, and masked multimodal modelling.
  */
 
-import type { EvaluationContext } from "../api/context.ts";
-import { createEmbedder } from "../api/embed.ts";
-import { accuracyOf, createMatcher, type Match } from "../api/match.ts";
-import type { Evaluator } from "../train/stage.ts";
+import { createEmbedder, createMatcher, type PictureText } from "../api/index.ts";
+import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { type Gallery, galleries, hardNegatives } from "./galleries.ts";
-import { createMaskedPairs, type PairStage } from "./masked-pairs.ts";
+import { createMaskedPairs, type MaskedPairOptions } from "./masked-pairs.ts";
 import type { PairSet } from "./pair-set.ts";
 import { type Embedded, RECALLS, type Retrieval, retrieval, scores } from "./retrieval.ts";
 
@@ -16,7 +14,12 @@ export interface PairsOptions {
   /** The set's; metrics start with it. */
   readonly name: string;
   readonly pairs: PairSet;
-  readonly stage: PairStage;
+  /** Tokens of a caption. */
+  readonly textLength: number;
+  readonly retrieval: boolean;
+  readonly matching: boolean;
+  /** How pairs are masked, and which heads are measured. */
+  readonly masked: Omit<MaskedPairOptions, "textLength">;
 }
 
 /** A gallery with its embeddings; without them where the model has no contrastive space. */
@@ -31,16 +34,16 @@ type Metric = readonly [metric: string, value: number];
 /**
  * `i2t_r1`, `i2t_r5`, `i2t_r10`, `t2i_r1`, … : recall at 1, 5 and 10, exact, the mean over galleries (styles of the starter
  * data). `itm_accuracy`: each picture once with its caption and once with a hard negative. `mmm_text_accuracy`,
- * `mmm_image_accuracy`: of masked tokens and patches. What the state has no head for, or what has weight 0 in the stage's
- * loss, is left out.
+ * `mmm_image_accuracy`: of masked tokens and patches. What the model has no head for is left
+ * out.
  */
-export function createPairs(context: EvaluationContext, { name, pairs, stage }: PairsOptions): Evaluator {
-  const { lossWeights, textLength } = stage;
-  const { seed } = context.recipe;
+export function createPairs(context: EvaluationContext, options: PairsOptions): Evaluator {
+  const { name, pairs, textLength } = options;
+  const { seed } = context;
   const open = () => ({
-    embedder: lossWeights.globalContrastive > 0 ? createEmbedder(context, textLength.pairs) : undefined,
-    matcher: lossWeights.itm > 0 ? createMatcher(context, textLength.pairs) : undefined,
-    masked: createMaskedPairs(context, stage),
+    embedder: options.retrieval ? createEmbedder(context, textLength) : undefined,
+    matcher: options.matching ? createMatcher(context, textLength) : undefined,
+    masked: createMaskedPairs(context, { ...options.masked, textLength }),
   });
   let parts: ReturnType<typeof open> | undefined;
   const chance: Record<string, number> = {};
@@ -59,7 +62,7 @@ export function createPairs(context: EvaluationContext, { name, pairs, stage }: 
       if (matcher) {
         const matches = compared.flatMap((each) => matchesOf(each, seed));
         chance.itm_accuracy = 0.5;
-        if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await matcher.judge(matches, signal))];
+        if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await matcher.matches(matches, signal))];
       }
       for (const [head, found] of Object.entries((await masked?.measure(set, signal)) ?? {})) {
         chance[`mmm_${head}_accuracy`] = found.majority;
@@ -98,6 +101,15 @@ function* retrievalMetrics(compared: readonly Compared[], chance: Record<string,
   for (const k of RECALLS) yield [`i2t_r${k}`, mean((r) => r.text_retrieval_recall[k])];
   for (const k of RECALLS) yield [`t2i_r${k}`, mean((r) => r.image_retrieval_recall[k])];
 }
+
+/** A picture with a caption, and whether it is its own. */
+interface Match extends PictureText {
+  readonly matched: boolean;
+}
+
+/** Share of right answers. */
+const accuracyOf = (matches: readonly Match[], said: readonly boolean[]): number =>
+  matches.filter(({ matched }, i) => matched === said[i]).length / matches.length;
 
 /** Each picture of a gallery with its own caption and with a wrong one: as many matched as not. */
 function matchesOf({ gallery, images, texts }: Compared, seed: number): Match[] {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { openSource, type Source } from "../data/index.ts";
 import { readUnigram } from "./unigram.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "flava-unigram-"));
@@ -9,10 +10,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Letters are tokens. */
 const tokenizer = { vocabSize: 3, ids: (text: string) => [...text].map((letter) => "abc".indexOf(letter)) };
-const source = async (lines: readonly string[]): Promise<string> => {
+const source = async (lines: readonly string[]): Promise<Source> => {
   const path = join(folder, `${lines.length}.txt`);
   await writeFile(path, lines.join("\n"));
-  return path;
+  return openSource(path);
 };
 
 describe("readUnigram", () => {

@@ -7,3 +7,4 @@ export * from "./linear.ts";
 export * from "./mlp.ts";
 export * from "./norm.ts";
 export * from "./params.ts";
+export * from "./transformer.ts";

@@ -7,7 +7,8 @@ import { type Classification, maskedCrossEntropy, type Rows } from "./masked-cro
 /** Names of the losses, as Hugging Face spells them. */
 export type FlavaLoss = "mim" | "mlm" | "itm" | "global_contrastive" | "mmm_image" | "mmm_text";
 
-export interface FlavaLossWeights {
+/** What each loss is multiplied by; 0 leaves it out, and what only it needs. */
+export interface LossWeights {
   readonly mim: number;
   readonly mlm: number;
   readonly itm: number;
@@ -16,7 +17,10 @@ export interface FlavaLossWeights {
   readonly mmmText: number;
 }
 
-/** What a batch is judged by. */
+/** The paper gives none; both public codebases: 1. */
+export const equalWeights: LossWeights = { mim: 1, mlm: 1, itm: 1, globalContrastive: 1, mmmImage: 1, mmmText: 1 };
+
+/** The losses of a batch. */
 export interface FlavaObjective {
   /** (): the sum of the losses below. */
   readonly loss: Value;
@@ -33,47 +37,81 @@ export interface PairObjective extends FlavaObjective {
   readonly contrastive: Contrastive;
 }
 
+/** What the contrastive loss compares: embeddings of length 1, (B, E), and the log of the inverse temperature. */
+export interface ContrastiveValues {
+  readonly image_embeds: Value;
+  readonly text_embeds: Value;
+  readonly logit_scale: Value;
+}
+
 /** What pretraining computes on a batch of pairs, as far as the losses read it. */
 export interface PairValues {
-  readonly contrastive: { readonly image_embeds: Value; readonly text_embeds: Value; readonly logit_scale: Value };
+  readonly contrastive: ContrastiveValues;
   readonly itm: { readonly logits: Value; readonly labels: Value | undefined };
   readonly mmm_image: Rows;
   readonly mmm_text: Rows;
 }
 
 /** Masked image modelling on a batch of images. */
-export const imageObjective = ({ mim }: { readonly mim: Rows }, weights: FlavaLossWeights): FlavaObjective =>
+export const imageObjective = ({ mim }: { readonly mim: Rows }, weights: LossWeights = equalWeights): FlavaObjective =>
   total([["mim", weights.mim, maskedCrossEntropy(mim)]], mim.logits);
 
 /** Masked language modelling on a batch of texts. */
-export const textObjective = ({ mlm }: { readonly mlm: Rows }, weights: FlavaLossWeights): FlavaObjective =>
+export const textObjective = ({ mlm }: { readonly mlm: Rows }, weights: LossWeights = equalWeights): FlavaObjective =>
   total([["mlm", weights.mlm, maskedCrossEntropy(mlm)]], mlm.logits);
 
 /**
- * The four losses on pairs. Matching counts all pairs; the others count matched pairs only, or all when the batch has no
- * matched pair or no labels. Without labels there is no matching loss.
+ * The losses on pairs that each sample has by itself: matching on all pairs, masked multimodal modelling on matched pairs only, or on
+ * all when the batch has no matched pair or no labels. Without labels there is no matching loss.
  */
-export function pairObjective(
-  values: PairValues,
-  weights: FlavaLossWeights,
-  options: Omit<ContrastiveOptions, "weights"> = {},
-): PairObjective {
-  const { contrastive, itm, mmm_image, mmm_text } = values;
-  const { image_embeds, text_embeds, logit_scale } = contrastive;
+export function maskedPairObjective(
+  { itm, mmm_image, mmm_text }: Omit<PairValues, "contrastive">,
+  weights: LossWeights = equalWeights,
+): FlavaObjective {
   const pairs = itm.labels && pairWeights(itm.labels, itm.logits); // (B)
-  const gc = globalContrastive(image_embeds, text_embeds, logit_scale, { ...options, weights: pairs });
   const terms: Term[] = [
     ["mmm_image", weights.mmmImage, maskedCrossEntropy(ofPairs(mmm_image, pairs))],
     ["mmm_text", weights.mmmText, maskedCrossEntropy(ofPairs(mmm_text, pairs))],
-    ["global_contrastive", weights.globalContrastive, { ...gc.imageToText, loss: gc.loss }],
   ];
   if (itm.labels) terms.unshift(["itm", weights.itm, imageTextMatching(itm.logits, itm.labels)]);
-  const result = total(terms, itm.logits);
-  const metrics =
-    weights.globalContrastive === 0
-      ? result.metrics
-      : { ...result.metrics, "global_contrastive/text_accuracy": gc.textToImage.accuracy };
-  return { ...result, metrics, contrastive: gc };
+  return total(terms, itm.logits);
+}
+
+/**
+ * The contrastive loss, which compares the pairs of a batch with each other: on matched pairs only, or on all when the batch has no
+ * matched pair or no labels (B).
+ */
+export function contrastiveObjective(
+  { image_embeds, text_embeds, logit_scale }: ContrastiveValues,
+  labels: Value | undefined,
+  weights: LossWeights = equalWeights,
+  options: Omit<ContrastiveOptions, "weights"> = {},
+): PairObjective {
+  const pairs = labels && pairWeights(labels, image_embeds);
+  const contrastive = globalContrastive(image_embeds, text_embeds, logit_scale, { ...options, weights: pairs });
+  const { imageToText, textToImage, loss } = contrastive;
+  const result = total([["global_contrastive", weights.globalContrastive, { ...imageToText, loss }]], image_embeds);
+  const accuracy = { "global_contrastive/text_accuracy": textToImage.accuracy };
+  const metrics = weights.globalContrastive === 0 ? result.metrics : { ...result.metrics, ...accuracy };
+  return { ...result, metrics, contrastive };
+}
+
+/** All four losses on pairs, on one and the same batch. */
+export function pairObjective(
+  values: PairValues,
+  weights: LossWeights = equalWeights,
+  options: Omit<ContrastiveOptions, "weights"> = {},
+): PairObjective {
+  const own = maskedPairObjective(values, weights);
+  const compared = contrastiveObjective(values.contrastive, values.itm.labels, weights, options);
+  const losses = { ...own.losses, ...compared.losses };
+  return {
+    loss: sumOf(losses, values.itm.logits),
+    losses,
+    metrics: { ...own.metrics, ...compared.metrics },
+    chance: { ...own.chance, ...compared.chance },
+    contrastive: compared.contrastive,
+  };
 }
 
 type Term = readonly [FlavaLoss, number, Classification];
@@ -97,7 +135,11 @@ function total(terms: readonly Term[], like: Value): FlavaObjective {
     metrics[`${name}/count`] = term.count;
     chance[name] = weight * term.chance;
   }
+  return { loss: sumOf(losses, like), losses, metrics, chance };
+}
+
+/** 0 where there is none. */
+function sumOf(losses: FlavaObjective["losses"], like: Value): Value {
   const parts = Object.values(losses);
-  const loss = parts.length > 0 ? parts.reduce((a, b) => add(a, b)) : constant(0, like.dtype);
-  return { loss, losses, metrics, chance };
+  return parts.length > 0 ? parts.reduce((a, b) => add(a, b)) : constant(0, like.dtype);
 }

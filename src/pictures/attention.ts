@@ -1,33 +1,29 @@
 /** Where each word of a caption looks: the last multimodal layer's attention from text tokens to patches, mean over heads. */
-
-import { runOnce } from "../api/run-once.ts";
-import { imageFeeds, textFeeds } from "../evaluators/pair-set.ts";
-import { graph, mean, slice, type Value } from "../graph/index.ts";
-import { type FlavaConfig, gridSize, multimodalGraph, type PairGraphSizes } from "../models/flava/index.ts";
-import type { JointStage } from "../pretrain/recipe/index.ts";
+import { imageFeeds, runOnce, textFeeds } from "../api/index.ts";
 import type { AttentionMaps } from "../record/index.ts";
 import { type TextTokenizer, wordsOf } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
+import { picturesOf } from "./feeds.ts";
 
 type Words = AttentionMaps["items"][number]["words"];
 
 const SHOWN = 4;
 
-/** After `joint`. */
-export async function attention(drawing: Drawing<JointStage>): Promise<AttentionMaps> {
-  const { context, stage, pairs } = drawing;
+/** Undefined where the model has no multimodal encoder. `textLength` counts the tokens of a caption. */
+export async function attention(drawing: Drawing, textLength: number): Promise<AttentionMaps | undefined> {
+  const { context, pairs } = drawing;
   const some = pairs.slice(0, SHOWN);
-  const textLength = stage.textLength.pairs;
-  const maps = attentionToPatches(context.model, { batch: some.length, textLength });
+  const asked = context.model.attention?.({ batch: some.length, textLength });
+  if (!asked) return undefined;
   const texts = textFeeds(
     context,
     some.map(({ caption }) => caption),
     textLength,
   );
   const feeds = { ...(await imageFeeds(context, some)), ...texts };
-  const results = await runOnce(context, graph("pictures.attention", { maps }), feeds);
+  const results = await runOnce(context, asked.graph, feeds);
   const files = await saveSeen(drawing, some);
-  const side = gridSize(context.model.image);
+  const side = picturesOf(context).grid;
   const row = (b: number): number => b * textLength * side * side;
   return {
     kind: "attention",
@@ -43,16 +39,6 @@ export async function attention(drawing: Drawing<JointStage>): Promise<Attention
       ),
     })),
   };
-}
-
-/** Text tokens to patches, (B, T, P): a part of each row of the softmax, so a row sums to less than 1. */
-export function attentionToPatches(model: FlavaConfig, sizes: PairGraphSizes): Value {
-  const { graph: g } = multimodalGraph(model, { ...sizes, attentions: true });
-  const all = g.outputs[`multimodal_attentions.${model.multimodal.layers - 1}`]!; // (B, H, M, M)
-  const patches = gridSize(model.image) ** 2;
-  const first = model.multimodal.clsToken ? 2 : 1; // after CLS_M and the image encoder's CLS
-  const tokens = slice(mean(all, [1]), 1, all.shape[2]! - sizes.textLength); // (B, T, M)
-  return slice(tokens, 2, first, first + patches);
 }
 
 /** The maps of whole words: the mean over the pieces of each. Punctuation is left out. */

@@ -1,41 +1,39 @@
 /** The codebook at work: pictures to visual words and back (DALL-E's dVAE, arXiv:2102.12092; FLAVA's, arXiv:2112.04482 §3.2). */
-
-import type { EvaluationContext } from "../api/context.ts";
-import { runOnce } from "../api/run-once.ts";
+import { imageFeeds, runOnce } from "../api/index.ts";
 import { ConfigError } from "../errors.ts";
-import { imageFeeds } from "../evaluators/pair-set.ts";
-import { graph, input, reshape, type Value } from "../graph/index.ts";
+import type { EvaluationContext } from "../evaluators/index.ts";
+import { graph, input } from "../graph/index.ts";
 import type { Pixels } from "../image/index.ts";
-import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } from "../models/dvae/index.ts";
-import { codebookImageSize, type FlavaConfig, gridSize } from "../models/flava/index.ts";
+import type { Codebook } from "../models/index.ts";
 import { Params } from "../nn/index.ts";
-import type { DvaeStage } from "../pretrain/recipe/index.ts";
 import type { Reconstructions } from "../record/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
-import { fromMapped, fromUnit, picturesOf } from "./canvas.ts";
+import { fromMapped, fromUnit, picturesOf as pixelsOf } from "./canvas.ts";
 import type { Drawing } from "./drawing.ts";
+import { picturesOf } from "./feeds.ts";
 
 const SHOWN = 10;
 
-/** After `dvae`: pictures and what the decoder makes of their hard visual words, by the averaged weights where there are some. */
-export async function reconstructions({ context, pairs, save }: Drawing<DvaeStage>): Promise<Reconstructions> {
-  const { model, state } = context;
+/** Where averaged weights lie in a state. */
+const AVERAGES = "ema";
+
+/** Pictures and what the decoder makes of their hard visual words, by the averaged weights where there are some. */
+export async function reconstructions({ context, pairs, save }: Drawing): Promise<Reconstructions> {
   const some = pairs.slice(0, SHOWN);
-  const averaged = state.names().some((name) => name.startsWith("ema."));
-  const p = averaged ? new Params().at("ema") : new Params();
-  const side = codebookImageSize(model);
-  const codebook = codebookOf(model);
+  const { codebookSize: side, grid } = picturesOf(context);
+  const codebook = codebookOf(context);
   const pixels = input("codebook_pixel_values", [some.length, codebook.channels, side, side]);
-  const words = visualWords(dvaeEncoder(p.at("image_codebook"), codebook, pixels));
+  const averaged = context.state.names().some((name) => name.startsWith(`${AVERAGES}.`));
+  const { decoded: values } = codebook.reconstruct(averaged ? new Params().at(AVERAGES) : new Params(), pixels);
   const feeds = await imageFeeds(context, some);
-  const results = await runOnce(context, graph("pictures.codebook", { decoded: decoder(p, model, words) }), feeds);
-  const originals = picturesOf(feeds.codebook_pixel_values!, fromMapped);
-  const decoded = picturesOf(results.decoded!, fromUnit);
-  const size = wordSize(codebook);
+  const results = await runOnce(context, graph("pictures.codebook", { decoded: values }), feeds);
+  const originals = pixelsOf(feeds.codebook_pixel_values, fromMapped);
+  const decoded = pixelsOf(results.decoded!, fromUnit);
+  const { wordSize, vocabSize } = codebook;
   return {
     kind: "reconstructions",
     title: "What the codebook keeps",
-    text: `Held-out pictures, and what its decoder makes of their ${gridSize(model.image) ** 2} visual words: each stands for ${size} × ${size} pixels and is one of ${codebook.vocabSize.toLocaleString("en-US")}.`,
+    text: `Held-out pictures, and what its decoder makes of their ${grid ** 2} visual words: each stands for ${wordSize} × ${wordSize} pixels and is one of ${vocabSize.toLocaleString("en-US")}.`,
     items: await Promise.all(
       some.map(async ({ caption }, i) => ({
         original: await save("picture", i, originals[i]!),
@@ -52,25 +50,17 @@ export async function decodedWords(
   weights: Readonly<Record<string, Tensor>>,
   words: Int32Array,
 ): Promise<Pixels[]> {
-  const P = gridSize(context.model.image) ** 2;
-  const shape = [words.length / P, P];
-  const g = graph("pictures.decoder", {
-    decoded: decoder(new Params(), context.model, input("words", shape, "int32")),
-  });
+  const { grid } = picturesOf(context);
+  const shape = [words.length / grid ** 2, grid, grid];
+  const decoded = codebookOf(context).decode(new Params(), input("words", shape, "int32"));
+  const g = graph("pictures.decoder", { decoded });
   const named = Object.entries(weights).filter(([name]) => Object.hasOwn(g.inputs, name));
   const feeds = { words: tensor("int32", shape, words) };
-  const { decoded } = await runOnce(context, g, feeds, { weights: Object.fromEntries(named) });
-  return picturesOf(decoded!, fromUnit);
+  const results = await runOnce(context, g, feeds, { weights: Object.fromEntries(named) });
+  return pixelsOf(results.decoded!, fromUnit);
 }
 
-/** Words (B, P) → pixels in 0..1, (B, C, S, S). */
-function decoder(p: Params, model: FlavaConfig, words: Value): Value {
-  const side = gridSize(model.image);
-  const ids = reshape(words, [words.shape[0]!, side, side]);
-  return reconstruction(dvaeDecoderOfIds(p.at("image_decoder"), codebookOf(model), ids).mu);
-}
-
-function codebookOf({ codebook }: FlavaConfig): NonNullable<FlavaConfig["codebook"]> {
-  if (!codebook) throw new ConfigError("pictures: expected a model with a codebook, got none", "set model.codebook");
-  return codebook;
+function codebookOf({ model }: EvaluationContext): Codebook {
+  if (model.codebook) return model.codebook;
+  throw new ConfigError("pictures: expected a model with a codebook, got none", "set model.codebook");
 }

@@ -1,65 +1,68 @@
 /** Batches of a few chosen samples, masked as their stage masks, with whole pictures in place of random crops. */
 
-import type { EvaluationContext } from "../api/context.ts";
-import type { ImageBuild, TextBuild } from "../data/index.ts";
-import { builtFeeds, type Pair } from "../evaluators/pair-set.ts";
-import type { BatchSizes, FlavaConfig } from "../models/flava/index.ts";
-import type { Augmentation, JointStage, PatchMasking, TokenMasking } from "../pretrain/recipe/index.ts";
-import { maskedImages, maskedTexts } from "../pretrain/stages/masking.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { maskedImages, maskedTexts, type PatchMasking, type TokenMasking } from "../data/index.ts";
+import { ConfigError } from "../errors.ts";
+import { builtFeeds, type EvaluationContext, type Pair } from "../evaluators/index.ts";
+import type { BatchSizes, PictureSizes } from "../models/index.ts";
+import type { Feeds } from "../tensor/index.ts";
 
 /** A batch and the sizes of the graph that takes it. */
 export interface Fed {
   readonly sizes: BatchSizes;
-  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly feeds: Feeds;
+}
+
+/** How a stage masks pairs. */
+export interface PairMasks {
+  /** Tokens of a caption. */
+  readonly textLength: number;
+  readonly imageMasking: PatchMasking;
+  readonly textMasking: TokenMasking;
 }
 
 /** Pictures with block masks. */
-export async function imageFeeds(
+export async function maskedPictures(
   context: EvaluationContext,
-  { masking, augmentation }: { readonly masking: PatchMasking; readonly augmentation: Augmentation },
+  masking: PatchMasking,
   pairs: readonly Pair[],
 ): Promise<Fed> {
-  const image = wholeImages(context.model, masking, augmentation);
+  const image = maskedImages(picturesOf(context), masking, null);
   const sizes = { batch: pairs.length, textLength: 0, maskedPatches: masking.patches, maskedTokens: 0 };
-  return { sizes, feeds: await builtFeeds({ kind: "image", image }, drawn(context), pairs) };
+  return { sizes, feeds: await builtFeeds({ kind: "image", image }, context, pairs) };
 }
 
 /** Texts with hidden tokens, cut and padded to `length`. */
-export async function textFeeds(
+export async function hiddenTexts(
   context: EvaluationContext,
   masking: TokenMasking,
   length: number,
   texts: readonly string[],
 ): Promise<Fed> {
-  const text = hiddenTexts(length, masking);
+  const text = maskedTexts(length, hidden(masking));
   const sizes = { batch: texts.length, textLength: length, maskedPatches: 0, maskedTokens: text.mask.maxTargets };
   const samples = texts.map((one, i) => ({ key: `text ${i}`, text: one }));
-  return { sizes, feeds: await builtFeeds({ kind: "text", text }, drawn(context), samples) };
+  return { sizes, feeds: await builtFeeds({ kind: "text", text }, context, samples) };
 }
 
 /** Pairs with both masks. */
-export async function pairFeeds(context: EvaluationContext, stage: JointStage, pairs: readonly Pair[]): Promise<Fed> {
-  const image = wholeImages(context.model, stage.imageMasking, stage.augmentation);
-  const text = hiddenTexts(stage.textLength.pairs, stage.pairMasking);
+export async function maskedPairs(context: EvaluationContext, masks: PairMasks, pairs: readonly Pair[]): Promise<Fed> {
+  const image = maskedImages(picturesOf(context), masks.imageMasking, null);
+  const text = maskedTexts(masks.textLength, hidden(masks.textMasking));
   const sizes = {
     batch: pairs.length,
     textLength: text.length,
-    maskedPatches: stage.imageMasking.patches,
+    maskedPatches: masks.imageMasking.patches,
     maskedTokens: text.mask.maxTargets,
     itmLabels: false,
   };
   const samples = pairs.map(({ key, image: bytes, caption }) => ({ key, image: bytes, text: caption }));
-  return { sizes, feeds: await builtFeeds({ kind: "pair", image, text }, drawn(context), samples) };
+  return { sizes, feeds: await builtFeeds({ kind: "pair", image, text }, context, samples) };
 }
 
-const drawn = ({ tokenizer, signal, recipe }: EvaluationContext) => ({ tokenizer, signal, seed: recipe.seed });
-
-const wholeImages = (model: FlavaConfig, masking: PatchMasking, augmentation: Augmentation): ImageBuild => ({
-  ...maskedImages(model, masking, augmentation),
-  augment: null,
-});
-
 /** Tokens chosen as in training, but every chosen one is hidden: none is left to be read, none replaced by another. */
-const hiddenTexts = (length: number, masking: TokenMasking): TextBuild & { mask: { maxTargets: number } } =>
-  maskedTexts(length, { ...masking, maskShare: 1, randomShare: 0 });
+const hidden = (masking: TokenMasking): TokenMasking => ({ ...masking, maskShare: 1, randomShare: 0 });
+
+export function picturesOf({ model }: Pick<EvaluationContext, "model">): PictureSizes {
+  if (model.pictures) return model.pictures;
+  throw new ConfigError(`pictures: expected a model with an image encoder, got ${model.family}`);
+}

@@ -1,11 +1,15 @@
 /** Held-out captions ranked for a picture and pictures for a caption: the candidates and scores of the reported recalls. */
-
-import type { EvaluationContext } from "../api/context.ts";
-import { createEmbedder, type Embedder } from "../api/embed.ts";
+import { createEmbedder, type Embedder } from "../api/index.ts";
 import { ConfigError } from "../errors.ts";
-import { type Candidate, galleries } from "../evaluators/galleries.ts";
-import type { Pair } from "../evaluators/pair-set.ts";
-import { ranks, scores, topK } from "../evaluators/retrieval.ts";
+import {
+  type Candidate,
+  type EvaluationContext,
+  galleries,
+  type Pair,
+  ranks,
+  scores,
+  topK,
+} from "../evaluators/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 /** Candidates for one query. */

@@ -1,5 +1,5 @@
 /** What the model finds among held-out pairs, and what it gets wrong. */
-import type { Pair } from "../evaluators/pair-set.ts";
+import type { Pair } from "../evaluators/index.ts";
 import type { ImageToText, TextToImage } from "../record/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
 import type { Ranked, Ranking } from "./ranking.ts";
@@ -8,19 +8,19 @@ const SHOWN = 6;
 const CAPTIONS = 5;
 const PICTURES = 8;
 
-/** The first pictures of the lot, found or not. */
+/** The first pictures of the shuffled order, found or not. */
 export async function foundCaptions(drawing: Drawing, ranking: Ranking): Promise<ImageToText> {
   const some = drawing.pairs.slice(0, SHOWN);
   const among = counted(some.map((pair) => ranking.captions(pair, 1)));
   return {
     kind: "image-to-text",
     title: "Unseen pictures, and the captions it ranks first",
-    text: `Held-out pictures drawn by lot, each compared with ${among} captions: the right one is green, or stands below with its rank.`,
+    text: `Held-out pictures picked at random, each compared with ${among} captions: the right one is green, or stands below with its rank.`,
     items: await captionItems(drawing, ranking, some),
   };
 }
 
-/** The last captions of the lot, found or not. */
+/** The last captions of the shuffled order, found or not. */
 export async function foundPictures(drawing: Drawing, ranking: Ranking): Promise<TextToImage> {
   const some = drawing.pairs.slice(-SHOWN);
   const ranked = some.map((pair) => ranking.pictures(pair, PICTURES));
@@ -31,7 +31,7 @@ export async function foundPictures(drawing: Drawing, ranking: Ranking): Promise
   return {
     kind: "text-to-image",
     title: "Unseen captions, and the pictures it ranks first",
-    text: `Held-out captions drawn by lot, each compared with ${counted(ranked)} pictures: the right one is green, or stands at the end with its rank.`,
+    text: `Held-out captions picked at random, each compared with ${counted(ranked)} pictures: the right one is green, or stands at the end with its rank.`,
     items: ranked.map(({ caption, hits, answer }) => ({
       caption,
       images: hits.map(({ candidate, ...hit }) => ({ image: files.get(candidate)!, ...hit })),
@@ -40,7 +40,7 @@ export async function foundPictures(drawing: Drawing, ranking: Ranking): Promise
   };
 }
 
-/** The first pictures of the lot after those whose right caption is not ranked first; undefined where there are none. */
+/** The next pictures whose right caption is not ranked first; undefined where there are none. */
 export async function mistakes(drawing: Drawing, ranking: Ranking): Promise<ImageToText | undefined> {
   const others = drawing.pairs.slice(SHOWN);
   const wrong: Pair[] = [];
@@ -49,7 +49,7 @@ export async function mistakes(drawing: Drawing, ranking: Ranking): Promise<Imag
   return {
     kind: "image-to-text",
     title: "What it gets wrong",
-    text: "The next pictures of the lot whose right caption is not ranked first.",
+    text: "The next pictures, picked the same way, whose right caption is not ranked first.",
     items: await captionItems(drawing, ranking, wrong),
   };
 }

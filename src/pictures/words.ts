@@ -1,16 +1,14 @@
 /** Hidden words and what the model takes them for, with and without the picture (arXiv:2112.04482 §3.2: MLM and MMM). */
-
-import { runOnce } from "../api/run-once.ts";
-import { topK } from "../evaluators/retrieval.ts";
+import { runOnce } from "../api/index.ts";
+import type { TokenMasking } from "../data/index.ts";
+import { topK } from "../evaluators/index.ts";
 import { graph, softmax, type Value } from "../graph/index.ts";
-import { pairBatch, pretrainPairs, pretrainTexts, textBatch } from "../models/flava/index.ts";
 import { Params } from "../nn/index.ts";
-import type { JointStage, TextMlmStage } from "../pretrain/recipe/index.ts";
 import type { Guess, MaskedWords } from "../record/index.ts";
 import { type Tensor, zerosLike } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
-import { type Fed, pairFeeds, textFeeds } from "./feeds.ts";
+import { type Fed, hiddenTexts, maskedPairs, type PairMasks } from "./feeds.ts";
 
 type Tokens = MaskedWords["items"][number]["tokens"];
 
@@ -19,13 +17,16 @@ const SHOWN = 6;
 /** Tokens of a text on the page; a packed row of 512 would fill it. */
 const MAX_TOKENS = 48;
 
-/** After `text-mlm`: the text encoder alone. */
-export async function textWords(drawing: Drawing<TextMlmStage>): Promise<MaskedWords> {
-  const { context, stage } = drawing;
-  const length = Math.min(stage.textLength, MAX_TOKENS);
-  const fed = await textFeeds(context, stage.masking, length, drawing.texts.slice(0, SHOWN));
-  const { mlm } = pretrainTexts(new Params(), context.model, textBatch(fed.sizes));
-  const texts = await guessed(drawing, fed, mlm.logits);
+/** By the text encoder alone; undefined where the model has no such head. */
+export async function textWords(
+  drawing: Drawing,
+  { textLength, masking }: { readonly textLength: number; readonly masking: TokenMasking },
+): Promise<MaskedWords | undefined> {
+  const { context } = drawing;
+  const { masked } = context.model;
+  if (!masked) return undefined;
+  const fed = await hiddenTexts(context, masking, Math.min(textLength, MAX_TOKENS), drawing.texts.slice(0, SHOWN));
+  const texts = await guessed(drawing, fed, masked.text(new Params(), fed.sizes).text.logits);
   return {
     kind: "masked-words",
     title: "Hidden words",
@@ -34,14 +35,16 @@ export async function textWords(drawing: Drawing<TextMlmStage>): Promise<MaskedW
   };
 }
 
-/** After `joint`: the caption with words hidden and its whole picture, through the multimodal encoder. */
-export async function pairWords(drawing: Drawing<JointStage>): Promise<MaskedWords> {
-  const { context, stage, pairs } = drawing;
+/** By the multimodal encoder: the caption with words hidden and its whole picture. Undefined where the model has no such head. */
+export async function pairWords(drawing: Drawing, masks: PairMasks): Promise<MaskedWords | undefined> {
+  const { context, pairs } = drawing;
+  const { masked } = context.model;
+  if (!masked) return undefined;
   const some = pairs.slice(0, SHOWN);
-  const { sizes, feeds } = await pairFeeds(context, stage, some);
+  const { sizes, feeds } = await maskedPairs(context, masks, some);
   const whole = zerosLike("bool", feeds.bool_masked_pos!.shape);
-  const { mmm_text } = pretrainPairs(new Params(), context.model, pairBatch(context.model, sizes));
-  const texts = await guessed(drawing, { sizes, feeds: { ...feeds, bool_masked_pos: whole } }, mmm_text.logits);
+  const { text } = masked.pair(new Params(), sizes);
+  const texts = await guessed(drawing, { sizes, feeds: { ...feeds, bool_masked_pos: whole } }, text.logits);
   const files = await saveSeen(drawing, some);
   return {
     kind: "masked-words",

@@ -11,6 +11,9 @@ export interface Tensor<D extends DType = DType> {
   readonly data: DataOf[D];
 }
 
+/** Tensors by the names of a graph's inputs. */
+export type Feeds = Readonly<Record<string, Tensor>>;
+
 /** Number of elements of a shape; 1 for a scalar. */
 export const size = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 

@@ -4,7 +4,7 @@ import { firstBatches, type StageCase, stageCase, updates } from "../../test/sup
 import type { Stage } from "../pretrain/recipe/index.ts";
 import { type Device, openDevice } from "../runtime/index.ts";
 import { type Tensor, type Tolerance, toNumbers } from "../tensor/index.ts";
-import type { Batch } from "./stage.ts";
+import type { Batch } from "./plan.ts";
 
 /**
  * Sums are in float64, but what a part weighs is fed as float32: 6e-8, relative to the largest element. What is 0 but for

@@ -1,15 +1,14 @@
 /**
- * The step of a kind in micro-batches: one program that adds up the gradients of a part of the batch, one that applies the
+ * The step of an objective in micro-batches: one program that adds up the gradients of a part of the batch, one that applies the
  * sum, and where a loss compares samples the cut of gradient caching (Gao et al., arXiv:2101.06983). Each loss is a mean over
  * its targets, so a part weighs as much as it has of them: the sum is the gradient of the whole batch.
  */
 import { add, constant, input, mul, type Program, sum, type Value } from "../graph/index.ts";
 import { type ParamSpec, Params } from "../nn/index.ts";
 import { gradients, scalarInput } from "../optim/index.ts";
-import type { Stage } from "../pretrain/recipe/types.ts";
 import { type Tensor, zerosLike } from "../tensor/index.ts";
-import type { BatchKind, Judged, StagePlan } from "./stage.ts";
-import { type Counters, keeping, optimizerStep } from "./step.ts";
+import { joined, type Losses, type Objective } from "./plan.ts";
+import { keeping, optimizerStep, type Updating } from "./step.ts";
 
 /** The programs of one step, in the order in which they run; `micro` once for each part. */
 export interface MicroGraphs {
@@ -21,7 +20,7 @@ export interface MicroGraphs {
   readonly trained: readonly string[];
   /** First values of moments and of the sums. */
   readonly initial: Readonly<Record<string, Tensor>>;
-  readonly judged: Judged;
+  readonly found: Losses;
 }
 
 /** Where sums over micro-batches live in the state. */
@@ -36,7 +35,7 @@ export const embedGradient = (embed: string): string => `gradient.${embed}`;
 /** 0 for the first part of a step, 1 for the others: what was in the sums before counts as little or as much. */
 export const KEEP = "accumulated_before";
 
-/** A kind cut into parts: the gradients of one, and the programs of the contrast. */
+/** An objective cut into parts: the gradients of one, and the programs of the contrast. */
 export interface TracedParts {
   readonly p: Params;
   readonly part: MicroPart;
@@ -45,29 +44,27 @@ export interface TracedParts {
   readonly trained: readonly string[];
 }
 
-/** Forward and backward of a kind on one of `parts` micro-batches. */
-export function traceParts(name: string, kind: BatchKind, parts: number, recompute: boolean): TracedParts {
-  const samples = kind.batchSize / parts;
+/** Forward and backward of an objective on one of `parts` micro-batches. */
+export function traceParts(name: string, objective: Objective, parts: number, recompute: boolean): TracedParts {
+  const samples = objective.batchSize / parts;
   const p = new Params();
-  const part = microProgram(name, kind, p, samples, recompute);
-  const cut = kind.contrast && contrastPrograms(name, kind, p);
+  const part = microProgram(name, objective, p, { samples, recompute });
+  const cut = objective.contrast && contrastPrograms(name, objective, p);
   return { p, part, cut, samples, trained: [...new Set([...part.trained, ...(cut?.trained ?? [])])] };
 }
 
-/** The programs of a kind that was traced in parts. */
+/** The programs of an objective that was traced in parts. */
 export function microSteps(
   name: string,
   { p, part, cut, samples, trained }: TracedParts,
-  stage: Stage,
-  plan: StagePlan,
-  counters: Counters,
+  updating: Updating,
 ): MicroGraphs {
   const values = p.values();
   const sums = Object.fromEntries(trained.map((n) => [n, input(sumName(n), values[n]!.shape)]));
-  const { updates, initial, gradNorm } = optimizerStep(values, sums, stage, plan, counters);
-  const { statistics = {} } = part.judged;
+  const { updates, initial, gradNorm } = optimizerStep(values, sums, updating);
+  const { statistics = {} } = part.found;
   const summed = Object.entries(statistics).map(([n, v]) => [n, input(sumName(n), v.shape)] as const);
-  const carried = plan.carried?.next(Object.fromEntries(summed)) ?? {};
+  const carried = updating.plan.carried?.next(Object.fromEntries(summed)) ?? {};
   const apply = { name: `${name}.apply`, outputs: { grad_norm: gradNorm }, updates: { ...updates, ...carried } };
   const zeros = [...trained.map((n) => [n, values[n]!] as const), ...Object.entries(statistics)];
   return {
@@ -81,40 +78,38 @@ export function microSteps(
       ...initial,
       ...Object.fromEntries(zeros.map(([n, v]) => [sumName(n), zerosLike("float32", v.shape)])),
     },
-    judged: cut ? merged(part.judged, cut.judged) : part.judged,
+    found: cut ? joined(part.found, cut.found) : part.found,
   };
 }
 
-const merged = (a: Judged, b: Judged): Judged => ({
-  ...a,
-  losses: { ...a.losses, ...b.losses },
-  metrics: { ...a.metrics, ...b.metrics },
-  chance: { ...a.chance, ...b.chance },
-});
-
 interface MicroPart {
-  readonly judged: Judged;
+  readonly found: Losses;
   readonly program: Program;
   readonly trained: readonly string[];
 }
 
 /** Adds the gradients of one part to the sums. */
-function microProgram(name: string, kind: BatchKind, p: Params, samples: number, recompute: boolean): MicroPart {
-  const judged = kind.judge(p, samples);
-  const terms = Object.entries(judged.losses).map(([loss, value]) => mul(value, scalarInput(weightName(loss))));
-  for (const [embed, value] of Object.entries(kind.contrast?.embed(p, samples) ?? {}))
+function microProgram(
+  name: string,
+  { contrast, ...objective }: Objective,
+  p: Params,
+  { samples, recompute }: { readonly samples: number; readonly recompute: boolean },
+): MicroPart {
+  const found = objective.losses(p, samples);
+  const terms = Object.entries(found.losses).map(([loss, value]) => mul(value, scalarInput(weightName(loss))));
+  for (const [embed, value] of Object.entries(contrast?.embed(p, samples) ?? {}))
     terms.push(sum(mul(value, input(embedGradient(embed), value.shape))));
   const loss = terms.reduce((a, b) => add(a, b));
   const values = p.values();
-  const found = gradients(loss, values, keeping(judged, recompute));
+  const by = gradients(loss, values, keeping(found, recompute));
   const share = scalarInput(weightName("samples"));
-  const statistics = Object.entries(judged.statistics ?? {}).map(([n, v]) => [n, mul(v, share)] as const);
+  const statistics = Object.entries(found.statistics ?? {}).map(([n, v]) => [n, mul(v, share)] as const);
   const updates = Object.fromEntries(
-    [...Object.entries(found), ...statistics].map(([n, g]) => [sumName(n), added(sumName(n), g)]),
+    [...Object.entries(by), ...statistics].map(([n, g]) => [sumName(n), added(sumName(n), g)]),
   );
-  const outputs = { ...judged.losses, ...judged.metrics };
+  const outputs = { ...found.losses, ...found.metrics };
   const program: Program = { name: `${name}.micro`, outputs: withOutput(outputs, loss), updates };
-  return { judged, program, trained: Object.keys(found) };
+  return { found, program, trained: Object.keys(by) };
 }
 
 const added = (state: string, g: Value): Value => add(mul(input(state, g.shape), scalarInput(KEEP)), g);
@@ -124,29 +119,29 @@ const withOutput = (outputs: Record<string, Value>, loss: Value): Record<string,
   Object.keys(outputs).length > 0 ? outputs : { partial: loss };
 
 interface ContrastCut {
-  readonly judged: Judged;
+  readonly found: Losses;
   readonly trained: readonly string[];
   readonly contrast: Program;
   embed(samples: number): Program;
 }
 
 /** The two programs of the cut: embeddings of a part, and the loss on all embeddings with its gradient by each. */
-function contrastPrograms(name: string, kind: BatchKind, p: Params): ContrastCut {
-  const contrast = kind.contrast!;
+function contrastPrograms(name: string, objective: Objective, p: Params): ContrastCut {
+  const contrast = objective.contrast!;
   const widths = contrast.embed(new Params(), 1);
   const embeds = Object.fromEntries(
-    Object.entries(widths).map(([embed, value]) => [embed, input(embed, [kind.batchSize, value.shape[1]!])]),
+    Object.entries(widths).map(([embed, value]) => [embed, input(embed, [objective.batchSize, value.shape[1]!])]),
   );
-  const judged = contrast.judge(p, embeds);
-  const loss = Object.values(judged.losses).reduce((a, b) => add(a, b));
-  const found = gradients(loss, { ...p.values(), ...embeds });
-  const outputs: Record<string, Value> = { ...judged.losses, ...judged.metrics };
-  for (const embed of Object.keys(embeds)) outputs[embedGradient(embed)] = found[embed] ?? zeroLike(embeds[embed]!);
-  const trained = Object.keys(found).filter((n) => !Object.hasOwn(embeds, n));
+  const found = contrast.losses(p, embeds);
+  const loss = Object.values(found.losses).reduce((a, b) => add(a, b));
+  const by = gradients(loss, { ...p.values(), ...embeds });
+  const outputs: Record<string, Value> = { ...found.losses, ...found.metrics };
+  for (const embed of Object.keys(embeds)) outputs[embedGradient(embed)] = by[embed] ?? zeroLike(embeds[embed]!);
+  const trained = Object.keys(by).filter((n) => !Object.hasOwn(embeds, n));
   // The first thing of a step that touches these sums: what was there before does not count.
-  const updates = Object.fromEntries(trained.map((n) => [sumName(n), found[n]!]));
+  const updates = Object.fromEntries(trained.map((n) => [sumName(n), by[n]!]));
   return {
-    judged,
+    found,
     trained,
     contrast: { name: `${name}.contrast`, outputs, updates },
     embed: (samples) => ({ name: `${name}.embed`, outputs: contrast.embed(new Params(), samples), updates: {} }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NonFiniteError } from "../errors.ts";
 import { type Loop, train } from "./loop.ts";
-import type { Evaluator, Metrics } from "./stage.ts";
+import type { Metrics } from "./plan.ts";
 
 interface Story {
   readonly loop: Loop;
@@ -16,15 +16,12 @@ function story(changes: Partial<Loop> = {}, at: (call: string) => void = () => u
     calls.push(call);
     at(call);
   };
-  const evaluator: Evaluator = {
-    name: "held",
-    async *run(step, signal) {
-      told(`evaluate ${step}`);
-      yield ["first", step];
-      signal?.throwIfAborted();
-      yield ["second", 10 * step];
-    },
-  };
+  async function* evaluate(step: number, signal?: AbortSignal): AsyncGenerator<[string, number]> {
+    told(`evaluate ${step}`);
+    yield ["held/first", step];
+    signal?.throwIfAborted();
+    yield ["held/second", 10 * step];
+  }
   const loop: Loop = {
     stage: "joint",
     done: 0,
@@ -38,13 +35,13 @@ function story(changes: Partial<Loop> = {}, at: (call: string) => void = () => u
       told(`update ${step} with ${samples.join(" ")}`);
       return { loss: 1 / step };
     },
-    evaluators: [evaluator],
+    evaluate,
     log: (step, metrics, due) => told(`log ${step} ${Number(metrics.loss)}${due ? " due" : ""}`),
     async evaluated(step, found) {
       told(`evaluated ${step} ${JSON.stringify(found)}`);
       return false;
     },
-    save: async (step, owed) => told(`save ${step}${owed ? " owed" : ""}`),
+    save: async (step, isDue) => told(`save ${step}${isDue ? " evaluation due" : ""}`),
     ...changes,
   };
   return { loop, calls };
@@ -145,8 +142,8 @@ describe("train", () => {
       if (call === "evaluate 2") stop.abort();
     });
     await train(loop, stop.signal);
-    expect(without(calls, "next", "update", "log")).toEqual(["evaluate 2", "save 2 owed"]);
-    const resumed = story({ done: 2, owed: true });
+    expect(without(calls, "next", "update", "log")).toEqual(["evaluate 2", "save 2 evaluation due"]);
+    const resumed = story({ done: 2, evaluationDue: true });
     await train(resumed.loop);
     expect(without(resumed.calls, "next", "log").slice(0, 4)).toEqual([
       "evaluate 2",
@@ -154,20 +151,17 @@ describe("train", () => {
       "save 2",
       "update 3 with a3 b3",
     ]);
-    const last = story({ done: 4, owed: true });
+    const last = story({ done: 4, evaluationDue: true });
     expect((await train(last.loop)).ending).toBe("done");
     expect(last.calls.at(-1)).toBe("save 4");
   });
 
   it("fails with an evaluation that fails, with a batch that cannot be made, and with a save that fails", async () => {
-    const broken: Evaluator = {
-      name: "held",
-      // biome-ignore lint/correctness/useYield: it fails before it yields.
-      async *run() {
-        throw new Error("no such picture");
-      },
-    };
-    await expect(train(story({ evaluators: [broken] }).loop)).rejects.toThrow("no such picture");
+    // biome-ignore lint/correctness/useYield: it fails before it yields.
+    async function* evaluate(): AsyncGenerator<never> {
+      throw new Error("no such picture");
+    }
+    await expect(train(story({ evaluate }).loop)).rejects.toThrow("no such picture");
     const next = async (step: number) => {
       if (step === 3) throw new Error("unreadable");
       return { kind: "text", feeds: {}, samples: [] };

@@ -1,27 +1,28 @@
 /** The whole of training. Everything that a run does is called from these lines. */
-import { NonFiniteError } from "../errors.ts";
-import type { Batch, Evaluator, Metrics } from "./stage.ts";
+import { NonFiniteError, settled } from "../errors.ts";
+import type { Batch, Metrics } from "./plan.ts";
 
 export interface Loop {
   readonly stage: string;
   /** The last step that is done; 0 at the start. */
   readonly done: number;
   readonly steps: number;
-  /** Whether Ctrl-C cut the evaluation of step `done` off: it is made up for before anything else. */
-  readonly owed?: boolean | undefined;
+  /** Whether the evaluation of step `done` is still due, since Ctrl-C cut it off: it comes before anything else. */
+  readonly evaluationDue?: boolean | undefined;
   /** Intervals in steps; 0 is never. The last step is always logged, evaluated and saved. */
   readonly every: { readonly log: number; readonly eval: number; readonly save: number };
   /** Batch `step`; called one step ahead, so that it is made while the engine works. */
   next(step: number): Promise<Batch>;
   /** One update; resolves to scalars, "loss" among them. */
   update(step: number, batch: Batch): Promise<Metrics>;
-  readonly evaluators: readonly Evaluator[];
+  /** Measures the model on held-out data, one number after another; the first failure ends the run. */
+  evaluate(step: number, signal?: AbortSignal): AsyncIterable<readonly [metric: string, value: number]>;
   /** Told of every step; `due` says whether it is one that is written down. */
   log(step: number, metrics: Metrics, due: boolean): void | Promise<void>;
-  /** Takes in what the evaluators found; resolves to whether it is the best so far, which is saved at once. */
+  /** Takes in what the evaluation found; resolves to whether it is the best so far, which is saved at once. */
   evaluated(step: number, found: Metrics): Promise<boolean>;
-  /** `owed`: the step was to be evaluated and has not been. */
-  save(step: number, owed: boolean): Promise<void>;
+  /** `evaluationDue`: the step was to be evaluated and has not been. */
+  save(step: number, evaluationDue: boolean): Promise<void>;
 }
 
 /** Where the time of a run goes, in seconds. */
@@ -45,25 +46,28 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
   const times: Times = { data: 0, engine: 0, evaluation: 0, saving: 0, total: 0 };
   const begun = performance.now();
   let step = loop.done;
-  let ahead = step < steps ? loop.next(step + 1) : undefined;
-  ahead?.catch(() => undefined); // its failure is met where it is awaited
-  if (loop.owed && !signal?.aborted) {
-    const verdict = await timed(times, "evaluation", evaluate(loop, step, signal));
-    if (verdict !== "cut") await timed(times, "saving", loop.save(step, false));
+  const batchAfter = (at: number): Promise<Batch> | undefined => {
+    const batch = at < steps ? loop.next(at + 1) : undefined;
+    if (batch) void settled(batch); // rejects where it is awaited
+    return batch;
+  };
+  let ahead = batchAfter(step);
+  if (loop.evaluationDue && !signal?.aborted) {
+    const outcome = await timed(times, "evaluation", evaluate(loop, step, signal));
+    if (outcome !== "cut") await timed(times, "saving", loop.save(step, false));
   }
   while (step < steps && !signal?.aborted) {
     step++;
     const batch = await timed(times, "data", ahead!);
-    ahead = step < steps ? loop.next(step + 1) : undefined;
-    ahead?.catch(() => undefined);
+    ahead = batchAfter(step);
     const metrics = await timed(times, "engine", loop.update(step, batch));
     checkFinite(loop.stage, step, batch, metrics);
 
     await loop.log(step, { ...metrics, ...shares(times, begun) }, due(step, every.log, steps));
-    const looks = due(step, every.eval, steps);
-    const verdict = looks ? await timed(times, "evaluation", evaluate(loop, step, signal)) : "other";
-    if (verdict !== "other" || due(step, every.save, steps) || signal?.aborted)
-      await timed(times, "saving", loop.save(step, verdict === "cut"));
+    const measured = due(step, every.eval, steps);
+    const outcome = measured ? await timed(times, "evaluation", evaluate(loop, step, signal)) : "other";
+    if (outcome !== "other" || due(step, every.save, steps) || signal?.aborted)
+      await timed(times, "saving", loop.save(step, outcome === "cut"));
   }
   times.total = (performance.now() - begun) / 1000;
   return { ending: step < steps ? "stopped" : "done", step, times };
@@ -73,13 +77,12 @@ const due = (step: number, interval: number, last: number): boolean =>
   step === last || (interval > 0 && step % interval === 0);
 
 /** What came of an evaluation: the best so far or not, or Ctrl-C cut it off and the step is saved all the same. */
-type Verdict = "best" | "other" | "cut";
+type Outcome = "best" | "other" | "cut";
 
-async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<Verdict> {
+async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<Outcome> {
   const found: Record<string, number> = {};
   try {
-    for (const { name, run } of loop.evaluators)
-      for await (const [metric, value] of run(step, signal)) found[`${name}/${metric}`] = value;
+    for await (const [metric, value] of loop.evaluate(step, signal)) found[metric] = value;
   } catch (error) {
     if (!signal?.aborted) throw error;
   }

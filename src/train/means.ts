@@ -1,5 +1,5 @@
 /** Means of metrics between two lines of the log: a joint stage has other losses from step to step, and none is left out. */
-import type { Metrics } from "./stage.ts";
+import type { Metrics } from "./plan.ts";
 
 export interface Means {
   add(metrics: Metrics): void;

@@ -1,7 +1,7 @@
 /** A batch in equal parts, and what each part weighs in the means over the whole. Plain arithmetic on host arrays. */
 import { ShapeError } from "../errors.ts";
-import { formatShape, size, type Tensor } from "../tensor/index.ts";
-import type { BatchKind, Feeds, Judged, Metrics } from "./stage.ts";
+import { type Feeds, formatShape, size, type Tensor } from "../tensor/index.ts";
+import type { Losses, Metrics, Objective } from "./plan.ts";
 
 /** Cuts every tensor into `count` equal parts along the axis of the samples. Along axis 0 the parts are views. */
 export function cutBatch(feeds: Feeds, count: number, axis: number): Feeds[] {
@@ -34,8 +34,8 @@ function cut(name: string, t: Tensor, part: number, count: number, axis: number)
  * What each part weighs in the mean of each loss: its share of the targets, 0 where there are none at all. `samples` is
  * the share of the samples, which also weighs whatever no count is given for.
  */
-export function shares(kind: BatchKind, { losses }: Judged, parts: readonly Feeds[], whole: Feeds): Metrics[] {
-  const counts = parts.map((part) => kind.targets?.(part, whole) ?? {});
+export function shares(objective: Objective, { losses }: Losses, parts: readonly Feeds[], whole: Feeds): Metrics[] {
+  const counts = parts.map((part) => objective.targets?.(part, whole) ?? {});
   const weights: Record<string, number>[] = parts.map(() => ({ samples: 1 / parts.length }));
   for (const loss of Object.keys(losses)) {
     const total = counts.reduce((n, count) => n + (count[loss] ?? 1), 0);
@@ -48,7 +48,7 @@ export function shares(kind: BatchKind, { losses }: Judged, parts: readonly Feed
  * The metrics of the whole batch from those of its parts: numbers of targets are added, everything else is a weighted mean. A
  * part that weighs nothing counts nothing: without one matched pair it has counted all of its pairs.
  */
-export function partMetrics({ losses }: Judged, parts: readonly Metrics[], weights: readonly Metrics[]): Metrics {
+export function partMetrics({ losses }: Losses, parts: readonly Metrics[], weights: readonly Metrics[]): Metrics {
   const names = Object.keys(parts[0] ?? {}).filter((name) => name !== "partial");
   return Object.fromEntries(
     names.map((name) => {

@@ -1,12 +1,16 @@
-/** The schedules of a stage: learning rate and weight decay as functions of the step. */
+/** The schedules of a training: learning rate and weight decay as functions of the step. */
 import { constant, dinoSchedule, type Schedule, warmupCosine, warmupLinear } from "../optim/index.ts";
-import type { Stage } from "../pretrain/recipe/types.ts";
+import type { TrainingOptions } from "./options.ts";
+import type { TrainingPlan } from "./plan.ts";
 
-/** The learning rate of step 1, 2, … DINO counts iterations from 0 and reaches the peak one step earlier, as its code does. */
-export function learningRate({ kind, steps, optimizer: { lr }, schedule }: Stage): Schedule {
+/** The learning rate of step 1, 2, … */
+export function learningRate(
+  { steps, optimizer: { lr }, schedule }: TrainingOptions,
+  { countsFromZero = false }: Pick<TrainingPlan, "countsFromZero"> = {},
+): Schedule {
   const { warmupSteps, finalLr, decaySteps } = schedule;
   const end = decaySteps ?? steps;
-  if (kind === "image-dino" && schedule.kind === "cosine") {
+  if (countsFromZero && schedule.kind === "cosine") {
     const at = dinoSchedule(lr, finalLr, end, warmupSteps);
     return (step) => at(step - 1);
   }
@@ -16,7 +20,7 @@ export function learningRate({ kind, steps, optimizer: { lr }, schedule }: Stage
 }
 
 /** The weight decay of each step: a cosine to `finalWeightDecay` where there is one (DINO). */
-export function weightDecay({ steps, optimizer }: Stage): Schedule {
+export function weightDecay({ steps, optimizer }: TrainingOptions): Schedule {
   const { weightDecay: start, finalWeightDecay: end } = optimizer;
   if (end === null) return constant(start);
   const at = dinoSchedule(start, end, steps);

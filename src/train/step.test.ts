@@ -6,8 +6,8 @@ import { pretrainTexts, textBatch } from "../models/flava/index.ts";
 import { initialTensor, Params } from "../nn/index.ts";
 import { textObjective } from "../objectives/index.ts";
 import { openDevice } from "../runtime/index.ts";
-import { type Tensor, toNumbers } from "../tensor/index.ts";
-import type { Feeds } from "./stage.ts";
+import type { Feeds } from "../tensor/index.ts";
+import { type Feeds, type Tensor, toNumbers } from "../tensor/index.ts";
 
 const STEPS = 3;
 const LR = [0.005, 0.01, 0.01 * 0.5 * (1 + Math.cos(Math.PI / 8))]; // warm-up to step 2 of 10, then a cosine
@@ -28,7 +28,7 @@ describe("a step", () => {
     const Kt = batches[0]!.feeds.mlm_targets!.shape[1]!;
     const p = new Params();
     const values = pretrainTexts(p, model, textBatch({ batch: 8, textLength: 12, maskedTokens: Kt, maskedPatches: 0 }));
-    const { loss } = textObjective(values, model.lossWeights);
+    const { loss } = textObjective(values);
     const names = Object.keys(p.values()).filter((name) => `optimizer.exp_avg.${name}` in found.tensors);
     const gradients = grad(
       loss,

@@ -1,47 +1,50 @@
-/** Compiles the step programs of a stage and runs one update after another on its state. */
+/** Compiles the step programs of a plan and runs one update after another on its state. */
 import type { Program } from "../graph/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { updateCounters } from "../optim/index.ts";
-import type { Stage } from "../pretrain/recipe/types.ts";
 import { compile, type Device, type Executable, type State } from "../runtime/index.ts";
-import { scalar, type Tensor } from "../tensor/index.ts";
+import { type Feeds, scalar, type Tensor } from "../tensor/index.ts";
 import { embedGradient, KEEP, type MicroGraphs, microSteps, traceParts, weightName } from "./accumulate.ts";
+import type { TrainingOptions } from "./options.ts";
 import { cutBatch, partMetrics, shares } from "./parts.ts";
+import type { Batch, Metrics, Objective, TrainingPlan } from "./plan.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
-import type { Batch, BatchKind, Feeds, Metrics, StagePlan } from "./stage.ts";
-import { type StepGraph, traceKind, wholeStep } from "./step.ts";
+import { type StepGraph, traceObjective, wholeStep } from "./step.ts";
 
 /** The programs of one kind of batch: one for the whole step, or several for its parts. */
-export type KindGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
+export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
 
-/** Traces every kind of a stage. No numbers yet. */
-export function traceStage(name: string, stage: Stage, plan: StagePlan): Record<string, KindGraphs> {
-  const { gradientAccumulationSteps: count, recompute } = stage;
+/** Traces every objective of a plan. No numbers yet. */
+export function traceSteps(name: string, options: TrainingOptions, plan: TrainingPlan): Record<string, StepGraphs> {
+  const { gradientAccumulationSteps: count, recompute } = options;
   const title = (kind: string): string => `${name}.${kind}`;
   if (count === 1) {
-    const traced = mapValues(plan.kinds, (kind) => traceKind(kind, recompute));
+    const traced = mapValues(plan.objectives, (objective) => traceObjective(objective, recompute));
     const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
-    return mapValues(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, stage, plan, counters) }));
+    return mapValues(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, { options, plan, counters }) }));
   }
-  const traced = mapValues(plan.kinds, (spec, kind) => traceParts(title(kind), spec, count, recompute));
+  const traced = mapValues(plan.objectives, (one, kind) => traceParts(title(kind), one, count, recompute));
   const counters = updateCounters(mapValues(traced, ({ trained }) => trained));
-  return mapValues(traced, (one, kind) => ({ parts: microSteps(title(kind), one, stage, plan, counters), count }));
+  return mapValues(traced, (one, kind) => ({
+    parts: microSteps(title(kind), one, { options, plan, counters }),
+    count,
+  }));
 }
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
 
-const graphOf = (graphs: KindGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
+const graphOf = (graphs: StepGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
 
 /** Losses, or their chance levels, as they are before they are multiplied by their weights. */
 function unweighted(metrics: Metrics, weights: Metrics = {}): Metrics {
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value / (weights[name] ?? 1)]));
 }
 
-/** Everything that the kinds of a stage declare, each once. */
-export function stageState(
-  graphs: Readonly<Record<string, KindGraphs>>,
-  { lossWeights }: Pick<StagePlan, "lossWeights">,
+/** Everything that the objectives declare, each once. */
+export function declaredState(
+  graphs: Readonly<Record<string, StepGraphs>>,
+  { lossWeights }: Pick<TrainingPlan, "lossWeights">,
 ): {
   readonly specs: readonly ParamSpec[];
   readonly trained: ReadonlySet<string>;
@@ -56,7 +59,7 @@ export function stageState(
     for (const spec of graph.specs) if (!specs.has(spec.name)) specs.set(spec.name, spec);
     for (const name of graph.trained) trained.add(name);
     Object.assign(initial, graph.initial);
-    Object.assign(chance, graph.judged.chance);
+    Object.assign(chance, graph.found.chance);
   }
   return { specs: [...specs.values()], trained, initial, chance: unweighted(chance, lossWeights) };
 }
@@ -68,17 +71,16 @@ export interface Updater {
 }
 
 export interface UpdaterOptions {
-  readonly stage: Stage;
-  readonly plan: StagePlan;
-  readonly graphs: Readonly<Record<string, KindGraphs>>;
+  readonly options: TrainingOptions;
+  readonly plan: TrainingPlan;
+  readonly graphs: Readonly<Record<string, StepGraphs>>;
   readonly state: State;
   readonly device: Device;
   readonly note?: ((line: string) => void) | undefined;
 }
 
 /** Compiles; this takes seconds for a small model and minutes for a large one. */
-export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
-  const { stage, plan, graphs, state, device, note } = options;
+export async function createUpdater({ options, plan, graphs, state, device, note }: UpdaterOptions): Promise<Updater> {
   const runners: Record<string, Runner> = {};
   const all: Executable[] = [];
   const ready = async (program: Program): Promise<Executable> => {
@@ -90,11 +92,12 @@ export async function createUpdater(options: UpdaterOptions): Promise<Updater> {
     return executable;
   };
   for (const [kind, graph] of Object.entries(graphs)) {
-    const spec = plan.kinds[kind]!;
     runners[kind] =
-      "whole" in graph ? wholeRunner(await ready(graph.whole.program)) : await partsRunner(graph, spec, ready);
+      "whole" in graph
+        ? wholeRunner(await ready(graph.whole.program))
+        : await partsRunner(graph, plan.objectives[kind]!, ready);
   }
-  const [lr, decay] = [learningRate(stage), weightDecay(stage)];
+  const [lr, decay] = [learningRate(options, plan), weightDecay(options)];
   const scalars = (step: number): Record<string, number> => ({
     lr: lr(step),
     weight_decay: decay(step),
@@ -132,15 +135,15 @@ const wholeRunner =
     numbers(await run(executable, feeds, scalars));
 
 async function partsRunner(
-  { parts, count }: Extract<KindGraphs, { parts: MicroGraphs }>,
-  kind: BatchKind,
+  { parts, count }: Extract<StepGraphs, { parts: MicroGraphs }>,
+  objective: Objective,
   ready: (program: Program) => Promise<Executable>,
 ): Promise<Runner> {
   const embed = parts.embed && (await ready(parts.embed));
   const contrast = parts.contrast && (await ready(parts.contrast));
   const [micro, apply] = [await ready(parts.micro), await ready(parts.apply)];
   return async (feeds, scalars) => {
-    const pieces = cutBatch(feeds, count, kind.sampleAxis ?? 0);
+    const pieces = cutBatch(feeds, count, objective.sampleAxis ?? 0);
     let compared: Metrics = {};
     let back: Feeds[] = pieces.map(() => ({}));
     if (embed && contrast) {
@@ -151,15 +154,15 @@ async function partsRunner(
       back = cutBatch(Object.fromEntries(names.map((name) => [name, results[name]!])), count, 0);
       compared = numbers(Object.fromEntries(Object.entries(results).filter(([name]) => !names.includes(name))));
     }
-    const weights = shares(kind, parts.judged, pieces, feeds);
+    const weights = shares(objective, parts.found, pieces, feeds);
     const measured: Metrics[] = [];
     for (const [i, piece] of pieces.entries()) {
       const weighed = Object.fromEntries(Object.entries(weights[i]!).map(([loss, w]) => [weightName(loss), w]));
       const also = { ...scalars, ...weighed, [KEEP]: i === 0 ? 0 : 1 };
       measured.push(numbers(await run(micro, { ...piece, ...back[i] }, also)));
     }
-    const metrics = { ...partMetrics(parts.judged, measured, weights), ...compared };
-    const loss = Object.keys(parts.judged.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
+    const metrics = { ...partMetrics(parts.found, measured, weights), ...compared };
+    const loss = Object.keys(parts.found.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
     return { ...metrics, loss, ...numbers(await run(apply, {}, scalars)) };
   };
 }

@@ -152,7 +152,6 @@ describe("config.json", () => {
       multimodalPadMask: false,
       headLayerNormEps: 1e-5,
       logitScaleRange: [0, 5],
-      lossWeights: { mim: 0, mmmText: 0.5 },
       multimodal: { clsToken: false },
     });
     expect(fromHuggingFaceConfig(written(other))).toEqual(other);

@@ -160,7 +160,7 @@ describe("the gradients of the total", () => {
       expect(without).toContain("flava.image_model.pooler.dense.weight");
     });
   it("reach the image encoder's final LayerNorm through the contrastive loss alone", () => {
-    const c = pairCase({ ...tinyConfig, lossWeights: { ...tinyConfig.lossWeights, globalContrastive: 0 } }, sizesOf(A));
+    const c = pairCase(tinyConfig, sizesOf(A), { globalContrastive: 0 });
     const found = Object.keys(gradients(c.objective.loss, c.params.values()));
     expect(found).toContain("flava.image_model.encoder.layer.1.output.dense.weight");
     expect(found.filter((name) => name.startsWith("flava.image_model.layernorm."))).toEqual([]);

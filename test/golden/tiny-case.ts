@@ -3,23 +3,13 @@
  * numbers were measured on Hugging Face's FlavaForPreTraining (transformers 5.18, eager attention) in float64.
  */
 import type { Value } from "../../src/graph/index.ts";
-import {
-  type BatchSizes,
-  type FlavaConfig,
-  imageBatch,
-  type ImagePretraining,
-  pairBatch,
-  type PairPretraining,
-  pretrainImages,
-  pretrainPairs,
-  pretrainTexts,
-  textBatch,
-  type TextPretraining,
-  variants,
-} from "../../src/models/flava/index.ts";
+import { type BatchSizes } from "../../src/models/model.ts";
+import { type FlavaConfig, imageBatch, type ImagePretraining, pairBatch, type PairPretraining, pretrainImages, pretrainPairs, pretrainTexts, textBatch, type TextPretraining, variants } from "../../src/models/flava/index.ts";
 import { Params, type ParamSpec, type Taps } from "../../src/nn/index.ts";
 import {
+  equalWeights,
   type FlavaObjective,
+  type LossWeights,
   imageObjective,
   pairObjective,
   type PairObjective,
@@ -106,19 +96,23 @@ export const tinyConfig: FlavaConfig = { ...variants.tiny, skipUnmaskedMultimoda
 export function imageCase(config: FlavaConfig = tinyConfig, sizes: BatchSizes = tinySizes): ImageCase {
   const [params, taps] = [new Params(), new Map<string, Value>()];
   const values = pretrainImages(params, config, imageBatch(config, sizes), taps);
-  return { params, taps, values, objective: imageObjective(values, config.lossWeights) };
+  return { params, taps, values, objective: imageObjective(values) };
 }
 
 export function textCase(config: FlavaConfig = tinyConfig, sizes: BatchSizes = tinySizes): TextCase {
   const [params, taps] = [new Params(), new Map<string, Value>()];
   const values = pretrainTexts(params, config, textBatch(sizes), taps);
-  return { params, taps, values, objective: textObjective(values, config.lossWeights) };
+  return { params, taps, values, objective: textObjective(values) };
 }
 
-export function pairCase(config: FlavaConfig = tinyConfig, sizes: BatchSizes = tinySizes): PairCase {
+export function pairCase(
+  config: FlavaConfig = tinyConfig,
+  sizes: BatchSizes = tinySizes,
+  weights: Partial<LossWeights> = {},
+): PairCase {
   const [params, taps] = [new Params(), new Map<string, Value>()];
   const values = pretrainPairs(params, config, pairBatch(config, sizes), taps);
-  return { params, taps, values, objective: pairObjective(values, config.lossWeights) };
+  return { params, taps, values, objective: pairObjective(values, { ...equalWeights, ...weights }) };
 }
 
 /** The golden parameters for declared specs. */

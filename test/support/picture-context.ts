@@ -1,11 +1,11 @@
 /** A model with random weights on a device, and held-out synthetic pairs: what the picture sections of a report draw from. */
 
-import type { EvaluationContext } from "../../src/api/context.ts";
 import { openSource } from "../../src/data/index.ts";
-import { type Pair, readPairs } from "../../src/evaluators/pair-set.ts";
+import { type EvaluationContext, type Pair, readPairs } from "../../src/evaluators/index.ts";
 import { graph, input } from "../../src/graph/index.ts";
 import { dvaeDecoderOfIds } from "../../src/models/dvae/index.ts";
-import { type FlavaConfig, flavaParameters, gridSize } from "../../src/models/flava/index.ts";
+import { type FlavaConfig, flavaFamily, flavaParameters } from "../../src/models/flava/index.ts";
+import { gridSize } from "../../src/models/vit/index.ts";
 import { initialize, Params } from "../../src/nn/index.ts";
 import type { Recipe } from "../../src/pretrain/recipe/index.ts";
 import { openDevice, State } from "../../src/runtime/index.ts";
@@ -13,6 +13,8 @@ import type { Tensor } from "../../src/tensor/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS } from "../../src/text/index.ts";
 
 export interface PictureCase extends Disposable {
+  /** With the vocabulary of the captions. */
+  readonly config: FlavaConfig;
   readonly context: EvaluationContext;
   readonly pairs: readonly Pair[];
   /** `image_decoder.*`. */
@@ -31,7 +33,15 @@ export async function pictureCase(recipe: Recipe, count: number): Promise<Pictur
   const state = new State(device);
   state.writeAll(initialize(flavaParameters(model), recipe.seed));
   return {
-    context: { recipe, model, device, state, tokenizer },
+    config: model,
+    context: {
+      model: flavaFamily.of(model),
+      device,
+      state,
+      tokenizer,
+      batchSize: recipe.evaluation.batchSize,
+      seed: recipe.seed,
+    },
     pairs,
     decoder: randomDecoder(model, recipe.seed),
     [Symbol.dispose]: () => state.dispose(),

@@ -3,12 +3,12 @@ import { createLoader, openSource } from "../../src/data/index.ts";
 import { openData } from "../../src/datasets/index.ts";
 import { initialTensor } from "../../src/nn/index.ts";
 import { parseRecipe, type Recipe, type Stage } from "../../src/pretrain/recipe/index.ts";
-import { planStage } from "../../src/pretrain/stages/index.ts";
+import type { StagePlan } from "../../src/pretrain/stages/stage.ts";
+import { planOf, tables } from "../../src/pretrain/tables.ts";
 import { type Device, State } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS, type TextTokenizer } from "../../src/text/index.ts";
-import type { Batch, Metrics, StagePlan } from "../../src/train/stage.ts";
-import { createUpdater, stageState, traceStage, type Updater } from "../../src/train/updater.ts";
+import { type Batch, createUpdater, declaredState, type Metrics, traceSteps, type Updater } from "../../src/train/index.ts";
 
 const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
 
@@ -61,7 +61,7 @@ export async function stageCase(kind: Stage["kind"], changes: object = {}): Prom
   const parsed = parseRecipe({ ...RECIPE, stages: { only: stage } });
   const text = { ...parsed.model.text, vocabSize: tokenizer.vocabSize };
   const recipe = { ...parsed, model: { ...parsed.model, text } };
-  return { recipe, stage: recipe.stages.only!, plan: planStage(recipe, recipe.stages.only!), tokenizer };
+  return { recipe, stage: recipe.stages.only!, plan: planOf(tables, recipe, recipe.stages.only!), tokenizer };
 }
 
 /** A tokenizer of the captions' words. */
@@ -78,7 +78,7 @@ export async function firstBatches({ recipe, plan, tokenizer }: StageCase, count
     plan.datasets.map(async ({ kind, data, ...dataset }) => ({
       ...dataset,
       name: kind,
-      batchSize: plan.kinds[kind]!.batchSize,
+      batchSize: plan.objectives[kind]!.batchSize,
       shuffle: recipe.data.shuffle,
       sources: await Promise.all(
         recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await openData(source) })),
@@ -104,8 +104,8 @@ export interface Started extends Disposable {
 
 /** Compiles the stage and gives it its first values, drawn from the recipe's seed. */
 export async function startStage({ recipe, stage, plan }: StageCase, device: Device): Promise<Started> {
-  const graphs = traceStage("only", stage, plan);
-  const { specs, trained, initial } = stageState(graphs, plan);
+  const graphs = traceSteps("only", stage, plan);
+  const { specs, trained, initial } = declaredState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;
   for (const spec of specs) {
@@ -114,7 +114,7 @@ export async function startStage({ recipe, stage, plan }: StageCase, device: Dev
     if (average !== undefined) state.write(average, initialTensor(spec, recipe.seed));
   }
   state.writeAll({ ...initial, ...plan.carried?.initial });
-  const updater = await createUpdater({ stage, plan, graphs, state, device });
+  const updater = await createUpdater({ options: stage, plan, graphs, state, device });
   return {
     state,
     updater,

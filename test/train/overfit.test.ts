@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { openDevice } from "../../src/runtime/index.ts";
 import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
-import type { Batch, Metrics } from "../../src/train/stage.ts";
+import type { Batch, Metrics } from "../../src/train/index.ts";
 import { firstBatches, type StageCase, stageCase, startStage } from "../support/stage-case.ts";
 
 /** The metrics of every step on one batch, and how the state began and ended. */

@@ -1,5 +1,5 @@
 /** Runs a graph in plain TypeScript: slow, exact, and independent of every engine, which is what makes it the oracle. */
-import { size, type Tensor } from "../../tensor/index.ts";
+import { type Feeds, size, type Tensor } from "../../tensor/index.ts";
 import { checkFeeds } from "../feeds.ts";
 import { type Graph, topological } from "../graph.ts";
 import type { Op } from "../primitives.ts";
@@ -7,7 +7,6 @@ import type { Value } from "../value.ts";
 import { type Kernel, kernels } from "./kernels.ts";
 import { type Data, type Precision, roundAll, unload, zeros } from "./storage.ts";
 
-export type Feeds = Readonly<Record<string, Tensor>>;
 
 export interface InterpretOptions {
   /** Defaults to "float64". */

@@ -3,11 +3,12 @@ import { normals, only } from "../../../test/support/finite-difference.ts";
 import "../../../test/support/matchers.ts";
 import { FLOAT64 } from "../../../test/support/tolerances.ts";
 import { graph, input, interpret, stopGradient, type Value } from "../../graph/index.ts";
-import { Params } from "../../nn/index.ts";
+import { Params, token } from "../../nn/index.ts";
 import { dinoCenter, dinoLoss } from "../../objectives/index.ts";
 import { ema, gradients, sgd } from "../../optim/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../tensor/index.ts";
-import { imageEncoder, token, variants } from "../flava/index.ts";
+import { variants } from "../flava/index.ts";
+import { imageEncoder } from "../vit/index.ts";
 import { dinoHead, dinoHeadConfig, dinoImageConfig, dinoScores, fromDino, TEACHER, teacherName } from "./index.ts";
 
 const image = dinoImageConfig(variants.tiny.image);

@@ -3,10 +3,9 @@
  * Parameters of the student's encoder have FLAVA's names, so that the joint stage takes them over by look-up.
  */
 import { concat, type Value } from "../../graph/index.ts";
-import { type Interpolation, type Params, truncatedNormal } from "../../nn/index.ts";
-import type { ImageConfig } from "../flava/config.ts";
-import { token } from "../vit/encoder.ts";
+import { type Interpolation, type Params, token, truncatedNormal } from "../../nn/index.ts";
 import { imageEncoder } from "../vit/image-encoder.ts";
+import type { ImageConfig } from "../vit/index.ts";
 import { type DinoHeadConfig, dinoHead } from "./head.ts";
 
 /** Where the teacher's parameters live: `teacher.` before the student's names. */

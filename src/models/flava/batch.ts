@@ -1,27 +1,8 @@
 /** The batches that pretraining graphs take, one kind for each kind of data (arXiv:2112.04482 §3.3). */
 import { input, type Value } from "../../graph/index.ts";
-import { codebookImageSize, type FlavaConfig, gridSize } from "./config.ts";
-
-/** Images alone, texts alone, or pairs. A whole batch is of one kind. */
-export type BatchKind = "image" | "text" | "pair";
-
-/** Sizes of a pretraining graph and the fields that its batches carry. */
-export interface BatchSizes {
-  /** B: samples on this worker. */
-  readonly batch: number;
-  /** T: tokens in each text, padding included. */
-  readonly textLength: number;
-  /** Kp: the most masked patches in an image. */
-  readonly maskedPatches: number;
-  /** Kt: the most masked tokens in a text. */
-  readonly maskedTokens: number;
-  /** Whether batches carry `attention_mask`; true unless said. */
-  readonly attentionMask?: boolean;
-  /** Whether pairs carry `itm_labels`; true unless said. Without them all pairs count as matched. */
-  readonly itmLabels?: boolean;
-  /** "codebook": targets come from `codebook_pixel_values` inside the graph (the default); "given": batches carry `mim_labels`. */
-  readonly mimTargets?: "codebook" | "given";
-}
+import type { BatchSizes } from "../model.ts";
+import { gridSize } from "../vit/index.ts";
+import { codebookImageSize, type FlavaConfig } from "./config.ts";
 
 /** The image fields of a batch. */
 export interface ImageBatch {

@@ -1,43 +1,14 @@
 /** The sizes and switches of a FLAVA model: a checked schema whose defaults are the published base model (arXiv:2112.04482). */
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
+import type { TransformerConfig } from "../../nn/index.ts";
 import { type DvaeConfig, dvaeConfigSchema, wordSize } from "../dvae/config.ts";
+import { gridSize, type ImageConfig, imageSchema, tokenInitializerRange, transformerFields } from "../vit/config.ts";
 
 const whole = z.int().positive();
-const weight = z.number().nonnegative();
-
-/** What the three transformers share. Defaults: ViT-B (arXiv:2112.04482 supp. Tab A.1). */
-const transformer = {
-  hiddenSize: whole.default(768),
-  layers: whole.default(12),
-  heads: whole.default(12),
-  intermediateSize: whole.default(3072),
-  layerNormEps: z.number().positive().default(1e-12),
-  qkvBias: z.boolean().default(true),
-  /** Standard deviation of the weights at the start. */
-  initializerRange: z.number().nonnegative().default(0.02),
-};
-
-/**
- * Standard deviation of the first CLS, mask token and positions. 0 in both public codebases: then LayerNorm multiplies the
- * gradients of CLS by up to 1/√eps until it has grown, which a long warm-up outlasts and a short run does not.
- */
-const tokenInitializerRange = z.number().nonnegative().default(0);
-
-const imageSchema = z.strictObject({
-  ...transformer,
-  imageSize: whole.default(224),
-  patchSize: whole.default(16),
-  channels: whole.default(3),
-  /** Whether a learned vector stands for masked patches. */
-  maskToken: z.boolean().default(true),
-  tokenInitializerRange,
-  /** Number of visual words that the heads predict; the codebook's vocabulary. */
-  vocabSize: whole.default(8192),
-});
 
 const textSchema = z.strictObject({
-  ...transformer,
+  ...transformerFields,
   vocabSize: whole.default(30522),
   maxPositions: whole.default(512),
   typeVocabSize: whole.default(2),
@@ -50,20 +21,11 @@ const textSchema = z.strictObject({
 });
 
 const multimodalSchema = z.strictObject({
-  ...transformer,
+  ...transformerFields,
   layers: whole.default(6),
   /** The encoder's own CLS_M before the image tokens; the ITM head reads it. */
   clsToken: z.boolean().default(true),
   tokenInitializerRange,
-});
-
-const lossWeightsSchema = z.strictObject({
-  mim: weight.default(1),
-  mlm: weight.default(1),
-  itm: weight.default(1),
-  globalContrastive: weight.default(1),
-  mmmImage: weight.default(1),
-  mmmText: weight.default(1),
 });
 
 const flavaSchema = z.strictObject({
@@ -79,8 +41,6 @@ const flavaSchema = z.strictObject({
   logitScaleRange: z.tuple([z.number(), z.number()]).default([0, 4.6052]),
   /** LayerNorm eps of the masked-prediction heads; null: the encoder's (Hugging Face). torchmultimodal: 1e-5. */
   headLayerNormEps: z.number().positive().nullable().default(null),
-  /** Weights of the pretraining losses; 0 leaves a loss and its head out. The paper gives none; both codebases use 1. */
-  lossWeights: lossWeightsSchema.prefault({}),
   /** Which text keys are hidden: by the fed `attention_mask`, by id ≠ pad (torchmultimodal), or none. */
   textPadMask: z.enum(["given", "ids", "none"]).default("given"),
   /** Whether the multimodal encoder hides padded text too (Hugging Face since March 2024) or attends it (before; torchmultimodal). */
@@ -90,25 +50,6 @@ const flavaSchema = z.strictObject({
   /** Whether the unmasked pass of a pair stops before the multimodal encoder; no loss reads what that would add. */
   skipUnmaskedMultimodalEncoder: z.boolean().default(true),
 });
-
-export interface TransformerConfig {
-  readonly hiddenSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly intermediateSize: number;
-  readonly layerNormEps: number;
-  readonly qkvBias: boolean;
-  readonly initializerRange: number;
-}
-
-export interface ImageConfig extends TransformerConfig {
-  readonly imageSize: number;
-  readonly patchSize: number;
-  readonly channels: number;
-  readonly maskToken: boolean;
-  readonly tokenInitializerRange: number;
-  readonly vocabSize: number;
-}
 
 export interface TextConfig extends TransformerConfig {
   readonly vocabSize: number;
@@ -123,15 +64,6 @@ export interface MultimodalConfig extends TransformerConfig {
   readonly tokenInitializerRange: number;
 }
 
-export interface LossWeights {
-  readonly mim: number;
-  readonly mlm: number;
-  readonly itm: number;
-  readonly globalContrastive: number;
-  readonly mmmImage: number;
-  readonly mmmText: number;
-}
-
 /** Where the gradient of the contrastive loss flows when several workers gather their embeddings. */
 export type ContrastiveGather = "global" | "local" | "none";
 
@@ -144,7 +76,6 @@ export interface FlavaConfig {
   readonly logitScaleInit: number;
   readonly logitScaleRange: readonly [number, number];
   readonly headLayerNormEps: number | null;
-  readonly lossWeights: LossWeights;
   readonly textPadMask: "given" | "ids" | "none";
   readonly multimodalPadMask: boolean;
   readonly contrastiveGather: ContrastiveGather;
@@ -168,10 +99,6 @@ export function flavaConfig(values: FlavaConfigInput = {}): FlavaConfig {
   if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
-
-/** Side of the grid of patches. */
-export const gridSize = (image: Pick<ImageConfig, "imageSize" | "patchSize">): number =>
-  image.imageSize / image.patchSize;
 
 /** Side in pixels of the codebook's image, so that one visual word stands for one patch. */
 export const codebookImageSize = (config: FlavaConfig): number =>

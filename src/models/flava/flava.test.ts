@@ -14,7 +14,7 @@ import {
 import "../../../test/support/matchers.ts";
 import { golden } from "../../../test/golden/numbers.ts";
 import { graph, type Value } from "../../graph/index.ts";
-import { globalContrastive } from "../../objectives/index.ts";
+import { globalContrastive, type LossWeights } from "../../objectives/index.ts";
 import { gradients, sgd } from "../../optim/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../tensor/index.ts";
 import {
@@ -167,8 +167,8 @@ describe("an empty selection", () => {
 });
 
 describe("the weight of a loss", () => {
-  const names = (lossWeights: FlavaConfigInput["lossWeights"]) => {
-    const c = pairCase(flavaConfig({ ...tinyConfig, lossWeights }));
+  const names = (weights: Partial<LossWeights>) => {
+    const c = pairCase(tinyConfig, tinySizes, weights);
     return { c, inputs: Object.keys(graph("step", { loss: c.objective.loss }).inputs) };
   };
   it("of 0 leaves out the loss, its head, and what only it needs", () => {

@@ -1,36 +1,16 @@
 /** Whole graphs for using a trained model: images, texts, and pairs of them. Inputs and results have Hugging Face's names. */
-import { type Graph, graph, input, type Value } from "../../graph/index.ts";
-import { type Interpolation, l2Normalize, type ParamSpec, Params } from "../../nn/index.ts";
-import { initialised } from "../vit/encoder.ts";
+import { input, type Value } from "../../graph/index.ts";
+import { type Interpolation, initialised, l2Normalize, type ParamSpec, Params } from "../../nn/index.ts";
+import {
+  type ImageGraphSizes,
+  type ModelGraph,
+  modelGraph,
+  type PairGraphSizes,
+  type TextGraphSizes,
+} from "../model.ts";
 import type { FlavaConfig } from "./config.ts";
 import { itmHead } from "./heads.ts";
 import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, type UnimodalOutputs } from "./model.ts";
-
-/** A graph and the parameters among its inputs. */
-export interface ModelGraph {
-  readonly graph: Graph;
-  readonly params: readonly ParamSpec[];
-}
-
-export interface ImageGraphSizes {
-  readonly batch: number;
-  /** Pixels; the model's own size unless said. Another size needs `interpolate`. */
-  readonly height?: number;
-  readonly width?: number;
-  readonly interpolate?: Interpolation;
-}
-
-export interface TextGraphSizes {
-  readonly batch: number;
-  readonly textLength: number;
-  /** Whether `attention_mask` int32 (B, T) is an input; true unless said. */
-  readonly attentionMask?: boolean;
-}
-
-export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
-  /** Whether the attention maps of the multimodal encoder are results: `multimodal_attentions.<layer>` (B, H, M, M). */
-  readonly attentions?: boolean;
-}
 
 /**
  * `pixel_values` (B, C, H, W) → `image_embeddings` (B, N, D), `pooler_output` (B, D), `image_features` (B, E): the contrastive
@@ -40,7 +20,7 @@ export function imageGraph(config: FlavaConfig, sizes: ImageGraphSizes): ModelGr
   const p = new Params();
   const image = encodedImage(p, config, sizes);
   const { pooler_output, last_hidden_state: image_embeddings } = image;
-  return traced("flava.image", p, { image_embeddings, pooler_output, ...features(p, config, "image", image) });
+  return modelGraph("flava.image", p, { image_embeddings, pooler_output, ...features(p, config, "image", image) });
 }
 
 /**
@@ -51,7 +31,7 @@ export function textGraph(config: FlavaConfig, sizes: TextGraphSizes): ModelGrap
   const p = new Params();
   const text = flavaText(p.at("flava"), config, textInputs(sizes));
   const { pooler_output, last_hidden_state: text_embeddings } = text;
-  return traced("flava.text", p, { text_embeddings, pooler_output, ...features(p, config, "text", text) });
+  return modelGraph("flava.text", p, { text_embeddings, pooler_output, ...features(p, config, "text", text) });
 }
 
 /**
@@ -66,7 +46,7 @@ export function multimodalGraph(config: FlavaConfig, sizes: PairGraphSizes): Mod
   const text = flavaText(p.at("flava"), config, inputs);
   const fused = flavaMultimodal(p.at("flava"), config, image, text, { ...inputs, out: taps });
   const attentions = [...taps.values()].map((map, layer) => [`multimodal_attentions.${layer}`, map] as const);
-  return traced("flava.multimodal", p, {
+  return modelGraph("flava.multimodal", p, {
     multimodal_embeddings: fused.last_hidden_state,
     pooler_output: fused.pooler_output,
     itm_logits: itmHead(initialised(p.at("itm_head"), config.multimodal), fused.last_hidden_state),
@@ -96,10 +76,4 @@ function textInputs({ batch, textLength, attentionMask = true }: TextGraphSizes)
 function features(p: Params, config: FlavaConfig, modality: "image" | "text", encoded: UnimodalOutputs) {
   const projected = contrastiveProjection(p.at("flava"), config, modality, encoded);
   return { [`${modality}_features`]: projected, [`${modality}_embeds`]: l2Normalize(projected) };
-}
-
-/** Only the parameters that the results need. */
-function traced(name: string, p: Params, outputs: Record<string, Value>): ModelGraph {
-  const g = graph(name, outputs);
-  return { graph: g, params: p.specs().filter((spec) => Object.hasOwn(g.inputs, spec.name)) };
 }

@@ -1,8 +1,7 @@
 /** The heads that pretraining puts on the encoders (arXiv:2112.04482 §3.2). */
 import { add, constant, gather, gelu, matmul, reshape, type Value } from "../../graph/index.ts";
-import { layerNorm, linear, type Params, zeros } from "../../nn/index.ts";
+import { layerNorm, linear, type Params, pooler, zeros } from "../../nn/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";
-import { pooler } from "../vit/encoder.ts";
 
 /**
  * Logits over a vocabulary, rows (R, D) → (R, V): dense, GELU, LayerNorm, decoder. The decoder is not tied to the word

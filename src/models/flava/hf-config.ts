@@ -1,14 +1,9 @@
 /** Hugging Face's config.json of FLAVA, in and out (transformers' configuration_flava). Their defaults are the base model's, as ours are. */
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
+import type { TransformerConfig } from "../../nn/index.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";
-import {
-  type FlavaConfig,
-  type FlavaConfigInput,
-  flavaConfig,
-  type LossWeights,
-  type TransformerConfig,
-} from "./config.ts";
+import { type FlavaConfig, type FlavaConfigInput, flavaConfig } from "./config.ts";
 import { huggingFaceNotes, opensCodebook } from "./hf-notes.ts";
 
 /** Plain JSON. */
@@ -59,12 +54,6 @@ const top = z.looseObject({
   logit_scale_init_value: number,
   initializer_range: number,
   ce_ignore_index: number,
-  mim_weight: number,
-  mlm_weight: number,
-  itm_weight: number,
-  global_contrastive_weight: number,
-  mmm_image_weight: number,
-  mmm_text_weight: number,
   global_backprop_contrastive: flag,
   skip_unmasked_multimodal_encoder: flag,
   init_codebook: flag,
@@ -114,14 +103,6 @@ export function fromHuggingFaceConfig(
     codebook: t.init_codebook === false ? null : codebookOf(c),
     projectionDim: t.projection_dim,
     logitScaleInit: t.logit_scale_init_value,
-    lossWeights: {
-      mim: t.mim_weight,
-      mlm: t.mlm_weight,
-      itm: t.itm_weight,
-      globalContrastive: t.global_contrastive_weight,
-      mmmImage: t.mmm_image_weight,
-      mmmText: t.mmm_text_weight,
-    },
     contrastiveGather: t.global_backprop_contrastive === false ? "none" : "global",
     skipUnmaskedMultimodalEncoder: t.skip_unmasked_multimodal_encoder,
     ...(t.flava_options as FlavaConfigInput | undefined),
@@ -134,24 +115,21 @@ export function fromHuggingFaceConfig(
 }
 
 export interface ToHuggingFaceOptions {
-  /** Weights of the losses, which the model's own training had; 1 each unless said. */
-  readonly lossWeights?: LossWeights | undefined;
+  /** Weights of the losses that it was trained with, by name (`mim`, `globalContrastive`, …); 1 unless said. */
+  readonly lossWeights?: Readonly<Record<string, number>> | undefined;
   /** Names of the tensors in the file beside it; all of the model's unless said. */
   readonly tensors?: Iterable<string> | undefined;
 }
-
-const ONES: LossWeights = { mim: 1, mlm: 1, itm: 1, globalContrastive: 1, mmmImage: 1, mmmText: 1 };
 
 /**
  * The config.json of a model, to be written with `huggingFaceJson`. `flava_options` holds the switches that theirs has no key for,
  * `flava_notes` says what their code makes of the file otherwise than ours; their code passes over both.
  */
-export function toHuggingFaceConfig(
-  config: FlavaConfig,
-  { lossWeights: w = ONES, tensors }: ToHuggingFaceOptions = {},
-): JsonObject {
+export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceOptions = {}): JsonObject {
   const { image: i, text: x, multimodal: m, codebook: c } = config;
-  const notes = huggingFaceNotes(config, { lossWeights: w, tensors });
+  const { lossWeights = {}, tensors } = options;
+  const weight = (loss: string): number => lossWeights[loss] ?? 1;
+  const notes = huggingFaceNotes(config, { lossWeights, tensors });
   return {
     architectures: ["FlavaForPreTraining"],
     model_type: "flava",
@@ -162,12 +140,12 @@ export function toHuggingFaceConfig(
     projection_dim: config.projectionDim,
     logit_scale_init_value: config.logitScaleInit,
     ce_ignore_index: -100,
-    mim_weight: w.mim,
-    mlm_weight: w.mlm,
-    itm_weight: w.itm,
-    global_contrastive_weight: w.globalContrastive,
-    mmm_image_weight: w.mmmImage,
-    mmm_text_weight: w.mmmText,
+    mim_weight: weight("mim"),
+    mlm_weight: weight("mlm"),
+    itm_weight: weight("itm"),
+    global_contrastive_weight: weight("globalContrastive"),
+    mmm_image_weight: weight("mmmImage"),
+    mmm_text_weight: weight("mmmText"),
     global_backprop_contrastive: config.contrastiveGather === "global",
     skip_unmasked_multimodal_encoder: config.skipUnmaskedMultimodalEncoder,
     return_loss: true,

@@ -1,13 +1,14 @@
 /** What Hugging Face's FLAVA makes of a model of ours otherwise than we do (transformers 5.24, modeling_flava; docs/reference.md). */
 import type { DvaeConfig } from "../dvae/config.ts";
-import type { FlavaConfig, LossWeights } from "./config.ts";
+import type { FlavaConfig } from "./config.ts";
 import { flavaParameters } from "./parameters.ts";
 
 /** Whether their codebook class can hold this one: it always has four groups, whatever `num_groups` says. */
 export const opensCodebook = (codebook: DvaeConfig | null): boolean => codebook?.groups === 4;
 
 export interface NotesOptions {
-  readonly lossWeights: LossWeights;
+  /** By name; 1 unless said. */
+  readonly lossWeights: Readonly<Record<string, number>>;
   /** Names of the tensors in the file; all of the model's unless said. */
   readonly tensors?: Iterable<string> | undefined;
 }

@@ -9,8 +9,16 @@
  * Everywhere: the multimodal encoder reads the states before the final LayerNorm, the contrastive projections the CLS after it.
  */
 import { constant, equal, type Value, where } from "../../graph/index.ts";
-import { constantInit, type Interpolation, linear, type Params, type Taps } from "../../nn/index.ts";
-import { type EncoderOutputs, initialised, token } from "../vit/encoder.ts";
+import {
+  constantInit,
+  type EncoderOutputs,
+  type Interpolation,
+  initialised,
+  linear,
+  type Params,
+  type Taps,
+  token,
+} from "../../nn/index.ts";
 import { imageEncoder } from "../vit/image-encoder.ts";
 import type { FlavaConfig } from "./config.ts";
 import { multimodalEncoder } from "./multimodal-encoder.ts";

@@ -1,7 +1,14 @@
 /** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (arXiv:2112.04482 §3.1). */
 import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
-import { type Params, paddingMask, type Taps } from "../../nn/index.ts";
-import { type EncoderOutputs, encode, initialised, tokenInitializer } from "../vit/encoder.ts";
+import {
+  type EncoderOutputs,
+  encode,
+  initialised,
+  type Params,
+  paddingMask,
+  type Taps,
+  tokenInitializer,
+} from "../../nn/index.ts";
 import type { MultimodalConfig } from "./config.ts";
 
 export interface MultimodalEncoderOptions {

@@ -1,17 +1,8 @@
 /** One record of values for each thing that FLAVA computes; fields are spelled as Hugging Face spells them. */
 import type { Value } from "../../graph/index.ts";
-import type { EncoderOutputs } from "../vit/encoder.ts";
+import type { EncoderOutputs } from "../../nn/index.ts";
+import type { MaskedPrediction } from "../model.ts";
 import type { UnimodalOutputs } from "./model.ts";
-
-/** What a masked-prediction head says at the masked positions of a batch; R = B·K rows, K of each sample in turn. */
-export interface MaskedPrediction {
-  /** (R, V). */
-  readonly logits: Value;
-  /** int32 (R), 0 in rows of weight 0. */
-  readonly targets: Value;
-  /** (R): 1 where a row is a masked position, 0 where it is padding. */
-  readonly weights: Value;
-}
 
 export interface ImagePretraining {
   readonly masked: UnimodalOutputs;
@@ -42,6 +33,11 @@ export interface ContrastiveOutputs {
   readonly text_embeds: Value;
   /** (): log of the inverse temperature, clamped. */
   readonly logit_scale: Value;
+}
+
+/** Both unimodal encoders on unmasked pairs, and their places in the contrastive space. */
+export interface ContrastivePass extends Pick<PairPass, "image" | "text"> {
+  readonly contrastive: Omit<ContrastiveOutputs, "logit_scale">;
 }
 
 export interface PairPretraining {

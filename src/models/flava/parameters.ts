@@ -1,6 +1,7 @@
 /** Which parameters a FLAVA has, and the questions that optimizers and checkpoints ask about them. */
 import { type ParamSpec, Params } from "../../nn/index.ts";
-import { type BatchSizes, imageBatch, pairBatch, textBatch } from "./batch.ts";
+import type { BatchSizes } from "../model.ts";
+import { imageBatch, pairBatch, textBatch } from "./batch.ts";
 import type { FlavaConfig } from "./config.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
 

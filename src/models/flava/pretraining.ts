@@ -5,14 +5,15 @@
  */
 import { ConfigError } from "../../errors.ts";
 import { cast, lessEqual, maximum, reshape, type Value } from "../../graph/index.ts";
-import { l2Normalize, type Params, type Taps } from "../../nn/index.ts";
+import { type EncoderOutputs, initialised, l2Normalize, type Params, type Taps } from "../../nn/index.ts";
 import { dvaeEncoder, visualWords } from "../dvae/index.ts";
-import { type EncoderOutputs, initialised } from "../vit/encoder.ts";
+import type { MaskedPrediction } from "../model.ts";
+import { gridSize } from "../vit/index.ts";
 import type { ImageBatch, PairBatch, TextBatch } from "./batch.ts";
-import { type FlavaConfig, gridSize } from "./config.ts";
+import type { FlavaConfig } from "./config.ts";
 import { itmHead, maskedPredictionHead, tokensAt, valuesAt } from "./heads.ts";
 import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, logitScale } from "./model.ts";
-import type { ImagePretraining, MaskedPrediction, PairPretraining, TextPretraining } from "./outputs.ts";
+import type { ContrastivePass, ImagePretraining, PairPretraining, TextPretraining } from "./outputs.ts";
 
 /** An image batch: masked image modelling on the image encoder. `p` is the root. */
 export function pretrainImages(p: Params, config: FlavaConfig, batch: ImageBatch, out?: Taps): ImagePretraining {
@@ -35,10 +36,7 @@ export function pretrainPairs(p: Params, config: FlavaConfig, batch: PairBatch, 
   const { pixel_values, bool_masked_pos, attention_mask, itm_labels } = batch;
 
   const text = { input_ids: batch.input_ids, attention_mask };
-  const unmaskedImage = flavaImage(flava, config, { pixel_values });
-  const unmaskedText = flavaText(flava, config, text);
-  const image_projection = contrastiveProjection(flava, config, "image", unmaskedImage);
-  const text_projection = contrastiveProjection(flava, config, "text", unmaskedText);
+  const unmasked = contrastivePass(flava, config, { pixel_values, ...text });
 
   const maskedText = { input_ids: batch.input_ids_masked, attention_mask, out };
   const image = flavaImage(flava, config, { pixel_values, bool_masked_pos, out });
@@ -50,21 +48,15 @@ export function pretrainPairs(p: Params, config: FlavaConfig, batch: PairBatch, 
   const firstToken = fused.last_hidden_state.shape[1]! - batch.input_ids.shape[1]!;
   return {
     unmasked: {
-      image: unmaskedImage,
-      text: unmaskedText,
+      image: unmasked.image,
+      text: unmasked.text,
       multimodal: config.skipUnmaskedMultimodalEncoder
         ? undefined
-        : flavaMultimodal(flava, config, unmaskedImage, unmaskedText, text),
+        : flavaMultimodal(flava, config, unmasked.image, unmasked.text, text),
     },
     masked: { image, text: encodedText, multimodal: fused },
     words,
-    contrastive: {
-      image_projection,
-      text_projection,
-      image_embeds: flava.scope(() => l2Normalize(image_projection)),
-      text_embeds: flava.scope(() => l2Normalize(text_projection)),
-      logit_scale: logitScale(flava, config),
-    },
+    contrastive: { ...unmasked.contrastive, logit_scale: logitScale(flava, config) },
     itm: {
       logits: itmHead(initialised(p.at("itm_head"), config.multimodal), fused.last_hidden_state),
       labels: itm_labels,
@@ -72,6 +64,21 @@ export function pretrainPairs(p: Params, config: FlavaConfig, batch: PairBatch, 
     mmm_image: maskedPatches(p.at("mmm_image_head"), config, fused, firstPatch, batch, words),
     mmm_text: maskedTokens(p.at("mmm_text_head"), config, fused, firstToken, batch),
   };
+}
+
+/** What the contrastive loss compares, of unmasked images and texts: both encoders and their projections. `flava` is that scope. */
+export function contrastivePass(
+  flava: Params,
+  config: FlavaConfig,
+  { pixel_values, input_ids, attention_mask }: Pick<PairBatch, "pixel_values" | "input_ids" | "attention_mask">,
+): ContrastivePass {
+  const image = flavaImage(flava, config, { pixel_values });
+  const text = flavaText(flava, config, { input_ids, attention_mask });
+  const image_projection = contrastiveProjection(flava, config, "image", image);
+  const text_projection = contrastiveProjection(flava, config, "text", text);
+  const image_embeds = flava.scope(() => l2Normalize(image_projection));
+  const text_embeds = flava.scope(() => l2Normalize(text_projection));
+  return { image, text, contrastive: { image_projection, text_projection, image_embeds, text_embeds } };
 }
 
 /** Visual words of all patches, int32 (B, P): from the frozen codebook, or as fed. */

@@ -1,8 +1,17 @@
 /** The text encoder: BERT's embeddings before a pre-norm transformer (arXiv:2112.04482 §3.1). */
 import { ShapeError } from "../../errors.ts";
 import { add, gather, reshape, slice, type Value } from "../../graph/index.ts";
-import { embedding, layerNorm, normal, type Params, paddingMask, type Taps } from "../../nn/index.ts";
-import { type EncoderOutputs, encode, initialised } from "../vit/encoder.ts";
+import {
+  type EncoderOutputs,
+  embedding,
+  encode,
+  initialised,
+  layerNorm,
+  normal,
+  type Params,
+  paddingMask,
+  type Taps,
+} from "../../nn/index.ts";
 import type { TextConfig } from "./config.ts";
 
 export interface TextEncoderOptions {

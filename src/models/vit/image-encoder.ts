@@ -1,16 +1,22 @@
 /** The image encoder: a ViT (arXiv:2010.11929) with a mask token (BEiT, arXiv:2106.08254 §2.3). */
 import { ConfigError, ShapeError } from "../../errors.ts";
-import { add, broadcastTo, concat, reshape, type Value, where } from "../../graph/index.ts";
+import { add, broadcastTo, concat, input, reshape, type Value, where } from "../../graph/index.ts";
 import {
+  type EncoderOutputs,
+  encode,
   type Init,
   type Interpolation,
+  initialised,
   interpolatePositions,
-  type Params,
+  l2Normalize,
+  Params,
   patchEmbedding,
   type Taps,
+  token,
+  tokenInitializer,
 } from "../../nn/index.ts";
-import { gridSize, type ImageConfig } from "../flava/config.ts";
-import { type EncoderOutputs, encode, initialised, tokenInitializer } from "./encoder.ts";
+import { type ModelGraph, modelGraph } from "../model.ts";
+import { gridSize, type ImageConfig } from "./config.ts";
 
 export interface ImageEncoderOptions {
   /** bool (B, P): true where the mask token replaces the patch. */
@@ -64,4 +70,16 @@ export function imageEncoder(
 ): EncoderOutputs {
   const scope = initialised(p, config);
   return encode(scope, imageEmbeddings(scope.at("embeddings"), config, pixels, options), config, { out: options.out });
+}
+
+/**
+ * `pixel_values` (B, C, S, S) → `features` (B, D): CLS after the final LayerNorm, of length 1. `scope` stands before the parameters'
+ * names ("teacher" for DINO's).
+ */
+export function imageFeatures(config: ImageConfig, batch: number, scope = ""): ModelGraph {
+  const root = new Params();
+  const p = scope === "" ? root : root.at(scope);
+  const pixels = input("pixel_values", [batch, config.channels, config.imageSize, config.imageSize]);
+  const { last_hidden_state } = imageEncoder(p.at("flava.image_model"), config, pixels);
+  return modelGraph("vit.features", root, { features: l2Normalize(token(last_hidden_state, 0)) });
 }

@@ -1,7 +1,14 @@
 export { recipeJsonSchema } from "./json-schema.ts";
 export { loadRecipe, parseRecipe, type Resolved, type ResolveOptions, resolveRecipe } from "./load.ts";
 export { checkPlaces, missingPlaces } from "./places.ts";
-export { describePlan, formatPlan, type MeasureStage, type Plan, type StageMeasure, type StagePlan } from "./plan.ts";
+export {
+  describePlan,
+  formatPlan,
+  type MeasureStage,
+  type Plan,
+  type PlannedStage,
+  type StageMeasure,
+} from "./plan.ts";
 export type { Override } from "./set.ts";
 export { tinyRecipe } from "./tiny.ts";
 export type * from "./types.ts";

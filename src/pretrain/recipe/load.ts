@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
-import { variants as modelVariants } from "../../models/flava/variants.ts";
 import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
+import { tables as own, type Tables } from "../tables.ts";
 import { describeIssues } from "./issues.ts";
-import { fileSchema, recipeSchema } from "./schema.ts";
+import { recipeSchemas } from "./schema.ts";
 import { applySet, type Override } from "./set.ts";
 import { tinyRecipe } from "./tiny.ts";
 import type { Recipe } from "./types.ts";
@@ -19,6 +19,8 @@ export interface ResolveOptions {
   readonly set?: readonly string[] | undefined;
   /** Shrinks the recipe to a small model, few steps and synthetic data, before the assignments. */
   readonly tiny?: boolean | undefined;
+  /** What the recipe can name; the package's own unless given. */
+  readonly tables?: Tables | undefined;
 }
 
 export interface Resolved {
@@ -28,27 +30,29 @@ export interface Resolved {
 }
 
 /** Reads, changes and checks a recipe file. Throws ConfigError that lists every problem. */
-export async function resolveRecipe(path: string, { set = [], tiny = false }: ResolveOptions = {}): Promise<Resolved> {
+export async function resolveRecipe(path: string, options: ResolveOptions = {}): Promise<Resolved> {
+  const { set = [], tiny = false, tables = own } = options;
   const read = await readFileChain(path);
-  const raw: Raw = tiny ? ({ ...tinyRecipe(parseRecipe(read, path)) } as Raw) : read;
-  const overrides = set.map((assignment) => applySet(raw, assignment));
-  return { recipe: parseRecipe(raw, path), overrides };
+  const raw: Raw = tiny ? { ...tinyRecipe(tables, parseRecipe(read, path, tables)) } : read;
+  const overrides = set.map((assignment) => applySet(recipeSchemas(tables).file, raw, assignment));
+  return { recipe: parseRecipe(raw, path, tables), overrides };
 }
 
 /** Checks plain data, for instance a run's recipe.json: a recipe that is complete comes back as it is. Throws ConfigError. */
-export function parseRecipe(raw: unknown, where = "recipe"): Recipe {
+export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own): Recipe {
   if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
   refuseOdd(raw, where);
-  const whole = withVariant(withoutNulls(raw));
-  const parsed = recipeSchema.safeParse(whole);
+  const whole = withVariant(withoutNulls(raw), tables);
+  const schemas = recipeSchemas(tables);
+  const parsed = schemas.recipe.safeParse(whole);
   if (parsed.success) return parsed.data;
-  const problems = describeIssues(fileSchema, whole, parsed.error.issues);
+  const problems = describeIssues(schemas.file, whole, parsed.error.issues);
   throw new ConfigError(`${where}: this recipe cannot run\n${problems}`, undefined, { cause: parsed.error });
 }
 
 /** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe. */
-export const loadRecipe = async (runDir: string): Promise<Recipe> =>
-  parseRecipe(await readRecipe(runDir), join(runDir, RECIPE_FILE));
+export const loadRecipe = async (runDir: string, tables: Tables = own): Promise<Recipe> =>
+  parseRecipe(await readRecipe(runDir), join(runDir, RECIPE_FILE), tables);
 
 /** The file's data with that of the recipe it extends below it. Its name is the file's unless it says one. */
 async function readFileChain(path: string, from: readonly string[] = []): Promise<Raw> {
@@ -125,11 +129,9 @@ function withoutNulls(raw: Raw): Raw {
 }
 
 /** The recipe with its variant's sizes below its own. */
-function withVariant(raw: Raw): Raw {
-  const { variant = "base", model = {} } = raw;
-  const sizes =
-    typeof variant === "string" && Object.hasOwn(modelVariants, variant)
-      ? modelVariants[variant as keyof typeof modelVariants]
-      : {};
-  return { ...raw, model: isRecord(model) ? merge(sizes as Raw, model) : model };
+function withVariant(raw: Raw, { families }: Tables): Raw {
+  const { family = "flava", variant = "base", model = {} } = raw;
+  const variants = typeof family === "string" && Object.hasOwn(families, family) ? families[family]!.variants : {};
+  const sizes = typeof variant === "string" && Object.hasOwn(variants, variant) ? (variants[variant] as Raw) : {};
+  return { ...raw, model: isRecord(model) ? merge(sizes, model) : model };
 }

@@ -1,7 +1,11 @@
 /** Schemas of what every stage has: optimizer, schedule, intervals, masking, augmentation. */
 import { z } from "zod";
+import type { Augmentation, PatchMasking, TokenMasking } from "../../data/index.ts";
 import { noDecayOnVectors } from "../../optim/groups.ts";
-import type { AdamWChoice, Augmentation, InitFrom, PatchMasking, Ramp, ScheduleChoice, TokenMasking } from "./types.ts";
+import type { BreakMode } from "../../text/index.ts";
+import type { AdamWChoice, ScheduleChoice } from "../../train/index.ts";
+import type { StageBase } from "../stages/stage.ts";
+import type { InitFrom, Ramp } from "./types.ts";
 
 export const whole: z.ZodInt = z.int().positive();
 export const steps: z.ZodInt = z.int().nonnegative();
@@ -144,3 +148,51 @@ export const initFrom = (fallback: string): z.ZodDefault<z.ZodType<InitFrom, Ini
     .union([z.string().min(1), z.strictObject({ path: z.string().min(1) })])
     .default(fallback)
     .describe("random, the name of an earlier stage, or {path: a .safetensors file or a checkpoint folder}.");
+
+const every = z
+  .strictObject({
+    log: steps.default(10).describe("Steps between lines of metrics.jsonl; 0, here and below: only the last step."),
+    eval: steps.default(8000).describe("Steps between evaluations; FLAVA supp. B.1: 8K."),
+    save: steps.default(1000).describe("Steps between checkpoints: what a power cut costs."),
+  })
+  .prefault({});
+
+type Common = Omit<StageBase, "kind" | "optimizer" | "schedule" | "init">;
+
+/** What every stage has, with the defaults of one. */
+export const common = (own: {
+  steps: number;
+  batchSize: number;
+  clipNorm?: number;
+  ema?: number;
+}): { [K in keyof Common]: z.ZodType<Common[K]> } => ({
+  steps: whole.default(own.steps).describe("Optimizer steps. Not minutes: a run must repeat to the bit."),
+  batchSize: whole.default(own.batchSize).describe("Samples of one step, all micro-batches together."),
+  gradientAccumulationSteps: whole.default(1).describe("Micro-batches of one step; the batch divides by it."),
+  clipNorm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(own.clipNorm ?? null)
+    .describe("Largest gradient norm; null: no clipping."),
+  ema: share
+    .nullable()
+    .default(own.ema ?? null)
+    .describe("Decay of the averaged weights; null: none."),
+  recompute: z.boolean().default(false).describe("Compute activations again in the backward pass: less memory."),
+  every,
+  saveTotalLimit: whole.nullable().default(2).describe("Checkpoints that stay beside the best: room on disk."),
+  best: z
+    .strictObject({ metric: z.string().min(1), mode: z.enum(["min", "max"]).default("max") })
+    .nullable()
+    .default(null)
+    .describe("The held-out metric (eval/…) whose best checkpoint is kept; null: the last is the result."),
+});
+
+export const pack: z.ZodType<BreakMode | null> = z
+  .enum(["complete", "complete_doc", "none"])
+  .nullable()
+  .default("complete")
+  .describe(
+    "Where a row of packed sentences ends (fairseq's break modes; RoBERTa: complete); null: a row holds one text.",
+  );

@@ -1,7 +1,8 @@
 /** What a recipe will do, before it does it: `--dry-run`. */
 import { dataName } from "../../datasets/index.ts";
-import { codebookImageSize, gridSize } from "../../models/flava/config.ts";
-import type { InitFrom, Recipe, Stage, WeightedSource } from "./types.ts";
+import type { StageBase } from "../stages/stage.ts";
+import { familyOf, kindOf, tables as own, type Tables } from "../tables.ts";
+import { DATA_KINDS, type DataKind, type InitFrom, type Recipe, type WeightedSource } from "./types.ts";
 
 /** What only a built stage knows. */
 export interface StageMeasure {
@@ -16,42 +17,31 @@ export interface StageMeasure {
 /** Builds the stage's graphs, and no weights, to measure it. */
 export type MeasureStage = (recipe: Recipe, stage: string) => StageMeasure | Promise<StageMeasure>;
 
-export interface StagePlan extends Partial<StageMeasure> {
+/** A stage in a plan. */
+export interface PlannedStage extends Partial<StageMeasure> {
   readonly name: string;
-  readonly kind: Stage["kind"];
+  readonly kind: string;
   readonly steps: number;
   readonly batchSize: number;
   /** Samples over all steps, by kind of data. */
-  readonly samples: Readonly<Partial<Record<"pairs" | "images" | "texts", number>>>;
+  readonly samples: Readonly<Partial<Record<DataKind, number>>>;
 }
 
 export interface Plan {
   readonly recipe: Recipe;
-  readonly stages: readonly StagePlan[];
+  readonly stages: readonly PlannedStage[];
+  readonly tables: Tables;
 }
 
 /** The plan of a recipe, with sizes where `measure` is given. */
-export async function describePlan(recipe: Recipe, measure?: MeasureStage): Promise<Plan> {
-  const stages: StagePlan[] = [];
+export async function describePlan(recipe: Recipe, measure?: MeasureStage, tables: Tables = own): Promise<Plan> {
+  const stages: PlannedStage[] = [];
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const { kind, steps, batchSize } = stage;
-    stages.push({ name, kind, steps, batchSize, samples: samplesOf(stage), ...(await measure?.(recipe, name)) });
+    const samples = kindOf(tables, stage).reads(stage);
+    stages.push({ name, kind, steps, batchSize, samples, ...(await measure?.(recipe, name)) });
   }
-  return { recipe, stages };
-}
-
-function samplesOf(stage: Stage): StagePlan["samples"] {
-  const all = stage.steps * stage.batchSize;
-  if (stage.kind === "text-mlm") return { texts: all };
-  if (stage.kind !== "joint") return { images: all };
-  const { pairs, images, texts } = stage.sampling;
-  const per = stage.steps / (pairs + images + texts);
-  const counts = {
-    pairs: Math.round(per * pairs) * stage.batchSize,
-    images: Math.round(per * images) * (stage.imageBatchSize ?? stage.batchSize),
-    texts: Math.round(per * texts) * (stage.textBatchSize ?? stage.batchSize),
-  };
-  return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
+  return { recipe, stages, tables };
 }
 
 const count = (n: number): string => n.toLocaleString("en-US");
@@ -66,37 +56,23 @@ const listed = (values: Readonly<Record<string, number>>, format: (n: number) =>
     .join(", ")}`;
 
 /** The plan as text, a line a fact. */
-export function formatPlan({ recipe, stages }: Plan): string {
+export function formatPlan({ recipe, stages, tables }: Plan): string {
   const rows: [string, string][] = [
     [
       "recipe",
       `${recipe.name}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
     ],
-    ...modelRows(recipe),
-    ...(["pairs", "images", "texts"] as const).flatMap((kind) => sourceRows(kind, recipe.data[kind])),
+    ...familyOf(tables, recipe).describe(recipe.model, wordsOf(recipe)),
+    ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`.trimEnd()).join("\n");
 }
 
-function modelRows({ model, vocabulary }: Recipe): [string, string][] {
-  const { image, text, multimodal, codebook } = model;
-  const grid = gridSize(image);
-  const words = vocabulary.kind === "full" ? count(text.vocabSize) : (vocabulary.path ?? "as many as the texts use");
-  return [
-    [
-      "image encoder",
-      `${image.layers} layers of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`,
-    ],
-    ["text encoder", `${text.layers} layers of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
-    [
-      "multimodal",
-      `${multimodal.layers} layers of ${multimodal.hiddenSize}; contrastive space of ${model.projectionDim}`,
-    ],
-    ["codebook", codebook ? `${count(codebook.vocabSize)} visual words on ${codebookImageSize(model)} px` : "none"],
-  ];
-}
+/** How many words there will be. */
+const wordsOf = ({ model, vocabulary }: Recipe): string =>
+  vocabulary.kind === "full" ? count(model.text.vocabSize) : (vocabulary.path ?? "as many as the texts use");
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
@@ -111,7 +87,7 @@ function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, 
 
 const formatInit = (from: InitFrom): string => (typeof from === "string" ? from : from.path);
 
-function stageRows(stage: Stage, plan: StagePlan): [string, string][] {
+function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
   const { lr } = stage.optimizer;
   const { kind, warmupSteps, finalLr } = stage.schedule;
   const samples = Object.entries(plan.samples).map(([of, n]) => `${count(n)} ${of}`);

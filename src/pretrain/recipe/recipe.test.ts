@@ -6,7 +6,9 @@ import { ConfigError } from "../../errors.ts";
 import { flavaConfig } from "../../models/flava/config.ts";
 import { checkPlaces, describePlan, formatPlan, missingPlaces, parseRecipe, resolveRecipe } from "./index.ts";
 import { recipeJsonSchema } from "./json-schema.ts";
-import type { ImageDinoStage, JointStage, TextMlmStage } from "./types.ts";
+import type { ImageDinoStage } from "../stages/image-dino.ts";
+import type { JointStage } from "../stages/joint.ts";
+import type { TextMlmStage } from "../stages/text-mlm.ts";
 
 const RECIPES = [
   "starter",

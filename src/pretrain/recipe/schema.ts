@@ -1,12 +1,10 @@
 /** The schema of a whole recipe: plain data, unknown keys refused, every default here or in the schemas it is made of. */
 import { z } from "zod";
 import { dataSchema } from "../../datasets/index.ts";
-import { flavaConfigSchema } from "../../models/flava/config.ts";
-import { variants as modelVariants } from "../../models/flava/variants.ts";
 import { deviceNames } from "../../runtime/device-names.ts";
+import type { Tables } from "../tables.ts";
 import { checkRecipe } from "./checks.ts";
 import { whole } from "./parts-schema.ts";
-import { stageSchema } from "./stage-schemas.ts";
 import type { Recipe, WeightedSource } from "./types.ts";
 
 const source = z
@@ -80,48 +78,79 @@ const evaluation = z
   })
   .prefault({});
 
-const variants = Object.keys(modelVariants) as (keyof typeof modelVariants)[];
+const vocabulary = z
+  .strictObject({
+    kind: z
+      .enum(["full", "reduced", "caption-words", "file"])
+      .optional()
+      .describe(
+        "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped; file: those at `path`. Default: file where there is a path, else full.",
+      ),
+    path: z.string().min(1).nullable().default(null).describe("A model's folder, tokenizer.json or vocab.txt."),
+    minCount: whole.default(1).describe("reduced: entries used less often are dropped; 1 drops nothing that occurs."),
+    minCaptionCount: whole
+      .default(1)
+      .describe("Entries that captions use so often stay, however rare in texts; caption-words: others do not."),
+  })
+  .prefault({})
+  .transform((given) => ({
+    ...given,
+    kind: given.kind ?? (given.path === null ? ("full" as const) : ("file" as const)),
+  }));
 
-const fields = z.strictObject({
-  name: z
-    .string()
-    .regex(/^(?!\.{1,2}$)[^/\\]+$/, 'expected a name without "/" and "\\": the run\'s folder is runs/<name>'),
-  seed: z.int().nonnegative().default(0),
-  device: z.enum(deviceNames).default("cpu"),
-  threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
-  runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
-  variant: z.enum(variants).default("base").describe("The sizes that `model` starts from."),
-  model: flavaConfigSchema.describe("What differs from the variant; its defaults are the published model."),
-  vocabulary: z
-    .strictObject({
-      kind: z
-        .enum(["full", "reduced", "caption-words", "file"])
-        .optional()
-        .describe(
-          "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped; file: those at `path`. Default: file where there is a path, else full.",
-        ),
-      path: z.string().min(1).nullable().default(null).describe("A model's folder, tokenizer.json or vocab.txt."),
-      minCount: whole.default(1).describe("reduced: entries used less often are dropped; 1 drops nothing that occurs."),
-      minCaptionCount: whole
-        .default(1)
-        .describe("Entries that captions use so often stay, however rare in texts; caption-words: others do not."),
-    })
-    .prefault({})
-    .transform((given) => ({
-      ...given,
-      kind: given.kind ?? (given.path === null ? ("full" as const) : ("file" as const)),
-    })),
-  data,
-  evaluation,
-  stages: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), stageSchema).describe("By name, in the order they run."),
-});
+/** The schemas that follow from the tables of families and of kinds of stages. */
+export interface RecipeSchemas {
+  /** What a recipe file may hold: the recipe's fields, and the recipe it starts from. */
+  readonly file: z.ZodType;
+  /** A recipe whose `model` already has its variant in it (see load.ts). */
+  readonly recipe: z.ZodType<Recipe>;
+}
 
-/** What a recipe file may hold: the recipe's fields, and the recipe it starts from. */
-export const fileSchema: z.ZodType = fields.partial({ name: true, model: true, stages: true }).extend({
-  extends: z.string().min(1).optional().describe("Path, from this file, of a recipe that this one changes."),
-});
+const made = new WeakMap<Tables, RecipeSchemas>();
 
-/** A recipe whose `model` already has its variant in it (see load.ts). */
-export const recipeSchema: z.ZodType<Recipe> = fields
-  .superRefine(checkRecipe)
-  .transform((recipe) => ({ ...recipe, runDir: recipe.runDir ?? `runs/${recipe.name}` }));
+/** Made once for the same tables. */
+export function recipeSchemas(tables: Tables): RecipeSchemas {
+  const known = made.get(tables) ?? makeSchemas(tables);
+  made.set(tables, known);
+  return known;
+}
+
+function makeSchemas(tables: Tables): RecipeSchemas {
+  const fields = fieldsOf(tables);
+  const file = fields.partial({ name: true, model: true, stages: true }).extend({
+    extends: z.string().min(1).optional().describe("Path, from this file, of a recipe that this one changes."),
+  });
+  const recipe = fields
+    .superRefine((given, context) => checkRecipe(tables, given as never, context))
+    .transform((given) => ({ ...given, runDir: given.runDir ?? `runs/${given.name}` }));
+  return { file, recipe: recipe as never };
+}
+
+function fieldsOf({ families, kinds }: Tables) {
+  const models = Object.values(families).map(({ schema }) => schema);
+  const variants = new Set(Object.values(families).flatMap((family) => Object.keys(family.variants)));
+  const stages = Object.values(kinds).map(({ schema }) => schema);
+  return z.strictObject({
+    name: z
+      .string()
+      .regex(/^(?!\.{1,2}$)[^/\\]+$/, 'expected a name without "/" and "\\": the run\'s folder is runs/<name>'),
+    seed: z.int().nonnegative().default(0),
+    device: z.enum(deviceNames).default("cpu"),
+    threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
+    runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
+    family: z.enum(Object.keys(families)).default("flava").describe("Which kind of model."),
+    variant: z
+      .enum([...variants])
+      .default("base")
+      .describe("The sizes that `model` starts from."),
+    model: (models.length === 1 ? models[0]! : z.union(models as [z.ZodType, z.ZodType])).describe(
+      "What differs from the variant; its defaults are the published model.",
+    ),
+    vocabulary,
+    data,
+    evaluation,
+    stages: z
+      .record(z.string().regex(/^[a-z][a-z0-9-]*$/), z.discriminatedUnion("kind", stages as never))
+      .describe("By name, in the order they run."),
+  });
+}

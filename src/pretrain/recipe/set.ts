@@ -1,8 +1,8 @@
 /** `--set key=value`: one value of a recipe replaced, read as the schema's type at that place. */
 import { parse } from "yaml";
+import type { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import { nearest } from "../../tensor/index.ts";
-import { fileSchema } from "./schema.ts";
 import { isRecord, keysAt, schemasAt, takesStructure, takesText } from "./walk.ts";
 
 export interface Override {
@@ -11,25 +11,27 @@ export interface Override {
   readonly now: unknown;
 }
 
+type Schema = z.core.$ZodType;
+
 /**
  * Applies `a.b.c=value` to a recipe's plain data, in place; list elements go by number. Throws ConfigError for a text
  * without `=`, for a key that does not exist (with the nearest name), and for a value that cannot be read.
  */
-export function applySet(raw: Record<string, unknown>, assignment: string): Override {
+export function applySet(schema: Schema, raw: Record<string, unknown>, assignment: string): Override {
   const at = assignment.indexOf("=");
   if (at < 1) throw new ConfigError(`--set ${assignment}: expected key=value, as in stages.joint.steps=100`);
   const path = assignment.slice(0, at).split(".");
-  checkPath(raw, path);
-  const now = readValue(raw, path, assignment.slice(at + 1));
+  checkPath(schema, raw, path);
+  const now = readValue(schema, raw, path, assignment.slice(at + 1));
   return { path: path.join("."), was: assign(raw, path, now), now };
 }
 
-function checkPath(raw: Record<string, unknown>, path: readonly string[]): void {
+function checkPath(schema: Schema, raw: Record<string, unknown>, path: readonly string[]): void {
   for (let depth = 1; depth <= path.length; depth++) {
-    const known = keysAt(fileSchema, raw, path.slice(0, depth - 1));
+    const known = keysAt(schema, raw, path.slice(0, depth - 1));
     const [key, parent] = [path[depth - 1]!, path.slice(0, depth - 1).join(".")];
     const isNew = isRecordOfNames(parent) && depth < path.length && !known.includes(key);
-    const exists = key !== "__proto__" && schemasAt(fileSchema, raw, path.slice(0, depth)).length > 0;
+    const exists = key !== "__proto__" && schemasAt(schema, raw, path.slice(0, depth)).length > 0;
     if (exists && !isNew) continue;
     throw new ConfigError(
       `--set ${path.join(".")}: expected a key of ${parent || "the recipe"}, got "${key}"`,
@@ -41,13 +43,9 @@ function checkPath(raw: Record<string, unknown>, path: readonly string[]): void 
 /** Places whose keys are the recipe's own names, not the schema's: a key inside a new name would hang in the air. */
 const isRecordOfNames = (parent: string): boolean => parent === "stages" || parent.startsWith("evaluation.");
 
-function readValue(raw: unknown, path: readonly string[], text: string): unknown {
+function readValue(schema: Schema, raw: unknown, path: readonly string[], text: string): unknown {
   const looksStructured = /^\s*[[{]/.test(text);
-  if (
-    takesText(fileSchema, raw, path) &&
-    !(looksStructured && takesStructure(fileSchema, raw, path)) &&
-    text !== "null"
-  )
+  if (takesText(schema, raw, path) && !(looksStructured && takesStructure(schema, raw, path)) && text !== "null")
     return text;
   try {
     return parse(text) as unknown;

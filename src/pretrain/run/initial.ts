@@ -2,19 +2,14 @@
 import { join } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import { statOf } from "../../io/index.ts";
+import type { ModelPart } from "../../models/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
-import type { InitFrom, Stage } from "../recipe/types.ts";
+import type { InitFrom } from "../recipe/types.ts";
+import type { StageBase } from "../stages/stage.ts";
 import { type GivenWeights, readGiven } from "./given-weights.ts";
 import { hasWordRows, matchWords, rowsByWord, type WordRows } from "./word-rows.ts";
-
-/** What each part of a stage's `init` stands for: names by their beginnings. A head comes along where the giver has one. */
-const PARTS: Readonly<Record<string, { readonly needed: string; readonly also: readonly string[] }>> = {
-  image: { needed: "flava.image_model.", also: ["mim_head."] },
-  text: { needed: "flava.text_model.", also: ["mlm_head."] },
-  codebook: { needed: "image_codebook.", also: ["image_decoder."] },
-};
 
 export interface InitialWeights {
   readonly tensors: Record<string, Tensor>;
@@ -24,6 +19,8 @@ export interface InitialWeights {
 
 export interface InitialOptions {
   readonly seed: number;
+  /** What each part of a stage's `init` stands for. */
+  readonly parts: Readonly<Record<string, ModelPart>>;
   /** The run's words, in the order of their ids: rows of another model are matched with them. */
   readonly vocabulary: readonly string[];
   readonly signal?: AbortSignal | undefined;
@@ -32,7 +29,7 @@ export interface InitialOptions {
 /** The first values of `specs`, each from its part's origin, else drawn from the seed. Throws CheckpointError, FileError. */
 export async function initialWeights(
   runDir: string,
-  stage: Stage,
+  stage: Pick<StageBase, "init">,
   specs: readonly ParamSpec[],
   options: InitialOptions,
 ): Promise<InitialWeights> {
@@ -41,10 +38,10 @@ export async function initialWeights(
   for (const [part, from] of Object.entries(stage.init) as [string, InitFrom][]) {
     if (from === "random") continue;
     const path = typeof from === "string" ? await resultOf(join(runDir, from)) : from.path;
-    const { needed, also } = PARTS[part]!;
+    const { needed, also } = options.parts[part]!;
     const wanted = specs.filter(({ name }) => [needed, ...also].some((start) => name.startsWith(start)));
     const given = await readGiven(path, wanted, options.signal);
-    refuseLacking(path, part, given);
+    refuseLacking(path, part, needed, given);
     const words = typeof from === "string" ? undefined : await wordsOf(path, given, options);
     Object.assign(tensors, fitted(path, wanted, given, words, options.seed));
     origins.push(`${part} from ${path} (${count(Object.keys(given.tensors).length, "tensor")})`);
@@ -57,8 +54,8 @@ export async function initialWeights(
 /** What published image encoders may come without: no loss of their own pretraining reads it. */
 const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
 
-function refuseLacking(path: string, part: string, { missing }: GivenWeights): void {
-  const lacking = missing.filter((name) => name.startsWith(PARTS[part]!.needed) && !MAY_LACK.test(name));
+function refuseLacking(path: string, part: string, needed: string, { missing }: GivenWeights): void {
+  const lacking = missing.filter((name) => name.startsWith(needed) && !MAY_LACK.test(name));
   if (lacking.length > 0)
     throw new CheckpointError(
       `${path}: expected the ${part} weights of this model, got none for ${some(lacking, 5)}`,

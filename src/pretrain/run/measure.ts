@@ -1,16 +1,16 @@
 /** What a stage will need, from its graphs alone: parameters by scope, nodes, and an estimate of memory. No weights are made. */
 import { costOf, graph, type Program } from "../../graph/index.ts";
 import { size } from "../../tensor/index.ts";
-import { type KindGraphs, stageState, traceStage } from "../../train/updater.ts";
+import { declaredState, type StepGraphs, traceSteps } from "../../train/index.ts";
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
-import { planStage } from "../stages/index.ts";
+import { planOf, type Tables, tables as own } from "../tables.ts";
 
 /** Builds the graphs of a stage and measures them. The vocabulary is taken as the recipe's model says. */
-export function measureStage(recipe: Recipe, name: string): StageMeasure {
+export function measureStage(recipe: Recipe, name: string, tables: Tables = own): StageMeasure {
   const stage = recipe.stages[name]!;
-  const plan = planStage(recipe, stage);
-  const graphs = traceStage(name, stage, plan);
-  const { specs, trained, initial } = stageState(graphs, plan);
+  const plan = planOf(tables, recipe, stage);
+  const graphs = traceSteps(name, stage, plan);
+  const { specs, trained, initial } = declaredState(graphs, plan);
   const parameters: Record<string, number> = {};
   for (const spec of specs) {
     if (!trained.has(spec.name)) continue;
@@ -39,7 +39,7 @@ export function measureStage(recipe: Recipe, name: string): StageMeasure {
   return { parameters, memory, nodes };
 }
 
-const programsOf = (graphs: KindGraphs): Program[] =>
+const programsOf = (graphs: StepGraphs): Program[] =>
   "whole" in graphs
     ? [graphs.whole.program]
     : [graphs.parts.embed, graphs.parts.contrast, graphs.parts.micro, graphs.parts.apply].flatMap((p) => p ?? []);

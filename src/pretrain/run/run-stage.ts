@@ -1,50 +1,66 @@
-/** One stage of a run: traces it, fills its state, and leads it through the loop with logs, evaluation and checkpoints. */
+/** One stage of a run: traces it, fills its state, and runs the loop with logs, evaluation and checkpoints. */
 import { join } from "node:path";
 import type { LoaderState } from "../../data/index.ts";
+import type { Evaluator } from "../../evaluators/index.ts";
 import type { Json } from "../../io/index.ts";
 import {
   type BestSoFar,
   betterOf,
   EVALUATION_DUE,
   evaluationDue,
+  type StageProgress,
   saveCheckpoint,
   storeEntries,
 } from "../../record/index.ts";
 import { State } from "../../runtime/index.ts";
-import { train } from "../../train/loop.ts";
-import { type Means, means, type Sums } from "../../train/means.ts";
-import type { Batch, Evaluator, Metrics } from "../../train/stage.ts";
-import { createUpdater, stageState, traceStage } from "../../train/updater.ts";
-import { planStage } from "../stages/index.ts";
+import {
+  type Batch,
+  createUpdater,
+  declaredState,
+  type Means,
+  type Metrics,
+  means,
+  type Sums,
+  train,
+  traceSteps,
+  type Updater,
+} from "../../train/index.ts";
+import { planOf } from "../tables.ts";
+import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
+import { guesses, measured } from "./evaluation.ts";
 import { lossBoard } from "./reporter.ts";
 import { recipeHash } from "./resumable.ts";
-import {
-  architectureOf,
-  type Looks,
-  type Resumed,
-  type RunContext,
-  type StageOutcome,
-  type StageRun,
-} from "./run-context.ts";
 import { CURSORS, openData, type StageData } from "./stage-data.ts";
 import { fillState, type Names, takeResult } from "./stage-state.ts";
 
-/** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError. */
+/** What is done with a stage's model besides training it. */
+export interface StageHooks {
+  evaluators(run: StageRun): readonly Evaluator[];
+  /** Called before the first step. */
+  begun(run: StageRun): Promise<void>;
+  /** Called after every checkpoint with what this process has done of the stage. */
+  saved(progress: StageProgress): Promise<void>;
+  /** Called while the state of a finished stage is still in the engine. */
+  finished(run: StageRun): Promise<void>;
+}
+
+/** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError, FileError. */
 export async function runStage(
   context: RunContext,
   name: string,
-  looks: Looks,
+  hooks: StageHooks,
   resumed?: Resumed,
 ): Promise<StageOutcome> {
-  const { recipe, device, reporter, signal } = context;
+  const { recipe, tables, device, reporter, signal } = context;
   const stage = recipe.stages[name]!;
-  const plan = planStage(recipe, stage);
+  const plan = planOf(tables, recipe, stage);
   reporter.note(`${name}: tracing the steps…`);
-  const graphs = traceStage(name, stage, plan);
-  const declared = stageState(graphs, plan);
+  const graphs = traceSteps(name, stage, plan);
+  const declared = declaredState(graphs, plan);
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
-  const updater = await createUpdater({ stage, plan, graphs, state, device, note: (line) => reporter.note(line) });
+  const note = (line: string): void => reporter.note(line);
+  const updater = await createUpdater({ options: stage, plan, graphs, state, device, note });
   const run: StageRun = {
     name,
     stage,
@@ -53,14 +69,14 @@ export async function runStage(
     parameters: names.trained,
     modelEntries: () => storeEntries(state, names.model, names.aliases),
   };
-  const evaluators = looks.evaluators(run);
+  const evaluators = hooks.evaluators(run);
   const data = await openData(context, name, plan, stage, resumed);
   try {
-    await looks.begun?.(run);
-    const outcome = await lead(context, run, { updater, evaluators, data, names, resumed, saved: looks.saved });
+    await hooks.begun(run);
+    const outcome = await runLoop(context, run, { updater, evaluators, data, names, resumed, saved: hooks.saved });
     if (outcome.ending === "done" && !signal?.aborted) {
       await takeResult(join(context.runDir, name), state, names, outcome.step);
-      await looks.finished?.(run);
+      await hooks.finished(run);
     }
     return outcome;
   } finally {
@@ -74,20 +90,20 @@ export async function runStage(
 /** The cursor of the means between two lines of the log. */
 const MEANS = "means";
 
-interface Led {
-  readonly updater: Awaited<ReturnType<typeof createUpdater>>;
+interface LoopParts {
+  readonly updater: Updater;
   readonly evaluators: readonly Evaluator[];
   readonly data: StageData;
   readonly names: Names;
   readonly resumed: Resumed | undefined;
-  readonly saved: Looks["saved"];
+  readonly saved: StageHooks["saved"];
 }
 
 /** The loop with everything that it calls. */
-async function lead(context: RunContext, run: StageRun, led: Led): Promise<StageOutcome> {
+async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Promise<StageOutcome> {
   const { reporter, log, signal } = context;
   const { name, stage } = run;
-  const { updater, evaluators, data, resumed } = led;
+  const { updater, evaluators, data, resumed } = parts;
   const board = lossBoard(run.chance);
   const now = progressOf(resumed);
   const begun = { time: performance.now(), samples: now.samples };
@@ -96,7 +112,7 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
     {
       stage: name,
       done: resumed?.step ?? 0,
-      owed: resumed && evaluationDue(resumed.state),
+      evaluationDue: resumed && evaluationDue(resumed.state),
       steps: stage.steps,
       every: stage.every,
       next: (step) => data.next(step),
@@ -106,7 +122,7 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         now.samples += batch.samples.length;
         return metrics;
       },
-      evaluators,
+      evaluate: (step, abort) => measured(evaluators, step, abort),
       async log(step, metrics, due) {
         now.recent.add(metrics);
         const seconds = (performance.now() - begun.time) / 1000;
@@ -114,8 +130,8 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         reporter.step(step, board.update({ ...metrics, ...rate }));
         if (due) await log.log(name, step, { ...now.recent.take(), ...rate, samples: now.samples });
       },
-      async evaluated(step, measured) {
-        const found = heldOutNames(measured);
+      async evaluated(step, results) {
+        const found = heldOutNames(results);
         if (Object.keys(found).length > 0) await log.log(name, step, found);
         const value = stage.best && found[stage.best.metric];
         if (!stage.best || typeof value !== "number") return false;
@@ -124,17 +140,14 @@ async function lead(context: RunContext, run: StageRun, led: Led): Promise<Stage
         now.best = better;
         return improved;
       },
-      async save(step, owed) {
-        await save(context, run, { names: led.names, now, step, owed });
-        await led.saved?.({ done: step, samples: now.samples, seconds: (performance.now() - begun.time) / 1000 });
+      async save(step, isDue) {
+        await save(context, run, { names: parts.names, now, step, evaluationDue: isDue });
+        await parts.saved({ done: step, samples: now.samples, seconds: (performance.now() - begun.time) / 1000 });
       },
     },
     signal,
   );
-  const guesses = evaluators.flatMap(({ name, chance = {} }) =>
-    Object.entries(chance).map(([metric, value]) => [`${name}/${metric}`, value] as const),
-  );
-  const chance = { ...run.chance, ...heldOutNames(Object.fromEntries(guesses)) };
+  const chance = { ...run.chance, ...heldOutNames(guesses(evaluators)) };
   return { ending, step, samples: now.samples, times, chance };
 }
 
@@ -162,12 +175,13 @@ interface Saving {
   readonly now: Progress;
   readonly step: number;
   /** The step was to be evaluated and has not been. */
-  readonly owed: boolean;
+  readonly evaluationDue: boolean;
 }
 
-async function save(context: RunContext, run: StageRun, { names, now, step, owed }: Saving): Promise<void> {
+async function save(context: RunContext, run: StageRun, saving: Saving): Promise<void> {
   const { recipe, runDir, log, versions } = context;
   const { name, stage, state } = run;
+  const { names, now, step } = saving;
   const json = recipe as unknown as Json;
   await log.flush();
   await saveCheckpoint(
@@ -178,7 +192,7 @@ async function save(context: RunContext, run: StageRun, { names, now, step, owed
         step,
         seed: recipe.seed,
         cursors: { [MEANS]: now.recent.sums(), ...(now.place ? { [CURSORS]: now.place as unknown as Json } : {}) },
-        counters: { samples: now.samples, ...(owed ? { [EVALUATION_DUE]: 1 } : {}) },
+        counters: { samples: now.samples, ...(saving.evaluationDue ? { [EVALUATION_DUE]: 1 } : {}) },
         best: now.best,
         recipe: json,
         recipeHash: recipeHash(json, name),

@@ -1,8 +1,8 @@
 /** The batches of a stage: the recipe's sources as the data sets that its plan asks for. */
 import { createLoader, type LoadedBatch, type Loader, type LoaderState } from "../../data/index.ts";
-import type { Batch, StagePlan } from "../../train/stage.ts";
-import type { Stage } from "../recipe/types.ts";
-import type { Resumed, RunContext } from "./run-context.ts";
+import type { Batch } from "../../train/index.ts";
+import type { StageBase, StagePlan } from "../stages/stage.ts";
+import type { Resumed, RunContext } from "./context.ts";
 
 /** The stage's batches, and where the data stands after the last one that was used. */
 export interface StageData {
@@ -17,7 +17,7 @@ export async function openData(
   { recipe, sources, tokenizer, onBad }: RunContext,
   name: string,
   plan: StagePlan,
-  stage: Stage,
+  stage: StageBase,
   resumed: Resumed | undefined,
 ): Promise<StageData> {
   const { shuffle, shuffleBytes, memoryBytes, workers, prefetch } = recipe.data;
@@ -25,7 +25,7 @@ export async function openData(
     plan.datasets.map(async ({ kind, data, ...dataset }) => ({
       ...dataset,
       name: `${name}/${kind}`,
-      batchSize: plan.kinds[kind]?.batchSize ?? stage.batchSize,
+      batchSize: plan.objectives[kind]?.batchSize ?? stage.batchSize,
       shuffle,
       shuffleBytes,
       memoryBytes,

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { aliasesOf, folderName, openCheckpoint, restoreTensors, type TensorStore } from "../../record/index.ts";
 import type { State } from "../../runtime/index.ts";
 import { size, type Tensor } from "../../tensor/index.ts";
-import type { StagePlan } from "../../train/stage.ts";
-import type { stageState } from "../../train/updater.ts";
-import type { Stage } from "../recipe/types.ts";
+import type { declaredState } from "../../train/index.ts";
+import type { StageBase, StagePlan } from "../stages/stage.ts";
+import { familyOf } from "../tables.ts";
 import { initialWeights, resultOf } from "./initial.ts";
-import type { Resumed, RunContext } from "./run-context.ts";
+import type { Resumed, RunContext } from "./context.ts";
 
 /** Which tensor goes to which file of a checkpoint. */
 export interface Names {
@@ -18,20 +18,25 @@ export interface Names {
   readonly trained: number;
 }
 
-type Filling = ReturnType<typeof stageState> & {
+type Filling = ReturnType<typeof declaredState> & {
   readonly name: string;
-  readonly stage: Stage;
+  readonly stage: StageBase;
   readonly plan: StagePlan;
   readonly state: State;
 };
 
 /** Puts first values, or a checkpoint's, into the state. */
 export async function fillState(context: RunContext, filling: Filling, resumed: Resumed | undefined): Promise<Names> {
-  const { recipe, runDir, tokenizer, signal, reporter } = context;
+  const { recipe, tables, runDir, tokenizer, signal, reporter } = context;
   const { specs, stage, state } = filling;
   const { tensors, origins } = resumed
     ? { tensors: {}, origins: [] }
-    : await initialWeights(runDir, stage, specs, { seed: recipe.seed, vocabulary: tokenizer.vocabulary, signal });
+    : await initialWeights(runDir, stage, specs, {
+        seed: recipe.seed,
+        parts: familyOf(tables, recipe).parts,
+        vocabulary: tokenizer.vocabulary,
+        signal,
+      });
   for (const line of origins) reporter.note(`${filling.name}: ${line}`);
   const all = firstValues(filling, tensors);
   for (const [name, { first }] of all) if (!resumed || isSum(name)) state.write(name, first());

@@ -10,7 +10,7 @@ import {
   resumeFrom,
 } from "../../record/index.ts";
 import type { Recipe } from "../recipe/types.ts";
-import type { Resumed } from "./run-context.ts";
+import type { Resumed } from "./context.ts";
 
 export interface Start {
   /** The stages to run. */

@@ -1,28 +1,86 @@
-/** The codebook stage: a dVAE with relaxed samples, its temperature and divergence schedules (arXiv:2102.12092, appendix A). */
+/** The codebook stage: a dVAE with relaxed samples, its temperature and divergence schedules (DALL-E, arXiv:2102.12092, appendix A). */
+import { z } from "zod";
+import { type Augmentation, augmentOf } from "../../data/index.ts";
+import { createCodebook } from "../../evaluators/index.ts";
 import { input } from "../../graph/index.ts";
-import { dvae } from "../../models/dvae/index.ts";
+import { dvae, wordSize } from "../../models/dvae/index.ts";
 import { codebookImageSize } from "../../models/flava/index.ts";
 import { dvaeLoss } from "../../objectives/index.ts";
-import { cosineRamp, scalarInput } from "../../optim/index.ts";
-import type { StagePlan } from "../../train/stage.ts";
-import type { DvaeStage, Ramp, Recipe } from "../recipe/types.ts";
+import { cosineRamp, emaName, scalarInput } from "../../optim/index.ts";
+import { reconstructions } from "../../pictures/index.ts";
+import { adamW, augmentation, common, initFrom, ramp, schedule, whole } from "../recipe/parts-schema.ts";
+import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
+import { checkSource } from "./checks.ts";
 import { gumbel } from "./gumbel.ts";
-import { augment } from "./masking.ts";
+import type { StageBase, StageKind, StagePlan } from "./stage.ts";
+import { tinyRamp } from "./tiny.ts";
+
+export interface DvaeStage extends StageBase {
+  readonly kind: "dvae";
+  /** Side of the training crops; null: the side that gives one visual word a patch. */
+  readonly imageSize: number | null;
+  readonly temperature: Ramp;
+  /** β of the KL term. */
+  readonly kl: Ramp;
+  readonly augmentation: Augmentation;
+  readonly init: { readonly codebook: InitFrom };
+}
+
+const schema = z.strictObject({
+  kind: z.literal("dvae"),
+  ...common({ steps: 3_000_000, batchSize: 512, ema: 0.999 }),
+  optimizer: adamW({ lr: 1e-4, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-4 }),
+  schedule: schedule({ kind: "cosine", warmupSteps: 0, finalLr: 1.25e-6, decaySteps: 1_200_000 }),
+  imageSize: whole
+    .nullable()
+    .default(null)
+    .describe("Side of the training crops; null: the side that gives one word a patch (DALL-E: 256)."),
+  temperature: ramp(1, 1 / 16, 150_000).describe("Gumbel-softmax temperature."),
+  kl: ramp(0, 6.6, 5000).describe(
+    "β of the KL term; the loss is β/192 of its mean over words plus the mean over values.",
+  ),
+  augmentation,
+  init: z.strictObject({ codebook: initFrom("random") }).prefault({}),
+});
+
+export const dvaeKind: StageKind<DvaeStage> = {
+  schema,
+  gives: ["codebook"],
+  reads: ({ steps, batchSize }) => ({ images: steps * batchSize }),
+  check(recipe, { imageSize }, report) {
+    const { codebook } = recipe.model;
+    checkSource(recipe, "images", report);
+    if (!codebook) report([], "this trains a codebook, but model.codebook is null");
+    else if (imageSize !== null && imageSize % wordSize(codebook) !== 0)
+      report(["imageSize"], `${imageSize} pixels are not whole words of ${wordSize(codebook)}`);
+  },
+  tiny: (stage) => ({ ...stage, imageSize: null, temperature: tinyRamp(stage.temperature), kl: tinyRamp(stage.kl) }),
+  plan,
+  measures: { codebook: "validation" },
+  evaluators: (context, { validation }, { imageSize, ema }) => [
+    createCodebook(context, { pairs: Object.values(validation), imageSize, scope: ema === null ? "" : AVERAGES }),
+  ],
+  async *pictures(drawing) {
+    yield ["70-codebook", await reconstructions(drawing)];
+  },
+};
+
+/** The scope of averaged weights: "ema". */
+const AVERAGES = emaName("").slice(0, -1);
 
 const rampOf = ({ start, end, steps }: Ramp) => cosineRamp(start, end, steps);
 
-/** The plan of a codebook stage. */
-export function planDvae({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
+function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
   const config = model.codebook!;
   const side = stage.imageSize ?? codebookImageSize(model);
-  const places = side / 2 ** (config.groups - 1);
+  const places = side / wordSize(config);
   const noise = (batch: number) => [batch, config.vocabSize, places, places];
   const [temperature, kl] = [rampOf(stage.temperature), rampOf(stage.kl)];
   return {
-    kinds: {
+    objectives: {
       dvae: {
         batchSize: stage.batchSize,
-        judge(p, batch) {
+        losses(p, batch) {
           const pixels = input("codebook_pixel_values", [batch, config.channels, side, side]);
           const out = dvae(p, config, pixels, input("gumbel", noise(batch)), scalarInput("temperature"));
           const { loss, reconstruction, kl: divergence } = dvaeLoss({ ...out, pixels, beta: scalarInput("kl_weight") });
@@ -32,7 +90,7 @@ export function planDvae({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
       },
     },
     datasets: [
-      { kind: "dvae", data: "images", build: { kind: "dvae", size: side, augment: augment(stage.augmentation) } },
+      { kind: "dvae", data: "images", build: { kind: "dvae", size: side, augment: augmentOf(stage.augmentation) } },
     ],
     scalars: (step) => ({ temperature: temperature(step), kl_weight: kl(step) }),
     noise: (step) => ({ gumbel: gumbel(seed, step, noise(stage.batchSize)) }),

@@ -1,22 +1,69 @@
 /** The image stage by masked image modelling: visual words of a frozen codebook at masked patches (BEiT, arXiv:2106.08254). */
-import { imageBatch, pretrainImages } from "../../models/flava/index.ts";
+import { z } from "zod";
+import { type Augmentation, maskedImages, type PatchMasking } from "../../data/index.ts";
+import { createMim } from "../../evaluators/index.ts";
+import { flavaFamily, imageBatch, pretrainImages } from "../../models/flava/index.ts";
 import { imageObjective } from "../../objectives/index.ts";
-import type { StagePlan } from "../../train/stage.ts";
-import type { ImageMimStage, Recipe } from "../recipe/types.ts";
-import { maskedImages, patchTargets } from "./masking.ts";
+import { imagePatches } from "../../pictures/index.ts";
+import { adamW, augmentation, common, initFrom, patchMasking, schedule } from "../recipe/parts-schema.ts";
+import type { InitFrom, Recipe } from "../recipe/types.ts";
+import { checkPatches, checkSource } from "./checks.ts";
+import { knn, NO_DECODER } from "./shared.ts";
+import type { StageBase, StageKind, StagePlan } from "./stage.ts";
+import { patchTargets } from "./targets.ts";
+import { tinyMasking } from "./tiny.ts";
 
-/** The plan of an image stage with visual words. */
-export function planImageMim({ model }: Recipe, stage: ImageMimStage): StagePlan {
-  const image = maskedImages(model, stage.masking, stage.augmentation);
+export interface ImageMimStage extends StageBase {
+  readonly kind: "image-mim";
+  readonly masking: PatchMasking;
+  readonly augmentation: Augmentation;
+  readonly init: { readonly image: InitFrom; readonly codebook: InitFrom };
+}
+
+/** BEiT's run for ViT-B (arXiv:2106.08254, appendix): 300 epochs of ImageNet-1k at batch 2048. */
+const schema = z.strictObject({
+  kind: z.literal("image-mim"),
+  ...common({ steps: 187_500, batchSize: 2048 }),
+  optimizer: adamW({ lr: 1.5e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.05 }),
+  schedule: schedule({ kind: "cosine", warmupSteps: 3125, finalLr: 1e-5 }),
+  masking: patchMasking,
+  augmentation,
+  init: z.strictObject({ image: initFrom("random"), codebook: initFrom("random") }).prefault({}),
+});
+
+export const imageMimKind: StageKind<ImageMimStage> = {
+  schema,
+  gives: ["image"],
+  reads: ({ steps, batchSize }) => ({ images: steps * batchSize }),
+  check(recipe, { masking }, report) {
+    checkSource(recipe, "images", report);
+    if (!recipe.model.codebook) report([], "this predicts visual words, but model.codebook is null");
+    checkPatches(recipe, masking, report, ["masking"]);
+  },
+  tiny: (stage, recipe) => ({ ...stage, masking: tinyMasking(recipe, stage.masking) }),
+  plan,
+  measures: { mim: "validation", knn: "labelled" },
+  evaluators: (context, held, { masking }) => [
+    createMim(context, { pairs: Object.values(held.validation), masking }),
+    knn(context, held),
+  ],
+  async *pictures(drawing, { masking }, note) {
+    if (!drawing.decoder) note(NO_DECODER);
+    yield ["65-patches", await imagePatches(drawing, masking)];
+  },
+};
+
+function plan({ model }: Recipe, stage: ImageMimStage): StagePlan {
+  const image = maskedImages(flavaFamily.of(model).pictures!, stage.masking, stage.augmentation);
   return {
-    kinds: {
+    objectives: {
       image: {
         batchSize: stage.batchSize,
         targets: (part) => ({ mim: patchTargets(part) }),
-        judge(p, batch) {
+        losses(p, batch) {
           const sizes = { batch, textLength: 0, maskedTokens: 0, maskedPatches: stage.masking.patches };
           const values = pretrainImages(p, model, imageBatch(model, sizes));
-          return { ...imageObjective(values, model.lossWeights), checkpoints: values.masked.hidden_states };
+          return { ...imageObjective(values), checkpoints: values.masked.hidden_states };
         },
       },
     },

@@ -1,14 +1,28 @@
 /**
- * The joint stage (arXiv:2112.04482 §3.3): a step reads images, texts or pairs, drawn by the sampling ratios, and trains mim,
- * mlm, or the contrastive, matching and masked multimodal losses.
+ * The joint stage (FLAVA, arXiv:2112.04482 §3.3): a step reads images, texts or pairs, drawn by the sampling ratios, and trains
+ * mim, mlm, or the contrastive, matching and masked multimodal losses.
  */
-import { input, mul } from "../../graph/index.ts";
+import { z } from "zod";
 import {
-  type BatchSizes,
-  contrastiveProjection,
+  type Augmentation,
+  maskedImages,
+  maskedTexts,
+  type PatchMasking,
+  type TokenMasking,
+} from "../../data/index.ts";
+import {
+  createMim,
+  createMlm,
+  createPairs,
+  type EvaluationContext,
+  type Evaluator,
+  type PairSet,
+} from "../../evaluators/index.ts";
+import { input } from "../../graph/index.ts";
+import {
+  contrastivePass,
   type FlavaConfig,
-  flavaImage,
-  flavaText,
+  flavaFamily,
   imageBatch,
   logitScale,
   pairBatch,
@@ -17,45 +31,192 @@ import {
   pretrainTexts,
   textBatch,
 } from "../../models/flava/index.ts";
-import { l2Normalize } from "../../nn/index.ts";
+import type { BatchSizes } from "../../models/index.ts";
 import {
-  globalContrastive,
+  contrastiveObjective,
   imageObjective,
-  pairObjective,
-  pairWeights,
+  type LossWeights,
+  maskedPairObjective,
   textObjective,
 } from "../../objectives/index.ts";
-import type { BatchKind, Contrast, Feeds, Judged, Metrics, PlannedDataset, StagePlan } from "../../train/stage.ts";
-import type { JointStage, Recipe } from "../recipe/types.ts";
-import { maskedImages, maskedTexts, patchTargets, tokenTargets } from "./masking.ts";
+import {
+  attention,
+  type Drawing,
+  foundCaptions,
+  foundPictures,
+  mistakes,
+  type NamedSection,
+  pairPatches,
+  pairWords,
+  rank,
+} from "../../pictures/index.ts";
+import type { Feeds } from "../../tensor/index.ts";
+import type { BreakMode } from "../../text/index.ts";
+import type { Contrast, Metrics, Objective } from "../../train/index.ts";
+import {
+  adamW,
+  augmentation,
+  common,
+  initFrom,
+  pack,
+  patchMasking,
+  schedule,
+  share,
+  tokenMasking,
+  whole,
+} from "../recipe/parts-schema.ts";
+import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
+import { checkLength, checkPatches, checkSource } from "./checks.ts";
+import { NO_DECODER } from "./shared.ts";
+import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
+import { patchTargets, tokenTargets } from "./targets.ts";
+import { TINY, tinyMasking } from "./tiny.ts";
 
-/** The plan of a joint stage. `recipe.model` has the sizes of the vocabulary in use. */
-export function planJoint(recipe: Recipe, stage: JointStage): StagePlan {
+export interface JointStage extends StageBase {
+  readonly kind: "joint";
+  /** Batch size of image-only and text-only steps; null: `batchSize`. */
+  readonly imageBatchSize: number | null;
+  readonly textBatchSize: number | null;
+  /** Shares of the steps by kind of batch; only the ratios count. */
+  readonly sampling: { readonly pairs: number; readonly images: number; readonly texts: number };
+  readonly lossWeights: LossWeights;
+  /** Share of pairs that get the caption of another image. */
+  readonly itmNegativeRatio: number;
+  /** Tokens of a caption and of an unpaired text. */
+  readonly textLength: { readonly pairs: number; readonly texts: number };
+  /** How unpaired sentences are packed into full rows; null: a row holds one text. */
+  readonly pack: BreakMode | null;
+  readonly imageMasking: PatchMasking;
+  readonly textMasking: TokenMasking;
+  readonly pairMasking: TokenMasking;
+  readonly augmentation: Augmentation;
+  readonly init: { readonly image: InitFrom; readonly text: InitFrom; readonly codebook: InitFrom };
+}
+
+const weight = z.number().nonnegative().default(1);
+
+/** FLAVA, arXiv:2112.04482 §3.4, supp. Tab A.1, A.2, B.1. */
+const schema = z.strictObject({
+  kind: z.literal("joint"),
+  ...common({ steps: 214_286, batchSize: 8192 }),
+  imageBatchSize: whole.nullable().default(null).describe("Batch of image-only steps; null: batchSize."),
+  textBatchSize: whole.nullable().default(null).describe("Batch of text-only steps; null: batchSize."),
+  optimizer: adamW({ lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.1 }),
+  schedule: schedule({ kind: "cosine", warmupSteps: 10_000 }),
+  sampling: z
+    .strictObject({
+      pairs: z.number().nonnegative().default(0.7),
+      images: z.number().nonnegative().default(0.15),
+      texts: z.number().nonnegative().default(0.15),
+    })
+    .prefault({})
+    .describe("Shares of the steps; a whole batch comes from one kind (supp. B.1)."),
+  lossWeights: z
+    .strictObject({
+      mim: weight,
+      mlm: weight,
+      itm: weight,
+      globalContrastive: weight,
+      mmmImage: weight,
+      mmmText: weight,
+    })
+    .prefault({})
+    .describe("The paper gives none; both public codebases: 1. 0 leaves a loss and its head out."),
+  itmNegativeRatio: share.default(0.1).describe("Pairs with another image's caption; torchmultimodal: 0.1."),
+  textLength: z
+    .strictObject({ pairs: whole.default(77), texts: whole.default(512) })
+    .prefault({})
+    .describe("torchmultimodal; the paper gives none."),
+  pack,
+  imageMasking: patchMasking,
+  textMasking: tokenMasking(false),
+  pairMasking: tokenMasking(true),
+  augmentation,
+  init: z
+    .strictObject({ image: initFrom("random"), text: initFrom("random"), codebook: initFrom("random") })
+    .prefault({})
+    .describe("The multimodal encoder always starts at random (supp. B.1)."),
+});
+
+export const jointKind: StageKind<JointStage> = {
+  schema,
+  gives: ["image", "text"],
+  reads,
+  check,
+  tiny: (stage, recipe) => ({
+    ...stage,
+    imageBatchSize: null,
+    textBatchSize: null,
+    textLength: { pairs: TINY.tokens, texts: TINY.tokens },
+    imageMasking: tinyMasking(recipe, stage.imageMasking),
+  }),
+  plan,
+  measures: { mlm: "texts", mim: "validation" },
+  evaluators,
+  test: (context, stage, set) => (stage.sampling.pairs > 0 ? pairsOf(context, stage, set) : undefined),
+  pictures,
+  lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
+};
+
+function reads({ steps, batchSize, imageBatchSize, textBatchSize, sampling }: JointStage): Record<string, number> {
+  const { pairs, images, texts } = sampling;
+  const per = steps / (pairs + images + texts);
+  const counts = {
+    pairs: Math.round(per * pairs) * batchSize,
+    images: Math.round(per * images) * (imageBatchSize ?? batchSize),
+    texts: Math.round(per * texts) * (textBatchSize ?? batchSize),
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
+}
+
+function check(recipe: Unplaced, stage: JointStage, report: Report): void {
+  const { sampling, lossWeights: w } = stage;
+  const kinds = DATA_KINDS.filter((kind) => sampling[kind] > 0);
+  if (kinds.length === 0) report(["sampling"], "the ratios sum to 0: nothing would be sampled");
+  const losses = { pairs: w.globalContrastive + w.mmmImage + w.mmmText + w.itm, images: w.mim, texts: w.mlm };
+  for (const kind of kinds) {
+    checkSource(recipe, kind, report, ["sampling", kind]);
+    if (losses[kind] === 0)
+      report(["sampling", kind], `every loss of ${kind} has weight 0: these steps would train nothing`);
+  }
+  if (kinds.includes("pairs")) {
+    checkLength(recipe, stage.textLength.pairs, report, ["textLength", "pairs"]);
+    if (w.globalContrastive > 0 && stage.batchSize < 2)
+      report(["batchSize"], "the contrastive loss compares samples: expected 2 or more");
+  }
+  if (kinds.includes("texts")) checkLength(recipe, stage.textLength.texts, report, ["textLength", "texts"]);
+  const masked = (kinds.includes("images") && w.mim > 0) || (kinds.includes("pairs") && w.mmmImage > 0);
+  if (!masked) return;
+  checkPatches(recipe, stage.imageMasking, report, ["imageMasking"]);
+  if (!recipe.model.codebook) report([], "mim and mmmImage predict visual words, but model.codebook is null");
+}
+
+function plan({ model }: Recipe, stage: JointStage): StagePlan {
   const { sampling } = stage;
-  const all: Record<string, BatchKind> = {
-    pair: pairKind(recipe.model, stage),
-    image: imageKind(recipe.model, stage),
-    text: textKind(recipe.model, stage),
+  const all: Record<string, Objective> = {
+    pair: pairs(model, stage),
+    image: images(model, stage),
+    text: texts(model, stage),
   };
   const ratios: Record<string, number> = { pair: sampling.pairs, image: sampling.images, text: sampling.texts };
   return {
-    kinds: Object.fromEntries(Object.entries(all).filter(([kind]) => ratios[kind]! > 0)),
-    datasets: datasetsOf(recipe, stage).filter(({ ratio }) => ratio! > 0),
+    objectives: Object.fromEntries(Object.entries(all).filter(([kind]) => ratios[kind]! > 0)),
+    datasets: datasetsOf(model, stage).filter(({ ratio }) => ratio! > 0),
     lossWeights: logNames(stage.lossWeights),
   };
 }
 
 /** The weights by the names under which losses are logged. */
-const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: JointStage["lossWeights"]): Metrics => ({
+const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: LossWeights): Metrics => ({
   ...same,
   global_contrastive: globalContrastive,
   mmm_image: mmmImage,
   mmm_text: mmmText,
 });
 
-function datasetsOf({ model }: Recipe, stage: JointStage): PlannedDataset[] {
-  const { sampling, textLength, pack } = stage;
-  const image = maskedImages(model, stage.imageMasking, stage.augmentation);
+function datasetsOf(model: FlavaConfig, stage: JointStage): PlannedDataset[] {
+  const { sampling, textLength, pack: breakMode } = stage;
+  const image = maskedImages(flavaFamily.of(model).pictures!, stage.imageMasking, stage.augmentation);
   return [
     {
       kind: "pair",
@@ -69,30 +230,30 @@ function datasetsOf({ model }: Recipe, stage: JointStage): PlannedDataset[] {
       kind: "text",
       data: "texts",
       ratio: sampling.texts,
-      pack: pack && { breakMode: pack },
+      pack: breakMode && { breakMode },
       build: { kind: "text", text: maskedTexts(textLength.texts, stage.textMasking) },
     },
   ];
 }
 
-function imageKind(model: FlavaConfig, stage: JointStage): BatchKind {
+function images(model: FlavaConfig, stage: JointStage): Objective {
   const sizes = { textLength: 0, maskedTokens: 0, maskedPatches: stage.imageMasking.patches };
   return {
     batchSize: stage.imageBatchSize ?? stage.batchSize,
     targets: (part) => ({ mim: patchTargets(part) }),
-    judge(p, batch) {
+    losses(p, batch) {
       const values = pretrainImages(p, model, imageBatch(model, { batch, ...sizes }));
       return { ...imageObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
     },
   };
 }
 
-function textKind(model: FlavaConfig, stage: JointStage): BatchKind {
+function texts(model: FlavaConfig, stage: JointStage): Objective {
   const { length, mask } = maskedTexts(stage.textLength.texts, stage.textMasking);
   return {
     batchSize: stage.textBatchSize ?? stage.batchSize,
     targets: (part) => ({ mlm: tokenTargets(part) }),
-    judge(p, batch) {
+    losses(p, batch) {
       const sizes = { batch, textLength: length, maskedTokens: mask.maxTargets, maskedPatches: 0 };
       const values = pretrainTexts(p, model, textBatch(sizes));
       return { ...textObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
@@ -100,7 +261,7 @@ function textKind(model: FlavaConfig, stage: JointStage): BatchKind {
   };
 }
 
-function pairKind(model: FlavaConfig, stage: JointStage): BatchKind {
+function pairs(model: FlavaConfig, stage: JointStage): Objective {
   const { length, mask } = maskedTexts(stage.textLength.pairs, stage.pairMasking);
   const { lossWeights, batchSize } = stage;
   const sizes = (batch: number): BatchSizes => ({
@@ -112,20 +273,20 @@ function pairKind(model: FlavaConfig, stage: JointStage): BatchKind {
   return {
     batchSize,
     targets: pairTargets,
-    judge(p, batch) {
+    losses(p, batch) {
       const values = pretrainPairs(p, model, pairBatch(model, sizes(batch)));
       const { image, text, multimodal } = values.masked;
       const kept = [image, text, multimodal].flatMap(({ hidden_states }) => hidden_states);
-      return { ...pairObjective(values, { ...lossWeights, globalContrastive: 0 }), checkpoints: kept };
+      return { ...maskedPairObjective(values, lossWeights), checkpoints: kept };
     },
-    contrast: lossWeights.globalContrastive > 0 ? contrastOf(model, stage, sizes) : undefined,
+    contrast: lossWeights.globalContrastive > 0 ? contrastOf(model, lossWeights, sizes) : undefined,
   };
 }
 
 /** Targets of matched pairs only, as the losses count them; of all pairs where the whole batch has no matched one. */
-function pairTargets(part: Feeds, whole: Feeds): Metrics {
+function pairTargets(part: Feeds, whole_: Feeds): Metrics {
   const labels = part.itm_labels!.data as Int32Array;
-  const anyMatched = (whole.itm_labels!.data as Int32Array).some((label) => label !== 0);
+  const anyMatched = (whole_.itm_labels!.data as Int32Array).some((label) => label !== 0);
   const rows = (name: string, isTarget: (x: number) => boolean): number => {
     const { data, shape } = part[name]!;
     const width = shape[1]!;
@@ -142,36 +303,77 @@ function pairTargets(part: Feeds, whole: Feeds): Metrics {
 }
 
 /** The contrastive loss on the unmasked pass. */
-function contrastOf(model: FlavaConfig, stage: JointStage, sizes: (batch: number) => BatchSizes): Contrast {
-  const weight = stage.lossWeights.globalContrastive;
+function contrastOf(model: FlavaConfig, lossWeights: LossWeights, sizes: (batch: number) => BatchSizes): Contrast {
   return {
     embed(p, batch) {
-      const { pixel_values, input_ids, attention_mask } = pairBatch(model, sizes(batch));
-      const flava = p.at("flava");
-      const image = flavaImage(flava, model, { pixel_values });
-      const text = flavaText(flava, model, { input_ids, attention_mask });
-      return flava.scope(() => ({
-        image_embeds: l2Normalize(contrastiveProjection(flava, model, "image", image)),
-        text_embeds: l2Normalize(contrastiveProjection(flava, model, "text", text)),
-      }));
+      const { image_embeds, text_embeds } = contrastivePass(
+        p.at("flava"),
+        model,
+        pairBatch(model, sizes(batch)),
+      ).contrastive;
+      return { image_embeds, text_embeds };
     },
-    judge(p, { image_embeds, text_embeds }): Judged {
+    losses(p, { image_embeds, text_embeds }) {
       const labels = input("itm_labels", [image_embeds!.shape[0]!], "int32");
-      const { loss, chance, imageToText, textToImage } = globalContrastive(
-        image_embeds!,
-        text_embeds!,
-        logitScale(p.at("flava"), model),
-        { gather: model.contrastiveGather, weights: pairWeights(labels, image_embeds!) },
-      );
-      return {
-        losses: { global_contrastive: weight === 1 ? loss : mul(loss, weight) },
-        metrics: {
-          "global_contrastive/accuracy": imageToText.accuracy,
-          "global_contrastive/text_accuracy": textToImage.accuracy,
-          "global_contrastive/count": imageToText.count,
-        },
-        chance: { global_contrastive: weight * chance },
-      };
+      const logit_scale = logitScale(p.at("flava"), model);
+      const values = { image_embeds: image_embeds!, text_embeds: text_embeds!, logit_scale };
+      return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather });
     },
   };
+}
+
+function evaluators(context: EvaluationContext, held: HeldOut, stage: JointStage): (Evaluator | undefined)[] {
+  const { sampling, lossWeights, textLength, textMasking, imageMasking, pack: breakMode } = stage;
+  const { validation, texts: heldTexts, trainingTexts: training, maxTexts: max, onBad } = held;
+  const found: (Evaluator | undefined)[] = [];
+  if (sampling.pairs > 0)
+    for (const [name, set] of Object.entries(validation)) found.push(pairsOf(context, stage, { name, pairs: set }));
+  if (sampling.texts > 0 && lossWeights.mlm > 0) {
+    const options = { textLength: textLength.texts, masking: textMasking, pack: breakMode, max, onBad };
+    found.push(createMlm(context, { texts: heldTexts, training, ...options }));
+  }
+  if (sampling.images > 0 && lossWeights.mim > 0)
+    found.push(createMim(context, { pairs: Object.values(validation), masking: imageMasking }));
+  return found;
+}
+
+/** What has weight 0 in the loss is not measured. */
+function pairsOf(
+  context: EvaluationContext,
+  stage: JointStage,
+  set: { readonly name: string; readonly pairs: PairSet },
+): Evaluator {
+  const { globalContrastive, itm, mmmText, mmmImage } = stage.lossWeights;
+  const heads = [...(mmmText > 0 ? (["text"] as const) : []), ...(mmmImage > 0 ? (["image"] as const) : [])];
+  return createPairs(context, {
+    ...set,
+    textLength: stage.textLength.pairs,
+    retrieval: globalContrastive > 0,
+    matching: itm > 0,
+    masked: { imageMasking: stage.imageMasking, textMasking: stage.pairMasking, heads },
+  });
+}
+
+/** Only what the losses of the stage have trained: an ablation may lack pairs, the multimodal encoder or the contrastive loss. */
+async function* pictures(
+  drawing: Drawing,
+  stage: JointStage,
+  note: (line: string) => void,
+): AsyncGenerator<NamedSection> {
+  const { context, pairs: held } = drawing;
+  if (stage.sampling.pairs === 0) return;
+  const { globalContrastive, mmmText, mmmImage, itm } = stage.lossWeights;
+  const textLength = stage.textLength.pairs;
+  const masks = { textLength, imageMasking: stage.imageMasking, textMasking: stage.pairMasking };
+  if (globalContrastive > 0) {
+    const ranking = await rank(context, held, textLength);
+    yield ["10-found-captions", await foundCaptions(drawing, ranking)];
+    yield ["20-found-pictures", await foundPictures(drawing, ranking)];
+    yield ["30-mistakes", await mistakes(drawing, ranking)];
+  }
+  if (mmmText + mmmImage + itm > 0) yield ["40-attention", await attention(drawing, textLength)];
+  if (mmmText > 0) yield ["50-words-in-pairs", await pairWords(drawing, masks)];
+  if (mmmImage === 0 || !context.model.codebook) return;
+  if (!drawing.decoder) note(NO_DECODER);
+  yield ["60-patches-in-pairs", await pairPatches(drawing, masks)];
 }

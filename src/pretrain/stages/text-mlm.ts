@@ -1,23 +1,70 @@
-/** The text stage: masked language modelling alone (arXiv:2112.04482 §3.3 and supplement B.1). */
+/** The text stage: masked language modelling alone (FLAVA, arXiv:2112.04482 §3.3 and supplement B.1). */
+import { z } from "zod";
+import { maskedTexts, type TokenMasking } from "../../data/index.ts";
+import { createMlm } from "../../evaluators/index.ts";
 import { pretrainTexts, textBatch } from "../../models/flava/index.ts";
 import { textObjective } from "../../objectives/index.ts";
-import type { StagePlan } from "../../train/stage.ts";
-import type { Recipe, TextMlmStage } from "../recipe/types.ts";
-import { maskedTexts, tokenTargets } from "./masking.ts";
+import { textWords } from "../../pictures/index.ts";
+import type { BreakMode } from "../../text/index.ts";
+import { adamW, common, initFrom, pack, schedule, tokenMasking, whole } from "../recipe/parts-schema.ts";
+import type { InitFrom, Recipe } from "../recipe/types.ts";
+import { checkLength, checkSource } from "./checks.ts";
+import type { StageBase, StageKind, StagePlan } from "./stage.ts";
+import { tokenTargets } from "./targets.ts";
+import { TINY } from "./tiny.ts";
 
-/** The plan of a text stage. */
-export function planTextMlm({ model }: Recipe, stage: TextMlmStage): StagePlan {
+export interface TextMlmStage extends StageBase {
+  readonly kind: "text-mlm";
+  readonly textLength: number;
+  /** How sentences are packed into full rows; null: a row holds one text. */
+  readonly pack: BreakMode | null;
+  readonly masking: TokenMasking;
+  readonly init: { readonly text: InitFrom };
+}
+
+/** FLAVA supp. B.1, "RoBERTa-base hyperparameters" (arXiv:1907.11692, table 9). */
+const schema = z.strictObject({
+  kind: z.literal("text-mlm"),
+  ...common({ steps: 125_000, batchSize: 2048 }),
+  optimizer: adamW({ lr: 5e-4, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.01 }),
+  schedule: schedule({ kind: "linear", warmupSteps: 10_000 }),
+  textLength: whole.default(512).describe("Tokens of a text (fairseq's RoBERTa base)."),
+  pack,
+  masking: tokenMasking(false),
+  init: z.strictObject({ text: initFrom("random") }).prefault({}),
+});
+
+export const textMlmKind: StageKind<TextMlmStage> = {
+  schema,
+  gives: ["text"],
+  reads: ({ steps, batchSize }) => ({ texts: steps * batchSize }),
+  check(recipe, { textLength }, report) {
+    checkSource(recipe, "texts", report);
+    checkLength(recipe, textLength, report, ["textLength"]);
+  },
+  tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
+  plan,
+  measures: { mlm: "texts" },
+  evaluators: (context, { texts, trainingTexts: training, maxTexts: max, onBad }, { textLength, masking, pack }) => [
+    createMlm(context, { texts, training, max, textLength, masking, pack, onBad }),
+  ],
+  async *pictures(drawing, stage) {
+    yield ["55-words", await textWords(drawing, stage)];
+  },
+};
+
+function plan({ model }: Recipe, stage: TextMlmStage): StagePlan {
   const text = maskedTexts(stage.textLength, stage.masking);
   return {
-    kinds: {
+    objectives: {
       text: {
         batchSize: stage.batchSize,
         targets: (part) => ({ mlm: tokenTargets(part) }),
-        judge(p, batch) {
+        losses(p, batch) {
           const { length: textLength, mask } = text;
           const sizes = { batch, textLength, maskedTokens: mask.maxTargets, maskedPatches: 0 };
           const values = pretrainTexts(p, model, textBatch(sizes));
-          return { ...textObjective(values, model.lossWeights), checkpoints: values.masked.hidden_states };
+          return { ...textObjective(values), checkpoints: values.masked.hidden_states };
         },
       },
     },

@@ -1,7 +1,21 @@
-/** The pre-norm transformer that FLAVA's three encoders share (arXiv:2112.04482 §3.1). */
-import { add, gelu, reshape, slice, tanh, type Value } from "../../graph/index.ts";
-import { type Init, layerNorm, linear, normal, type Params, selfAttention, type Taps, zeros } from "../../nn/index.ts";
-import type { TransformerConfig } from "../flava/config.ts";
+/** The pre-norm transformer (ViT, arXiv:2010.11929; FLAVA's three encoders, arXiv:2112.04482 §3.1). Names are those of FLAVA's checkpoint. */
+import { add, gelu, reshape, slice, tanh, type Value } from "../graph/index.ts";
+import { selfAttention, type Taps } from "./attention.ts";
+import { type Init, normal, zeros } from "./init.ts";
+import { linear } from "./linear.ts";
+import { layerNorm } from "./norm.ts";
+import type { Params } from "./params.ts";
+
+export interface TransformerConfig {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediateSize: number;
+  readonly layerNormEps: number;
+  readonly qkvBias: boolean;
+  /** Standard deviation of the weights at the start. */
+  readonly initializerRange: number;
+}
 
 export interface EncoderOutputs {
   /** The embeddings, then the raw result of each layer; no final LayerNorm on any of them. Each (B, N, D). */

@@ -1,12 +1,12 @@
 /** What the stages of a run work with, and what they say of themselves. */
 import type { BadSample } from "../../data/index.ts";
 import type { Json } from "../../io/index.ts";
-import type { CheckpointState, Found, RunLog, StageProgress, storeEntries } from "../../record/index.ts";
+import type { CheckpointState, Found, RunLog, storeEntries } from "../../record/index.ts";
 import type { Device, State } from "../../runtime/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
-import type { Ending, Times } from "../../train/loop.ts";
-import type { Evaluator, Metrics } from "../../train/stage.ts";
+import type { Ending, Metrics, Times } from "../../train/index.ts";
 import type { Recipe, Stage } from "../recipe/types.ts";
+import type { Tables } from "../tables.ts";
 import type { Sources } from "./inputs.ts";
 import type { RunReporter } from "./reporter.ts";
 
@@ -14,6 +14,8 @@ import type { RunReporter } from "./reporter.ts";
 export interface RunContext {
   /** With the vocabulary in use. */
   readonly recipe: Recipe;
+  /** What the recipe's names stand for. */
+  readonly tables: Tables;
   readonly runDir: string;
   readonly device: Device;
   readonly sources: Sources;
@@ -28,6 +30,7 @@ export interface RunContext {
 /** A checkpoint to go on from. */
 export type Resumed = Found & { readonly state: CheckpointState };
 
+/** A stage while its state is in the engine. */
 export interface StageRun {
   readonly name: string;
   readonly stage: Stage;
@@ -46,17 +49,6 @@ export interface StageOutcome {
   readonly times: Times;
   /** What guesses score, by the names of the log. */
   readonly chance: Metrics;
-}
-
-/** What looks at the model while it is trained and when it is done. */
-export interface Looks {
-  evaluators(run: StageRun): readonly Evaluator[];
-  /** Called while the state of a finished stage is still in the engine. */
-  finished?(run: StageRun): Promise<void>;
-  /** Called before the first step. */
-  begun?(run: StageRun): Promise<void>;
-  /** Called after every checkpoint with what this process has done of the stage. */
-  saved?(progress: StageProgress): Promise<void>;
 }
 
 /** Sizes and switches that the tensors of a checkpoint depend on. */

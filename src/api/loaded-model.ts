@@ -1,0 +1,16 @@
+/** A model with weights on a device, and how its inputs are made: what is asked for embeddings, matches and the like. */
+import type { Model } from "../models/index.ts";
+import type { Device, State } from "../runtime/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
+
+export interface LoadedModel {
+  /** With the vocabulary of the tokenizer. */
+  readonly model: Model;
+  readonly device: Device;
+  /** Parameters by checkpoint name: `compile(graph, device, { state })` reads them where they lie. */
+  readonly state: State;
+  readonly tokenizer: TextTokenizer;
+  /** Samples that go through the model at once; no result depends on it. */
+  readonly batchSize: number;
+  readonly signal?: AbortSignal | undefined;
+}

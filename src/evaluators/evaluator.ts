@@ -1,0 +1,29 @@
+/** What every evaluator is: something that is measured on held-out data, by asking a loaded model. */
+import type { LoadedModel } from "../api/index.ts";
+
+export interface Evaluator {
+  /** What its metrics start with. */
+  readonly name: string;
+  /** What a guess scores, by the names that `run` yields; filled in at the latest when it has run. */
+  readonly chance?: Readonly<Record<string, number>>;
+  /** Yields metrics one by one; the first failure ends the run. */
+  run(step: number, signal?: AbortSignal): AsyncIterable<readonly [metric: string, value: number]>;
+  dispose?(): void;
+}
+
+/** The model that is measured. Masks and negatives are functions of the seed and of a sample's place. */
+export interface EvaluationContext extends LoadedModel {
+  readonly seed: number;
+}
+
+/** Calls `make` when first asked; a failure is not remembered. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

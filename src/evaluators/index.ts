@@ -1,0 +1,11 @@
+export { createCodebook, perplexity } from "./codebook.ts";
+export { type EvaluationContext, type Evaluator, once } from "./evaluator.ts";
+export { builtFeeds } from "./feeds.ts";
+export { type Candidate, type Gallery, galleries, hardNegatives } from "./galleries.ts";
+export { createKnn, nearestLabels } from "./knn.ts";
+export { type Labelled, type LabelledSet, labelledSet } from "./labelled.ts";
+export { createMim } from "./mim.ts";
+export { createMlm } from "./mlm.ts";
+export { type Pair, type PairSet, pairSet, readPairs } from "./pair-set.ts";
+export { createPairs } from "./pairs.ts";
+export { ranks, retrieval, scores, topK } from "./retrieval.ts";

@@ -1,0 +1,140 @@
+/** FLAVA's row among the families: how it answers what every model is asked. */
+import { input, mean, reshape, slice, type Value } from "../../graph/index.ts";
+import type { Params, TransformerConfig } from "../../nn/index.ts";
+import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } from "../dvae/index.ts";
+import {
+  type Codebook,
+  type MaskedHeads,
+  type Model,
+  type ModelFamily,
+  modelGraph,
+  type PairGraphSizes,
+} from "../model.ts";
+import { gridSize, imageFeatures } from "../vit/index.ts";
+import { imageBatch, pairBatch, textBatch } from "./batch.ts";
+import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
+import { imageGraph, multimodalGraph, textGraph } from "./graphs.ts";
+import { huggingFaceJson, toHuggingFaceConfig } from "./hf-config.ts";
+import { flavaParameters } from "./parameters.ts";
+import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
+import { variants } from "./variants.ts";
+
+export const flavaFamily: ModelFamily<FlavaConfig> = {
+  schema: flavaConfigSchema,
+  variants,
+  parts: {
+    image: { needed: "flava.image_model.", also: ["mim_head."] },
+    text: { needed: "flava.text_model.", also: ["mlm_head."] },
+    codebook: { needed: "image_codebook.", also: ["image_decoder."] },
+  },
+  of: flavaModel,
+  withVocabulary: (config, { vocabSize, padTokenId }) => ({
+    ...config,
+    text: { ...config.text, vocabSize, padTokenId },
+  }),
+  tiny: tinyFlava,
+  describe,
+  configFile: (config, made) => huggingFaceJson(toHuggingFaceConfig(config, made)),
+};
+
+function flavaModel(config: FlavaConfig): Model {
+  const { image, text, codebook } = config;
+  return {
+    family: "flava",
+    parameters: () => flavaParameters(config),
+    pictures: {
+      channels: image.channels,
+      size: image.imageSize,
+      codebookSize: codebookImageSize(config),
+      grid: gridSize(image),
+      words: image.vocabSize,
+    },
+    texts: { vocabSize: text.vocabSize, maxPositions: text.maxPositions },
+    image: (sizes) => imageGraph(config, sizes),
+    text: (sizes) => textGraph(config, sizes),
+    pair: (sizes) => multimodalGraph(config, sizes),
+    attention: (sizes) => attentionToPatches(config, sizes),
+    features: (batch, scope) => imageFeatures(image, batch, scope),
+    masked: maskedHeads(config),
+    codebook: codebook ? codebookOf(codebook) : undefined,
+  };
+}
+
+const maskedHeads = (config: FlavaConfig): MaskedHeads => ({
+  image(p, sizes) {
+    const { words, mim } = pretrainImages(p, config, imageBatch(config, sizes));
+    return { words, image: mim };
+  },
+  text: (p, sizes) => ({ text: pretrainTexts(p, config, textBatch(sizes)).mlm }),
+  pair(p, sizes) {
+    const { words, mmm_image, mmm_text } = pretrainPairs(p, config, pairBatch(config, sizes));
+    return { words, image: mmm_image, text: mmm_text };
+  },
+});
+
+const codebookOf = (config: NonNullable<FlavaConfig["codebook"]>): Codebook => {
+  const decode = (p: Params, ids: Value): Value =>
+    reconstruction(dvaeDecoderOfIds(p.at("image_decoder"), config, ids).mu);
+  return {
+    channels: config.channels,
+    vocabSize: config.vocabSize,
+    wordSize: wordSize(config),
+    reconstruct(p, pixels) {
+      const words = visualWords(dvaeEncoder(p.at("image_codebook"), config, pixels));
+      const [B, , H, W] = pixels.shape as [number, number, number, number];
+      const [h, w] = [H / wordSize(config), W / wordSize(config)];
+      return { words, decoded: decode(p, reshape(words, [B, h, w])) };
+    },
+    decode,
+  };
+};
+
+/** Text tokens to patches, (B, T, P): a part of each row of the softmax, so a row sums to less than 1. */
+function attentionToPatches(config: FlavaConfig, sizes: PairGraphSizes): ReturnType<typeof modelGraph> {
+  const { graph: g, params } = multimodalGraph(config, { ...sizes, attentions: true });
+  const all = g.outputs[`multimodal_attentions.${config.multimodal.layers - 1}`]!; // (B, H, M, M)
+  const first = config.multimodal.clsToken ? 2 : 1; // after CLS_M and the image encoder's CLS
+  const tokens = slice(mean(all, [1]), 1, all.shape[2]! - sizes.textLength); // (B, T, M)
+  const maps = slice(tokens, 2, first, first + gridSize(config.image) ** 2);
+  return modelGraph("flava.attention", params, { maps });
+}
+
+const TINY = { grid: 4, patch: 8, tokens: 16, words: 32 };
+
+function tinyFlava(config: FlavaConfig): FlavaConfig {
+  const small = <T extends TransformerConfig>(encoder: T): T => ({
+    ...encoder,
+    hiddenSize: 32,
+    layers: Math.min(encoder.layers, 2),
+    heads: 2,
+    intermediateSize: 64,
+  });
+  const sizes = { imageSize: TINY.grid * TINY.patch, patchSize: TINY.patch, vocabSize: TINY.words };
+  return {
+    ...config,
+    image: { ...small(config.image), ...sizes },
+    text: { ...small(config.text), maxPositions: TINY.tokens },
+    multimodal: small(config.multimodal),
+    codebook: config.codebook && { ...config.codebook, blocksPerGroup: 1, hiddenSize: 8, vocabSize: TINY.words },
+    projectionDim: 16,
+  };
+}
+
+function describe(config: FlavaConfig, words: string): [string, string][] {
+  const { image, text, multimodal, codebook, projectionDim } = config;
+  const grid = gridSize(image);
+  return [
+    [
+      "image encoder",
+      `${image.layers} layers of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`,
+    ],
+    ["text encoder", `${text.layers} layers of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
+    ["multimodal", `${multimodal.layers} layers of ${multimodal.hiddenSize}; contrastive space of ${projectionDim}`],
+    [
+      "codebook",
+      codebook
+        ? `${codebook.vocabSize.toLocaleString("en-US")} visual words on ${codebookImageSize(config)} px`
+        : "none",
+    ],
+  ];
+}

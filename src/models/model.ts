@@ -1,0 +1,150 @@
+/** What every model answers, whatever it is called: the interface that api, evaluators, pictures and pretraining ask. */
+import type { z } from "zod";
+import type { Graph, Value } from "../graph/index.ts";
+import { graph } from "../graph/index.ts";
+import type { Interpolation, ParamSpec, Params } from "../nn/index.ts";
+
+/** A graph and the parameters among its inputs. */
+export interface ModelGraph {
+  readonly graph: Graph;
+  readonly params: readonly ParamSpec[];
+}
+
+/** Results as a graph, with the parameters that they need. */
+export function modelGraph(
+  name: string,
+  declared: Params | readonly ParamSpec[],
+  outputs: Readonly<Record<string, Value>>,
+): ModelGraph {
+  const g = graph(name, outputs);
+  const specs = "specs" in declared ? declared.specs() : declared;
+  return { graph: g, params: specs.filter((spec) => Object.hasOwn(g.inputs, spec.name)) };
+}
+
+export interface ImageGraphSizes {
+  readonly batch: number;
+  /** Pixels; the model's own size unless said. Another size needs `interpolate`. */
+  readonly height?: number;
+  readonly width?: number;
+  readonly interpolate?: Interpolation;
+}
+
+export interface TextGraphSizes {
+  readonly batch: number;
+  readonly textLength: number;
+  /** Whether `attention_mask` int32 (B, T) is an input; true unless said. */
+  readonly attentionMask?: boolean;
+}
+
+export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
+  /** Whether the attention maps of the multimodal encoder are results: `multimodal_attentions.<layer>` (B, H, M, M). */
+  readonly attentions?: boolean;
+}
+
+/** Sizes of a graph on masked batches, and the fields that its batches carry. */
+export interface BatchSizes {
+  /** B: samples on this worker. */
+  readonly batch: number;
+  /** T: tokens in each text, padding included. */
+  readonly textLength: number;
+  /** Kp: the most masked patches in an image. */
+  readonly maskedPatches: number;
+  /** Kt: the most masked tokens in a text. */
+  readonly maskedTokens: number;
+  /** Whether batches carry `attention_mask`; true unless said. */
+  readonly attentionMask?: boolean;
+  /** Whether pairs carry `itm_labels`; true unless said. Without them all pairs count as matched. */
+  readonly itmLabels?: boolean;
+  /** "codebook": targets come from `codebook_pixel_values` inside the graph (the default); "given": batches carry `mim_labels`. */
+  readonly mimTargets?: "codebook" | "given";
+}
+
+/** What a masked-prediction head says at the masked positions of a batch; R = B·K rows, K of each sample in turn. */
+export interface MaskedPrediction {
+  /** (R, V). */
+  readonly logits: Value;
+  /** int32 (R), 0 in rows of weight 0. */
+  readonly targets: Value;
+  /** (R): 1 where a row is a masked position, 0 where it is padding. */
+  readonly weights: Value;
+}
+
+/** The pictures that an image encoder takes. */
+export interface PictureSizes {
+  readonly channels: number;
+  /** Side of `pixel_values` in pixels. */
+  readonly size: number;
+  /** Side of `codebook_pixel_values`: so that one visual word stands for one patch. */
+  readonly codebookSize: number;
+  /** Patches along a side. */
+  readonly grid: number;
+  /** How many visual words there are to be predicted. */
+  readonly words: number;
+}
+
+/** Visual words: from pictures and back. */
+export interface Codebook {
+  readonly channels: number;
+  readonly vocabSize: number;
+  /** Pixels along the side of what one word stands for. */
+  readonly wordSize: number;
+  /** `codebook_pixel_values` (B, C, S, S) → `words` int32 (B, P) and `decoded` (B, C, S, S) in 0..1. `p` is the codebook's root. */
+  reconstruct(p: Params, pixels: Value): { readonly words: Value; readonly decoded: Value };
+  /** `words` int32 (B, h, w) → pixels in 0..1 (B, C, S, S). */
+  decode(p: Params, words: Value): Value;
+}
+
+/** Heads that predict what is masked; `p` is the root, graph inputs are named as the fields of data batches are. */
+export interface MaskedHeads {
+  /** `words` are those of all patches, int32 (B, P). */
+  image(p: Params, sizes: BatchSizes): { readonly words: Value; readonly image: MaskedPrediction };
+  text(p: Params, sizes: BatchSizes): { readonly text: MaskedPrediction };
+  pair(p: Params, sizes: BatchSizes): Record<"image" | "text", MaskedPrediction> & { readonly words: Value };
+}
+
+/** A model of certain sizes. What is absent it cannot do. */
+export interface Model {
+  readonly family: string;
+  /** All of its parameters, by the names of the published checkpoint. */
+  parameters(): ParamSpec[];
+  readonly pictures?: PictureSizes | undefined;
+  readonly texts?: { readonly vocabSize: number; readonly maxPositions: number } | undefined;
+  /** `pixel_values` → `image_embeds` (B, E) in the contrastive space, of length 1, and what else the encoder gives. */
+  image?(sizes: ImageGraphSizes): ModelGraph;
+  /** `input_ids` (B, T) and `attention_mask` → `text_embeds` (B, E), and what else the encoder gives. */
+  text?(sizes: TextGraphSizes): ModelGraph;
+  /** Both → `itm_logits` (B, 2) with class 1 "matched", and what else the multimodal encoder gives. */
+  pair?(sizes: PairGraphSizes): ModelGraph;
+  /** Both → `maps` (B, T, P): the last multimodal layer's attention from text tokens to patches, mean over heads. */
+  attention?(sizes: PairGraphSizes): ModelGraph;
+  /** `pixel_values` → `features` (B, D) for classification, of length 1. `scope` stands before the parameters' names. */
+  features?(batch: number, scope?: string): ModelGraph;
+  readonly masked?: MaskedHeads | undefined;
+  readonly codebook?: Codebook | undefined;
+}
+
+/** Which tensors of a model a stage can start from: names by their beginnings. */
+export interface ModelPart {
+  /** Must be there. */
+  readonly needed: string;
+  /** Come along where the giver has them. */
+  readonly also: readonly string[];
+}
+
+/** A kind of model: its configuration, and what is asked of models of any size. */
+export interface ModelFamily<C> {
+  readonly schema: z.ZodType<C>;
+  /** Named sizes. */
+  readonly variants: Readonly<Record<string, C>>;
+  readonly parts: Readonly<Record<string, ModelPart>>;
+  /** The model of these sizes. */
+  of(config: C): Model;
+  /** The same sizes with a vocabulary of so many entries. */
+  withVocabulary(config: C, vocabulary: { readonly vocabSize: number; readonly padTokenId: number }): C;
+  /** The same model, so small that a run takes a minute. */
+  tiny(config: C): C;
+  /** Lines for a plan: what, and its sizes. `words` says how many there are. */
+  describe(config: C, words: string): [label: string, text: string][];
+  /** The config.json under which others load a model of this family. */
+  configFile(config: C, made: { readonly lossWeights: Readonly<Record<string, number>>; readonly tensors: readonly string[] }): string;
+}

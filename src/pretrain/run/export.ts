@@ -1,0 +1,16 @@
+/** The model of a finished run as others load it: model.safetensors and config.json beside the run's tokenizer.json. */
+import { join } from "node:path";
+import { saveSafetensors } from "../../hub/index.ts";
+import { saveFile } from "../../io/index.ts";
+import { familyOf, kindOf } from "../tables.ts";
+import type { RunContext, StageRun } from "./context.ts";
+
+export async function exportModel({ runDir, recipe, tables }: RunContext, run: StageRun): Promise<void> {
+  const entries = run.modelEntries();
+  await saveSafetensors(join(runDir, "model.safetensors"), entries, { metadata: { format: "pt" } });
+  const config = familyOf(tables, recipe).configFile(recipe.model, {
+    lossWeights: kindOf(tables, run.stage).lossWeights?.(run.stage) ?? {},
+    tensors: entries.map(({ name }) => name),
+  });
+  await saveFile(join(runDir, "config.json"), config);
+}

@@ -1,0 +1,29 @@
+/** The held-out data of a run: sets of pairs, labelled images and texts, each read when it is first asked for. */
+import type { DataSpec } from "../../datasets/index.ts";
+import { labelledSet, type PairSet, pairSet } from "../../evaluators/index.ts";
+import type { HeldOut } from "../stages/stage.ts";
+import type { RunContext } from "./context.ts";
+
+type Spec = string | DataSpec;
+
+export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut {
+  const { validation, test, labelled, texts, maxPairs } = recipe.evaluation;
+  const sets = (specs: Readonly<Record<string, Spec>>): Record<string, PairSet> =>
+    Object.fromEntries(
+      Object.entries(specs).map(([name, spec]) => [
+        name,
+        pairSet(() => sources.open(spec), { maxPairs, signal, onBad }),
+      ]),
+    );
+  const images = (spec: Spec) => labelledSet(() => sources.open(spec), { max: maxPairs, signal, onBad });
+  const all = (specs: readonly Spec[]) => () => Promise.all(specs.map((spec) => sources.open(spec)));
+  return {
+    validation: sets(validation),
+    test: sets(test),
+    labelled: labelled ? { train: images(labelled.train), test: images(labelled.test) } : undefined,
+    texts: all(texts),
+    trainingTexts: all(recipe.data.texts.map(({ source }) => source)),
+    maxTexts: maxPairs,
+    onBad,
+  };
+}

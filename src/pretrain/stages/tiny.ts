@@ -1,0 +1,14 @@
+/** How `--tiny` shrinks what several kinds of stages have. */
+import type { PatchMasking } from "../../data/index.ts";
+import { gridSize } from "../../models/vit/index.ts";
+import type { Ramp, Recipe } from "../recipe/types.ts";
+
+export const TINY = { steps: 6, batchSize: 8, tokens: 16, grid: 4, patch: 8 } as const;
+
+export const tinyRamp = (ramp: Ramp): Ramp => ({ ...ramp, steps: Math.min(ramp.steps, TINY.steps) });
+
+/** The same share of the patches, in blocks of two or more. `recipe` has the sizes from before. */
+export function tinyMasking({ model }: Recipe, masking: PatchMasking): PatchMasking {
+  const patches = Math.max(1, Math.round((masking.patches / gridSize(model.image) ** 2) * TINY.grid ** 2));
+  return { ...masking, patches, minBlock: Math.min(2, patches), maxBlock: null };
+}

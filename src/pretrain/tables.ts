@@ -1,0 +1,34 @@
+/** What recipes can name: families of models and kinds of stages. Whoever brings own ones passes tables of their own. */
+import { ConfigError } from "../errors.ts";
+import { families } from "../models/index.ts";
+import type { Model, ModelFamily } from "../models/model.ts";
+import type { Recipe } from "./recipe/types.ts";
+import { planStage, stageKinds } from "./stages/kinds.ts";
+import type { StageBase, StageKind, StagePlan } from "./stages/stage.ts";
+
+export interface Tables {
+  readonly families: Readonly<Record<string, ModelFamily<unknown>>>;
+  readonly kinds: Readonly<Record<string, StageKind<StageBase>>>;
+}
+
+/** The package's own. */
+export const tables: Tables = { families, kinds: { ...stageKinds } };
+
+export const familyOf = (given: Tables, { family }: Pick<Recipe, "family">): ModelFamily<unknown> =>
+  row(given.families, family, "a family of models");
+
+/** The model that a recipe trains, of the sizes that it says. */
+export const modelOf = (given: Tables, recipe: Pick<Recipe, "family" | "model">): Model =>
+  familyOf(given, recipe).of(recipe.model);
+
+export const kindOf = (given: Tables, { kind }: Pick<StageBase, "kind">): StageKind<StageBase> =>
+  row(given.kinds, kind, "a kind of stage");
+
+export const planOf = (given: Tables, recipe: Recipe, stage: StageBase): StagePlan =>
+  planStage(kindOf(given, stage), recipe, stage);
+
+function row<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
+  const found = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (found) return found;
+  throw new ConfigError(`expected ${what}, got "${name}"`, `known are ${Object.keys(table).join(", ")}`);
+}

@@ -1,0 +1,34 @@
+/** How a model is trained, whatever its losses are: what optimizer, schedule and step ask of a recipe. */
+
+export interface AdamWChoice {
+  /** Peak learning rate. */
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** What the weight decay becomes by a cosine over the stage; null: it stays. */
+  readonly finalWeightDecay: number | null;
+  /** Regular expressions: parameters whose name matches one do not decay. */
+  readonly noDecay: readonly string[];
+}
+
+export interface ScheduleChoice {
+  readonly kind: "cosine" | "linear" | "constant";
+  /** Steps from 0 to the peak. */
+  readonly warmupSteps: number;
+  readonly finalLr: number;
+  /** Step at which `finalLr` is reached; null: the last. */
+  readonly decaySteps: number | null;
+}
+
+export interface TrainingOptions {
+  readonly steps: number;
+  /** Micro-batches of one optimizer step. */
+  readonly gradientAccumulationSteps: number;
+  readonly optimizer: AdamWChoice;
+  readonly schedule: ScheduleChoice;
+  /** Largest gradient norm; null: no clipping. */
+  readonly clipNorm: number | null;
+  /** Whether activations are computed again in the backward pass: less memory, about a third more time. */
+  readonly recompute: boolean;
+}
