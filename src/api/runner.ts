@@ -1,7 +1,6 @@
 /** Graphs of one batch size, compiled when first needed, then kept; short batches are filled up. */
-import { graph, type Value } from "../graph/index.ts";
+import { graph } from "../graph/index.ts";
 import type { ModelGraph } from "../models/index.ts";
-import type { Params } from "../nn/index.ts";
 import { type CompileOptions, compile, type Device, type Executable, type State } from "../runtime/index.ts";
 import { allocate, type Feeds, size, type Tensor } from "../tensor/index.ts";
 

@@ -172,7 +172,11 @@ describe("pairs", () => {
     const outputs = pretrainPairs(p, model, pairBatch(model, { ...sizes, itmLabels: false }));
     const hits: Record<string, boolean[]> = { mmm_text: [], mmm_image: [] };
     for (const [i, { key, image, caption }] of pairs.entries()) {
-      const build = { kind: "pair", image: maskedImages(contextOf().model.pictures!, masking, null), text: maskedTexts(LENGTH, tokens) } as const;
+      const build = {
+        kind: "pair",
+        image: maskedImages(contextOf().model.pictures!, masking, null),
+        text: maskedTexts(LENGTH, tokens),
+      } as const;
       const feeds = await builtFeeds(build, { tokenizer, seed: 3, first: i }, [{ key, image, text: caption }]);
       for (const head of ["mmm_text", "mmm_image"] as const) {
         const { logits, targets, weights: w } = compute({ ...outputs[head] }, feeds);
@@ -302,9 +306,11 @@ describe("mim", () => {
     const { mim } = pretrainImages(p, model, imageBatch(model, sizes));
     const rows: ReturnType<typeof judged> = [];
     for (const [i, pair] of [...(await sets[0]!()), ...(await sets[1]!())].entries()) {
-      const feeds = await builtFeeds({ kind: "image", image: maskedImages(contextOf().model.pictures!, masking, null) }, { seed: 3, first: i }, [
-        { key: pair.key, image: pair.image },
-      ]);
+      const feeds = await builtFeeds(
+        { kind: "image", image: maskedImages(contextOf().model.pictures!, masking, null) },
+        { seed: 3, first: i },
+        [{ key: pair.key, image: pair.image }],
+      );
       const { logits, targets, weights: w } = compute({ ...mim }, feeds);
       rows.push(...judged(logits!, targets!, w!));
     }

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PictureCase, pictureCase } from "../../test/support/picture-context.ts";
-import { ConfigError } from "../errors.ts";
 import { imageFeeds, textFeeds } from "../api/index.ts";
+import { ConfigError } from "../errors.ts";
 import type { EvaluationContext, Pair } from "../evaluators/index.ts";
 import { graph, input, reshape } from "../graph/index.ts";
 import { interpret } from "../graph/interpret/index.ts";
@@ -214,10 +214,7 @@ describe("retrieval", () => {
   async function cosines(pairs: readonly Pair[]): Promise<number[][]> {
     const { context, config } = drawn;
     const [T, unit] = [16, (x: number[]) => x.map((v) => v / Math.hypot(...x))];
-    const [image, text] = [
-      imageGraph(config, { batch: 1 }),
-      textGraph(config, { batch: 1, textLength: T }),
-    ];
+    const [image, text] = [imageGraph(config, { batch: 1 }), textGraph(config, { batch: 1, textLength: T })];
     const images: number[][] = [];
     for (const pair of pairs) images.push(unit(naive(image.graph, await imageFeeds(context, [pair])).image_features!));
     const texts = pairs.map(({ caption }) => unit(naive(text.graph, textFeeds(context, [caption], T)).text_features!));

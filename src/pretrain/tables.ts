@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors.ts";
 import { families } from "../models/index.ts";
 import type { Model, ModelFamily } from "../models/model.ts";
+import type { TextTokenizer } from "../text/index.ts";
 import type { Recipe } from "./recipe/types.ts";
 import { planStage, stageKinds } from "./stages/kinds.ts";
 import type { StageBase, StageKind, StagePlan } from "./stages/stage.ts";
@@ -20,6 +21,12 @@ export const familyOf = (given: Tables, { family }: Pick<Recipe, "family">): Mod
 /** The model that a recipe trains, of the sizes that it says. */
 export const modelOf = (given: Tables, recipe: Pick<Recipe, "family" | "model">): Model =>
   familyOf(given, recipe).of(recipe.model);
+
+/** The recipe with the sizes of the vocabulary in use. */
+export function withVocabulary(given: Tables, recipe: Recipe, { vocabSize, special }: TextTokenizer): Recipe {
+  const model = familyOf(given, recipe).withVocabulary(recipe.model, { vocabSize, padTokenId: special.pad });
+  return { ...recipe, model: model as Recipe["model"] };
+}
 
 export const kindOf = (given: Tables, { kind }: Pick<StageBase, "kind">): StageKind<StageBase> =>
   row(given.kinds, kind, "a kind of stage");

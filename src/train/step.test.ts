@@ -6,7 +6,6 @@ import { pretrainTexts, textBatch } from "../models/flava/index.ts";
 import { initialTensor, Params } from "../nn/index.ts";
 import { textObjective } from "../objectives/index.ts";
 import { openDevice } from "../runtime/index.ts";
-import type { Feeds } from "../tensor/index.ts";
 import { type Feeds, type Tensor, toNumbers } from "../tensor/index.ts";
 
 const STEPS = 3;

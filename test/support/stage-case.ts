@@ -8,7 +8,14 @@ import { planOf, tables } from "../../src/pretrain/tables.ts";
 import { type Device, State } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS, type TextTokenizer } from "../../src/text/index.ts";
-import { type Batch, createUpdater, declaredState, type Metrics, traceSteps, type Updater } from "../../src/train/index.ts";
+import {
+  type Batch,
+  createUpdater,
+  declaredState,
+  type Metrics,
+  traceSteps,
+  type Updater,
+} from "../../src/train/index.ts";
 
 const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
 

@@ -1,4 +1,4 @@
 export * from "./builder.ts";
-export * from "./rows.ts";
 export * from "./masked.ts";
+export * from "./rows.ts";
 export type * from "./types.ts";

@@ -7,7 +7,6 @@ import type { Value } from "../value.ts";
 import { type Kernel, kernels } from "./kernels.ts";
 import { type Data, type Precision, roundAll, unload, zeros } from "./storage.ts";
 
-
 export interface InterpretOptions {
   /** Defaults to "float64". */
   precision?: Precision;

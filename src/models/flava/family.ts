@@ -1,5 +1,5 @@
 /** FLAVA's row among the families: how it answers what every model is asked. */
-import { input, mean, reshape, slice, type Value } from "../../graph/index.ts";
+import { mean, reshape, slice, type Value } from "../../graph/index.ts";
 import type { Params, TransformerConfig } from "../../nn/index.ts";
 import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } from "../dvae/index.ts";
 import {

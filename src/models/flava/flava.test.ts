@@ -17,15 +17,7 @@ import { graph, type Value } from "../../graph/index.ts";
 import { globalContrastive, type LossWeights } from "../../objectives/index.ts";
 import { gradients, sgd } from "../../optim/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../tensor/index.ts";
-import {
-  type FlavaConfigInput,
-  flavaConfig,
-  imageGraph,
-  multimodalGraph,
-  type PairPretraining,
-  textGraph,
-  variants,
-} from "./index.ts";
+import { flavaConfig, imageGraph, multimodalGraph, type PairPretraining, textGraph, variants } from "./index.ts";
 
 type Fields = Record<string, Tensor>;
 const CLOSE = { rtol: 1e-11, atol: 1e-12 };

@@ -1,6 +1,6 @@
 /** Whole graphs for using a trained model: images, texts, and pairs of them. Inputs and results have Hugging Face's names. */
 import { input, type Value } from "../../graph/index.ts";
-import { type Interpolation, initialised, l2Normalize, type ParamSpec, Params } from "../../nn/index.ts";
+import { initialised, l2Normalize, Params } from "../../nn/index.ts";
 import {
   type ImageGraphSizes,
   type ModelGraph,

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../errors.ts";
 import { flavaConfig } from "../../models/flava/config.ts";
-import { checkPlaces, describePlan, formatPlan, missingPlaces, parseRecipe, resolveRecipe } from "./index.ts";
-import { recipeJsonSchema } from "./json-schema.ts";
 import type { ImageDinoStage } from "../stages/image-dino.ts";
 import type { JointStage } from "../stages/joint.ts";
 import type { TextMlmStage } from "../stages/text-mlm.ts";
+import { checkPlaces, describePlan, formatPlan, missingPlaces, parseRecipe, resolveRecipe } from "./index.ts";
+import { recipeJsonSchema } from "./json-schema.ts";
 
 const RECIPES = [
   "starter",

@@ -5,13 +5,14 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type StageCase, stageCase } from "../../../test/support/stage-case.ts";
 import { CheckpointError, FileError } from "../../errors.ts";
 import { entriesOf, saveSafetensors } from "../../hub/index.ts";
+import { families } from "../../models/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { emaName } from "../../optim/index.ts";
 import { type BestSoFar, saveCheckpoint } from "../../record/index.ts";
 import { fromNumbers, random, size, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import { bertTokenizer, type TextTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer } from "../../text/load.node.ts";
-import { stageState, traceStage } from "../../train/updater.ts";
+import { declaredState, traceSteps } from "../../train/index.ts";
 import type { InitFrom } from "../recipe/index.ts";
 import { type InitialWeights, initialWeights, resultOf } from "./initial.ts";
 
@@ -21,7 +22,7 @@ let one: StageCase;
 let specs: readonly ParamSpec[];
 beforeAll(async () => {
   one = await stageCase("joint");
-  specs = stageState(traceStage("joint", one.stage, one.plan), one.plan).specs;
+  specs = declaredState(traceSteps("joint", one.stage, one.plan), one.plan).specs;
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-initial-"));
@@ -52,7 +53,11 @@ type Inits = Partial<Record<"image" | "text" | "codebook", InitFrom>>;
 
 const initial = (init: Inits): Promise<InitialWeights> => {
   const stage = { ...one.stage, init: { image: "random", text: "random", codebook: "random", ...init } };
-  return initialWeights(folder, stage as typeof one.stage, specs, { seed: SEED, vocabulary: one.tokenizer.vocabulary });
+  return initialWeights(folder, stage as typeof one.stage, specs, {
+    seed: SEED,
+    parts: families.flava.parts,
+    vocabulary: one.tokenizer.vocabulary,
+  });
 };
 const weights = (init: Inits): Promise<Tensors> => initial(init).then(({ tensors }) => tensors);
 
@@ -339,7 +344,7 @@ describe("stageState", () => {
   it("declares what a guess scores without the weights of the losses", async () => {
     const lossWeights = { itm: 0.5, globalContrastive: 2, mim: 0.25 };
     const weighed = await stageCase("joint", { lossWeights });
-    const { chance } = stageState(traceStage("joint", weighed.stage, weighed.plan), weighed.plan);
+    const { chance } = declaredState(traceSteps("joint", weighed.stage, weighed.plan), weighed.plan);
     expect(chance.itm).toBeCloseTo(Math.LN2, 12);
     expect(chance.global_contrastive).toBeCloseTo(Math.log(8), 12);
     expect(chance.mim).toBeCloseTo(Math.log(12), 12);

@@ -5,7 +5,6 @@ import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { type Json, saveFile, statOf } from "../../io/index.ts";
-import type { FlavaConfig } from "../../models/flava/index.ts";
 import { findRunInfo, hashOf } from "../../record/index.ts";
 import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
@@ -109,10 +108,4 @@ function frequentIds(texts: Iterable<readonly number[]>, vocabSize: number, minC
   const counts = new Uint32Array(vocabSize);
   for (const ids of texts) for (const id of ids) counts[id] = counts[id]! + 1;
   return [...counts.keys()].filter((id) => counts[id]! >= minCount);
-}
-
-/** The recipe with the vocabulary that the run uses. */
-export function withVocabulary(recipe: Recipe, { vocabSize, special }: TextTokenizer): Recipe {
-  const text = { ...recipe.model.text, vocabSize, padTokenId: special.pad };
-  return { ...recipe, model: { ...recipe.model, text } satisfies FlavaConfig };
 }

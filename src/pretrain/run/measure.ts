@@ -3,7 +3,7 @@ import { costOf, graph, type Program } from "../../graph/index.ts";
 import { size } from "../../tensor/index.ts";
 import { declaredState, type StepGraphs, traceSteps } from "../../train/index.ts";
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
-import { planOf, type Tables, tables as own } from "../tables.ts";
+import { tables as own, planOf, type Tables } from "../tables.ts";
 
 /** Builds the graphs of a stage and measures them. The vocabulary is taken as the recipe's model says. */
 export function measureStage(recipe: Recipe, name: string, tables: Tables = own): StageMeasure {

@@ -21,8 +21,8 @@ import {
   type Metrics,
   means,
   type Sums,
-  train,
   traceSteps,
+  train,
   type Updater,
 } from "../../train/index.ts";
 import { planOf } from "../tables.ts";

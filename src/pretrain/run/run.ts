@@ -21,19 +21,17 @@ import {
 import { writeCard, writeReport } from "../../report/index.ts";
 import { type Device, openDevice } from "../../runtime/index.ts";
 import { checkPlaces, loadRecipe, type Recipe } from "../recipe/index.ts";
-import {
-  checkTokenizer,
-  createSources,
-  runTokenizer,
-  TOKENIZER_FILE,
-  tokenizerHash,
-  withVocabulary,
-} from "./inputs.ts";
-import { createLooks, heldOut } from "./looks.ts";
+import type { HeldOut } from "../stages/stage.ts";
+import { tables as own, type Tables, withVocabulary } from "../tables.ts";
+import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
+import { drawStage } from "./draw.ts";
+import { evaluatorsOf, finalNumbers } from "./evaluation.ts";
+import { exportModel } from "./export.ts";
+import { heldOut } from "./held-out.ts";
+import { checkTokenizer, createSources, runTokenizer, TOKENIZER_FILE, tokenizerHash } from "./inputs.ts";
 import { type RunReporter, silentReporter } from "./reporter.ts";
 import { checkResumable } from "./resumable.ts";
-import { architectureOf, type Resumed, type RunContext, type StageOutcome } from "./run-context.ts";
-import { runStage } from "./run-stage.ts";
+import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
 
 export interface RunRequest {
@@ -50,6 +48,8 @@ export interface RunOptions {
   readonly reporter?: RunReporter | undefined;
   /** When it fires, the step at hand is finished and saved, and the run's status is "stopped". */
   readonly signal?: AbortSignal | undefined;
+  /** What the recipe's names stand for: the package's own families and kinds of stages unless given. */
+  readonly tables?: Tables | undefined;
 }
 
 /** What samples were left out, and why: JSON Lines. */
@@ -62,19 +62,19 @@ const BAD_FILE = "bad-samples.jsonl";
  */
 export async function pretrain(
   request: RunRequest,
-  { reporter = silentReporter, signal }: RunOptions = {},
+  { reporter = silentReporter, signal, tables = own }: RunOptions = {},
 ): Promise<RunInfo> {
   const { recipe } = request;
   const { runDir } = recipe;
   await checkPlaces(recipe, signal);
-  const fresh = await isFresh(request);
+  const fresh = await isFresh(request, tables);
   const device = await openDevice(recipe.device, recipe.threads ? { threads: recipe.threads } : {});
   await makeFolder(runDir);
   await using _lock = await lockFolder(runDir);
   for (const name of ["", GALLERY_FOLDER, ...Object.keys(recipe.stages)]) await tidyFolder(join(runDir, name));
   const bad = badList(join(runDir, BAD_FILE));
   try {
-    const { context, start } = await prepare(request, device, { reporter, signal, onBad: bad.onBad, fresh });
+    const { context, start } = await prepare(request, device, { reporter, signal, tables, onBad: bad.onBad, fresh });
     await using log = context.log;
     const record = await openRecord(request, device, tokenizerHash(context.tokenizer));
     const done = await runStages({ ...context, log }, start, record, request);
@@ -90,7 +90,7 @@ export async function pretrain(
  * Whether the folder begins anew. A new run into an old one's folder is refused, unless it adds a stage to it; so is a folder whose
  * recipe.json or run.json is damaged, before any work.
  */
-async function isFresh({ recipe: { runDir }, stage, resume }: RunRequest): Promise<boolean> {
+async function isFresh({ recipe: { runDir }, stage, resume }: RunRequest, tables: Tables): Promise<boolean> {
   const exists = (await statOf(join(runDir, RECIPE_FILE))) !== undefined;
   if (resume !== undefined && !exists)
     throw new ConfigError(
@@ -98,7 +98,7 @@ async function isFresh({ recipe: { runDir }, stage, resume }: RunRequest): Promi
       "start without --resume, or name the run's folder with --run-dir",
     );
   if (resume === undefined && stage === undefined) await refuseOldRun(runDir);
-  if (exists) await loadRecipe(runDir);
+  if (exists) await loadRecipe(runDir, tables);
   await findRunInfo(runDir);
   return !exists;
 }
@@ -106,6 +106,7 @@ async function isFresh({ recipe: { runDir }, stage, resume }: RunRequest): Promi
 interface Preparing {
   readonly reporter: RunReporter;
   readonly signal: AbortSignal | undefined;
+  readonly tables: Tables;
   readonly onBad: RunContext["onBad"];
   readonly fresh: boolean;
 }
@@ -114,15 +115,16 @@ interface Preparing {
 async function prepare(
   request: RunRequest,
   device: Device,
-  { reporter, signal, onBad, fresh }: Preparing,
+  { fresh, ...given }: Preparing,
 ): Promise<{ context: RunContext; start: Start }> {
   const { runDir } = request.recipe;
+  const { reporter, signal, tables } = given;
   const sources = createSources(request.recipe, signal);
   const note = (line: string): void => reporter.note(line);
   const start = await findStart(request.recipe, request, note);
   const tokenizer = await runTokenizer(request.recipe, sources, join(runDir, TOKENIZER_FILE), { signal, note });
   await checkTokenizer(runDir, tokenizer);
-  const recipe = withVocabulary(request.recipe, tokenizer);
+  const recipe = withVocabulary(tables, request.recipe, tokenizer);
   if (start.resumed) checkResume(recipe, start.resumed);
   if (request.resume !== "latest") await dropAhead(runDir, start, note);
   if (fresh) await saveRecipe(runDir, request.recipe);
@@ -130,7 +132,7 @@ async function prepare(
   if (log.removed > 0) note(`metrics.jsonl: ${log.removed} lines removed, the run trains their steps again`);
   const { flava, node, engine } = await environment(device.description, recipe.threads);
   const versions = { flava, node, engine };
-  return { context: { recipe, runDir, device, sources, tokenizer, log, reporter, versions, signal, onBad }, start };
+  return { context: { ...given, recipe, runDir, device, sources, tokenizer, log, versions }, start };
 }
 
 function checkResume(recipe: Recipe, { path, state }: Resumed): void {
@@ -159,17 +161,11 @@ async function runStages(context: RunContext, start: Start, record: RunRecord, r
     await record.update({ status, finishedAt: new Date().toISOString() });
     return record.info;
   };
-  const sets = heldOut(context);
+  const held = heldOut(context);
   try {
     for (const name of start.stages) {
-      const { kind, steps } = recipe.stages[name]!;
-      const looks = createLooks(context, sets, {
-        last: name === Object.keys(recipe.stages).at(-1),
-        results: (found) => record.update({ results: { ...record.info.results, ...found } }),
-        begun: ({ chance, parameters }) => record.begin(name, { kind, steps, chance, parameters }),
-        saved: (progress) => record.advance(name, progress),
-      });
-      const outcome = await runStage(context, name, looks, name === start.stages[0] ? start.resumed : undefined);
+      const resumed = name === start.stages[0] ? start.resumed : undefined;
+      const outcome = await runStage(context, name, hooksOf(context, held, record, name), resumed);
       await record.advance(name, progressOf(outcome), outcome.chance);
       if (outcome.ending === "stopped" || signal?.aborted) return await end("stopped");
     }
@@ -179,6 +175,33 @@ async function runStages(context: RunContext, start: Start, record: RunRecord, r
     await settled(end(signal?.aborted ? "stopped" : "failed")); // the first error is the one to tell
     throw error;
   }
+}
+
+/** What a run does with a stage's model: evaluation on its way, and at its end the export, the final numbers and pictures. */
+function hooksOf(context: RunContext, held: HeldOut, record: RunRecord, name: string): StageHooks {
+  const { stages } = context.recipe;
+  const { kind, steps } = stages[name]!;
+  return {
+    evaluators: (run) => evaluatorsOf(context, held, run),
+    begun: ({ chance, parameters }) => record.begin(name, { kind, steps, chance, parameters }),
+    saved: (progress) => record.advance(name, progress),
+    async finished(run) {
+      if (name === Object.keys(stages).at(-1)) {
+        await exportModel(context, run);
+        const found = await finalNumbers(context, held, run);
+        await record.update({ results: { ...record.info.results, ...found } });
+      }
+      await draw(context, held, run);
+    },
+  };
+}
+
+/** Pictures are for people to look at: a run does not fail for them, it says that they are missing. */
+async function draw(context: RunContext, held: HeldOut, run: StageRun): Promise<void> {
+  const { reporter } = context;
+  reporter.note(`${run.name}: drawing pictures…`);
+  const lines = await drawStage(context, held, run).catch((error: Error) => [`no pictures: ${error.message}`]);
+  for (const line of lines) reporter.note(`${run.name}: ${line}`);
 }
 
 const progressOf = ({ step, samples, times: { total, ...times } }: StageOutcome): StageProgress => ({

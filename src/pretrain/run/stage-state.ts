@@ -6,8 +6,8 @@ import { size, type Tensor } from "../../tensor/index.ts";
 import type { declaredState } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import { familyOf } from "../tables.ts";
-import { initialWeights, resultOf } from "./initial.ts";
 import type { Resumed, RunContext } from "./context.ts";
+import { initialWeights, resultOf } from "./initial.ts";
 
 /** Which tensor goes to which file of a checkpoint. */
 export interface Names {
