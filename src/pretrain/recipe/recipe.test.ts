@@ -199,7 +199,7 @@ describe("parseRecipe", () => {
     ["ratios that sum to 0", stage({ sampling: { pairs: 0, images: 0, texts: 0 } }), /the ratios sum to 0/],
     ["a negative ratio", stage({ sampling: { pairs: -1 } }), /Too small/],
     ["steps that train nothing", stage({ lossWeights: { mim: 0 } }), /every loss of images has weight 0/],
-    ["loss weights in two places", { model: { lossWeights: { mim: 0 } } }, /loss weights belong to the joint stage/],
+    ["loss weights in two places", { model: { lossWeights: { mim: 0 } } }, /unknown key "lossWeights"/],
     ["a contrastive batch of one", stage({ batchSize: 1 }), /the contrastive loss compares samples/],
     [
       "micro-batches that do not divide",
@@ -243,7 +243,7 @@ describe("parseRecipe", () => {
     [
       "a best checkpoint by a set that there is not",
       stage({ best: { metric: "eval/coco/i2t_r1", mode: "max" } }),
-      /"eval\/coco\/i2t_r1" is measured by nothing: expected eval\/ and one of \w+/,
+      /"eval\/coco\/i2t_r1" is not measured by this stage: expected eval\/ and one of \w+/,
     ],
     [
       "words of captions without captions",
