@@ -146,5 +146,8 @@ export interface ModelFamily<C> {
   /** Lines for a plan: what, and its sizes. `words` says how many there are. */
   describe(config: C, words: string): [label: string, text: string][];
   /** The config.json under which others load a model of this family. */
-  configFile(config: C, made: { readonly lossWeights: Readonly<Record<string, number>>; readonly tensors: readonly string[] }): string;
+  configFile(
+    config: C,
+    made: { readonly lossWeights: Readonly<Record<string, number>>; readonly tensors: readonly string[] },
+  ): string;
 }
