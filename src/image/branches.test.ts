@@ -45,6 +45,25 @@ describe("flavaEvalImage", () => {
     expect(tmm.codebook_pixel_values).not.toEqual(hf.codebook_pixel_values);
   });
 
+  it("takes the passes in Pillow 13's order when asked, in training and for CLIP too", () => {
+    const tall = noisePixels("tall", 40, 160);
+    const firstPass = "cheaper";
+    const sizes = { size: 24, codebookSize: 12, firstPass } as const;
+    const made = flavaEvalImage(tall, sizes);
+    expect(made.pixel_values).toEqual(model(resize(tall, 24, 24, "bicubic", { firstPass })));
+    expect(made.pixel_values).not.toEqual(model(resize(tall, 24, 24, "bicubic")));
+    expect(made.codebook_pixel_values).toEqual(codebook(resize(tall, 12, 12, "lanczos", { firstPass })));
+    const cut = crop(tall, randomCropRegion(40, 160, { scale: [0.9, 1], ratio: [0.2, 0.3] }, random(1, "augment")));
+    const train = flavaTrainImage(
+      tall,
+      { ...sizes, crop: { scale: [0.9, 1], ratio: [0.2, 0.3] } },
+      random(1, "augment"),
+    );
+    expect(train.pixel_values).toEqual(model(resize(cut, 24, 24, "bicubic", { firstPass })));
+    const square = resizeShorter(tall, 24, "bicubic", { firstPass });
+    expect(clipEvalImage(tall, { size: 24, firstPass })).toEqual(model(centerCrop(square, 24, "even")));
+  });
+
   it("crops after resizing and takes another normalisation", () => {
     const made = flavaEvalImage(image, {
       size: 32,

@@ -7,7 +7,7 @@ import { centerCrop, flipHorizontal, resizeShorter } from "./crop.ts";
 import { CLIP_NORM, type MeanStd, mapPixelsTable, normalizeTable, type PixelTable, toPlanes } from "./normalize.ts";
 import type { Pixels } from "./pixels.ts";
 import { type RandomCropOptions, randomCropRegion } from "./random-crop.ts";
-import { type ResizeTarget, resize, resizeEach } from "./resize.ts";
+import { type FirstPass, type ResizeTarget, resize, resizeEach } from "./resize.ts";
 
 export interface FlavaImageOptions {
   /** Side of `pixel_values`: 224 for the published model. */
@@ -19,6 +19,8 @@ export interface FlavaImageOptions {
   readonly codebookCropSize?: number;
   /** Default CLIP_NORM. */
   readonly norm?: MeanStd;
+  /** Order of the passes of both resizes. Default `horizontal`, as Pillow ≤ 12 and so the released models. */
+  readonly firstPass?: FirstPass;
   /** "original": the codebook image is resized from the picture, as Hugging Face does. "resized": from the `size` image, as torchmultimodal. */
   readonly codebookFrom?: "original" | "resized";
 }
@@ -46,10 +48,11 @@ export interface FlavaImageOut {
 /** Both inputs of a whole picture, its aspect ratio not kept: bicubic for the model, Lanczos for the codebook. */
 export function flavaEvalImage(image: Pixels, options: FlavaImageOptions, out?: FlavaImageOut): FlavaImage {
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, codebookFrom = "original" } = options;
-  const targets = branchTargets(size, codebookSize);
+  const { firstPass } = options;
+  const targets = branchTargets(options);
   const [whole, fromOriginal] = resizeEach(image, codebookFrom === "original" ? targets : targets.slice(0, 1));
   const model = centerCrop(whole!, cropSize);
-  const codebook = fromOriginal ?? resize(model, codebookSize, codebookSize, "lanczos");
+  const codebook = fromOriginal ?? resize(model, codebookSize, codebookSize, "lanczos", { firstPass });
   return toTensors(model, centerCrop(codebook, codebookCropSize), options.norm, out);
 }
 
@@ -63,27 +66,37 @@ export function flavaTrainImage(
   rng: Random,
   out?: FlavaImageOut,
 ): FlavaImage {
-  const { size, codebookSize, crop = { scale: [0.9, 1] }, flip = 0 } = options;
+  const { crop = { scale: [0.9, 1] }, flip = 0 } = options;
   const region = randomCropRegion(image.width, image.height, crop, rng);
   const turn = flip > 0 && rng.uniform() < flip ? flipHorizontal : (same: Pixels): Pixels => same;
-  const [model, codebook] = resizeEach(image, branchTargets(size, codebookSize), region);
+  const [model, codebook] = resizeEach(image, branchTargets(options), region);
   return toTensors(turn(model!), turn(codebook!), options.norm, out);
 }
 
-const branchTargets = (size: number, codebookSize: number): ResizeTarget[] => [
-  { width: size, height: size, filter: "bicubic" },
-  { width: codebookSize, height: codebookSize, filter: "lanczos" },
+const branchTargets = ({
+  size,
+  codebookSize,
+  firstPass,
+}: Pick<FlavaImageOptions, "size" | "codebookSize" | "firstPass">): ResizeTarget[] => [
+  { width: size, height: size, filter: "bicubic", firstPass },
+  { width: codebookSize, height: codebookSize, filter: "lanczos", firstPass },
 ];
 
 export interface ClipImageOptions {
   readonly size: number;
   /** Default CLIP_NORM. */
   readonly norm?: MeanStd;
+  /** Default `horizontal`, as Pillow ≤ 12. */
+  readonly firstPass?: FirstPass;
 }
 
 /** CLIP's evaluation image, which linear probes use: shorter side to `size` (bicubic), centre crop, normalise. (3, size, size). */
-export function clipEvalImage(image: Pixels, { size, norm }: ClipImageOptions, out?: Float32Array): Tensor<"float32"> {
-  return toPlanes(centerCrop(resizeShorter(image, size, "bicubic"), size, "even"), tableOf(norm), out);
+export function clipEvalImage(
+  image: Pixels,
+  { size, norm, firstPass }: ClipImageOptions,
+  out?: Float32Array,
+): Tensor<"float32"> {
+  return toPlanes(centerCrop(resizeShorter(image, size, "bicubic", { firstPass }), size, "even"), tableOf(norm), out);
 }
 
 function toTensors(

@@ -1,7 +1,7 @@
 /** Cropping, flipping and shorter-side resizing, rounded as torchvision and Hugging Face round. */
 import type { Filter } from "./filters.ts";
 import { checkSide, heightOf, type Pixels, type Size, widthOf } from "./pixels.ts";
-import { crop, resize } from "./resize.ts";
+import { crop, type ResizeOptions, resize } from "./resize.ts";
 
 /**
  * How half a pixel of margin is rounded: "floor" as Hugging Face's `center_crop`, "even" as torchvision's `CenterCrop` (Python's `round`),
@@ -33,10 +33,15 @@ function frame(image: Pixels, width: number, height: number, rounding: CropRound
 }
 
 /** Resizes so that the shorter side has `side` pixels and the aspect ratio stays, the longer side truncated (torchvision's `Resize(int)`). */
-export function resizeShorter(image: Pixels, side: number, filter: Filter): Pixels {
+export function resizeShorter(
+  image: Pixels,
+  side: number,
+  filter: Filter,
+  options: Pick<ResizeOptions, "firstPass"> = {},
+): Pixels {
   const { width, height } = image;
   const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
-  return width <= height ? resize(image, side, longer, filter) : resize(image, longer, side, filter);
+  return width <= height ? resize(image, side, longer, filter, options) : resize(image, longer, side, filter, options);
 }
 
 /** Mirrors left and right. */

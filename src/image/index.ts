@@ -19,4 +19,13 @@ export * from "./normalize.ts";
 export * from "./pipeline.ts";
 export { filledPixels, type Pixels, pixels, type Region, type Size } from "./pixels.ts";
 export { type RandomCropOptions, randomCropRegion } from "./random-crop.ts";
-export { type Box, crop, cropResize, type ResizeOptions, type ResizeTarget, resize, resizeEach } from "./resize.ts";
+export {
+  type Box,
+  crop,
+  cropResize,
+  type FirstPass,
+  type ResizeOptions,
+  type ResizeTarget,
+  resize,
+  resizeEach,
+} from "./resize.ts";

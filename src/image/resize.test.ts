@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { noisePixels, pillowGoldens } from "../../test/golden/image/pictures.ts";
+import { noisePixels, pillowGoldens, pillowPasses } from "../../test/golden/image/pictures.ts";
 import { ShapeError } from "../errors.ts";
 import { fnv1a } from "../tensor/index.ts";
 import { type Axis, axisWeights } from "./filters.ts";
@@ -107,6 +107,30 @@ describe("resize", () => {
       const image = resize(noisePixels("resize", ...from), ...to, filter, box ? { box } : {});
       expect(fnv1a(image.data), `${filter} ${from} → ${to} box ${box}`).toBe(hash);
     }
+  });
+
+  it.each([
+    ["12.3.0", undefined],
+    ["12.3.0", "horizontal"],
+    ["13.0.0", "cheaper"],
+  ] as const)("makes the bytes of Pillow %s of tall pictures, firstPass %s", (version, firstPass) => {
+    for (const { filter, from, to, box, hash } of pillowPasses()[version]) {
+      const image = resize(noisePixels("passes", ...from), ...to, filter, { firstPass, ...(box ? { box } : {}) });
+      expect(fnv1a(image.data), `${filter} ${from} → ${to} box ${box}`).toBe(hash);
+    }
+  });
+
+  it("shows which pass came first where the height shrinks by more than twice the pixels of the width", () => {
+    const differs = ([w, h]: readonly [number, number], to: readonly [number, number]): boolean => {
+      const image = noisePixels("passes", w, h);
+      const [old, now] = (["horizontal", "cheaper"] as const).map((firstPass) =>
+        resize(image, ...to, "bicubic", { firstPass }),
+      );
+      return fnv1a(old!.data) !== fnv1a(now!.data);
+    };
+    expect(differs([40, 101], [10, 40])).toBe(true);
+    expect(differs([40, 100], [10, 40])).toBe(false);
+    expect(differs([24, 143], [24, 24])).toBe(false);
   });
 
   it("equals the naive version on any sizes", () => {
@@ -249,6 +273,17 @@ describe("cropResize", () => {
     const cut = cropResize(image, region, 10, 10, "bicubic");
     expect(cut).not.toEqual(boxed);
     expect(pixelAt(cut, 5, 5)).toEqual(pixelAt(boxed, 5, 5));
+  });
+
+  it("makes several sizes in one go, each with its own first pass", () => {
+    const image = noisePixels("each", 40, 120);
+    const region = { left: 3, top: 5, width: 30, height: 110 };
+    const targets = (["horizontal", "cheaper"] as const).flatMap((firstPass) =>
+      ([20, 30] as const).map((width) => ({ width, height: 24, filter: "bicubic" as const, firstPass })),
+    );
+    expect(resizeEach(image, targets, region)).toEqual(
+      targets.map(({ width, firstPass }) => resize(crop(image, region), width, 24, "bicubic", { firstPass })),
+    );
   });
 
   it("makes several sizes in one go, each as if alone", () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { noiseBytes } from "../../../test/golden/image/pictures.ts";
+import { noiseBytes, noisePixels, pillowPasses } from "../../../test/golden/image/pictures.ts";
+import { fnv1a } from "../../tensor/index.ts";
 import { type Axis, axisWeights } from "../filters.ts";
 import type { Filter } from "../index.ts";
 import { normalizeTable, toPlanes } from "../normalize.ts";
@@ -124,6 +125,19 @@ describe("without the kernel", () => {
     const { resize } = await import("../resize.ts");
     const image = { width: 10, height: 10, data: view.data };
     expect(resize(image, 10, 4, "bicubic").data).toEqual(plainPasses(view, list)[0]);
+  });
+
+  it("makes Pillow's bytes by the plain passes too, whichever comes first", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    const { resize } = await fresh(() => import("../resize.ts"));
+    for (const [version, firstPass] of [
+      ["12.3.0", "horizontal"],
+      ["13.0.0", "cheaper"],
+    ] as const)
+      for (const { filter, from, to, box, hash } of pillowPasses()[version]) {
+        const image = resize(noisePixels("passes", ...from), ...to, filter, { firstPass, ...(box ? { box } : {}) });
+        expect(fnv1a(image.data), `${version} ${filter} ${from} → ${to} box ${box}`).toBe(hash);
+      }
   });
 
   it("makes the same planes, to the bit, of any number of pixels", async () => {

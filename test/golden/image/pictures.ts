@@ -18,15 +18,17 @@ export const noisePixels = (name: string, width: number, height: number): Pixels
   data: noiseBytes(name, width * height * 3),
 });
 
+export interface ResizeGolden {
+  readonly filter: Filter;
+  readonly from: readonly [number, number];
+  readonly to: readonly [number, number];
+  readonly box: readonly [number, number, number, number] | null;
+  readonly hash: number;
+}
+
 export interface PillowGoldens {
   readonly pillow: string;
-  readonly resize: readonly {
-    readonly filter: Filter;
-    readonly from: readonly [number, number];
-    readonly to: readonly [number, number];
-    readonly box: readonly [number, number, number, number] | null;
-    readonly hash: number;
-  }[];
+  readonly resize: readonly ResizeGolden[];
   readonly effects: readonly { readonly effect: string; readonly value: number; readonly hash: number }[];
   readonly formats: readonly {
     readonly name: string;
@@ -41,3 +43,7 @@ export interface PillowGoldens {
 /** See README.md beside. */
 export const pillowGoldens = (): PillowGoldens =>
   JSON.parse(readFileSync(new URL("pillow.json", import.meta.url), "utf8")) as PillowGoldens;
+
+/** Resizes of pictures from the stream "passes", most of them taller than wide, by version of Pillow. */
+export const pillowPasses = (): Readonly<Record<"12.3.0" | "13.0.0", readonly ResizeGolden[]>> =>
+  JSON.parse(readFileSync(new URL("pillow-passes.json", import.meta.url), "utf8"));
