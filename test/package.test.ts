@@ -1,7 +1,7 @@
 /** What can be imported from the package: an explicit list, documented, and free of Node where it says so. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { nodeModulesReached } from "./support/imports.ts";
+import { reachedFrom } from "./support/imports.ts";
 
 const pack = JSON.parse(readFileSync("package.json", "utf8"));
 const exported: Readonly<Record<string, string>> = pack.exports;
@@ -29,6 +29,15 @@ const inBrowser = Object.fromEntries(
 
 const read = (path: string): string => readFileSync(path, "utf8");
 
+/** Modules of Node that an entry or its types reach in a browser, at once or later. */
+const nodeModules = (source: string): string[] =>
+  [...reachedFrom(source, { read, follow: () => true, aliases: inBrowser })]
+    .filter(([name]) => name.startsWith("node:"))
+    .map(([name, chain]) => `${chain} imports ${name}`);
+
+/** Packages with native parts: some machines lack them, and whoever does not use them must not notice. */
+const NATIVE = ["sharp", "koffi", "onnxruntime-node"];
+
 describe("the entries of the package", () => {
   it("are a list, without a pattern for code", () => {
     expect(Object.keys(exported).filter((name) => name.includes("*"))).toEqual(["./recipes/*"]);
@@ -44,14 +53,23 @@ describe("the entries of the package", () => {
     expect([...documented.keys()].sort()).toEqual(names.sort());
   });
 
+  it("are every room's but those of the command", () => {
+    const rooms = readdirSync("src").filter((room) => existsSync(`src/${room}/index.ts`));
+    const names = new Set(entries.map(([name]) => name));
+    expect(rooms.filter((room) => !names.has(`flava/${room}`))).toEqual(["pictures"]);
+  });
+
   it.each(entries.filter(([name]) => documented.get(name)))("%s reaches no module of Node", (_, source) => {
-    expect(nodeModulesReached(source, read, inBrowser)).toEqual([]);
+    expect(nodeModules(source)).toEqual([]);
   });
 
   it("reach Node where they say so, which shows that the search finds it", () => {
-    for (const name of ["flava", "flava/runtime", "flava/text/node", "flava/data"]) {
-      const source = entries.find(([entry]) => entry === name)![1];
-      expect(nodeModulesReached(source, read, inBrowser), name).not.toEqual([]);
-    }
+    for (const name of ["flava", "flava/runtime", "flava/text/node", "flava/data"])
+      expect(nodeModules(entries.find(([entry]) => entry === name)![1]), name).not.toEqual([]);
+  });
+
+  it.each(entries)("%s loads no native package before it is needed", (_, source) => {
+    const atOnce = reachedFrom(source, { read, follow: ({ typeOnly, later }) => !typeOnly && !later });
+    expect(NATIVE.flatMap((name) => atOnce.get(name) ?? [])).toEqual([]);
   });
 });

@@ -9,6 +9,8 @@ export interface Import {
   readonly file?: string;
   /** Gone after compilation. */
   readonly typeOnly: boolean;
+  /** Loaded when the line runs, not before the file does. */
+  readonly later: boolean;
 }
 
 const parse = (path: string, text: string): ts.SourceFile => ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
@@ -16,11 +18,11 @@ const parse = (path: string, text: string): ts.SourceFile => ts.createSourceFile
 /** All imports of a file: static, re-exports, dynamic, and files named by `new URL("./x", import.meta.url)`. */
 export function importsOf(path: string, text: string): Import[] {
   const found: Import[] = [];
-  const note = (node: ts.Expression | undefined, typeOnly: boolean): void => {
+  const note = (node: ts.Expression | undefined, typeOnly: boolean, later = false): void => {
     if (!node || !ts.isStringLiteralLike(node)) return;
     const specifier = node.text;
     const local = specifier.startsWith(".") ? { file: posix.join(posix.dirname(path), specifier) } : {};
-    found.push({ specifier, typeOnly, ...local });
+    found.push({ specifier, typeOnly, later, ...local });
   };
   const source = parse(path, text);
   const visit = (node: ts.Node): void => {
@@ -30,7 +32,7 @@ export function importsOf(path: string, text: string): Import[] {
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
       note(node.argument.literal as ts.Expression, true);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      note(node.arguments[0], false);
+      note(node.arguments[0], false, true);
     else if (
       ts.isNewExpression(node) &&
       node.expression.getText(source) === "URL" &&
@@ -70,22 +72,27 @@ export function findCycle(imports: ReadonlyMap<string, readonly Import[]>): stri
   return undefined;
 }
 
-/** Modules of Node that an entry or its types reach in a browser: each as the chain of files that leads to it. */
-export function nodeModulesReached(
-  entry: string,
-  read: (path: string) => string,
-  aliases: Readonly<Record<string, string>>,
-): string[] {
-  const found: string[] = [];
+export interface ReachOptions {
+  readonly read: (path: string) => string;
+  /** Which imports count. */
+  readonly follow: (one: Import) => boolean;
+  /** Files that names like "#decode" stand for. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}
+
+/** Packages and modules of Node that a file reaches: name → the chain of files that leads there. */
+export function reachedFrom(entry: string, { read, follow, aliases = {} }: ReachOptions): Map<string, string> {
+  const found = new Map<string, string>();
   const seen = new Set<string>();
-  const visit = (path: string, chain: readonly string[]): void => {
+  const visit = (path: string, chain: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const { specifier, file = aliases[specifier] } of importsOf(path, read(path))) {
-      if (specifier.startsWith("node:")) found.push([...chain, path, specifier].join(" → "));
-      else if (file?.endsWith(".ts")) visit(file, [...chain, path]);
+    for (const one of importsOf(path, read(path)).filter(follow)) {
+      const { specifier, file = aliases[specifier] } = one;
+      if (file?.endsWith(".ts")) visit(file, `${chain} → ${file}`);
+      else if (!file && !found.has(specifier)) found.set(specifier, chain);
     }
   };
-  visit(entry, []);
+  visit(entry, entry);
   return found;
 }

@@ -16,7 +16,6 @@ import {
 } from "./manifest.ts";
 import { type Command, downloadPackages } from "./npm.ts";
 import { type PinnedPackage, pinnedPackages } from "./packages.ts";
-import { prepareStarter } from "./prepare.ts";
 import { readTarball } from "./tarball.ts";
 
 /** What is going on: tarballs that have arrived, pictures that are drawn. */
@@ -129,6 +128,7 @@ async function make(
   };
   const dir = join(work, "data");
   await makeFolder(dir);
+  const { prepareStarter } = await import("./prepare.ts"); // it draws, and so loads sharp, which reading does without
   await prepareStarter(open, dir, { ...recipe, packages, signal, onProgress: (...at) => report("prepare", ...at) });
 }
 
