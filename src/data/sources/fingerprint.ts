@@ -3,27 +3,36 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { isUrl, openBytes, statOf } from "../../io/index.ts";
 
-const fileSchema = z.strictObject({
+export interface FileState {
   /** From the folder that all files of the source share, so that data may move as a whole. */
-  name: z.string(),
+  readonly name: string;
   /** null: there is no such file. */
-  bytes: z.number().nullable(),
+  readonly bytes: number | null;
   /** A local file's time of change in milliseconds, a server's ETag or date, or a hash where one is known. */
+  readonly version: number | string | null;
+}
+
+export interface Fingerprint {
+  readonly files: number;
+  readonly bytes: number;
+  /** Of all names, sizes and versions, in their order. */
+  readonly hash: string;
+  /** Each file, where there are few enough to list them. */
+  readonly list?: readonly FileState[] | undefined;
+}
+
+const fileSchema = z.strictObject({
+  name: z.string(),
+  bytes: z.number().nullable(),
   version: z.union([z.number(), z.string(), z.null()]),
 });
 
-export type FileState = Readonly<z.infer<typeof fileSchema>>;
-
-export const fingerprintSchema = z.strictObject({
+export const fingerprintSchema: z.ZodType<Fingerprint> = z.strictObject({
   files: z.int().nonnegative(),
   bytes: z.number().nonnegative(),
-  /** Of all names, sizes and versions, in their order. */
   hash: z.string(),
-  /** Each file, where there are few enough to list them. */
   list: z.array(fileSchema).readonly().optional(),
 });
-
-export type Fingerprint = Readonly<z.infer<typeof fingerprintSchema>>;
 
 const MAX_LISTED = 1000;
 const AT_ONCE = 64;

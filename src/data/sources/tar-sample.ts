@@ -20,7 +20,7 @@ export interface OpenTar {
 
 type Text = string | typeof INVALID_UTF8 | undefined;
 
-export const MAX_MEMBER_BYTES = 1 << 28;
+export const MAX_MEMBER_BYTES: number = 1 << 28;
 const TEXT_EXTENSIONS = ["txt", "text", "caption"];
 const IMAGE_NAME = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join("|")})$`);
 
