@@ -117,6 +117,7 @@ const csv: Write = (all, seed) => {
         bytes(`missing.jpg,${id}`),
         bytes(`,${id}`),
         bytes(`${image},"${id}" b,c`),
+        bytes(`${image},${id} 5", tall`),
         bytes(`${image},${id} ${"x".repeat(70_000)}`),
       ],
       damage,

@@ -135,13 +135,13 @@ function splitPlain(line: Uint8Array, delimiter: string): readonly Uint8Array[] 
 }
 
 /**
- * Whether a quoted cell over several lines has taken in whole rows: the row has not the cells it should have, or each
- * further line has them, and where there are images it has the path of one.
+ * Whether a quoted cell over several lines has taken in whole rows: the row has not the cells it should have, or an
+ * image path of several lines, or each further line has the cells of a row and, where there are images, the path of one.
  */
 function swallowsRows(cells: readonly Uint8Array[], more: readonly Line[], options: RowOptions): boolean {
   const { width, image, delimiter } = options;
   if (more.length === 0 || width === undefined) return false;
-  if (cells.length !== width) return true;
+  if (cells.length !== width || (image !== undefined && cells[image]!.includes(NEWLINE[0]!))) return true;
   if (width < (image === undefined ? 3 : 2)) return false;
   return more.every(({ bytes }) => {
     const row = splitPlain(bytes, delimiter);
