@@ -61,7 +61,7 @@ export class PjrtError extends EngineError {
   }
 }
 
-export const RESOURCE_EXHAUSTED = 8;
+const RESOURCE_EXHAUSTED = 8;
 
 const HELP: Readonly<Record<number, string>> = {
   [RESOURCE_EXHAUSTED]:
