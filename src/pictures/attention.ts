@@ -31,6 +31,7 @@ export async function attention(drawing: Drawing, textLength: number): Promise<A
     text: "Attention of the last multimodal layer from each word of a held-out caption to the patches of its picture, averaged over heads: coloured where it is more than evenly spread.",
     items: some.map((pair, b) => ({
       image: files.get(pair)!,
+      caption: pair.caption,
       grid: [side, side] as const,
       words: wordMaps(
         context.tokenizer,

@@ -31,7 +31,7 @@ export async function textWords(
     kind: "masked-words",
     title: "Hidden words",
     text: "Held-out texts: the text encoder sees the words that are not coloured, and its first guess stands for each hidden one.",
-    items: texts.map((tokens) => ({ tokens })),
+    items: texts.map((tokens, i) => ({ caption: drawing.texts[i]!, tokens })),
   };
 }
 
@@ -50,7 +50,7 @@ export async function pairWords(drawing: Drawing, masks: PairMasks): Promise<Mas
     kind: "masked-words",
     title: "Hidden words beside a picture",
     text: "Held-out captions: the model sees the picture and the words that are not coloured, and its first guess stands for each hidden one.",
-    items: texts.map((tokens, i) => ({ image: files.get(some[i]!)!, tokens })),
+    items: texts.map((tokens, i) => ({ image: files.get(some[i]!)!, caption: some[i]!.caption, tokens })),
   };
 }
 

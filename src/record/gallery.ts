@@ -48,6 +48,8 @@ export interface MaskedWords extends Titled {
   readonly items: readonly {
     /** The picture that the text belongs to, where there is one. */
     readonly image?: string | undefined;
+    /** The text as it was written: tokens may lack words that the vocabulary does not know, or what is past the length. */
+    readonly caption?: string | undefined;
     /** WordPiece tokens without specials; `guesses`, best first, where the token was hidden. */
     readonly tokens: readonly { readonly text: string; readonly guesses?: readonly Guess[] | undefined }[];
   }[];
@@ -81,6 +83,8 @@ export interface AttentionMaps extends Titled {
   readonly kind: "attention";
   readonly items: readonly {
     readonly image: string;
+    /** The caption as it was written. */
+    readonly caption?: string | undefined;
     /** Rows and columns of patches. */
     readonly grid: readonly [number, number];
     /** A weight a patch, row by row; only their ratios are shown. */
@@ -102,6 +106,7 @@ const share = z.number().min(0).max(1);
 const attention = z
   .strictObject({
     image,
+    caption,
     grid: z.tuple([z.int().positive(), z.int().positive()]),
     words: z.array(z.strictObject({ text: z.string(), weights: z.array(z.number().nonnegative()) })),
   })
@@ -127,6 +132,7 @@ export const gallerySchema: z.ZodType<GallerySection> = z.discriminatedUnion("ki
     items: z.array(
       z.strictObject({
         image: image.optional(),
+        caption,
         tokens: z.array(
           z.strictObject({
             text: z.string(),

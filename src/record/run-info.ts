@@ -37,6 +37,8 @@ export interface RunInfo {
   readonly stages: Readonly<Record<string, StageInfo>>;
   /** The final numbers, in the order in which they are printed. A name with `_over_chance` at its end is a multiple of chance. */
   readonly results: Readonly<Record<string, number>>;
+  /** What a guess scores, by the names of `results`. */
+  readonly chance?: Readonly<Record<string, number>> | undefined;
   readonly peakMemoryBytes?: number | undefined;
 }
 
@@ -73,6 +75,7 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
   tokenizer: z.string().optional(),
   stages: z.record(z.string(), stageInfo),
   results: numbers,
+  chance: numbers.optional(),
   peakMemoryBytes: count.optional(),
 });
 

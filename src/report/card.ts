@@ -4,8 +4,9 @@ import { stringify } from "yaml";
 import { isJsonObject, type JsonObject, readJson, saveFile, statOf } from "../io/index.ts";
 import { loadRunInfo, type RunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
-import { duration } from "./curves.ts";
 import { code, codeBlock, markdown, table } from "./markdown.ts";
+import { candidates, count, duration, explain } from "./metric-words.ts";
+import { resultsOf } from "./numbers.ts";
 import { type RecipeFacts, recipeFacts } from "./recipe-facts.ts";
 
 export const CARD_FILE = "card.md";
@@ -57,12 +58,8 @@ export function modelCard(info: RunInfo, recipe: JsonObject, { license, notes }:
     .concat("\n");
 }
 
-const OVER_CHANCE = "_over_chance";
-const measured = ({ results }: RunInfo): [string, number][] =>
-  Object.entries(results).filter(([name]) => !name.endsWith(OVER_CHANCE));
-
 function frontMatter(info: RunInfo, license: string | undefined): object {
-  const metrics = measured(info).map(([name, value]) => ({ type: metricType(name), name, value }));
+  const metrics = resultsOf(info).map(({ name, value }) => ({ type: metricType(name), name, value }));
   const result = {
     task: { type: "zero-shot-image-classification", name: "zero-shot retrieval and pretraining losses" },
     dataset: { type: info.name, name: `held-out data of the recipe ${info.name}` },
@@ -114,11 +111,15 @@ const inTransformers = (notes: readonly string[]): string =>
     : `The files open in \`FlavaModel\` of transformers 5, except for what this says:\n\n${notes.map((note) => `- ${markdown(note)}`).join("\n")}`;
 
 function results(info: RunInfo): string {
-  const rows = measured(info).map(([name, value]) => {
-    const times = info.results[name + OVER_CHANCE];
-    return [code(name), String(Number(value.toPrecision(4))), times === undefined ? "" : short(times)];
+  const digits = (x: number | undefined): string => (x === undefined ? "" : String(Number(x.toPrecision(4))));
+  const rows = resultsOf(info).map(({ name, value, chance, times }) => {
+    const among = candidates(name, chance);
+    const meaning = [explain(name), ...(among ? [`(${among})`] : [])].join(" ");
+    return [code(name), meaning, digits(value), digits(chance), times === undefined ? "" : `${short(times)}×`];
   });
-  return rows.length === 0 ? "Not measured." : table(["measure", "value", "times chance"], rows);
+  if (rows.length === 0) return "Not measured.";
+  const head = ["measure", "what it is", "value", "chance", "times chance"];
+  return `Measured once, at the end, on held-out data.\n\n${table(head, rows)}`;
 }
 
 function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
@@ -131,7 +132,7 @@ function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
     duration(stage.seconds),
   ]);
   const memory = peakMemoryBytes === undefined ? "" : ` Peak memory: ${(peakMemoryBytes / 2 ** 30).toFixed(2)} GiB.`;
-  return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${environment.threads} threads of ${markdown(environment.cpu)}, ${markdown(environment.engine)}, Node ${environment.node}.${memory}`;
+  return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${count(environment.threads, "thread")} of ${markdown(environment.cpu)}, ${markdown(environment.engine)}, Node ${environment.node}.${memory}`;
 }
 
 function data({ sources }: RecipeFacts): string {

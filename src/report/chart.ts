@@ -12,6 +12,8 @@ export interface ChartOptions {
   readonly lines: readonly Line[];
   /** A dashed level: what a guess would score. */
   readonly chance?: number | undefined;
+  /** Whose level it is, where there are several lines. */
+  readonly chanceOf?: string | undefined;
   /** Says what is drawn, for those who do not see it. */
   readonly label: string;
   /** Logarithmic values. */
@@ -47,14 +49,14 @@ export async function chartMaker(): Promise<DrawChart> {
 
 type Option = Parameters<ECharts["setOption"]>[0];
 
-function chartOption({ lines, chance, log = false }: ChartOptions): Option {
+function chartOption({ lines, chance, chanceOf, log = false }: ChartOptions): Option {
   const axis = { axisLine: { show: false }, axisTick: { show: false } };
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x));
   const [first, last] = [Math.min(...xs), Math.max(...xs)];
   return {
     animation: false,
     backgroundColor: "transparent",
-    grid: { left: 46, right: 52, top: 10, bottom: 24 },
+    grid: { left: 46, right: 58, top: 10, bottom: 24 },
     xAxis: {
       ...axis,
       type: "value",
@@ -78,7 +80,7 @@ function chartOption({ lines, chance, log = false }: ChartOptions): Option {
       axisLabel: { color: "var(--muted)", fontSize: 11, formatter: (y: number) => short(y) },
     },
     series: [
-      ...(chance === undefined || xs.length === 0 ? [] : [chanceSeries(chance, first, last)]),
+      ...(chance === undefined || xs.length === 0 ? [] : [chanceSeries(chance, chanceOf, [first, last])]),
       ...lines.flatMap((line, i) => lineSeries(line, `var(--c${(i % COLORS) + 1})`)),
     ],
   };
@@ -86,7 +88,7 @@ function chartOption({ lines, chance, log = false }: ChartOptions): Option {
 
 const quiet = { type: "line", silent: true, showSymbol: false } as const;
 
-function chanceSeries(chance: number, first: number, last: number): object {
+function chanceSeries(chance: number, of: string | undefined, [first, last]: readonly [number, number]): object {
   return {
     ...quiet,
     data: [
@@ -94,7 +96,7 @@ function chanceSeries(chance: number, first: number, last: number): object {
       [last, chance],
     ],
     lineStyle: { color: "var(--muted)", width: 1.2, type: [5, 4] },
-    endLabel: { show: true, color: "var(--muted)", fontSize: 11, formatter: "chance" },
+    endLabel: { show: true, color: "var(--muted)", fontSize: 11, formatter: of ? `chance ${of}` : "chance" },
   };
 }
 

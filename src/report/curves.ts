@@ -2,10 +2,12 @@
 import type { MetricsLine, RunInfo, StageInfo } from "../record/index.ts";
 import { type DrawChart, type Line, short } from "./chart.ts";
 import { type Html, html } from "./html.ts";
+import { count, duration, explain } from "./metric-words.ts";
+import { breakable, formatResult } from "./numbers.ts";
 
 interface Curve {
   readonly title: string;
-  readonly lines: readonly Line[];
+  readonly lines: readonly (Line & { readonly metric: string; readonly chance: number | undefined })[];
   readonly chance: number | undefined;
 }
 
@@ -25,15 +27,31 @@ function stageSection(
   lines: readonly MetricsLine[],
   draw: DrawChart,
 ): Html {
-  const [main, others] = sorted(curvesOf(lines, stage?.chance ?? {}));
-  const charts = (curves: readonly Curve[]): Html =>
-    html`<div class="charts">${curves.map((curve) => figure(curve, draw))}</div>`;
+  const curves = curvesOf(lines, stage?.chance ?? {});
+  const [main, others] = sorted(curves.filter(isDrawn));
+  const charts = (some: readonly Curve[]): Html | false =>
+    some.length > 0 && html`<div class="charts">${some.map((curve) => figure(curve, draw))}</div>`;
   return html`<section class="stage" id="stage-${name}">
 <h3>${name}${stage !== undefined && stage.kind !== name && html` <span class="muted">${stage.kind}</span>`}</h3>
 ${stage !== undefined && html`<p class="muted">${describeStage(stage)}</p>`}
 ${charts(main)}
+${measuredOnce(curves.filter((curve) => !isDrawn(curve)))}
 ${others.length > 0 && html`<details><summary>more: ${others.map(({ title }) => title).join(", ")}</summary>${charts(others)}</details>`}
 </section>`;
+}
+
+/** One point is no curve. */
+const isDrawn = ({ lines }: Curve): boolean => lines.some(({ points }) => new Set(points.map(([x]) => x)).size > 1);
+
+function measuredOnce(curves: readonly Curve[]): Html | false {
+  const rows = curves.flatMap(({ lines }) =>
+    lines.map(({ metric, points, chance }) => {
+      const [step, value] = points.at(-1) ?? [];
+      return html`<tr><td><code>${breakable(metric)}</code><small>${explain(metric)}</small></td><td class="number">${value === undefined ? "not finite" : formatResult(metric, value)}${step !== undefined && html`<small>step ${step}</small>`}</td><td class="number">${chance !== undefined && formatResult(metric, chance)}</td></tr>`;
+    }),
+  );
+  if (rows.length === 0) return false;
+  return html`<details><summary>measured once: ${curves.map(({ title }) => title).join(", ")}</summary><table class="facts"><tr><th>name</th><th class="number">value</th><th class="number">chance</th></tr>${rows}</table></details>`;
 }
 
 /**
@@ -53,23 +71,14 @@ function sorted(curves: readonly Curve[]): [main: Curve[], others: Curve[]] {
 const TELLING = /(^|\/|_)(loss|accuracy|acc1|recall|[it]2[it]_r|usage)(@|$|\/)/;
 
 function describeStage({ steps, done, seconds, samples, times = {} }: StageInfo): string {
-  const parts = [`${done.toLocaleString("en-US")}${done < steps ? ` of ${steps.toLocaleString("en-US")}` : ""} steps`];
-  if (samples > 0) parts.push(`${samples.toLocaleString("en-US")} samples`);
+  const parts = [`${done < steps ? `${done.toLocaleString("en-US")} of ` : ""}${count(steps, "step")}`];
+  if (samples > 0) parts.push(count(samples, "sample"));
   parts.push(duration(seconds));
   const trained = seconds - (times.evaluation ?? 0) - (times.saving ?? 0);
   if (samples > 0 && trained > 0) parts.push(`${short(samples / trained)} samples/s`);
   if (times.data !== undefined && trained > 0)
     parts.push(`${((100 * times.data) / trained).toFixed(1)} % waiting for data`);
   return parts.join(" · ");
-}
-
-/** 3725 → "1 h 2 min". */
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${Number(seconds.toPrecision(2))} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60
-    ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function curvesOf(lines: readonly MetricsLine[], chance: Readonly<Record<string, number>>): Curve[] {
@@ -90,6 +99,8 @@ function curvesOf(lines: readonly MetricsLine[], chance: Readonly<Record<string,
     lines: members.map((metric) => ({
       name: members.length > 1 ? `@${metric.slice(family.length).replace("@", "")}` : metric,
       points: points.get(metric)!,
+      metric,
+      chance: chance[metric],
     })),
     chance: members.map((metric) => chance[metric]).find((level) => level !== undefined),
   }));
@@ -97,12 +108,13 @@ function curvesOf(lines: readonly MetricsLine[], chance: Readonly<Record<string,
 
 function figure({ title, lines, chance }: Curve, draw: DrawChart): Html {
   const drawn = lines.filter(({ points }) => points.length > 0);
-  const label = `${title} by step${chance === undefined ? "" : `; chance is ${short(chance)}`}`;
+  const of = lines.length > 1 ? lines.find((line) => line.chance === chance)?.name : undefined;
+  const label = `${title} by step${chance === undefined ? "" : `; chance${of ? ` of ${of}` : ""} is ${short(chance)}`}`;
   const keys =
     lines.length > 1
       ? lines.map(({ name }, i) => html` <b class="key" style="color:var(--c${i + 1})">${name}</b>`)
       : "";
-  return html`<figure class="chart"><figcaption><code>${title}</code>${keys}</figcaption>${
-    drawn.length > 0 ? draw({ lines: drawn, chance, label }) : html`<p class="muted">no finite value</p>`
-  }</figure>`;
+  return html`<figure class="chart"><figcaption><code>${breakable(title)}</code>${keys}<small>${explain(title)}</small></figcaption>${draw(
+    { lines: drawn, chance, chanceOf: of, label },
+  )}</figure>`;
 }

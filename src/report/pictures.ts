@@ -19,6 +19,7 @@ export function pictureSection({ name, section, images }: LoadedSection): Html {
   const show: Show = (file, alt) => html`<img src="${images.get(file)}" alt="${alt}" loading="lazy">`;
   return html`<section id="pictures-${name}"><h2>${section.title}</h2>
 ${section.text !== undefined && html`<p class="lead">${section.text}</p>`}
+${(section.kind === "masked-words" || section.kind === "attention") && section.items.some(({ caption }) => caption !== undefined) && html`<p class="lead">Where the model does not see every word, since its vocabulary lacks it or the text is too long, the text stands below as it was written.</p>`}
 ${body(section, show)}</section>`;
 }
 
@@ -75,12 +76,27 @@ function maskedWords({ items }: MaskedWords, show: Show): Html {
         html`<tr${guess.text === truth && html` class="right"`}><td>${guess.text}</td><td>${bar(guess.probability)}</td><td>${percent(guess.probability)}</td></tr>`,
     )}</table>`;
   return html`<div class="stack">${items.map(
-    ({ image, tokens }) => html`<article class="card words">${image !== undefined && show(image, "picture of the text")}
-<div><p class="sentence">${tokens.map(word)}</p><details><summary>guesses</summary><div class="bars">${tokens.flatMap(
-      ({ text, guesses }) => (guesses ? [bars(text, guesses)] : []),
+    ({
+      image,
+      caption,
+      tokens,
+    }) => html`<article class="card words">${image !== undefined && show(image, "picture of the text")}
+<div><p class="sentence">${tokens.map(word)}</p>${written(
+      caption,
+      tokens.map(({ text }) => text),
+    )}<details><summary>guesses</summary><div class="bars">${tokens.flatMap(({ text, guesses }) =>
+      guesses ? [bars(text, guesses)] : [],
     )}</div></details></div></article>`,
   )}</div>`;
 }
+
+const letters = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+
+/** The text as it was written, where the model does not see all of it. */
+const written = (caption: string | undefined, seen: readonly string[]): Html | false =>
+  caption !== undefined &&
+  letters(caption) !== letters(seen.join("")) &&
+  html`<p class="written"><b>written:</b> ${caption}</p>`;
 
 const bar = (share: number): Html =>
   html`<span class="bar"><span style="width:${(100 * Math.min(1, Math.max(0, share))).toFixed(1)}%"></span></span>`;
@@ -118,11 +134,14 @@ function attention({ items }: AttentionMaps, show: Show): Html {
         ? false
         : html`<rect x="${i % columns}" y="${Math.floor(i / columns)}" width="1" height="1" opacity="${shade.toFixed(3)}"/>`,
     )}</svg>`;
-  return html`<div class="stack">${items.map(({ image, grid, words }) => {
+  return html`<div class="stack">${items.map(({ image, caption, grid, words }) => {
     const shades = excesses(words.map(({ weights }) => weights));
-    return html`<article class="card looks"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
+    return html`<article class="card"><div class="looks"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
       ({ text }, w) =>
         html`<figure><div class="heat">${show(image, `where "${text}" looks`)}${heat(grid, shades[w]!)}</div><figcaption>${text}</figcaption></figure>`,
+    )}</div>${written(
+      caption,
+      words.map(({ text }) => text),
     )}</article>`;
   })}</div>`;
 }

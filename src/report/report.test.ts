@@ -52,7 +52,7 @@ describe("writeReport", () => {
 
   it("is well-formed: every element that is opened is closed, in order", () => {
     const open: string[] = [];
-    const empty = /^(meta|img|br|rect|!doctype)$/i;
+    const empty = /^(meta|img|br|wbr|rect|!doctype)$/i;
     for (const [tag, close, name] of page
       .replace(/<style>.*?<\/style>/s, "")
       .matchAll(/<(\/?)([a-z!][a-z0-9]*)[^>]*>/gi)) {
@@ -103,24 +103,62 @@ describe("writeReport", () => {
     expect(labels).toEqual(
       expect.arrayContaining([
         "mim by step; chance is 6.24",
-        "eval/validation/i2t_r by step; chance is 0.0156",
+        "eval/validation/i2t_r by step; chance of @1 is 0.0156",
         "lr by step",
       ]),
     );
     expect(labels.filter((label) => label!.startsWith("eval/validation/i2t_r"))).toHaveLength(1);
     expect(page).toMatch(/<summary>more: [^<]*loss[^<]*grad_norm<\/summary>/);
-    expect(page.match(/>chance<\/text>/g)!.length).toBe(5);
+    expect(page.match(/>chance( @1)?<\/text>/g)!.length).toBe(5);
   });
 
-  it("prints the results, large and in the table, with their multiple of chance", () => {
-    expect(page).toContain("<b>21.3 %</b><span>unseen_families_i2t_r1</span><span><em>34.9×</em> chance</span>");
-    const cards = Array.from(page.matchAll(/<div class="result"><b>[^<]*<\/b><span>(\w+)/g), ([, name]) => name!);
-    const compared = cards.filter((name) => `${name}_over_chance` in DEMO_INFO.results);
+  it("prints the results, large and in the table, with their meaning, their chance and among how many", () => {
+    const name = "unseen_<wbr>families_<wbr>i2t_r1";
+    expect(page).toContain(
+      `<b>21.3 %</b><code>${name}</code><span>pictures whose right caption is ranked first</span><span><em>34.9×</em> chance (1 right of about 164 captions)</span>`,
+    );
+    expect(page).toContain(
+      `<code>${name}</code><small>pictures whose right caption is ranked first (1 right of about 164 captions)</small></td><td class="number">21.3 %</td><td class="number">0.61 %<small>34.9× that</small></td>`,
+    );
+    const cards = Array.from(page.matchAll(/<div class="result"><b>[^<]*<\/b><code>(.*?)<\/code>/g), ([, text]) =>
+      text!.replaceAll("<wbr>", ""),
+    );
+    const compared = cards.filter((card) => `${card}_over_chance` in DEMO_INFO.results);
     expect(compared.length).toBeGreaterThan(1);
     expect(cards.slice(0, compared.length)).toEqual(compared);
-    expect(page).toContain('<td><code>unseen_style_t2i_r1_over_chance</code></td><td class="number">100</td>');
     expect(page).toContain("commit 0123456789ab");
     expect(page).toContain("hiddenSize: ");
+  });
+
+  it("never breaks a name inside its number", () => {
+    expect(page).toContain("unseen_<wbr>families_<wbr>i2t_r10<");
+    expect(page).not.toMatch(/<code>[^<]*i2t_<wbr>r/);
+  });
+
+  it("keeps what is measured on held-out data apart from what training logs, and draws no chart of one point", async () => {
+    const short = await copy("short");
+    const line = (step: number, values: object): string => JSON.stringify({ stage: "joint", step, time: 1, ...values });
+    const lines = [
+      line(1, { "mim/accuracy": 0.1 }),
+      line(2, { "mim/accuracy": 0.2 }),
+      line(2, { "eval/mim/accuracy": 0.3 }),
+    ];
+    await writeFile(join(short, "metrics.jsonl"), `${lines.join("\n")}\n{"stage":"jo`);
+    const text = await readFile(await writeReport(short), "utf8");
+    expect([...text.matchAll(/aria-label="([^"]+) by step/g)].map((match) => match[1])).toEqual(["mim/accuracy"]);
+    expect(text).toContain("<summary>measured once: eval/mim/accuracy</summary>");
+    expect(text).toContain('<td class="number">30.0 %<small>step 2</small></td>');
+    expect(text).toContain("1 line of metrics.jsonl could not be read and is not drawn.");
+  });
+
+  it("shows a text as it was written where the model does not see every word of it", () => {
+    const words = (caption: string): string => {
+      const item = { caption, tokens: [{ text: "a" }, { text: "dog" }, { text: "##gy" }] };
+      const section = { kind: "masked-words", title: "t", items: [item] } as const;
+      return pictureSection({ name: "t", section, images: new Map() }).markup;
+    };
+    expect(words("A doggy.")).not.toContain("written:");
+    expect(words("A tall doggy.")).toContain("<b>written:</b> A tall doggy.");
   });
 
   it("escapes what comes from data", () => {
@@ -222,7 +260,9 @@ describe("the model card", () => {
     expect(meta).toMatchObject({ license: "cc-by-4.0", library_name: "flava", language: ["en"] });
     const [{ results }] = meta["model-index"] as [{ results: [{ metrics: object[] }] }];
     expect(results[0].metrics[0]).toEqual({ type: "recall", name: "unseen_families_i2t_r1", value: 0.213 });
-    expect(body).toContain("| `unseen_families_i2t_r1` | 0.213 | 34.9 |");
+    expect(body).toContain(
+      "| `unseen_families_i2t_r1` | pictures whose right caption is ranked first (1 right of about 164 captions) | 0.213 | 0.006103 | 34.9× |",
+    );
     expect(body).toMatch(/^- images: `starter:/m);
     expect(body).toContain("flava pretrain recipes/starter.yaml");
   });

@@ -27,7 +27,8 @@ section{scroll-margin-top:76px}
 .card,.result,.chart{background:var(--card);border:1px solid var(--line);border-radius:12px}
 .result{padding:14px 18px}
 .result b{display:block;font-size:1.9rem;line-height:1.15;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.result span{display:block;font-size:.86rem;color:var(--muted);overflow-wrap:anywhere}
+.result span,small{display:block;font-size:.82rem;line-height:1.4;color:var(--muted)}
+.result code{display:block;margin:2px 0}
 .result em{font-style:normal;color:var(--good);font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
 figure{margin:0}
@@ -44,15 +45,15 @@ img{display:block;border-radius:8px;image-rendering:pixelated;background:var(--c
 .strip div{display:grid;grid-auto-flow:column;grid-auto-columns:1fr;gap:6px}
 .strip img{width:100%;aspect-ratio:1;border:1px solid var(--line)}
 figcaption{font-size:.84rem;color:var(--muted);margin-top:4px}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:14px}
-.stack{display:grid;gap:14px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:14px}
+.stack{display:grid;gap:14px;grid-template-columns:minmax(0,1fr)}
 .card{padding:16px}
 .ranked{display:grid;grid-template-columns:112px 1fr;gap:14px;align-items:start}
 .ranked img{width:112px;aspect-ratio:1;border:1px solid var(--line)}
 .ranked ol{margin:0;padding-left:1.6em;font-size:.9rem;min-width:0}
 .ranked li{padding:2px 6px;border-radius:6px;margin-bottom:2px}
 .ranked li::marker{color:var(--muted);font-size:.85em}
-.ranked li span:first-child{overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:4;overflow:hidden}
+.ranked li>span:first-child{display:block;overflow-wrap:anywhere;line-height:1.35}
 li.right,tr.right{background:var(--good-bg);color:var(--good);font-weight:600}
 li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .bar{display:block;height:4px;border-radius:2px;background:var(--grid);min-width:60px;margin-top:2px}
@@ -61,6 +62,7 @@ li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .words{display:flex;gap:18px;align-items:flex-start}
 .words img{width:96px;aspect-ratio:1;border:1px solid var(--line);flex:none}
 .sentence{font-size:1.1rem;line-height:1.9;margin:0}
+.written{margin:4px 0;font-size:.84rem;color:var(--muted)}.written b{font-weight:400;font-style:italic}
 .word{border-radius:6px;padding:2px 7px;white-space:nowrap}
 .word.right{background:var(--good-bg);color:var(--good)}
 .word.wrong{background:var(--bad-bg);color:var(--bad)}
@@ -83,19 +85,24 @@ li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .hits .answer figcaption{color:var(--bad)}
 .looks{display:flex;flex-wrap:wrap;gap:10px}
 .looks img,.heat{width:94px;aspect-ratio:1}
-.looks figcaption{width:94px;overflow:hidden;text-overflow:ellipsis}
+.looks figcaption{width:94px;overflow-wrap:anywhere}
 .looks figcaption{text-align:center;color:var(--ink)}
 .heat{position:relative;overflow:hidden;border-radius:8px}
 .heat img{filter:grayscale(1) contrast(.75) brightness(1.1)}
 .heat svg{position:absolute;inset:0;width:100%;height:100%;fill:var(--heat);opacity:.8;filter:blur(3px)}
 table.facts{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 .facts td,.facts th{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-.facts th{font-weight:500;color:var(--muted);white-space:nowrap}
-.facts td.number,.facts th.number{text-align:right;padding-right:0;padding-left:18px}
-.scroll{overflow-x:auto}
+.facts th{font-weight:500;color:var(--muted)}
+.facts td.number,.facts th.number{text-align:right;padding-right:0;padding-left:14px;white-space:nowrap}
+.facts td{overflow-wrap:anywhere}.facts code{overflow-wrap:normal}
 pre{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;overflow:auto;max-height:36em}
 footer{padding-top:40px;padding-bottom:60px;color:var(--muted);font-size:.86rem}
 @media (max-width:760px){nav div{flex-wrap:nowrap}}
-@media (max-width:560px){.ranked{grid-template-columns:80px 1fr}.ranked img{width:80px}.words{flex-direction:column}h1{font-size:1.7rem}}
+@media (max-width:560px){main,header,footer{padding:0 16px}nav div{padding:10px 16px}h1{font-size:1.7rem}h2{margin-top:40px}
+.results{grid-template-columns:1fr 1fr;gap:10px}.result{padding:10px 12px}.result b{font-size:1.5rem}
+.cards,.stack,.charts,.strips,.strips.wide{display:flex;align-items:flex-start;overflow-x:auto;scroll-snap-type:x proximity;padding-bottom:6px}
+.cards>*,.stack>*,.charts>*{flex:0 0 86%;scroll-snap-align:start}.strips>*{flex:0 0 66%}.strips.wide>*{flex:0 0 88%}
+.ranked{grid-template-columns:72px 1fr}.ranked img{width:72px}.card{padding:12px}.words{gap:12px}.words img{width:64px}
+.hits img{width:64px}.hits .answer{margin-left:0}.looks img,.heat,.looks figcaption{width:64px}.looks figcaption{font-size:.74rem}}
 @media print{nav{display:none}details>*{display:block}.card,.result,.chart,.strip{break-inside:avoid}}
 `;

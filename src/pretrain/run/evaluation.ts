@@ -45,23 +45,31 @@ export const guesses = (evaluators: readonly Evaluator[]): Metrics =>
     ),
   );
 
-/** The numbers of the test sets. They are measured once, at the end: no checkpoint is chosen by them. */
-export async function finalNumbers(context: RunContext, { test }: HeldOut, run: StageRun): Promise<Metrics> {
+/** The numbers of the test sets, and what guesses score. They are measured once, at the end: no checkpoint is chosen by them. */
+export async function finalNumbers(
+  context: RunContext,
+  { test }: HeldOut,
+  run: StageRun,
+): Promise<{ readonly results: Metrics; readonly chance: Metrics }> {
   const { reporter, signal, tables } = context;
   const kind = kindOf(tables, run.stage);
   const results: Record<string, number> = {};
+  const chance: Record<string, number> = {};
   for (const [name, pairs] of Object.entries(test)) {
     const evaluator = kind.test?.(evaluationContext(context, run), run.stage, { name, pairs });
     if (!evaluator) continue;
     reporter.note(`measuring ${name}…`);
     try {
       for await (const [metric, value] of evaluator.run(run.stage.steps, signal)) results[`${name}_${metric}`] = value;
-      for (const [metric, level] of Object.entries(evaluator.chance ?? {}))
-        if (metric.endsWith("_r1") && results[`${name}_${metric}`] !== undefined)
-          results[`${name}_${metric}_over_chance`] = results[`${name}_${metric}`]! / level;
+      for (const [metric, level] of Object.entries(evaluator.chance ?? {})) {
+        const value = results[`${name}_${metric}`];
+        if (value === undefined) continue;
+        chance[`${name}_${metric}`] = level;
+        if (metric.endsWith("_r1")) results[`${name}_${metric}_over_chance`] = value / level;
+      }
     } finally {
       evaluator.dispose?.();
     }
   }
-  return results;
+  return { results, chance };
 }

@@ -188,8 +188,9 @@ function hooksOf(context: RunContext, held: HeldOut, record: RunRecord, name: st
     async finished(run) {
       if (name === Object.keys(stages).at(-1)) {
         await exportModel(context, run);
-        const found = await finalNumbers(context, held, run);
-        await record.update({ results: { ...record.info.results, ...found } });
+        const { results, chance } = await finalNumbers(context, held, run);
+        const { info } = record;
+        await record.update({ results: { ...info.results, ...results }, chance: { ...info.chance, ...chance } });
       }
       await draw(context, held, run);
     },

@@ -1,0 +1,96 @@
+/** What the numbers of a run mean, in a few words, for readers of its page and card. */
+
+type Words = readonly [pattern: RegExp, say: (k: string) => string];
+
+const NATS = "cross entropy in nats, lower is better";
+
+/** By the end of a name; the first that fits. A number in the pattern is what `say` is given. */
+const METRICS: readonly Words[] = [
+  [/_over_chance$/, () => "how many times the share that guessing reaches"],
+  [/i2t_r(\d+)$/, (k) => `pictures whose right caption is ${k === "1" ? "ranked first" : `among the first ${k}`}`],
+  [/t2i_r(\d+)$/, (k) => `captions whose right picture is ${k === "1" ? "ranked first" : `among the first ${k}`}`],
+  [/i2t_r$/, () => "pictures whose right caption is among the first 1, 5, 10"],
+  [/t2i_r$/, () => "captions whose right picture is among the first 1, 5, 10"],
+  [
+    /_itm_accuracy$|\/itm_accuracy$/,
+    () => "pairs told to match or not; half have a wrong caption that is hard to tell",
+  ],
+  [/mmm_text_accuracy$/, () => "hidden words of captions that are guessed, the picture beside them"],
+  [/mmm_image_accuracy$/, () => "hidden patches whose visual word is guessed, the caption beside them"],
+  [/^itm\/accuracy$/, () => "pairs of the batch told to match or not"],
+  [/^itm$/, () => `does the caption belong to the picture: ${NATS}`],
+  [/global_contrastive\/accuracy$/, () => "pictures of the batch that find their caption"],
+  [/global_contrastive\/text_accuracy$/, () => "captions of the batch that find their picture"],
+  [/global_contrastive$/, () => `the right caption and picture among those of the batch: ${NATS}`],
+  [/mmm_text\/accuracy$/, () => "hidden words of captions that are guessed"],
+  [/mmm_text$/, () => `hidden words of captions, the picture beside them: ${NATS}`],
+  [/mmm_image\/accuracy$/, () => "hidden patches whose visual word is guessed"],
+  [/mmm_image$/, () => `visual words of hidden patches, the caption beside them: ${NATS}`],
+  [/mlm[/_]unigram_loss$/, () => "the same of a guess by the words' shares in the training texts"],
+  [/mlm[/_]unigram_accuracy$/, () => "the most that always saying one word reaches"],
+  [/mlm[/_]accuracy$/, () => "hidden words of texts that are guessed"],
+  [/mlm([/_]loss)?$/, () => `hidden words of texts: ${NATS}`],
+  [/mim[/_]majority_accuracy$/, () => "the most that always saying one visual word reaches"],
+  [/mim[/_]accuracy$/, () => "hidden patches whose visual word is guessed"],
+  [/mim([/_]loss)?$/, () => `visual words of hidden patches: ${NATS}`],
+  [/knn[/_]random_init_accuracy$/, () => "the same with the weights before training"],
+  [/knn[/_]majority_accuracy$/, () => "the most that always saying one class reaches"],
+  [/knn[/_]accuracy$/, () => "pictures whose class their 20 nearest neighbours tell"],
+  [/codebook[/_]usage$/, () => "share of the visual words that occur"],
+  [/codebook[/_]perplexity$/, () => "how many visual words there would be if all were equally frequent"],
+  [/codebook[/_]mse$/, () => "mean squared error of the pictures made of visual words, pixels in 0..1"],
+  [/^dvae$/, () => "loss of the codebook: reconstruction and weighted divergence"],
+  [/^reconstruction$/, () => "how unlikely the pixels are, given their visual words"],
+  [/^kl$/, () => "divergence of the visual words from even use, nats"],
+  [/^dino$/, () => "the student's cross entropy with its teacher, nats"],
+  [/^teacher_entropy$/, () => "nats; near 0 or near its chance level, the teacher has collapsed"],
+  [/^center_norm$/, () => "size of the center that is taken from the teacher's output"],
+  [/^loss$/, () => "the sum of the step's losses, each by its weight"],
+  [/\/count$/, () => "targets a step"],
+  [/^lr$/, () => "learning rate"],
+  [/^grad_norm$/, () => "length of the gradient before it is clipped"],
+  [/^samples_per_second$/, () => "samples a second"],
+  [/^samples$/, () => "samples seen so far"],
+  [/^time\/data$/, () => "share of the time spent waiting for data"],
+  [/^time\/engine$/, () => "share of the time in the engine"],
+];
+
+/** What a metric or result measures; "" for a name that nobody has explained. */
+export function explain(name: string): string {
+  for (const [pattern, say] of METRICS) {
+    const found = pattern.exec(name);
+    if (found) return say(found[1] ?? "");
+  }
+  return "";
+}
+
+/** "i2t_r1" of "unseen_style_i2t_r1", and the set before it; undefined for what is no recall. */
+export function recallOf(
+  name: string,
+): { readonly set: string; readonly toText: boolean; readonly k: number } | undefined {
+  const found = /^(?:(.*)[_/])?(i2t|t2i)_r(\d+)$/.exec(name);
+  return found ? { set: found[1] ?? "", toText: found[2] === "i2t", k: Number(found[3]) } : undefined;
+}
+
+/** Among how many candidates a recall was measured, by the share that guessing reaches: about, where galleries differ in size. */
+export function candidates(name: string, chance: number | undefined): string {
+  const recall = recallOf(name);
+  if (!recall || chance === undefined || !(chance > 0)) return "";
+  return `1 right of about ${Math.round(recall.k / chance)} ${recall.toText ? "captions" : "pictures"}`;
+}
+
+/** Whether the values of a metric are shares, to be shown as percentages. */
+export const isShare = (name: string): boolean => /(_r\d+|recall|accuracy|acc\d*|share|usage)(@\d+)?$/.test(name);
+
+/** 3725 → "1 h 2 min", 119.7 → "2 min 0 s". */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${Number(seconds.toPrecision(2))} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
