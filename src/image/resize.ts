@@ -14,7 +14,8 @@ const MAX_BYTES = 2 ** 30;
 export type Box = readonly [left: number, top: number, right: number, bottom: number];
 
 /**
- * Which of the two passes runs first. Between them pixels are rounded to eight bits, so it shows: by up to 15 levels on noise.
+ * Which of the two passes runs first. Between them pixels are rounded to eight bits, so it shows: by up to 7
+ * levels on noise, by up to 26 on black and white noise.
  * `horizontal`: Pillow ≤ 12. `cheaper`: Pillow ≥ 13, which takes the vertical pass first where the height shrinks by more than twice
  * the pixels that the width does.
  */

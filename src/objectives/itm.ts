@@ -14,7 +14,8 @@ export function imageTextMatching(logits: Value, labels: Value): Classification 
 
 /**
  * Weight of each pair in the contrastive and the masked multimodal losses, (B): 1 for matched pairs, 0 for others; when no
- * pair of the batch is matched, 1 for all, as in both public implementations. `like` gives the dtype.
+ * pair of the batch is matched, 1 for all, as in both public implementations. It holds whatever the weight of matching; Hugging
+ * Face's code counts all pairs when `itm_weight` is 0. `like` gives the dtype.
  */
 export function pairWeights(labels: Value, like: Value): Value {
   const positive = matched(labels, like);

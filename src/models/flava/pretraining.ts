@@ -44,6 +44,7 @@ export function pretrainPairs(p: Params, config: FlavaConfig, batch: PairBatch, 
   const fused = flavaMultimodal(flava, config, image, encodedText, maskedText);
 
   const words = imageWords(p, config, batch, out);
+  // Each patch at its own place. Hugging Face takes 2 also without CLS_M: patches from the second on and the text's CLS.
   const firstPatch = config.multimodal.clsToken ? 2 : 1;
   const firstToken = fused.last_hidden_state.shape[1]! - batch.input_ids.shape[1]!;
   return {
