@@ -176,15 +176,15 @@ describe("initialWeights", () => {
     const deeper = renamed(others("third", `${TEXT}encoder.layer.1.`), (name) => name.replace("layer.1.", "layer.2."));
     const { tensors, origins } = await initial({ text: await file({ ...rest, ...deeper }) });
     expectWeights(tensors, rest);
-    expect(origins).toContain("text: 1 tensor not in the file, drawn anew: mlm_head.bias");
+    expect(origins).toContain("text weights: 1 tensor not in the file, drawn anew: mlm_head.bias");
     expect(origins.join("\n")).toMatch(
       new RegExp(
-        `text: ${Object.keys(deeper).length} tensors of the file without a place here: flava\\.text_model\\.\\S+layer\\.2\\.`,
+        `text weights: ${Object.keys(deeper).length} tensors of the file without a place here: flava\\.text_model\\.\\S+layer\\.2\\.`,
       ),
     );
     const alone = await initial({ text: await file(others("text", TEXT)) });
     expect(alone.origins.join("\n")).toMatch(
-      /text: 6 tensors not in the file, drawn anew: (mlm_head\.\S+, ){2}\S+ and 3 more/,
+      /text weights: 6 tensors not in the file, drawn anew: (mlm_head\.\S+, ){2}\S+ and 3 more/,
     );
   });
 
@@ -240,9 +240,9 @@ describe("initialWeights", () => {
       const others = Object.fromEntries(Object.entries(given).filter(([name]) => !WORDS.includes(name)));
       expectWeights(tensors, others, WORDS);
       expect(origins.slice(1)).toEqual([
-        `text: ${shared.length} of ${vocabulary.length} words matched by the words of ${join(folder, "tokenizer.json")}; ` +
+        `text weights: ${shared.length} of ${vocabulary.length} words matched by the words of ${join(folder, "tokenizer.json")}; ` +
           `3 drawn anew: ${vocabulary.slice(-3).join(", ")}`,
-        "text: 1 word of the file not in this vocabulary: banana",
+        "text weights: 1 word of the file not in this vocabulary: banana",
       ]);
     });
 

@@ -45,7 +45,7 @@ export async function initialWeights(
     const words = typeof from === "string" ? undefined : await wordsOf(path, given, options);
     Object.assign(tensors, fitted(path, wanted, given, words, options.seed));
     origins.push(`${part} from ${path} (${count(Object.keys(given.tensors).length, "tensor")})`);
-    origins.push(...remarks(given, needed, words).map((line) => `${part}: ${line}`));
+    origins.push(...remarks(given, needed, words).map((line) => `${part} weights: ${line}`));
   }
   for (const spec of specs) tensors[spec.name] ??= initialTensor(spec, options.seed);
   return { tensors, origins };
