@@ -10,4 +10,4 @@ export const openNamed = (
   spec: string,
   { cacheDir, outside }: { readonly cacheDir?: string; readonly outside?: boolean },
 ): Promise<Source> =>
-  withProgress(io, (onProgress) => openData(spec, { cacheDir, outside, signal: io.signal, onProgress }));
+  withProgress(io, (onProgress) => openData(spec, { cacheDir, outside, signal: io.signal, note: io.note, onProgress }));

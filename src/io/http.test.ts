@@ -236,13 +236,15 @@ describe("openHttp", () => {
     await expect(reading).rejects.toThrow("enough");
   });
 
-  it("carries a tar source over a dropping connection", async () => {
+  it("carries a tar source over a dropping connection, and says so to who opened it", async () => {
     const archive = await tarOf(shardFiles(0, 40));
     const headers = () => ({ etag: '"a"' });
     const { url, ranges } = await serve(archive, { cut: (n) => (n === 0 ? 9_000 : 1e9), headers });
-    const source = await openSource(`tar:${url}`);
+    const notes: string[] = [];
+    const source = await openSource(`tar:${url}`, { note: (line) => notes.push(line) });
     const all = await collect(source, { signal: new AbortController().signal });
     expect(ranges).toHaveLength(2);
+    expect(notes).toEqual([expect.stringMatching(/data\.tar: .*; attempt 2 of 6$/)]);
     expect(keysOf(all)).toEqual(Array.from({ length: 40 }, (_, i) => `data.tar/${i}`));
   });
 });

@@ -6,7 +6,7 @@ import { filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { parseJson } from "./json.ts";
 import { imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
-import type { Source } from "./source.ts";
+import type { Reading, Source } from "./source.ts";
 import { readText } from "./text-file.ts";
 
 export type CocoOptions = PlaceOptions;
@@ -31,9 +31,9 @@ export async function cocoSource(
   name: string,
   path: string,
   options: CocoOptions = {},
-  signal?: AbortSignal,
+  reading: Reading = {},
 ): Promise<Source> {
-  const coco = await readCoco(path, signal);
+  const coco = await readCoco(path, reading);
   const images = imagesOf(coco.images);
   const ids = new Set(images.map(({ entry }) => entry?.id));
   const captions = new Map<string | number, unknown[]>();
@@ -44,7 +44,7 @@ export async function cocoSource(
     else captions.set(parsed.data.image_id, [...(captions.get(parsed.data.image_id) ?? []), parsed.data.caption]);
   }
   const place = imagePlace(path, options);
-  const load = async (i: number, abort?: AbortSignal): ReturnType<typeof sampleWithImage> => {
+  const load = async (i: number, abort: Reading): ReturnType<typeof sampleWithImage> => {
     const { key, entry } = images[i]!;
     if (entry === undefined) return { key, reason: "expected an image with id and file_name" };
     const text = captions.get(entry.id) ?? [];
@@ -74,8 +74,8 @@ function imagesOf(entries: readonly unknown[]): CocoImage[] {
   });
 }
 
-async function readCoco(path: string, signal: AbortSignal | undefined): Promise<z.infer<typeof cocoSchema>> {
-  const bytes = await readText(path, MAX_JSON_BYTES, signal);
+async function readCoco(path: string, reading: Reading): Promise<z.infer<typeof cocoSchema>> {
+  const bytes = await readText(path, MAX_JSON_BYTES, reading);
   let value: unknown;
   try {
     value = parseJson(decodeUtf8(bytes) ?? new TextDecoder().decode(bytes));

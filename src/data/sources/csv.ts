@@ -8,7 +8,7 @@ import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fiel
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
-import type { Sample, Source } from "./source.ts";
+import type { Reading, Sample, Source } from "./source.ts";
 import { openText, type TextFile } from "./text-file.ts";
 
 export interface TableOptions extends PlaceOptions {
@@ -38,8 +38,8 @@ const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().n
 
 /** The rows of CSV or TSV files. Keys are `file.csv:row`, counted from 1 without the header. */
 export function csvSource(name: string, files: readonly string[], options: CsvOptions = {}): Source {
-  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
-    readCsv(file, from, options, signal);
+  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
+    readCsv(file, from, options, reading);
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -51,9 +51,9 @@ async function* readCsv(
   { path, label }: SourceFile,
   from: Json,
   options: CsvOptions,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): AsyncGenerator<FileRecord> {
-  const file = await openText(path, signal);
+  const file = await openText(path, reading);
   try {
     const { delimiter = /\.tsv(\.gz)?$/i.test(baseName(path)) ? "\t" : "," } = options;
     const quoted = options.quotes ?? delimiter !== "\t";
@@ -121,7 +121,7 @@ function rowSample(
   cells: readonly Uint8Array[] | string,
   columns: Columns,
   place: ImagePlace,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): Bad | Promise<Sample | Bad> {
   if (typeof cells === "string") return { key, reason: cells };
   if (cells.length !== columns.names.length)
@@ -133,5 +133,5 @@ function rowSample(
   if (location === "") return { key, reason: "the image path is missing" };
   const label = cell(columns.label);
   const fields = { key, text: cell(columns.text), label, textExpected: columns.text !== undefined };
-  return sampleWithImage(fields, place, location, signal);
+  return sampleWithImage(fields, place, location, reading);
 }

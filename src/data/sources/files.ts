@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { isUrl, type Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
-import type { Cursor, Order, Placed, Sample, SampleOptions, Shard } from "./source.ts";
+import type { Cursor, Order, Placed, Reading, Sample, SampleOptions, Shard } from "./source.ts";
 
 /** Why one sample cannot be used. */
 export interface Bad {
@@ -15,7 +15,7 @@ export interface Bad {
 export interface FileRecord {
   /** Where to go on after this record: what the reader takes as `from`. */
   readonly place: Json;
-  load(signal: AbortSignal | undefined): Sample | Bad | Promise<Sample | Bad>;
+  load(reading: Reading): Sample | Bad | Promise<Sample | Bad>;
 }
 
 /** A file of a source, as its reader sees it. */
@@ -29,7 +29,7 @@ export interface SourceFile {
 }
 
 /** Reads the records of one file, from its start (null) or from right after the record that had this place. */
-export type FileReader = (file: SourceFile, from: Json, signal: AbortSignal | undefined) => AsyncIterable<FileRecord>;
+export type FileReader = (file: SourceFile, from: Json, reading: Reading) => AsyncIterable<FileRecord>;
 
 export const WHOLE: Shard = { index: 0, count: 1 };
 
@@ -52,6 +52,7 @@ export async function* fileSamples(
   read: FileReader,
 ): AsyncGenerator<Placed> {
   const { shard = WHOLE, signal, onBad, cursor } = options;
+  const reading = { signal, note: options.note };
   const byFile = list.length >= shard.count;
   const labels = fileLabels(list);
   const note = (key: string, reason: string): void => onBad?.({ source: name, key, reason, kept: true });
@@ -61,12 +62,12 @@ export async function* fileSamples(
   for (let file = start.file; file < files.length; file++) {
     const path = files[file]!;
     const from = file === start.file ? start.at : null;
-    for await (const record of read({ path, label: labels.get(path)!, note }, from, signal)) {
+    for await (const record of read({ path, label: labels.get(path)!, note }, from, reading)) {
       signal?.throwIfAborted();
       const mine = byFile || index % shard.count === shard.index;
       index++;
       if (!mine) continue;
-      const loaded = await record.load(signal);
+      const loaded = await record.load(reading);
       if (isBad(loaded)) onBad?.({ source: name, ...loaded });
       else yield { sample: loaded, cursor: { file, index, at: record.place } };
     }

@@ -9,7 +9,7 @@ import { type Fingerprint, filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { type FolderListing, listFolder, type Picture } from "./listing.ts";
 import { readImage } from "./record.ts";
-import type { Sample, SampleOptions, Source } from "./source.ts";
+import type { Reading, Sample, SampleOptions, Source } from "./source.ts";
 
 export interface FolderOptions {
   /**
@@ -28,8 +28,8 @@ const SPLIT = /^(train|training|val|valid|validation|dev|test|testing|eval)$/i;
  */
 export async function folderSource(name: string, path: string, options: FolderOptions = {}): Promise<Source> {
   const { pictures, passed } = await listPictures(path);
-  const load = (i: number, signal?: AbortSignal): Promise<Sample | Bad> =>
-    loadPicture(path, pictures[i]!, options.captions ?? "files", signal);
+  const load = (i: number, reading: Reading): Promise<Sample | Bad> =>
+    loadPicture(path, pictures[i]!, options.captions ?? "files", reading);
   async function* samples(sampling: SampleOptions = {}): ReturnType<typeof indexedSamples> {
     if ((sampling.shard?.index ?? 0) === 0)
       for (const { path: key, reason } of passed) sampling.onBad?.({ source: name, key, reason, kept: true });
@@ -71,9 +71,9 @@ async function loadPicture(
   root: string,
   { path: key, caption }: Picture,
   captions: NonNullable<FolderOptions["captions"]>,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): Promise<Sample | Bad> {
-  const image = await readImage(join(root, key), signal);
+  const image = await readImage(join(root, key), reading);
   if (typeof image === "string") return { key, reason: image };
   const slash = key.indexOf("/");
   const folder = slash < 0 ? undefined : key.slice(0, slash);
@@ -81,7 +81,7 @@ async function loadPicture(
   if (captions === "class") text = folder?.replace(/[_-]+/g, " ");
   else if (captions === "files" && caption !== undefined) {
     try {
-      text = decodeUtf8(await readBytes(join(root, caption), MAX_CAPTION_BYTES, { signal })) ?? INVALID_UTF8;
+      text = decodeUtf8(await readBytes(join(root, caption), MAX_CAPTION_BYTES, reading)) ?? INVALID_UTF8;
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       return { key, reason: error.message.split("\n")[0]! };

@@ -6,7 +6,7 @@ import { type CsvOptions, csvSource, type TableOptions } from "./csv.ts";
 import { type FolderOptions, folderSource } from "./folder.ts";
 import { jsonlSource, textSource } from "./lines.ts";
 import { type ParquetColumns, parquetSource } from "./parquet.ts";
-import type { Source } from "./source.ts";
+import type { Reading, Source } from "./source.ts";
 import { type SyntheticOptions, syntheticSource } from "./synthetic.ts";
 import { tarSource } from "./tar.ts";
 
@@ -39,10 +39,9 @@ export type SourceSpec = {
   readonly [T in SourceType]: { readonly type: T; readonly name?: string | undefined } & Fields[T];
 }[SourceType];
 
-export interface OpenOptions {
+export interface OpenOptions extends Reading {
   /** As in a table's spec, for one that does not say it: image paths may lead out of its folder. */
   readonly outside?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 interface Format<T extends SourceType> {
@@ -110,7 +109,7 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
   },
   coco: {
     fields: { path: text, ...place },
-    open: (name, spec, { signal }) => cocoSource(name, spec.path, spec, signal),
+    open: (name, spec, reading) => cocoSource(name, spec.path, spec, reading),
     extensions: ["json"],
   },
   synthetic: {

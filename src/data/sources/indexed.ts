@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { permutation, random } from "../../tensor/index.ts";
 import { type Bad, isBad, parseCursor, WHOLE } from "./files.ts";
-import type { Order, Placed, Sample, SampleOptions } from "./source.ts";
+import type { Order, Placed, Reading, Sample, SampleOptions } from "./source.ts";
 
 /** Loads sample number `i`. */
-export type Loader = (i: number, signal: AbortSignal | undefined) => Sample | Bad | Promise<Sample | Bad>;
+export type Loader = (i: number, reading: Reading) => Sample | Bad | Promise<Sample | Bad>;
 
 const cursorSchema = z.strictObject({ next: z.int().nonnegative() });
 
@@ -22,7 +22,7 @@ export async function* indexedSamples(
   for (let i = start; i < count; i++) {
     if (i % shard.count !== shard.index) continue;
     signal?.throwIfAborted();
-    const loaded = await load(at(i), signal);
+    const loaded = await load(at(i), { signal, note: options.note });
     if (isBad(loaded)) onBad?.({ source: name, ...loaded });
     else yield { sample: loaded, cursor: { next: i + 1 } };
   }

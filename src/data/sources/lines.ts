@@ -8,7 +8,7 @@ import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } 
 import { filesFingerprint } from "./fingerprint.ts";
 import { isObject, parseJson } from "./json.ts";
 import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
-import type { Sample, Source } from "./source.ts";
+import type { Reading, Sample, Source } from "./source.ts";
 import { openText } from "./text-file.ts";
 
 const placeSchema = z.strictObject({
@@ -30,14 +30,10 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
     places.set(file, place);
     return place;
   };
-  const load = (
-    { path }: SourceFile,
-    key: string,
-    bytes: Uint8Array,
-    signal?: AbortSignal,
-  ): Bad | Promise<Sample | Bad> => jsonSample(key, bytes, options, placeOf(path), signal);
-  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
-    readRecords(file, from, signal, load);
+  const load = ({ path }: SourceFile, key: string, bytes: Uint8Array, reading: Reading): Bad | Promise<Sample | Bad> =>
+    jsonSample(key, bytes, options, placeOf(path), reading);
+  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
+    readRecords(file, from, reading, load);
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -50,14 +46,20 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
  * packing can mark their borders. Keys are `file:line`. Shards take every count-th line where there are too few files.
  */
 export function textSource(name: string, files: readonly string[]): Source {
-  const load = (file: SourceFile, key: string, bytes: Uint8Array, _signal: unknown, document: number): Sample | Bad => {
+  const load = (
+    file: SourceFile,
+    key: string,
+    bytes: Uint8Array,
+    _reading: unknown,
+    document: number,
+  ): Sample | Bad => {
     const text = decodeUtf8(bytes);
     if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
     if (text.includes("\u0000")) return { key, reason: "the line holds a NUL character" };
     return { key, texts: [text.trim()], meta: { document: `${file.label}#${document}` } };
   };
-  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
-    readRecords(file, from, signal, load);
+  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
+    readRecords(file, from, reading, load);
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -69,7 +71,7 @@ type LineLoader = (
   file: SourceFile,
   key: string,
   bytes: Uint8Array,
-  signal: AbortSignal | undefined,
+  reading: Reading,
   document: number,
 ) => Sample | Bad | Promise<Sample | Bad>;
 
@@ -77,11 +79,11 @@ type LineLoader = (
 async function* readRecords(
   source: SourceFile,
   from: Json,
-  signal: AbortSignal | undefined,
+  reading: Reading,
   load: LineLoader,
 ): AsyncGenerator<FileRecord> {
   const start = from === null ? START : parseCursor(source.path, from, placeSchema);
-  const file = await openText(source.path, signal);
+  const file = await openText(source.path, reading);
   let { line, document } = start;
   let fresh = from === null;
   try {
@@ -107,7 +109,7 @@ function jsonSample(
   bytes: Uint8Array,
   options: TableOptions,
   place: ImagePlace,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): Bad | Promise<Sample | Bad> {
   const text = decodeUtf8(bytes);
   if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
@@ -130,5 +132,5 @@ function jsonSample(
   const used = new Set([imageKey, textKey, labelKey]);
   const meta = Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name)));
   const fields = { key, text: textKey && row[textKey], label: labelKey && row[labelKey], meta };
-  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, place, location, signal);
+  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, place, location, reading);
 }

@@ -28,8 +28,9 @@ export async function openSource(spec: string | SourceSpec, options: OpenOptions
   const name = typeof spec === "string" ? spec : sourceName(parsed);
   const { fields, open } = formats[parsed.type];
   for (const location of locationsOf(parsed)) refuseScheme(location);
-  const { outside } = options;
-  return open(name, { ...("outside" in fields && { outside }), ...parsed } as never, options);
+  const { outside, note } = options;
+  const source = await open(name, { ...("outside" in fields && { outside }), ...parsed } as never, options);
+  return note ? { ...source, samples: (sampling = {}) => source.samples({ note, ...sampling }) } : source;
 }
 
 function checkSpec(spec: unknown): SourceSpec {

@@ -19,7 +19,7 @@ import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } 
 import { filesFingerprint } from "./fingerprint.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
-import type { Sample, Source } from "./source.ts";
+import type { Reading, Sample, Source } from "./source.ts";
 
 export interface ParquetColumns extends PlaceOptions {
   readonly image?: string | undefined;
@@ -37,8 +37,8 @@ const placeSchema = z.strictObject({ row: z.int().nonnegative() });
 
 /** The rows of parquet files, given by paths or URLs. Keys are `file.parquet:row`. One row group is held at a time. */
 export function parquetSource(name: string, files: readonly string[], columns: ParquetColumns = {}): Source {
-  const read = (file: SourceFile, from: Json, signal?: AbortSignal): AsyncGenerator<FileRecord> =>
-    readParquet(file, from, columns, signal);
+  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
+    readParquet(file, from, columns, reading);
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -50,10 +50,10 @@ async function* readParquet(
   { path, label }: SourceFile,
   from: Json,
   columns: ParquetColumns,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): AsyncGenerator<FileRecord> {
   const start = from === null ? 0 : parseCursor(path, from, placeSchema).row;
-  const file = await openBytes(path, { signal });
+  const file = await openBytes(path, reading);
   const place = imagePlace(path, columns);
   try {
     const metadata = await readFooter(file);
@@ -192,11 +192,11 @@ async function rowSample(
   row: Row,
   columns: Columns,
   place: ImagePlace,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): Promise<Sample | Bad> {
   const cell = columns.image === undefined ? undefined : row[columns.image];
   const named = columns.located && cell instanceof Uint8Array ? (decodeUtf8(cell) ?? INVALID_UTF8) : cell;
-  const image = await cellImage(named, place, signal);
+  const image = await cellImage(named, place, reading);
   if (typeof image === "string") return { key, reason: image };
   if (columns.image !== undefined && image === undefined) return { key, reason: "the image is missing" };
   const text = columns.text === undefined ? undefined : bytesToText(row[columns.text]);
@@ -206,18 +206,14 @@ async function rowSample(
 }
 
 /** Bytes of an image cell (bytes, `{bytes, path}` or a path), or why there are none. */
-async function cellImage(
-  cell: unknown,
-  place: ImagePlace,
-  signal?: AbortSignal,
-): Promise<Uint8Array | string | undefined> {
+async function cellImage(cell: unknown, place: ImagePlace, reading: Reading): Promise<Uint8Array | string | undefined> {
   if (cell instanceof Uint8Array) return cell.slice(); // rows are views into a page: a copy lets the page go
   if (cell === INVALID_UTF8) return "the image path is not valid UTF-8";
-  if (typeof cell === "string") return loadImage(place, cell, signal);
+  if (typeof cell === "string") return loadImage(place, cell, reading);
   if (typeof cell !== "object" || cell === null) return undefined;
   const { bytes, path } = cell as { bytes?: unknown; path?: unknown };
   if (bytes instanceof Uint8Array) return bytes.slice();
-  return typeof path === "string" ? loadImage(place, path, signal) : undefined;
+  return typeof path === "string" ? loadImage(place, path, reading) : undefined;
 }
 
 function bytesToText(cell: unknown): unknown {

@@ -5,7 +5,7 @@ import { FileError } from "../../errors.ts";
 import { isUrl, parentOf, readBytes, resolveLocation } from "../../io/index.ts";
 import { type RawFields, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
-import type { Sample } from "./source.ts";
+import type { Reading, Sample } from "./source.ts";
 
 const MAX_IMAGE_BYTES = 1 << 28;
 
@@ -89,19 +89,15 @@ function isInside(folder: string, path: string): boolean {
 }
 
 /** The bytes of an image file, or the reason why there are none (a string). */
-export async function loadImage(
-  place: ImagePlace,
-  location: string,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array | string> {
+export async function loadImage(place: ImagePlace, location: string, reading: Reading): Promise<Uint8Array | string> {
   const found = await place.locate(location);
-  return "reason" in found ? found.reason : readImage(found.at, signal);
+  return "reason" in found ? found.reason : readImage(found.at, reading);
 }
 
 /** The bytes of an image at a path or URL, or the reason why there are none. */
-export async function readImage(at: string, signal: AbortSignal | undefined): Promise<Uint8Array | string> {
+export async function readImage(at: string, reading: Reading): Promise<Uint8Array | string> {
   try {
-    return await readBytes(at, MAX_IMAGE_BYTES, { signal });
+    return await readBytes(at, MAX_IMAGE_BYTES, reading);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     return error.message.split("\n")[0]!;
@@ -113,9 +109,9 @@ export async function sampleWithImage(
   fields: Omit<RawFields, "image">,
   place: ImagePlace,
   location: string | undefined,
-  signal: AbortSignal | undefined,
+  reading: Reading,
 ): Promise<Sample | Bad> {
   if (location === undefined) return toSample(fields);
-  const image = await loadImage(place, location, signal);
+  const image = await loadImage(place, location, reading);
   return typeof image === "string" ? { key: fields.key, reason: image } : toSample({ ...fields, image });
 }

@@ -1,5 +1,5 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
-import type { Json } from "../../io/index.ts";
+import type { HttpOptions, Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
@@ -38,14 +38,16 @@ export interface Order {
   readonly epoch: number;
 }
 
+/** How bytes are read: until when, and who is told of a server that is waited for. */
+export type Reading = Pick<HttpOptions, "signal" | "note">;
+
 /** Every option that shapes the order must be given again when a cursor is restored. */
-export interface SampleOptions {
+export interface SampleOptions extends Reading {
   /** Start right after the sample that came with this cursor. The shard must be the one it was taken with. */
   readonly cursor?: Cursor | undefined;
   readonly shard?: Shard | undefined;
   /** Absent: the order on disk. */
   readonly order?: Order | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Told of every sample that is left out, and of all else that is passed over. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }

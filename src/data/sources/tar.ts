@@ -5,7 +5,7 @@ import type { Bytes } from "../../io/bytes.ts";
 import { isUrl, type Json, openBytes } from "../../io/index.ts";
 import { type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
-import type { Source } from "./source.ts";
+import type { Reading, Source } from "./source.ts";
 import { nameOf, type TarEntry, tarEntries } from "./tar-entries.ts";
 import { addMember, indexTar, memberOf, newGroup, placeOf, type TarGroup } from "./tar-index.ts";
 import { assemble, MAX_MEMBER_BYTES, type OpenTar } from "./tar-sample.ts";
@@ -31,9 +31,9 @@ export function tarSource(name: string, files: readonly string[]): Source {
   };
 }
 
-async function* readTar(file: SourceFile, from: Json, signal: AbortSignal | undefined): AsyncGenerator<FileRecord> {
+async function* readTar(file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> {
   const start = from === null ? START : parseCursor(file.path, from, placeSchema);
-  const archive = await openBytes(file.path, { signal });
+  const archive = await openBytes(file.path, reading);
   try {
     yield* isUrl(file.path) ? streamedGroups(file, archive, start) : indexedGroups(file, archive, start);
   } finally {

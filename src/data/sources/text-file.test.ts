@@ -61,7 +61,7 @@ describe("packed files", () => {
   it("are refused where far more comes out than text can hold", async () => {
     const zeros = gzipSync(new Uint8Array(1 << 26)); // 64 MiB in 64 KiB; 20 of them make more than 1 GiB
     await writeFiles(root, { "bomb.txt.gz": concatBytes(Array(20).fill(zeros)) });
-    const text = await openText(`${root}/bomb.txt.gz`, undefined);
+    const text = await openText(`${root}/bomb.txt.gz`, {});
     const drain = async (): Promise<void> => {
       for await (const _ of text.stream());
     };

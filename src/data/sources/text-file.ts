@@ -4,6 +4,7 @@ import { createGunzip } from "node:zlib";
 import { DataError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { concatBytes, openBytes } from "../../io/index.ts";
+import type { Reading } from "./source.ts";
 
 /** Bytes of text. Places count unpacked bytes. */
 export type TextFile = Pick<Bytes, "name" | "stream" | "close">;
@@ -17,8 +18,8 @@ const ALWAYS_FINE_BYTES = 2 ** 30;
  * Opens a text file, by its first bytes and not by its name. A stream of a packed file from byte n unpacks and passes by the
  * n bytes before. Throws DataError for UTF-16.
  */
-export async function openText(path: string, signal: AbortSignal | undefined): Promise<TextFile> {
-  const file = await openBytes(path, { signal });
+export async function openText(path: string, reading: Reading): Promise<TextFile> {
+  const file = await openBytes(path, reading);
   const head = new Uint8Array(await file.slice(0, Math.min(2, file.byteLength)));
   const magic = head.length < 2 ? 0 : (head[0]! << 8) | head[1]!;
   if (magic === 0x1f8b) return { name: path, stream: (start = 0) => unpacked(file, start), close: file.close };
@@ -28,8 +29,8 @@ export async function openText(path: string, signal: AbortSignal | undefined): P
 }
 
 /** The whole of a text file, unpacked. Throws DataError past `maxBytes`. */
-export async function readText(path: string, maxBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const file = await openText(path, signal);
+export async function readText(path: string, maxBytes: number, reading: Reading): Promise<Uint8Array> {
+  const file = await openText(path, reading);
   const pieces: Uint8Array[] = [];
   let total = 0;
   try {

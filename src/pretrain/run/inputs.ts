@@ -16,12 +16,13 @@ export interface Sources {
   readonly pixels: PixelCache;
 }
 
-export function createSources(recipe: Recipe, signal?: AbortSignal): Sources {
+/** `note` is told of a server that is waited for. */
+export function createSources(recipe: Recipe, signal?: AbortSignal, note?: (line: string) => void): Sources {
   const opened = new Map<string, Promise<Source>>();
   return {
     open(spec) {
       const key = JSON.stringify(spec);
-      const source = opened.get(key) ?? openData(spec, signal ? { signal } : {});
+      const source = opened.get(key) ?? openData(spec, { signal, note });
       opened.set(key, source);
       return source;
     },

@@ -119,8 +119,8 @@ async function prepare(
 ): Promise<{ context: RunContext; start: Start }> {
   const { runDir } = request.recipe;
   const { reporter, signal, tables } = given;
-  const sources = createSources(request.recipe, signal);
   const note = (line: string): void => reporter.note(line);
+  const sources = createSources(request.recipe, signal, note);
   const start = await findStart(request.recipe, request, note);
   const tokenizer = await runTokenizer(request.recipe, sources, join(runDir, TOKENIZER_FILE), { signal, note });
   await checkTokenizer(runDir, tokenizer);
