@@ -1,5 +1,5 @@
 /** State: named tensors that stay on a device between runs (parameters, optimizer moments), read and written by name. */
-import { DTypeError, NameError, ShapeError } from "../errors.ts";
+import { DTypeError, NameError, ShapeError, settled } from "../errors.ts";
 import { dtypeHint, formatShape, nearest, sameShape, shapeHint, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
 import type { Buffer } from "./session.ts";
@@ -79,7 +79,7 @@ export class State implements Disposable {
   /** Runs `work` when every earlier turn has ended. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work);
-    this.#turn = mine.catch(() => undefined);
+    this.#turn = settled(mine);
     return mine;
   }
 
