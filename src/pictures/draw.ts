@@ -1,8 +1,9 @@
 /** After a stage: its picture sections, in `gallery/` of the run folder, where the report finds them. */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { EvaluationContext } from "../evaluators/index.ts";
+import { makeFolder } from "../io/index.ts";
 import { GALLERY_FOLDER, type GallerySection, saveGallerySection } from "../record/index.ts";
 import { type Drawing, type DrawOptions, openDrawing } from "./drawing.ts";
 
@@ -35,7 +36,7 @@ export async function drawSections(
 ): Promise<void> {
   if (options.pairs.length === 0) throw new ConfigError("drawSections: expected held-out pairs, got none");
   const folder = join(options.runDir, GALLERY_FOLDER);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const left = new Set<SectionName>(SECTIONS);
   for await (const [name, section] of sections(openDrawing(context, options))) {
     if (!section) continue;

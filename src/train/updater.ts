@@ -77,15 +77,20 @@ export interface UpdaterOptions {
   readonly state: State;
   readonly device: Device;
   readonly note?: ((line: string) => void) | undefined;
+  /** Stops the compiling. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Compiles; this takes seconds for a small model and minutes for a large one. */
-export async function createUpdater({ options, plan, graphs, state, device, note }: UpdaterOptions): Promise<Updater> {
+export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
+  const { options, plan, graphs, state, device, note, signal } = given;
   const runners: Record<string, Runner> = {};
   const all: Executable[] = [];
   const ready = async (program: Program): Promise<Executable> => {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // tracing held the event loop: now a Ctrl-C can be heard
+    signal?.throwIfAborted();
     const begun = performance.now();
-    const executable = await compile(program, device, { state, purpose: "training" });
+    const executable = await compile(program, device, { state, purpose: "training", ...(signal && { signal }) });
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
     all.push(executable);

@@ -68,6 +68,22 @@ async function expectRefused(run: () => Promise<unknown>, path: string, message:
   expect(await contents(path)).toEqual(before);
 }
 
+describe("a run that is told to stop while its steps are traced", () => {
+  it("stops before they are compiled, and its folder says so", async () => {
+    const runDir = join(folder, "early");
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const note = (line: string): void => {
+      lines.push(line);
+      if (line.includes("tracing")) setTimeout(() => stop.abort(new Error("enough")), 0); // as a signal: heard afterwards
+    };
+    const run = start(tinyRun(runDir, TWO), undefined, { reporter: { ...silentReporter, note }, signal: stop.signal });
+    await expect(run).rejects.toThrow("enough");
+    expect(lines.join("\n")).not.toMatch(/compiled/);
+    expect(JSON.parse(await readFile(join(runDir, "run.json"), "utf8")).status).toBe("stopped");
+  });
+});
+
 describe("a run's folder", () => {
   it("is one process's at a time; what a killed one left half-written is tidied by the next", async () => {
     const left = ["run.json.7-0.partial", join("gallery", "words-text.json.7-1.partial")];

@@ -1,10 +1,9 @@
 /** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
-import { type Json, saveFile, statOf } from "../../io/index.ts";
+import { type Json, makeFolder, saveFile, statOf } from "../../io/index.ts";
 import { findRunInfo, hashOf } from "../../record/index.ts";
 import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
@@ -49,7 +48,7 @@ export async function runTokenizer(
   if (given !== null) note(`vocabulary: ${full.vocabSize.toLocaleString("en-US")} entries, those of ${given}`);
   const own = kind === "reduced" || kind === "caption-words";
   const tokenizer = own ? await ofCorpus(recipe, full, sources, signal, note) : full;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
   return tokenizer;
 }

@@ -60,7 +60,7 @@ export async function runStage(
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
   const note = (line: string): void => reporter.note(line);
-  const updater = await createUpdater({ options: stage, plan, graphs, state, device, note });
+  const updater = await createUpdater({ options: stage, plan, graphs, state, device, note, signal });
   const run: StageRun = {
     name,
     stage,

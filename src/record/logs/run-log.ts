@@ -1,7 +1,6 @@
 /** Everything that a run writes while it trains: metrics.jsonl and, derived from it, TensorBoard event files a stage. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { statOf, writeError } from "../../io/index.ts";
+import { makeFolder, statOf } from "../../io/index.ts";
 import { type LogOptions, lastKept, METRICS_FILE, openMetrics } from "./metrics.ts";
 import { type EventWriter, openEvents } from "./tensorboard.ts";
 
@@ -23,9 +22,7 @@ export interface RunLog extends AsyncDisposable {
  * a stage that has some already gets a new one that voids the steps to come, at once, whether or not the run gets that far.
  */
 export async function openRunLog(runDir: string, options: LogOptions): Promise<RunLog> {
-  await mkdir(runDir, { recursive: true }).catch((error: unknown) => {
-    throw writeError(runDir, error);
-  });
+  await makeFolder(runDir);
   const metrics = await openMetrics(join(runDir, METRICS_FILE), options);
   const writers = new Map<string, EventWriter>();
   const events = async (stage: string): Promise<EventWriter> => {
