@@ -33,6 +33,21 @@ describe("badList", () => {
     expect(list.count).toBe(1);
   });
 
+  it("counts what was passed over without losing a sample apart, and lists it too", async () => {
+    const path = `${await temporaryFolder()}/bad.jsonl`;
+    const list = badList(path);
+    const note = { ...bad("1", "hidden"), kept: true as const };
+    for (const entry of [note, bad("1"), note, bad("1")]) list.onBad(entry);
+    await list.close();
+    expect([list.count, Object.fromEntries(list.reasons), Object.fromEntries(list.notes)]).toEqual([
+      1,
+      { damaged: 1 },
+      { hidden: 1 },
+    ]);
+    const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([note, bad("1")]);
+  });
+
   it("writes no file where nothing is bad, and fails where it cannot write", async () => {
     const root = await temporaryFolder();
     await badList(`${root}/none.jsonl`).close();

@@ -22,7 +22,16 @@ export interface FolderListing {
 }
 
 /** What is offered to the decoder, which goes by the bytes: what it does not know is then listed as bad, not passed over. */
-const PICTURES: ReadonlySet<string> = new Set([...IMAGE_EXTENSIONS, "heic", "heif", "jp2", "j2k", "jxl", "ico", "pam"]);
+export const PICTURES: ReadonlySet<string> = new Set([
+  ...IMAGE_EXTENSIONS,
+  "heic",
+  "heif",
+  "jp2",
+  "j2k",
+  "jxl",
+  "ico",
+  "pam",
+]);
 const isPicture = (path: string): boolean => PICTURES.has(/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "");
 const CAPTION = /\.(txt|caption)$/i;
 export const TABLE: RegExp = /^metadata\.(jsonl|csv)$/;

@@ -5,6 +5,7 @@ import type { Bytes } from "../../io/bytes.ts";
 import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
 import { isObject, parseJson } from "./json.ts";
+import { PICTURES } from "./listing.ts";
 import type { Sample } from "./source.ts";
 import type { TarEntry } from "./tar-entries.ts";
 import { resolveLink, type TarGroup } from "./tar-index.ts";
@@ -22,7 +23,6 @@ type Text = string | typeof INVALID_UTF8 | undefined;
 
 export const MAX_MEMBER_BYTES: number = 1 << 28;
 const TEXT_EXTENSIONS = ["txt", "text", "caption"];
-const IMAGE_NAME = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join("|")})$`);
 
 /** A member that cannot be used, and so its sample. */
 class BadMember extends Error {}
@@ -59,7 +59,7 @@ async function readSample(tar: OpenTar, key: string, members: ReadonlyMap<string
   if (metadata === undefined) tar.note(key, ".json: expected an object; the sample is used without it");
   const json = metadata ?? {};
   const caption = captionsOf(json, text);
-  const picture = [...members.keys()].find((name) => IMAGE_NAME.test(`.${name}`));
+  const picture = [...members.keys()].find((name) => PICTURES.has(name.slice(name.lastIndexOf(".") + 1)));
   if (imageName === undefined && (picture !== undefined || caption.value === undefined))
     return { key, reason: unnamed(picture === undefined ? "no image and no text" : "no image", members) };
 

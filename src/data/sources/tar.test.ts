@@ -309,6 +309,8 @@ describe("tarSource on archives as people have them", () => {
     const archive = rawTar([
       { name: "s0.input.jpg", ...jpg(0) },
       { name: "s0.txt", body: "x" },
+      { name: "h.heic", ...jpg(0) },
+      { name: "h.txt", body: "x" },
       ...[1, 2, 3].flatMap((i) => [
         { name: `img.00${i}.jpg`, ...jpg(i) },
         { name: `img.00${i}.txt`, body: "x" },
@@ -317,7 +319,8 @@ describe("tarSource on archives as people have them", () => {
     const { samples, bad } = await told("dots.tar", archive);
     expect(samples).toEqual([]);
     expect(bad[0]).toMatch(/^dots.tar\/s0 no image among .input.jpg, .txt \(a sample's name ends at the first dot/);
-    expect(bad[1]).toMatch(/^dots.tar\/img no image among .001.jpg, .001.txt, .002.jpg, .002.txt … \(6\)/);
+    expect(bad[1]).toMatch(/^dots.tar\/h no image among .heic, .txt/);
+    expect(bad[2]).toMatch(/^dots.tar\/img no image among .001.jpg, .001.txt, .002.jpg, .002.txt … \(6\)/);
   });
 
   it("uses a sample without metadata that are no object, and says so; its text file may be empty", async () => {
