@@ -17,9 +17,13 @@ export function differences(was: Json | undefined, now: Json | undefined, path =
   return keys.flatMap((key) => differences(was[key], now[key], path === "" ? key : `${path}.${key}`));
 }
 
-/** Each difference as a line, `path: was …, now …`, at most twenty of them, and how many more there are. */
+/** `path: was …, now …` */
+export const formatDifference = ({ path, was, now }: Difference): string =>
+  `${path}: was ${show(was)}, now ${show(now)}`;
+
+/** Each difference as a line, at most twenty of them, and how many more there are. */
 export function listDifferences(found: readonly Difference[]): string {
-  const lines = found.slice(0, 20).map(({ path, was, now }) => `✖ ${path}: was ${show(was)}, now ${show(now)}`);
+  const lines = found.slice(0, 20).map((one) => `✖ ${formatDifference(one)}`);
   if (found.length > 20) lines.push(`  and ${found.length - 20} more`);
   return lines.join("\n");
 }

@@ -1,5 +1,5 @@
 export * from "./checkpoint/index.ts";
-export { type Difference, differences, hashOf, listDifferences } from "./differences.ts";
+export { type Difference, differences, formatDifference, hashOf, listDifferences } from "./differences.ts";
 export { type Environment, environment } from "./environment.ts";
 export {
   type AttentionMaps,
@@ -17,5 +17,13 @@ export {
 } from "./gallery.ts";
 export * from "./logs/index.ts";
 export { RECIPE_FILE, readRecipe, refuseOldRun, saveRecipe } from "./recipe.ts";
-export { findRunInfo, loadRunInfo, RUN_FILE, type RunInfo, type StageInfo, saveRunInfo } from "./run-info.ts";
+export {
+  findRunInfo,
+  loadRunInfo,
+  type Resumption,
+  RUN_FILE,
+  type RunInfo,
+  type StageInfo,
+  saveRunInfo,
+} from "./run-info.ts";
 export { openRunRecord, type RunRecord, type StageProgress } from "./run-record.ts";

@@ -23,6 +23,18 @@ export interface StageInfo {
   readonly parameters?: number | undefined;
 }
 
+/** One time that a run went on. */
+export interface Resumption {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly command: string;
+  /** After which step of which stage. */
+  readonly stage: string;
+  readonly step: number;
+  /** What was not as before, a line each: values of the recipe, files of data. */
+  readonly changes: readonly string[];
+}
+
 export interface RunInfo {
   readonly name: string;
   readonly status: "running" | "done" | "stopped" | "failed";
@@ -40,6 +52,8 @@ export interface RunInfo {
   /** What a guess scores, by the names of `results`. */
   readonly chance?: Readonly<Record<string, number>> | undefined;
   readonly peakMemoryBytes?: number | undefined;
+  /** Every time that the run went on, in order. */
+  readonly history?: readonly Resumption[] | undefined;
 }
 
 const numbers = z.record(z.string(), z.number());
@@ -77,6 +91,11 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
   results: numbers,
   chance: numbers.optional(),
   peakMemoryBytes: count.optional(),
+  history: z
+    .array(
+      z.object({ at: z.string(), command: z.string(), stage: z.string(), step: count, changes: z.array(z.string()) }),
+    )
+    .optional(),
 });
 
 /** Writes run.json, whole or not at all. Throws FileError. */

@@ -122,6 +122,31 @@ describe("a run is refused, and its folder stays as it is,", () => {
     );
   });
 
+  it("when it goes on with another recipe before its first checkpoint", async () => {
+    const runDir = join(folder, "early");
+    const reporter = { ...silentReporter, begin: () => expect.fail("a power cut") };
+    await expect(start(tinyRun(runDir, TWO), undefined, { reporter })).rejects.toThrow("a power cut");
+    expect((await readdir(runDir)).filter((name) => Object.keys(TWO.stages).includes(name))).toEqual([]);
+    const stages = { ...TWO.stages, text: { ...TWO.stages.text, optimizer: { lr: 2e-2 } } };
+    const model = { ...TINY_RUN.model, image: { ...TINY_RUN.model.image, layers: 3 } };
+    await expectRefused(
+      () => start(tinyRun(runDir, { stages, seed: 1, model }), "latest"),
+      runDir,
+      /recipe\.json: expected the recipe.*\n✖ seed: was 0, now 1\n✖ model\.image\.layers: was 2, now 3\n✖ stages\.text\.optimizer\.lr: was 0\.01, now 0\.02\n/,
+    );
+    const allowed = tinyRun(runDir, { stages, mayChange: ["stages.text.optimizer"] });
+    const { status, history } = await start(allowed, "latest");
+    const changes = [
+      'mayChange: was [], now ["stages.text.optimizer"]',
+      "stages.text.optimizer.lr: was 0.01, now 0.02",
+    ];
+    expect(status).toBe("done");
+    expect(history).toEqual([
+      { at: expect.any(String), command: "a test --resume latest", stage: "text", step: 0, changes },
+    ]);
+    expect(JSON.parse(await readFile(join(runDir, "recipe.json"), "utf8")).stages.text.optimizer.lr).toBe(0.02);
+  });
+
   it("when the folder holds a run", () =>
     expectRefused(() => start(tinyRun(whole, TWO)), whole, /expected no run in this folder, got .*\n {2}help: go on/s));
 

@@ -4,10 +4,16 @@ import { nearest } from "../../tensor/index.ts";
 import type { Report, StageBase, StageKind, Unplaced } from "../stages/stage.ts";
 import { familyOf, kindOf, type Tables } from "../tables.ts";
 
+/** Keys that no resumed run may change. */
+export const NEVER: RegExp = /^(architecture|family|model|seed|vocabulary)\b/;
+
 /** Reports every contradiction at its path. */
 export function checkRecipe(tables: Tables, recipe: Unplaced, context: z.RefinementCtx): void {
   const report: Report = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
   if (Object.keys(recipe.stages).length === 0) report(["stages"], "expected at least one stage");
+  for (const [i, key] of recipe.mayChange.entries())
+    if (NEVER.test(key))
+      report(["mayChange", i], `"${key}" cannot change: its weights or draws would be another run's`);
   checkVocabulary(recipe, report);
   checkSets(tables, recipe, report);
   for (const [name, stage] of Object.entries(recipe.stages)) {

@@ -138,6 +138,12 @@ function fieldsOf({ families, kinds }: Tables) {
     device: z.enum(deviceNames).default("cpu"),
     threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
     runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
+    mayChange: z
+      .array(z.string().regex(/^[\w*-]+(\.[\w*-]+)*$/, "expected a key, as in stages.joint.steps"))
+      .default([])
+      .describe(
+        "Keys that may differ when the run is resumed, each with all below it: stages.joint.steps, stages.*.optimizer, data. What differed is kept in run.json.",
+      ),
     family: z.enum(Object.keys(families)).default("flava").describe("Which kind of model."),
     variant: z
       .enum([...variants])

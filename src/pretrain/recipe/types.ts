@@ -20,6 +20,8 @@ export interface Recipe {
   /** Threads of the engine; 0: all processors. */
   readonly threads: number;
   readonly runDir: string;
+  /** Keys that may differ when the run is resumed, each with all below it; `*` stands for any name. */
+  readonly mayChange: readonly string[];
   /** Which kind of model `model` describes. */
   readonly family: FamilyName;
   /** Complete: variant, defaults and the recipe's own sizes. */

@@ -25,6 +25,8 @@ export interface RunContext {
   readonly versions: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
+  /** Keeps in the run's history what is not as it was: lines on files of the data. */
+  onChanged(lines: readonly string[]): Promise<void>;
 }
 
 /** A checkpoint to go on from. */

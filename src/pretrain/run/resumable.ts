@@ -1,10 +1,11 @@
-/** Whether a checkpoint may go on under a recipe: which keys decide the numbers, and what differs, before any work. */
+/** Whether a run may go on under a recipe: which keys decide the numbers, which of them the recipe lets change, and what differs. */
 import { ConfigError } from "../../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../io/index.ts";
-import { type CheckpointState, differences, hashOf, listDifferences } from "../../record/index.ts";
+import { type CheckpointState, type Difference, differences, hashOf, listDifferences } from "../../record/index.ts";
+import { NEVER } from "../recipe/checks.ts";
 
-/** Keys of a recipe, and of each of its stages, that may change between a checkpoint and its resumption. */
-const FREE = new Set(["name", "runDir", "device", "threads", "variant", "evaluation"]);
+/** Keys of a recipe, and of each of its stages, that may change between two parts of a run: they decide no number of training. */
+const FREE = new Set(["name", "runDir", "device", "threads", "variant", "evaluation", "mayChange"]);
 const FREE_IN_DATA = new Set(["workers", "prefetch", "pixelBytes"]);
 const FREE_IN_STAGE = new Set(["every", "saveTotalLimit", "best", "recompute"]);
 
@@ -26,20 +27,38 @@ export function decisivePart(recipe: Json, stage: string): Json {
 /** Identifies the decisive part of a recipe. */
 export const recipeHash = (recipe: Json, stage: string): string => hashOf(decisivePart(recipe, stage));
 
-/** Throws ConfigError that lists every difference in recipe or architecture as `path: was …, now …`. */
+/** Whether one of the keys is this one or holds it; `*` in a key stands for any name. */
+export const covers = (keys: readonly string[], path: string): boolean =>
+  keys.some((key) => {
+    const names = path.split(".");
+    return key.split(".").every((part, i) => part === names[i] || (part === "*" && i < names.length));
+  });
+
+/**
+ * Throws ConfigError that lists every difference in recipe or architecture as `path: was …, now …`, those left out that the recipe of
+ * now lets change (`mayChange`).
+ */
 export function checkResumable(
   where: string,
-  state: Pick<CheckpointState, "stage" | "recipe" | "architecture">,
-  now: { readonly recipe: Json; readonly architecture: Json },
+  was: Pick<CheckpointState, "stage" | "recipe" | "architecture">,
+  now: { readonly recipe: Json; readonly architecture: Json; readonly mayChange: readonly string[] },
 ): void {
-  const { stage } = state;
+  const parts = [was.recipe, now.recipe].map((recipe) => decisivePart(recipe, was.stage));
   const found = [
-    ...differences(state.architecture, now.architecture, "architecture"),
-    ...differences(decisivePart(state.recipe, stage), decisivePart(now.recipe, stage)),
+    ...differences(was.architecture, now.architecture, "architecture"),
+    ...differences(parts[0], parts[1]).filter(({ path }) => !covers(now.mayChange, path)),
   ];
   if (found.length === 0) return;
   throw new ConfigError(
-    `${where}: expected the recipe that this checkpoint was saved with, got another\n${listDifferences(found)}`,
-    "resume with the old values, or start a new run with another --run-dir",
+    `${where}: expected the recipe that this was made with, got another\n${listDifferences(found)}`,
+    `resume with the old values, or start a new run with another --run-dir${howToAllow(found)}`,
   );
+}
+
+/** Nothing where something differs that can never change: its weights or draws would be another run's. */
+function howToAllow(found: readonly Difference[]): string {
+  const paths = found.map(({ path }) => path);
+  return paths.some((path) => NEVER.test(path))
+    ? ""
+    : `; to go on all the same: --set 'mayChange=[${paths.join(", ")}]'`;
 }

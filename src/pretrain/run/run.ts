@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { badList } from "../../data/index.ts";
 import { ConfigError, settled } from "../../errors.ts";
-import { type Json, lockFolder, makeFolder, statOf } from "../../io/index.ts";
+import { lockFolder, makeFolder, statOf } from "../../io/index.ts";
 import {
   environment,
   findRunInfo,
@@ -23,14 +23,14 @@ import { type Device, openDevice } from "../../runtime/index.ts";
 import { checkPlaces, loadRecipe, type Recipe } from "../recipe/index.ts";
 import type { HeldOut } from "../stages/stage.ts";
 import { tables as own, type Tables, withVocabulary } from "../tables.ts";
-import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
+import type { RunContext, StageOutcome, StageRun } from "./context.ts";
 import { drawStage } from "./draw.ts";
 import { evaluatorsOf, finalNumbers } from "./evaluation.ts";
 import { exportModel } from "./export.ts";
 import { heldOut } from "./held-out.ts";
+import { changesOf, checkRecipes, openHistory } from "./history.ts";
 import { checkTokenizer, createSources, runTokenizer, TOKENIZER_FILE, tokenizerHash } from "./inputs.ts";
 import { type RunReporter, silentReporter } from "./reporter.ts";
-import { checkResumable } from "./resumable.ts";
 import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
 
@@ -74,10 +74,11 @@ export async function pretrain(
   for (const name of ["", GALLERY_FOLDER, ...Object.keys(recipe.stages)]) await tidyFolder(join(runDir, name));
   const bad = badList(join(runDir, BAD_FILE));
   try {
-    const { context, start } = await prepare(request, device, { reporter, signal, tables, onBad: bad.onBad, fresh });
-    await using log = context.log;
-    const record = await openRecord(request, device, tokenizerHash(context.tokenizer));
-    const done = await runStages({ ...context, log }, start, record, request);
+    const prepared = await prepare(request, device, { reporter, signal, tables, onBad: bad.onBad, fresh });
+    await using log = prepared.context.log;
+    const record = await openRecord(request, prepared);
+    const context = { ...prepared.context, log, onChanged: await openHistory(record, request, prepared) };
+    const done = await runStages(context, prepared.start, record, request);
     if (bad.count > 0) reporter.note(`${bad.count} samples were left out: ${join(runDir, BAD_FILE)}`);
     await log.flush();
     return await finish(runDir, done, reporter);
@@ -111,12 +112,15 @@ interface Preparing {
   readonly fresh: boolean;
 }
 
+interface Prepared {
+  readonly context: Omit<RunContext, "onChanged">;
+  readonly start: Start;
+  /** What of the recipe is not as the folder had it. */
+  readonly changes: readonly string[];
+}
+
 /** Everything that the stages share, checked against what the folder holds already. */
-async function prepare(
-  request: RunRequest,
-  device: Device,
-  { fresh, ...given }: Preparing,
-): Promise<{ context: RunContext; start: Start }> {
+async function prepare(request: RunRequest, device: Device, { fresh, ...given }: Preparing): Promise<Prepared> {
   const { runDir } = request.recipe;
   const { reporter, signal, tables } = given;
   const note = (line: string): void => reporter.note(line);
@@ -125,21 +129,20 @@ async function prepare(
   const tokenizer = await runTokenizer(request.recipe, sources, join(runDir, TOKENIZER_FILE), { signal, note });
   await checkTokenizer(runDir, tokenizer);
   const recipe = withVocabulary(tables, request.recipe, tokenizer);
-  if (start.resumed) checkResume(recipe, start.resumed);
+  const saved = fresh ? undefined : await loadRecipe(runDir, tables);
+  checkRecipes(recipe, request.recipe, start, saved);
   if (request.resume !== "latest") await dropAhead(runDir, start, note);
-  if (fresh) await saveRecipe(runDir, request.recipe);
+  const changes = saved ? changesOf(saved, request.recipe) : [];
+  for (const line of changes) note(`the recipe has changed: ${line}`);
+  if (fresh || changes.length > 0) await saveRecipe(runDir, request.recipe);
   const log: RunLog = await openRunLog(runDir, { running: start.stages, resumedAt: start.resumed?.step });
   if (log.removed > 0) note(`metrics.jsonl: ${log.removed} lines removed, the run trains their steps again`);
   const { flava, node, engine } = await environment(device.description, recipe.threads);
   const versions = { flava, node, engine };
-  return { context: { ...given, recipe, runDir, device, sources, tokenizer, log, versions }, start };
+  return { context: { ...given, recipe, runDir, device, sources, tokenizer, log, versions }, start, changes };
 }
 
-function checkResume(recipe: Recipe, { path, state }: Resumed): void {
-  checkResumable(path, state, { recipe: recipe as unknown as Json, architecture: architectureOf(recipe) });
-}
-
-async function openRecord({ recipe, command }: RunRequest, device: Device, tokenizer: string): Promise<RunRecord> {
+async function openRecord({ recipe, command }: RunRequest, { context }: Prepared): Promise<RunRecord> {
   return openRunRecord(recipe.runDir, {
     name: recipe.name,
     startedAt: new Date().toISOString(),
@@ -149,8 +152,8 @@ async function openRecord({ recipe, command }: RunRequest, device: Device, token
     ...(await findRunInfo(recipe.runDir)),
     status: "running",
     finishedAt: undefined,
-    environment: await environment(device.description, recipe.threads),
-    tokenizer,
+    environment: await environment(context.device.description, recipe.threads),
+    tokenizer: tokenizerHash(context.tokenizer),
   });
 }
 

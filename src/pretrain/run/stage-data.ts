@@ -1,5 +1,5 @@
 /** The batches of a stage: the recipe's sources as the data sets that its plan asks for. */
-import { createLoader, type LoadedBatch, type Loader, type LoaderState } from "../../data/index.ts";
+import { createLoader, type LoadedBatch, type Loader, type LoaderState, type TextCounts } from "../../data/index.ts";
 import type { Batch } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import type { Resumed, RunContext } from "./context.ts";
@@ -14,12 +14,13 @@ export interface StageData {
 export const CURSORS = "loader";
 
 export async function openData(
-  { recipe, sources, tokenizer, onBad }: RunContext,
+  context: RunContext,
   name: string,
   plan: StagePlan,
   stage: StageBase,
   resumed: Resumed | undefined,
 ): Promise<StageData> {
+  const { recipe, sources, tokenizer, reporter, onBad } = context;
   const { shuffle, shuffleBytes, memoryBytes, workers, prefetch } = recipe.data;
   const datasets = await Promise.all(
     plan.datasets.map(async ({ kind, data, ...dataset }) => ({
@@ -35,6 +36,7 @@ export async function openData(
     })),
   );
   const place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
+  const changed: string[] = [];
   const loader: Loader = await createLoader({
     seed: recipe.seed,
     datasets,
@@ -44,7 +46,11 @@ export async function openData(
     pixels: sources.pixels,
     state: place,
     onBad,
+    onTexts: (counts) => warnOfTexts(counts, (line) => reporter.note(line)),
+    ...(recipe.mayChange.some((key) => /^data\b/.test(key)) && { onChanged: (lines) => changed.push(...lines) }),
   });
+  for (const line of changed) reporter.note(`the data have changed: ${line}`);
+  if (changed.length > 0) await context.onChanged(changed);
   return {
     async next(step) {
       const { dataset, feeds, samples, state }: LoadedBatch = await loader.next(step);
@@ -52,4 +58,19 @@ export async function openData(
     },
     close: () => loader.close(),
   };
+}
+
+/** Above this share of words that the vocabulary lacks, texts say little to the model. */
+const MANY_UNKNOWN = 0.2;
+
+/** Says when the first batch of a data set holds texts of another language, or none: no loss would show it. */
+function warnOfTexts({ dataset, rows, unknownShare, unmaskable }: TextCounts, warn: (line: string) => void): void {
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const help = "is the recipe's vocabulary that of these texts?";
+  if (unmaskable > 0 && unmaskable === rows)
+    warn(
+      `warning: ${dataset}: no row of the first batch has a word that the vocabulary knows: nothing is learnt of them; ${help}`,
+    );
+  else if (unknownShare >= MANY_UNKNOWN)
+    warn(`warning: ${dataset}: ${percent(unknownShare)} of the words of the first batch are unknown ([UNK]); ${help}`);
 }
