@@ -33,6 +33,11 @@ export interface Lowered {
   readonly externalData?: ExternalData;
   /** Scope of each node, by node name (`scope/op_12`): profiles are summed with it. */
   readonly nodeScopes: Readonly<Record<string, string>>;
+  /**
+   * The values that are made, operands first, and what each is made from: its own operands (the same array), or those of the
+   * pattern that a fusion replaced.
+   */
+  readonly made: ReadonlyMap<Value, readonly Value[]>;
 }
 
 /**
@@ -48,7 +53,7 @@ export function toOnnx(g: Graph, options: LowerOptions = {}): Lowered {
   const outputNames = nameOutputs(g);
   const e = new Emitter([...Object.keys(g.inputs), ...Object.values(outputNames)]);
   for (const [name, t] of Object.entries(initializers)) e.initializers.set(name, t);
-  const tensors = emitAll(g, e, options);
+  const { tensors, made } = emitAll(g, e, options);
 
   const inputs = ports(Object.entries(g.inputs).filter(([name]) => !fixed.has(name)));
   const outputs = ports(Object.entries(g.outputs), outputNames);
@@ -66,15 +71,23 @@ export function toOnnx(g: Graph, options: LowerOptions = {}): Lowered {
     inputs,
     outputs,
     nodeScopes: e.scopes,
+    made,
     ...(externalData && { externalData }),
   };
 }
 
-function emitAll(g: Graph, e: Emitter, { fusions }: LowerOptions): Map<Value, string> {
+interface Emitted extends Pick<Lowered, "made"> {
+  /** The ONNX tensor of each value. */
+  readonly tensors: ReadonlyMap<Value, string>;
+}
+
+function emitAll(g: Graph, e: Emitter, { fusions }: LowerOptions): Emitted {
   const chosen = allFusions.filter((f) => !fusions || fusions.includes(f.name));
   const tensors = new Map<Value, string>();
+  const made = new Map<Value, readonly Value[]>();
   for (const [value, step] of plan(g, chosen)) {
     e.enter(value.scope, value.op);
+    made.set(value, step.operands);
     tensors.set(
       value,
       step.emit(
@@ -83,7 +96,7 @@ function emitAll(g: Graph, e: Emitter, { fusions }: LowerOptions): Map<Value, st
       ),
     );
   }
-  return tensors;
+  return { tensors, made };
 }
 
 function modelOf(graph: OnnxGraph, metadata: Readonly<Record<string, string>>): OnnxModel {

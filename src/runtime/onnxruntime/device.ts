@@ -34,15 +34,14 @@ function ortDevice(name: DeviceName, engine: Engine, { threads, session: chosen 
     description: `ONNX Runtime ${engine.version} (${engine.name})`,
     prepare: async (task, options = {}) => {
       const { graph, weights = {}, updates = {} } = task;
-      const { model } = toOnnx(graph, { initializers: weights });
+      const { model, made } = toOnnx(graph, { initializers: weights });
       const session = await engine.createSession(model, {
         name: graph.name,
         ...(threads ? { threads } : {}),
         ...sessionOptions(task, options),
         ...chosen,
       });
-      const next = Object.entries(updates).map(([state, output]) => [state, graph.outputs[output]!]);
-      return { session, inPlace: inPlaceUpdates(graph.nodes, Object.fromEntries(next)) };
+      return { session, inPlace: inPlaceUpdates(graph, updates, made) };
     },
     allocate: (dtype, shape) => engine.allocate(dtype, shape),
     upload: (t) => engine.upload(t),
