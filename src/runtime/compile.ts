@@ -27,11 +27,11 @@ export interface Executable extends Disposable {
   /** The graph as it runs, after the passes. */
   readonly graph: Graph;
   /**
-   * Runs once: computes the wanted outputs (all unless said) on the host and replaces the state. Runs that share a state
-   * take turns. `signal` is looked at before the run only when state would be left half-written, during it otherwise.
+   * Runs once: computes the wanted outputs (all unless said) on the host and replaces the state. Feeds may lie on the device
+   * already. Runs that share a state take turns. `signal` is looked at before the run only when state would be left half-written, during it otherwise.
    */
   run(
-    feeds: Readonly<Record<string, Tensor>>,
+    feeds: Readonly<Record<string, Tensor | Buffer>>,
     options?: { want?: readonly string[]; signal?: AbortSignal },
   ): Promise<Record<string, Tensor>>;
   /** Ends profiling; the path of the engine's file. */
@@ -96,7 +96,7 @@ function executable(session: Session, parts: Parts): Executable {
   const feeds = inputs.filter((name) => !state.has(name));
 
   const once = async (
-    given: Readonly<Record<string, Tensor>>,
+    given: Readonly<Record<string, Tensor | Buffer>>,
     want: readonly string[],
     signal: AbortSignal | undefined,
   ) => {

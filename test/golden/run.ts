@@ -1,6 +1,6 @@
 /** Runs values on golden feeds: in the float64 interpreter, or on a device, in float32 where that is an engine. */
 import { graph, interpret, type Value } from "../../src/graph/index.ts";
-import { compile, type Device, type SessionOptions } from "../../src/runtime/index.ts";
+import { compile, type Device, type CompileOptions } from "../../src/runtime/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../src/tensor/index.ts";
 
 type Feeds = Readonly<Record<string, Tensor>>;
@@ -21,7 +21,7 @@ export async function evaluateOn(
   device: Device,
   outputs: Readonly<Record<string, Value>>,
   feeds: Feeds,
-  options: SessionOptions = {},
+  options: CompileOptions = {},
 ): Promise<Record<string, Tensor>> {
   using executable = await compile(graph("golden", outputs), device, options);
   const used = Object.fromEntries(executable.feeds.map((name) => [name, feeds[name]!]));

@@ -1,0 +1,16 @@
+#!/bin/bash
+# Makes .gpu/: what bench/gpu.sh needs on a machine without Node: Node itself (stripped, packed for Python's lzma), the benchmark
+# as one file, and koffi. About 23 MB. Linux x64. Usage: bash bench/gpu-pack.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p .gpu/node_modules/@koromix
+node_modules/.bin/rolldown bench/gpu.ts --file .gpu/gpu.mjs --format esm --platform node --external koffi --transform.target node20
+rm -rf .gpu/node_modules/koffi .gpu/node_modules/@koromix/koffi-linux-x64
+cp -rL node_modules/koffi .gpu/node_modules/koffi
+cp -rL node_modules/@koromix/koffi-linux-x64 .gpu/node_modules/@koromix/
+if [ ! -e .gpu/node.xz ]; then
+  cp "$(node -p process.execPath)" .gpu/node
+  strip .gpu/node || echo "strip is not here: the packed Node is larger"
+  xz -6 -T0 -f .gpu/node && mv .gpu/node.xz .gpu/node.xz.tmp && mv .gpu/node.xz.tmp .gpu/node.xz
+fi
+du -sh .gpu

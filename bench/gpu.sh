@@ -1,0 +1,76 @@
+#!/bin/bash
+# FLAVA on a GPU through XLA beside PyTorch, on a machine with Python (jax's CUDA plugin, torch, transformers) and no Node.
+# First, where Node is: bash bench/gpu-pack.sh. Then there: OUT=folder bash bench/gpu.sh [seconds in all, 470 unless said]
+# Rehearsal with tiny models on a processor: OUT=folder bash bench/gpu.sh --rehearse
+# Each part is a process with a time of its own; results are lines of $OUT/gpu.jsonl, joined in $OUT/gpu.json, and what each
+# part said is in $OUT/log/.
+set -u
+cd "$(dirname "$0")/.."
+OUT=${OUT:-/tmp/flava-gpu}
+mkdir -p "$OUT/log"
+: > "$OUT/gpu.jsonl"
+began=$(date +%s)
+rehearse="" platform=cuda total=470
+if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse platform=cpu total=1200; elif [ -n "${1:-}" ]; then total=$1; fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 - .gpu/node.xz "$work/node" <<'PY'
+import lzma, os, shutil, sys
+with lzma.open(sys.argv[1]) as packed, open(sys.argv[2], "wb") as node:
+    shutil.copyfileobj(packed, node)
+os.chmod(sys.argv[2], 0o755)
+PY
+{ "$work/node" --version; nvidia-smi; python3 -m pip list 2>/dev/null | grep -iE "torch|jax|nvidia|transformers"; nproc; free -g; } > "$work/machine" 2>&1
+cp "$work/machine" "$OUT/log/machine.txt"
+
+# part NAME SECONDS COMMAND…: runs it, no longer than its time or what is left of the whole; keeps its lines, says how it ended.
+part() {
+  local name=$1 limit=$2 left=$((total - $(date +%s) + began)) begin rc
+  shift 2
+  [ "$limit" -gt "$left" ] && limit=$left
+  if [ "$limit" -lt 15 ]; then echo "{\"name\":\"$name\",\"skipped\":\"no time left\"}" | tee -a "$OUT/gpu.jsonl"; return 1; fi
+  begin=$(date +%s)
+  timeout -k 5 "$limit" "$@" > "$OUT/log/$name.out" 2> "$OUT/log/$name.err"
+  rc=$?
+  grep '^{' "$OUT/log/$name.out" | sed "s/^{/{\"name\":\"$name\",/" | tee -a "$OUT/gpu.jsonl"
+  echo "{\"name\":\"$name\",\"rc\":$rc,\"seconds\":$(($(date +%s) - begin))}" | tee -a "$OUT/gpu.jsonl"
+  [ $rc -ne 0 ] && tail -n 4 "$OUT/log/$name.err" | cut -c -400
+  return $rc
+}
+ours() { local name=$1 limit=$2; shift 2; part "$name" "$limit" "$work/node" --stack-size=4000 .gpu/gpu.mjs "$@" --platform $platform $rehearse; }
+torch() { local name=$1 limit=$2; shift 2; part "$name" "$limit" python3 test/reference/torch_flava_step.py "$@" $rehearse; }
+
+# Autotuning Triton's products takes most of a compile; cuBLAS alone is compared first.
+export XLA_FLAGS="${XLA_FLAGS:-} ${FLAVA_XLA_FLAGS---xla_gpu_enable_triton_gemm=false}"
+[ "$platform" = cpu ] && export XLA_FLAGS=""
+small=64 large=256
+[ -n "$rehearse" ] && small=4 large=8
+
+ours matmul 60 matmul
+ours tiny 120 tiny
+ours bf16-$small 170 step --batch $small --seconds 8
+torch torch-bf16-$small 60 --batch $small --seconds 6
+ours bf16-$large 200 step --batch $large --seconds 10 || ours bf16-$((large / 2)) 150 step --batch $((large / 2)) --seconds 8
+torch torch-bf16-$large 60 --batch $large --seconds 8
+torch torch-compiled-$small 120 --batch $small --seconds 6 --compile
+ours fp32-$small 150 step --batch $small --dtype fp32 --seconds 6
+torch torch-fp32-$small 60 --batch $small --seconds 6 --dtype fp32
+torch torch-matmul 30 --matmul
+ours bf16-f32-results-$small 150 step --batch $small --results float32 --seconds 6
+
+python3 - "$OUT" <<'PY'
+import json, sys
+out = sys.argv[1]
+lines = [json.loads(line) for line in open(f"{out}/gpu.jsonl")]
+peak = max([l["tflops"] for l in lines if l.get("part") == "matmul" and l.get("dtype") == "bf16"], default=None)
+per_sample = next((l["gflop_per_sample"] for l in lines if "gflop_per_sample" in l), None)
+for l in lines:
+    if l.get("part") == "step" and peak and per_sample:
+        l["share_of_bf16_matmul"] = round(l["samples_per_s"] * per_sample / 1e3 / peak, 4)
+json.dump(lines, open(f"{out}/gpu.json", "w"), indent=1)
+for l in lines:
+    if l.get("part") == "step":
+        print(*(f"{k}={l[k]}" for k in ("name", "lane", "samples_per_s", "ms", "share_of_bf16_matmul", "peak_gib", "compile_s") if k in l))
+PY
+echo "all: $(($(date +%s) - began)) s"
