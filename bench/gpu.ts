@@ -160,6 +160,10 @@ const PARTS: Readonly<Record<string, (device: XlaDevice) => Promise<void>>> = { 
 const part = PARTS[positionals[0] ?? ""];
 if (!part) throw new Error(`gpu: expected one of ${Object.keys(PARTS).join(", ")}, got ${positionals[0]}`);
 const start = performance.now();
-const device = await openXla(given.platform as Platform, { library: given.library });
+const device = await openXla(given.platform as Platform, {
+  library: given.library,
+  preallocate: true,
+  memoryFraction: 0.92,
+});
 say(`${device.description}, opened in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 await part(device);
