@@ -77,7 +77,7 @@ function firstNumbers(spec: ParamSpec): Tensor<"float32"> {
 export async function jointStep(device: Device, sizes: JointSizes, options: CompileOptions = {}): Promise<Joint> {
   const p = new Params();
   const values = pretrainPairs(p, sizes.config, pairBatch(sizes.config, sizes));
-  const { loss } = pairObjective(values, sizes.config.lossWeights);
+  const { loss } = pairObjective(values);
   const params = p.values();
   const update = adamw(params, gradientsOf(loss, params), { weightDecay: 0.1, clip: { globalNorm: 1 } });
   const state = new State(device);
