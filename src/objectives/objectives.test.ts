@@ -14,6 +14,7 @@ import {
   imageTextMatching,
   klToUniform,
   maskedCrossEntropy,
+  matchingChance,
   pairWeights,
 } from "./index.ts";
 
@@ -315,5 +316,14 @@ describe("dvaeLoss", () => {
     const logits = input("z", [2, 5]);
     const z = fromNumbers([0, 0, 0, 0, 0, 500, 0, 0, 0, 0], [2, 5], "float64");
     expect(run({ kl: klToUniform(logits) }, { z }).kl).toBeAllclose([0, Math.log(5)], CLOSE);
+  });
+});
+
+describe("matchingChance", () => {
+  it("is what always giving the share of replaced captions scores", () => {
+    expect(matchingChance(0.1).loss).toBeCloseTo(0.3250829733914482, 12);
+    expect(matchingChance(0.1).accuracy).toBe(0.9);
+    expect(matchingChance(0.5)).toEqual({ loss: Math.LN2, accuracy: 0.5 });
+    expect(matchingChance(0)).toEqual({ loss: 0, accuracy: 1 });
   });
 });

@@ -91,19 +91,37 @@ function intro({ image, text, multimodalLayers, projectionDim }: RecipeFacts): s
   return parts.length === 0 ? `${what}.` : `${what}: ${parts.join(", ")}.`;
 }
 
-const SNIPPETS = `\`\`\`ts
-import { FlavaModel, FlavaProcessor } from "flava";
+/** It is run by a test, in a folder that holds what a run exports. */
+const SNIPPETS = `In Node, from the run's folder:
 
-const processor = await FlavaProcessor.fromPretrained("path/to/this/folder");
-await using model = await FlavaModel.fromPretrained("path/to/this/folder");
-const { image_embeds, text_embeds } = await model.embed(await processor({ images: ["cat.jpg"], text: ["a cat"] }));
+\`\`\`ts
+import { readFile } from "node:fs/promises";
+import { compile, openDevice, textGraph } from "flava";
+import { openSafetensors } from "flava/hub";
+import { fromHuggingFaceConfig } from "flava/models/flava";
+import { loadTokenizer } from "flava/text/node";
+
+const config = fromHuggingFaceConfig(JSON.parse(await readFile("config.json", "utf8")));
+const tokenizer = await loadTokenizer("tokenizer.json");
+const file = await openSafetensors("model.safetensors");
+
+const captions = ["a cat", "a red car"];
+const { rows, length, inputIds, attentionMask } = tokenizer.encodeBatch(captions, {
+  maxLength: config.text.maxPositions,
+  padding: "max_length",
+});
+const { graph, params } = textGraph(config, { batch: rows, textLength: length });
+const weights = Object.fromEntries(await Promise.all(params.map(async ({ name }) => [name, await file.read(name)])));
+const model = await compile(graph, await openDevice("cpu"), { weights });
+
+const ints = (data: Int32Array) => ({ dtype: "int32" as const, shape: [rows, length], data });
+const { text_embeds } = await model.run({ input_ids: ints(inputIds), attention_mask: ints(attentionMask) });
+console.log(text_embeds.shape); // a row a caption, of length 1: its dot product with image_embeds is their similarity
+await file.close();
+model.dispose();
 \`\`\`
 
-\`\`\`python
-from safetensors.torch import load_file
-
-weights = load_file("model.safetensors")  # names as in facebook/flava-full
-\`\`\``;
+\`imageGraph\` takes \`pixel_values\` and gives \`image_embeds\` in the same way.`;
 
 const inTransformers = (notes: readonly string[]): string =>
   notes.length === 0

@@ -345,7 +345,9 @@ describe("stageState", () => {
     const lossWeights = { itm: 0.5, globalContrastive: 2, mim: 0.25 };
     const weighed = await stageCase("joint", { lossWeights });
     const { chance } = declaredState(traceSteps("joint", weighed.stage, weighed.plan), weighed.plan);
-    expect(chance.itm).toBeCloseTo(Math.LN2, 12);
+    const replaced = 0.4; // of the stage that is traced
+    expect(chance.itm).toBeCloseTo(-replaced * Math.log(replaced) - 0.6 * Math.log(0.6), 12);
+    expect(chance["itm/accuracy"]).toBe(0.6);
     expect(chance.global_contrastive).toBeCloseTo(Math.log(8), 12);
     expect(chance.mim).toBeCloseTo(Math.log(12), 12);
   });

@@ -25,7 +25,7 @@ export interface LossBoard {
 }
 
 /**
- * A board of the losses that have a chance level, the rate and the share of time without data. A joint stage has other
+ * A board of the losses (not accuracies, `itm/accuracy`) that have a chance level, the rate and the share of time without data. A joint stage has other
  * losses from step to step; the board shows the newest of each. `samples_per_second` and `time/data` are shown if logged.
  */
 export function lossBoard(chance: Readonly<Record<string, number>>): LossBoard {
@@ -35,7 +35,9 @@ export function lossBoard(chance: Readonly<Record<string, number>>): LossBoard {
       for (const [name, value] of Object.entries(metrics)) newest.set(name, value);
       const losses = Object.entries(chance).flatMap(([name, level]) => {
         const value = newest.get(name);
-        return value === undefined ? [] : [`${name} ${value.toFixed(2)} (chance ${level.toFixed(2)})`];
+        return value === undefined || name.includes("/")
+          ? []
+          : [`${name} ${value.toFixed(2)} (chance ${level.toFixed(2)})`];
       });
       const loss = newest.get("loss");
       if (losses.length === 0 && loss !== undefined) losses.push(`loss ${loss.toPrecision(4)}`);

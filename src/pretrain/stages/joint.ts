@@ -37,6 +37,7 @@ import {
   imageObjective,
   type LossWeights,
   maskedPairObjective,
+  matchingChance,
   textObjective,
 } from "../../objectives/index.ts";
 import {
@@ -264,6 +265,8 @@ function texts(model: FlavaConfig, stage: JointStage): Objective {
 function pairs(model: FlavaConfig, stage: JointStage): Objective {
   const { length, mask } = maskedTexts(stage.textLength.pairs, stage.pairMasking);
   const { lossWeights, batchSize } = stage;
+  const guess = matchingChance(stage.itmNegativeRatio);
+  const matching = lossWeights.itm > 0 ? { itm: lossWeights.itm * guess.loss, "itm/accuracy": guess.accuracy } : {};
   const sizes = (batch: number): BatchSizes => ({
     batch,
     textLength: length,
@@ -277,7 +280,8 @@ function pairs(model: FlavaConfig, stage: JointStage): Objective {
       const values = pretrainPairs(p, model, pairBatch(model, sizes(batch)));
       const { image, text, multimodal } = values.masked;
       const kept = [image, text, multimodal].flatMap(({ hidden_states }) => hidden_states);
-      return { ...maskedPairObjective(values, lossWeights), checkpoints: kept };
+      const objective = maskedPairObjective(values, lossWeights);
+      return { ...objective, chance: { ...objective.chance, ...matching }, checkpoints: kept };
     },
     contrast: lossWeights.globalContrastive > 0 ? contrastOf(model, lossWeights, sizes) : undefined,
   };
