@@ -90,9 +90,12 @@ const tar: Write = (all, seed) => {
   return rawTar(shuffled(members, seed));
 };
 
+/** A path of its own for each row: rows of one picture are one sample. */
+const own = (file: string, id: number): string => "./".repeat(id % 100) + file;
+
 const csv: Write = (all, seed) => {
   const row = ({ id, damage, way }: Given): Uint8Array => {
-    const image = pick(["x.jpg", "y.png"], id);
+    const image = own(pick(["x.jpg", "y.png"], id), id);
     if (damage === undefined)
       return bytes(
         pick(
@@ -128,8 +131,12 @@ const csv: Write = (all, seed) => {
 
 const tsv: Write = (all, seed) => {
   const row = ({ id, damage, way }: Given): Uint8Array => {
-    if (damage === undefined) return bytes(`x.jpg\t${id} ${pick(['"', '"open', "", 'a "b"', "a,b"], way)}`);
-    return pick([bytes("x.jpg"), bytes(`x.jpg\t${id}\t`), bytes(`x.jpg\t${id}`, 0xff), bytes(`z.jpg\t${id}`)], damage);
+    if (damage === undefined)
+      return bytes(`${own("x.jpg", id)}\t${id} ${pick(['"', '"open', "", 'a "b"', "a,b"], way)}`);
+    return pick(
+      [bytes("x.jpg"), bytes(`x.jpg\t${id}\t`), bytes(`${own("x.jpg", id)}\t${id}`, 0xff), bytes(`z.jpg\t${id}`)],
+      damage,
+    );
   };
   return joined([utf8("filepath\ttitle"), ...all.map(row)], seed);
 };
@@ -142,7 +149,7 @@ const jsonl: Write = (all, seed) => {
         pick(
           [
             JSON.stringify({ text }),
-            JSON.stringify({ image: "x.jpg", captions: [null, text] }),
+            JSON.stringify({ image: own("x.jpg", id), captions: [null, text] }),
             `{"caption": "${text}", "score": NaN, "id": 12345678901234567890}`,
             JSON.stringify({ title: null, text, label: 2.5 }),
           ],

@@ -2,13 +2,14 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { baseName, type Json } from "../../io/index.ts";
+import { baseName, isUrl, type Json } from "../../io/index.ts";
 import { type RowOptions, readRows } from "./csv-rows.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
-import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
+import { type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
-import { type ImagePlace, imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
-import type { Reading, Sample, Source } from "./source.ts";
+import { rowsTogether } from "./join.ts";
+import { type ImagePlace, imagePlace, type PlaceOptions, tableRecord } from "./record.ts";
+import type { Reading, Source } from "./source.ts";
 import { openText, type TextFile } from "./text-file.ts";
 
 export interface TableOptions extends PlaceOptions {
@@ -38,8 +39,7 @@ const placeSchema = z.strictObject({ byte: z.int().nonnegative(), row: z.int().n
 
 /** The rows of CSV or TSV files. Keys are `file.csv:row`, counted from 1 without the header. */
 export function csvSource(name: string, files: readonly string[], options: CsvOptions = {}): Source {
-  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
-    readCsv(file, from, options, reading);
+  const read = rowsTogether((file, from, reading) => readCsv(file, from, options, reading));
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -55,9 +55,8 @@ async function* readCsv(
 ): AsyncGenerator<FileRecord> {
   const file = await openText(path, reading);
   try {
-    const { delimiter = /\.tsv(\.gz)?$/i.test(baseName(path)) ? "\t" : "," } = options;
-    const quoted = options.quotes ?? delimiter !== "\t";
-    const header = await readHeader(file, { delimiter, quotes: quoted, maxCellBytes: MAX_TEXT_BYTES });
+    const quoted = options.quotes ?? (options.delimiter ?? usualDelimiter(path)) !== "\t";
+    const { delimiter, ...header } = await findHeader(file, path, quoted, options.delimiter);
     const quotes = options.quotes ?? (quoted || header.quoted);
     const columns = chooseColumns(path, header.names, options);
     const start = from === null ? { byte: header.end, row: 0 } : parseCursor(path, from, placeSchema);
@@ -69,17 +68,54 @@ async function* readCsv(
     for await (const { cells, end } of rows) {
       row++;
       const key = `${label}:${row}`;
-      yield { place: { byte: end, row }, load: (abort) => rowSample(key, cells, columns, place, abort) };
+      yield { place: { byte: end, row }, ...rowRecord(key, cells, columns, place) };
     }
   } finally {
     await file.close();
   }
 }
 
-async function readHeader(
+const usualDelimiter = (path: string): string => (/\.tsv(\.gz)?$/i.test(baseName(path)) ? "\t" : ",");
+
+/** The header, divided as asked; else by commas (tabs in .tsv), or by what divides a header that has none of these. */
+async function findHeader(
   file: TextFile,
-  options: RowOptions,
-): Promise<{ names: string[]; quoted: boolean; end: number }> {
+  path: string,
+  quotes: boolean,
+  asked: string | undefined,
+): Promise<Header & { readonly delimiter: string }> {
+  const delimiter = asked ?? usualDelimiter(path);
+  const options = { quotes, maxCellBytes: MAX_TEXT_BYTES };
+  const header = await readHeader(file, { ...options, delimiter });
+  const [only = ""] = header.names;
+  const other =
+    asked === undefined && header.names.length === 1 ? ["|", ";"].find((one) => only.includes(one)) : undefined;
+  if (other === undefined) return { ...header, delimiter };
+  return { ...(await readHeader(file, { ...options, delimiter: other })), delimiter: other };
+}
+
+interface Header {
+  readonly names: readonly string[];
+  readonly quoted: boolean;
+  /** Where the rows begin: 0 without a header. */
+  readonly end: number;
+}
+
+/**
+ * Names for a first row that is none of names: Conceptual Captions has a caption and an address in either order, Flickr's
+ * token files have `picture.jpg#0` and a caption.
+ */
+function namesWithoutHeader(cells: readonly string[]): string[] | undefined {
+  if (cells.length !== 2) return undefined;
+  if (/\.\w{3,4}#\d+$/.test(cells[0]!)) return [NUMBERED, "caption"];
+  const urls = cells.map(isUrl);
+  return urls[0] === urls[1] ? undefined : urls.map((is) => (is ? "url" : "caption"));
+}
+
+/** A column of pictures with the number of the caption, `picture.jpg#0`. */
+const NUMBERED = "image#number";
+
+async function readHeader(file: TextFile, options: RowOptions): Promise<Header> {
   for await (const { cells, end } of readRows(file, 0, options)) {
     if (typeof cells === "string") throw new DataError(`${file.name}: expected a header row: ${cells}`);
     const names = cells.map((cell, i) => decodeUtf8(i === 0 ? withoutMark(cell) : cell)?.trim() ?? "");
@@ -88,6 +124,8 @@ async function readHeader(
         `${file.name}: expected lines that end with \\n or \\r\\n, got \\r alone`,
         "tr '\\r' '\\n' mends it",
       );
+    const bare = namesWithoutHeader(names);
+    if (bare) return { names: bare, quoted: false, end: 0 };
     const quoted = names.every((name) => /^".*"$/.test(name));
     return { names: quoted ? names.map((name) => name.slice(1, -1)) : names, quoted, end };
   }
@@ -106,7 +144,7 @@ function chooseColumns(path: string, names: readonly string[], options: CsvOptio
         `${path}: expected a column ${column}, got ${names.join(", ")}`,
         "the first row must name the columns; set `delimiter` if they were not split",
       );
-  const image = options.image ?? firstOf(IMAGE_KEYS, present);
+  const image = options.image ?? firstOf([...IMAGE_KEYS, NUMBERED], present);
   const text = options.text ?? firstOf(TEXT_KEYS, present);
   if (image === undefined && text === undefined)
     throw new DataError(
@@ -116,22 +154,24 @@ function chooseColumns(path: string, names: readonly string[], options: CsvOptio
   return { names, image, text, label: options.label ?? firstOf(LABEL_KEYS, present) };
 }
 
-function rowSample(
+function rowRecord(
   key: string,
   cells: readonly Uint8Array[] | string,
   columns: Columns,
   place: ImagePlace,
-  reading: Reading,
-): Bad | Promise<Sample | Bad> {
-  if (typeof cells === "string") return { key, reason: cells };
-  if (cells.length !== columns.names.length)
-    return { key, reason: `expected ${columns.names.length} cells, got ${cells.length}` };
+): Omit<FileRecord, "place"> {
+  const bad = (reason: string): Omit<FileRecord, "place"> => ({ load: () => ({ key, reason }) });
+  if (typeof cells === "string") return bad(cells);
+  if (cells.length !== columns.names.length) return bad(`expected ${columns.names.length} cells, got ${cells.length}`);
   const cell = (name: string | undefined): string | typeof INVALID_UTF8 | undefined =>
     name === undefined ? undefined : (decodeUtf8(cells[columns.names.indexOf(name)]!) ?? INVALID_UTF8);
-  const location = cell(columns.image);
-  if (location === INVALID_UTF8) return { key, reason: "the image path is not valid UTF-8" };
-  if (location === "") return { key, reason: "the image path is missing" };
-  const label = cell(columns.label);
-  const fields = { key, text: cell(columns.text), label, textExpected: columns.text !== undefined };
-  return sampleWithImage(fields, place, location, reading);
+  const named = cell(columns.image);
+  const location = columns.image === NUMBERED && typeof named === "string" ? named.replace(/#\d+$/, "") : named;
+  if (location === INVALID_UTF8) return bad("the image path is not valid UTF-8");
+  if (location === "") return bad("the image path is missing");
+  return tableRecord(
+    { key, text: cell(columns.text), label: cell(columns.label), textExpected: columns.text !== undefined },
+    location,
+    place,
+  );
 }

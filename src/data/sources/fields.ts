@@ -1,10 +1,15 @@
 /** From raw fields of a record to a sample: which names count as image, caption and label, and what makes one bad. */
 import type { Bad } from "./files.ts";
+import { isObject } from "./json.ts";
 import type { Sample } from "./source.ts";
 
 /** Names tried in this order where no column is given. Those of open_clip, img2dataset and the Hub's image folders. */
-export const IMAGE_KEYS: readonly string[] = ["filepath", "image", "image_path", "file_name", "path", "url"];
-export const TEXT_KEYS: readonly string[] = ["title", "caption", "captions", "text", "texts", "sentence", "sentences"];
+export const IMAGE_KEYS: readonly string[] = [
+  ...["filepath", "image", "image_path", "file_name", "image_name", "filename", "path", "url"],
+];
+export const TEXT_KEYS: readonly string[] = [
+  ...["title", "caption", "captions", "text", "texts", "txt", "sentence", "sentences", "comment", "raw"],
+];
 export const LABEL_KEYS: readonly string[] = ["label", "cls", "class", "fine_label"];
 
 /** Raw bytes that may not be UTF-8 arrive as this. */
@@ -24,15 +29,9 @@ export interface RawFields {
 /** The sample of a record, or why it is bad: no content, an empty image, a missing or undecodable caption. */
 export function toSample(raw: RawFields): Sample | Bad {
   const bad = (reason: string): Bad => ({ key: raw.key, reason });
-  const given = (Array.isArray(raw.text) ? raw.text : [raw.text]).filter((text) => text !== undefined && text !== null);
-  const texts: string[] = [];
-  for (const text of given) {
-    if (text === INVALID_UTF8) return bad("the caption is not valid UTF-8");
-    if (typeof text !== "string") return bad(`expected a caption of type string, got ${typeof text}`);
-    if (text.includes("\u0000")) return bad("the caption holds a NUL character");
-    if (text.trim() !== "") texts.push(text.trim());
-  }
-  if (texts.length === 0 && (given.length > 0 || Array.isArray(raw.text) || raw.textExpected))
+  const texts = captionsOf(raw.text);
+  if (typeof texts === "string") return bad(texts);
+  if (texts.length === 0 && ((raw.text !== undefined && raw.text !== null) || raw.textExpected))
     return bad("the caption is missing");
   if (raw.image?.length === 0) return bad("the image is empty");
   if (raw.image === undefined && texts.length === 0) return bad("no image and no text");
@@ -45,6 +44,23 @@ export function toSample(raw: RawFields): Sample | Bad {
     ...(label !== undefined && { label }),
     ...(Object.keys(meta).length > 0 && { meta }),
   };
+}
+
+/** Where a caption that is an object has its words: COCO-like files of Karpathy's splits, and others after them. */
+const WORDS = ["raw", "caption", "text", "sentence", "value"];
+
+/** The captions of a raw value: a text, a list of them, or of objects with them. A string is the reason why they cannot be used. */
+export function captionsOf(text: unknown): string[] | string {
+  const texts: string[] = [];
+  for (const given of Array.isArray(text) ? text : [text]) {
+    const caption = isObject(given) ? WORDS.map((name) => given[name]).find((one) => typeof one === "string") : given;
+    if (given === undefined || given === null) continue;
+    if (caption === INVALID_UTF8) return "the caption is not valid UTF-8";
+    if (typeof caption !== "string") return `expected a caption of type string, got ${typeof given}`;
+    if (caption.includes("\u0000")) return "the caption holds a NUL character";
+    if (caption.trim() !== "") texts.push(caption.trim());
+  }
+  return texts;
 }
 
 /** The label of a raw value: any number, any text but the empty one, true and false as their names. */

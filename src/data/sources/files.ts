@@ -3,6 +3,7 @@ import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { isUrl, type Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
+import type { PictureRow } from "./join.ts";
 import type { Cursor, Order, Placed, Reading, Sample, SampleOptions, Shard } from "./source.ts";
 
 /** Why one sample cannot be used. */
@@ -15,7 +16,10 @@ export interface Bad {
 export interface FileRecord {
   /** Where to go on after this record: what the reader takes as `from`. */
   readonly place: Json;
-  load(reading: Reading): Sample | Bad | Promise<Sample | Bad>;
+  /** Of a row of a table that names a picture and has captions. */
+  readonly row?: PictureRow | undefined;
+  /** `more`: captions of further rows of its picture. */
+  load(reading: Reading, more?: readonly string[]): Sample | Bad | Promise<Sample | Bad>;
 }
 
 /** A file of a source, as its reader sees it. */
@@ -26,6 +30,8 @@ export interface SourceFile {
   readonly label: string;
   /** Tells of something that was passed over without losing a sample. */
   note(key: string, reason: string): void;
+  /** Tells of a bad record that is part of another. */
+  refuse(key: string, reason: string): void;
 }
 
 /** Reads the records of one file, from its start (null) or from right after the record that had this place. */
@@ -56,13 +62,14 @@ export async function* fileSamples(
   const byFile = list.length >= shard.count;
   const labels = fileLabels(list);
   const note = (key: string, reason: string): void => onBad?.({ source: name, key, reason, kept: true });
+  const refuse = (key: string, reason: string): void => onBad?.({ source: name, key, reason });
   const files = orderFiles(list, options.order).filter((_, i) => !byFile || i % shard.count === shard.index);
   const start = cursor === undefined ? { file: 0, index: 0, at: null } : parseCursor(name, cursor, cursorSchema);
   let index = start.index;
   for (let file = start.file; file < files.length; file++) {
     const path = files[file]!;
     const from = file === start.file ? start.at : null;
-    for await (const record of read({ path, label: labels.get(path)!, note }, from, reading)) {
+    for await (const record of read({ path, label: labels.get(path)!, note, refuse }, from, reading)) {
       signal?.throwIfAborted();
       const mine = byFile || index % shard.count === shard.index;
       index++;

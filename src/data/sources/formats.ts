@@ -5,6 +5,7 @@ import { type CocoOptions, cocoSource } from "./coco.ts";
 import { type CsvOptions, csvSource, type TableOptions } from "./csv.ts";
 import { type FolderOptions, folderSource } from "./folder.ts";
 import { jsonlSource, textSource } from "./lines.ts";
+import { isRowList, type ListOptions, listSource } from "./list.ts";
 import { type ParquetColumns, parquetSource } from "./parquet.ts";
 import type { Reading, Source } from "./source.ts";
 import { type SyntheticOptions, syntheticSource } from "./synthetic.ts";
@@ -26,6 +27,7 @@ interface Fields {
   csv: Files & CsvOptions;
   tsv: Files & Omit<CsvOptions, "delimiter">;
   jsonl: Files & TableOptions;
+  json: Place & ListOptions;
   text: Files;
   folder: Place & FolderOptions;
   coco: Place & CocoOptions;
@@ -49,6 +51,8 @@ interface Format<T extends SourceType> {
   open(name: string, spec: Fields[T], options: OpenOptions): Source | Promise<Source>;
   /** File name extensions that mean this format. */
   readonly extensions?: readonly string[];
+  /** Where several formats share an extension: whether a file that begins so is one of this. The table's order counts. */
+  suits?(head: string): boolean;
   /** What a folder of this format is known by: files with the extension, or a file of this name. The table's order counts. */
   readonly inFolder?: string;
   /** The fields that `type:REST` says, where they are not `{ path: REST }`; undefined where it cannot be understood. */
@@ -102,6 +106,16 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
     fields: { path },
     open: (name, spec) => textSource(name, filesOf(spec)),
     extensions: ["txt"],
+  },
+  json: {
+    fields: { path: text, ...columns, split: text.optional() },
+    open: (name, spec, reading) => listSource(name, spec.path, spec, reading),
+    extensions: ["json"],
+    suits: isRowList,
+    parse(rest) {
+      const [, path, split] = /^(.*\.json)#(\w+)$/is.exec(rest) ?? [undefined, rest, undefined];
+      return { path: path!, ...(split && { split }) };
+    },
   },
   folder: {
     fields: { path: text, captions: z.enum(["files", "class", "none"]).optional() },

@@ -3,11 +3,12 @@ import { z } from "zod";
 import { decodeUtf8, readLines } from "../../io/byte-reader.ts";
 import type { Json } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
-import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
-import { isObject, parseJson } from "./json.ts";
-import { type ImagePlace, imagePlace, sampleWithImage } from "./record.ts";
+import { rowsTogether } from "./join.ts";
+import { parseJson } from "./json.ts";
+import { objectRecord } from "./object-record.ts";
+import { type ImagePlace, imagePlace } from "./record.ts";
 import type { Reading, Sample, Source } from "./source.ts";
 import { openText } from "./text-file.ts";
 
@@ -24,16 +25,10 @@ const START: Place = { byte: 0, line: 0, document: 0 };
 
 /** JSON Lines: one object a line, with the path or URL of an image, a caption or several, a label. Keys are `file:line`. */
 export function jsonlSource(name: string, files: readonly string[], options: TableOptions = {}): Source {
-  const places = new Map<string, ImagePlace>();
-  const placeOf = (file: string): ImagePlace => {
-    const place = places.get(file) ?? imagePlace(file, options);
-    places.set(file, place);
-    return place;
-  };
-  const load = ({ path }: SourceFile, key: string, bytes: Uint8Array, reading: Reading): Bad | Promise<Sample | Bad> =>
-    jsonSample(key, bytes, options, placeOf(path), reading);
-  const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
-    readRecords(file, from, reading, load);
+  const read = rowsTogether((file, from, reading) => {
+    const place = imagePlace(file.path, options);
+    return readRecords(file, from, reading, (key, bytes) => jsonRecord(key, bytes, options, place));
+  });
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -46,20 +41,16 @@ export function jsonlSource(name: string, files: readonly string[], options: Tab
  * packing can mark their borders. Keys are `file:line`. Shards take every count-th line where there are too few files.
  */
 export function textSource(name: string, files: readonly string[]): Source {
-  const load = (
-    file: SourceFile,
-    key: string,
-    bytes: Uint8Array,
-    _reading: unknown,
-    document: number,
-  ): Sample | Bad => {
+  const load = (label: string, key: string, bytes: Uint8Array, document: number): Sample | Bad => {
     const text = decodeUtf8(bytes);
     if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
     if (text.includes("\u0000")) return { key, reason: "the line holds a NUL character" };
-    return { key, texts: [text.trim()], meta: { document: `${file.label}#${document}` } };
+    return { key, texts: [text.trim()], meta: { document: `${label}#${document}` } };
   };
   const read = (file: SourceFile, from: Json, reading: Reading): AsyncGenerator<FileRecord> =>
-    readRecords(file, from, reading, load);
+    readRecords(file, from, reading, (key, bytes, document) => ({
+      load: () => load(file.label, key, bytes, document),
+    }));
   return {
     name,
     fingerprint: () => filesFingerprint(files),
@@ -67,20 +58,14 @@ export function textSource(name: string, files: readonly string[]): Source {
   };
 }
 
-type LineLoader = (
-  file: SourceFile,
-  key: string,
-  bytes: Uint8Array,
-  reading: Reading,
-  document: number,
-) => Sample | Bad | Promise<Sample | Bad>;
+type LineRecord = (key: string, bytes: Uint8Array, document: number) => Omit<FileRecord, "place">;
 
 /** The lines that are not blank. */
 async function* readRecords(
   source: SourceFile,
   from: Json,
   reading: Reading,
-  load: LineLoader,
+  record: LineRecord,
 ): AsyncGenerator<FileRecord> {
   const start = from === null ? START : parseCursor(source.path, from, placeSchema);
   const file = await openText(source.path, reading);
@@ -96,41 +81,25 @@ async function* readRecords(
       }
       fresh = false;
       const key = `${source.label}:${line}`;
-      const inside = document;
-      yield { place: { byte: end, line, document }, load: (abort) => load(source, key, bytes, abort, inside) };
+      yield { place: { byte: end, line, document }, ...record(key, bytes, document) };
     }
   } finally {
     await file.close();
   }
 }
 
-function jsonSample(
+function jsonRecord(
   key: string,
   bytes: Uint8Array,
   options: TableOptions,
   place: ImagePlace,
-  reading: Reading,
-): Bad | Promise<Sample | Bad> {
+): Omit<FileRecord, "place"> {
+  const bad = (reason: string): Omit<FileRecord, "place"> => ({ load: () => ({ key, reason }) });
   const text = decodeUtf8(bytes);
-  if (text === undefined) return { key, reason: "the line is not valid UTF-8" };
-  let row: unknown;
+  if (text === undefined) return bad("the line is not valid UTF-8");
   try {
-    row = parseJson(text);
+    return objectRecord(key, parseJson(text), options, place);
   } catch (error) {
-    return { key, reason: `expected JSON: ${(error as Error).message}` };
+    return bad(`expected JSON: ${(error as Error).message}`);
   }
-  if (!isObject(row)) return { key, reason: "expected a JSON object" };
-  const present = new Set(Object.keys(row).filter((name) => row[name] !== null));
-  const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);
-  const textKey = options.text ?? firstOf(TEXT_KEYS, present);
-  const labelKey = options.label ?? firstOf(LABEL_KEYS, present);
-  const location = imageKey === undefined ? undefined : row[imageKey];
-  if (imageKey === undefined ? IMAGE_KEYS.some((name) => name in row) : location === null)
-    return { key, reason: "the image path is missing" };
-  if (location !== undefined && typeof location !== "string")
-    return { key, reason: `${imageKey}: expected a path or URL, got ${typeof location}` };
-  const used = new Set([imageKey, textKey, labelKey]);
-  const meta = Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name)));
-  const fields = { key, text: textKey && row[textKey], label: labelKey && row[labelKey], meta };
-  return sampleWithImage({ ...fields, textExpected: options.text !== undefined }, place, location, reading);
 }

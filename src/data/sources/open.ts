@@ -17,6 +17,7 @@ import {
 } from "./formats.ts";
 import { listFolder } from "./listing.ts";
 import type { Source } from "./source.ts";
+import { openText } from "./text-file.ts";
 
 /**
  * Opens a source. A string is `type:location` (`tar:data/{000..009}.tar`, `synthetic:1000x64`) or a location whose
@@ -24,7 +25,7 @@ import type { Source } from "./source.ts";
  * understood and DataError for data that cannot be read.
  */
 export async function openSource(spec: string | SourceSpec, options: OpenOptions = {}): Promise<Source> {
-  const parsed = typeof spec === "string" ? await parseSpec(spec) : checkSpec(spec);
+  const parsed = typeof spec === "string" ? await parseSpec(spec, options) : checkSpec(spec);
   const name = typeof spec === "string" ? spec : sourceName(parsed);
   const { fields, open } = formats[parsed.type];
   for (const location of locationsOf(parsed)) refuseScheme(location);
@@ -41,7 +42,7 @@ function checkSpec(spec: unknown): SourceSpec {
   });
 }
 
-async function parseSpec(spec: string): Promise<SourceSpec> {
+async function parseSpec(spec: string, options: OpenOptions): Promise<SourceSpec> {
   const { type: named, rest } = splitSpec(spec);
   if (named !== undefined && isType(named)) return checkSpec(parseTyped(spec, named, rest));
   if (named !== undefined)
@@ -51,7 +52,7 @@ async function parseSpec(spec: string): Promise<SourceSpec> {
   const found = isUrl(first) ? undefined : await statOf(first);
   if (found?.isDirectory()) return guessFolder(first);
   const extension = /\.([a-z]+)(?:\.gz)?$/i.exec(baseName(first))?.[1]?.toLowerCase();
-  const type = SOURCE_TYPES.find((one) => extension !== undefined && formats[one].extensions?.includes(extension));
+  const type = await typeOf(first, extension, options);
   if (type !== undefined) return checkSpec({ type, path: spec });
   const known = SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []).map((one) => `.${one}`);
   const help = "put the type before it, as in tar:PATH";
@@ -59,6 +60,27 @@ async function parseSpec(spec: string): Promise<SourceSpec> {
     `${spec}: expected a folder or one of ${known.join(", ")}, got ${extension ? `.${extension}` : "no extension"}`,
     isUrl(first) || found ? help : `there is no such file; ${help}`,
   );
+}
+
+/** The format that an extension means; where it means several, the first bytes of the file say which. */
+async function typeOf(
+  path: string,
+  extension: string | undefined,
+  reading: OpenOptions,
+): Promise<SourceType | undefined> {
+  const types = SOURCE_TYPES.filter((type) => extension !== undefined && formats[type].extensions?.includes(extension));
+  if (types.length < 2) return types[0];
+  const file = await openText(path, reading);
+  try {
+    let head = "";
+    for await (const chunk of file.stream()) {
+      head = new TextDecoder().decode(chunk);
+      break;
+    }
+    return types.find((type) => formats[type].suits?.(head) ?? true);
+  } finally {
+    await file.close();
+  }
 }
 
 /** `type:rest`; without a type for a plain location (a URL, a path, a drive of Windows). */
@@ -81,7 +103,8 @@ export function locationsOf(spec: string | SourceSpec): string[] {
   if (typeof spec !== "string") return "path" in spec ? [spec.path].flat().flatMap(expandLocations) : [];
   const { type, rest } = splitSpec(spec);
   if (type === undefined || !isType(type)) return expandLocations(spec);
-  return formats[type].parse ? [] : expandLocations(rest);
+  const fields = formats[type].parse?.(rest) ?? { path: rest };
+  return "path" in fields ? [fields.path].flat().flatMap(expandLocations) : [];
 }
 
 /** A folder holds shards, a table beside its images (also one in each sub-folder), or images; in this order. */

@@ -11,12 +11,14 @@ import {
 import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
 import { DataError, FileError } from "../../errors.ts";
+import { IMAGE_EXTENSIONS } from "../../image/index.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { type Json, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
+import { isObject, parseJson } from "./json.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
 import type { Reading, Sample, Source } from "./source.ts";
@@ -130,7 +132,8 @@ async function readGroup(
   rowStart: number,
 ): Promise<Row[]> {
   const rowEnd = rowStart + Number(group.num_rows);
-  const wanted = [columns.image, columns.text, columns.label].filter((name) => name !== undefined);
+  const { image, text, label, json, also } = columns;
+  const wanted = [image, text, label, json, ...also].filter((name) => name !== undefined);
   const stringFromBytes = (bytes?: Uint8Array): unknown => bytes && (decodeUtf8(bytes) ?? INVALID_UTF8);
   const rows: Row[] = await guarded(file, () =>
     parquetReadObjects({
@@ -154,6 +157,10 @@ interface Columns {
   readonly image: string | undefined;
   /** The image column names files, also where its strings are stored as plain bytes. */
   readonly located: boolean;
+  /** Columns of pictures for rows without one in `image`: a WebDataset that the Hub converted has one for each extension. */
+  readonly also: readonly string[];
+  /** The column of a converted WebDataset's `.json` members, where no other has captions. */
+  readonly json: string | undefined;
   readonly text: string | undefined;
   readonly label: string | undefined;
 }
@@ -169,17 +176,19 @@ function chooseColumns(name: string, metadata: FileMetaData, asked: ParquetColum
   const image =
     asked.image ?? firstOf(PICTURE_COLUMNS, pictures) ?? firstOf([...PICTURE_COLUMNS, ...IMAGE_KEYS], names);
   const text = asked.text ?? firstOf(TEXT_KEYS, names);
-  if (image === undefined && text === undefined)
+  const json = text === undefined && names.has("json") ? "json" : undefined;
+  if (image === undefined && text === undefined && json === undefined)
     throw new DataError(
       `${name}: expected an image or text column, got ${[...names].join(", ")}`,
       "name them: { type: parquet, path, image: …, text: … }",
     );
   const located = image !== undefined && IMAGE_KEYS.includes(image) && !PICTURE_COLUMNS.includes(image);
-  return { image, located, text, label: asked.label ?? firstOf(LABEL_KEYS, names) };
+  const also = asked.image === undefined ? IMAGE_EXTENSIONS.filter((one) => one !== image && pictures.has(one)) : [];
+  return { image, located, also, text, json, label: asked.label ?? firstOf(LABEL_KEYS, names) };
 }
 
 /** The Hub's names, and the extensions that img2dataset takes for names. */
-const PICTURE_COLUMNS = ["image", "img", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes", "bytes"];
+const PICTURE_COLUMNS = ["image", "img", ...IMAGE_EXTENSIONS, "image_bytes", "img_bytes", "bytes"];
 
 /** Whether a column has bytes that are not said to be text, alone or as a part. */
 const holdsBytes = ({ element, children }: SchemaTree): boolean =>
@@ -194,15 +203,46 @@ async function rowSample(
   place: ImagePlace,
   reading: Reading,
 ): Promise<Sample | Bad> {
-  const cell = columns.image === undefined ? undefined : row[columns.image];
+  const filled = [columns.image, ...columns.also].find((name) => name !== undefined && hasPicture(row[name]));
+  const cell = filled === undefined ? undefined : row[filled];
   const named = columns.located && cell instanceof Uint8Array ? (decodeUtf8(cell) ?? INVALID_UTF8) : cell;
   const image = await cellImage(named, place, reading);
   if (typeof image === "string") return { key, reason: image };
   if (columns.image !== undefined && image === undefined) return { key, reason: "the image is missing" };
-  const text = columns.text === undefined ? undefined : bytesToText(row[columns.text]);
-  const label = columns.label === undefined ? undefined : bytesToText(row[columns.label]);
+  const json = columns.json === undefined ? {} : jsonCell(bytesToText(row[columns.json]));
+  if (json === undefined) return { key, reason: "json: expected an object" };
+  const fieldOf = (name: string | undefined, keys: readonly string[]): unknown =>
+    name === undefined
+      ? keys.map((one) => json[one]).find((one) => one !== undefined && one !== null)
+      : bytesToText(row[name]);
+  const label = fieldOf(columns.label, LABEL_KEYS);
   if (label === INVALID_UTF8) return { key, reason: "the label is not valid UTF-8" };
-  return toSample({ key, image, text, label, textExpected: columns.text !== undefined });
+  return toSample({
+    key,
+    image,
+    text: fieldOf(columns.text, TEXT_KEYS),
+    label,
+    textExpected: columns.text !== undefined,
+  });
+}
+
+/** Whether a cell has a picture or names one: the Hub's viewer has `{bytes: null, path: null}` where a sample has none. */
+function hasPicture(cell: unknown): boolean {
+  if (typeof cell !== "object" || cell === null || cell instanceof Uint8Array)
+    return cell !== undefined && cell !== null;
+  const { bytes, path } = cell as { bytes?: unknown; path?: unknown };
+  return (bytes ?? path ?? null) !== null;
+}
+
+/** A `.json` member in a cell, as text or taken apart; none is an empty one. */
+function jsonCell(cell: unknown): Record<string, unknown> | undefined {
+  if (cell === undefined || cell === null) return {};
+  try {
+    const value = typeof cell === "string" ? parseJson(cell) : cell;
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Bytes of an image cell (bytes, `{bytes, path}` or a path), or why there are none. */

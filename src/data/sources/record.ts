@@ -4,7 +4,7 @@ import { dirname, relative, resolve, sep } from "node:path";
 import { FileError } from "../../errors.ts";
 import { isUrl, parentOf, readBytes, resolveLocation } from "../../io/index.ts";
 import { type RawFields, toSample } from "./fields.ts";
-import type { Bad } from "./files.ts";
+import type { Bad, FileRecord } from "./files.ts";
 import type { Reading, Sample } from "./source.ts";
 
 const MAX_IMAGE_BYTES = 1 << 28;
@@ -115,3 +115,18 @@ export async function sampleWithImage(
   const image = await loadImage(place, location, reading);
   return typeof image === "string" ? { key: fields.key, reason: image } : toSample({ ...fields, image });
 }
+
+/** A row of a table as a record: rows of one picture with one label are put together where they have captions. */
+export const tableRecord = (
+  fields: Omit<RawFields, "image">,
+  location: string | undefined,
+  place: ImagePlace,
+): Omit<FileRecord, "place"> => {
+  const { key, text, label } = fields;
+  const together = location !== undefined && text !== undefined;
+  return {
+    row: together ? { key, picture: JSON.stringify([location, String(label)]), text } : undefined,
+    load: (reading, more = []) =>
+      sampleWithImage(more.length > 0 ? { ...fields, text: [text, ...more].flat() } : fields, place, location, reading),
+  };
+};

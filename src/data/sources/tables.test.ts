@@ -67,7 +67,7 @@ describe("csvSource", () => {
       "3.jpg,none",
       '"3.jpg",x',
     ].entries()) {
-      const rows = Array.from({ length: 40 }, (_, i) => `img/${i % 3}.jpg,caption ${i}`);
+      const rows = Array.from({ length: 40 }, (_, i) => `${"./".repeat(i)}img/0.jpg,caption ${i}`);
       rows[10] = 'img/1.jpg,"never closed';
       rows[30] = later.replace("3.jpg", "img/2.jpg");
       await writeFiles(root, { [`open${nth}.csv`]: ["filepath,title", ...rows].join("\n") });
@@ -263,7 +263,7 @@ describe("cocoSource", () => {
 
   it("stops at a file of another kind", async () => {
     await writeFiles(root, { "no.json": "[1]", "cut.json": '{"images":[' });
-    await expect(read(`${root}/no.json`)).rejects.toThrow(/expected COCO captions/);
+    await expect(read(`coco:${root}/no.json`)).rejects.toThrow(/expected COCO captions/);
     await expect(read(`${root}/cut.json`)).rejects.toThrow(/expected JSON/);
   });
 });
