@@ -5,7 +5,7 @@ import { action } from "./command.ts";
 const SOURCES = `
 A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json .txt, or a folder), or TYPE:LOCATION:
   tar:shards/{000000..000146}.tar   tar:a.tar::b.tar   parquet:https://host/train.parquet
-  csv:pairs.csv   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64
+  csv:pairs.csv   json:dataset_coco.json#test   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64
   starter:pairs`;
 
 const NO_DECODE = ["--no-decode", "take pictures as they are: damaged ones are found in training only"] as const;
