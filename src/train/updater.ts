@@ -10,6 +10,7 @@ import { cutBatch, partMetrics, shares } from "./parts.ts";
 import type { Batch, Metrics, Objective, TrainingPlan } from "./plan.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
 import { type StepGraph, traceObjective, wholeStep } from "./step.ts";
+import { turns } from "./turns.ts";
 
 /** The programs of one kind of batch: one for the whole step, or several for its parts. */
 export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
@@ -86,9 +87,9 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   const { options, plan, graphs, state, device, note, signal } = given;
   const runners: Record<string, Runner> = {};
   const all: Executable[] = [];
+  const turn = turns(signal);
   const ready = async (program: Program): Promise<Executable> => {
-    await new Promise((resolve) => setTimeout(resolve, 0)); // tracing held the event loop: now a Ctrl-C can be heard
-    signal?.throwIfAborted();
+    await turn(); // tracing held the event loop: now a Ctrl-C can be heard
     const begun = performance.now();
     const executable = await compile(program, device, { state, purpose: "training", ...(signal && { signal }) });
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);

@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { makeFolder, namesIn, statOf } from "../../io/index.ts";
@@ -51,7 +52,7 @@ export async function downloadPackages(
     arrived = Math.max(arrived, now);
   }, POLL_MS);
   try {
-    await run(command, ["pack", ...flags, ...specs], signal);
+    await run(command, ["pack", ...flags, ...specs], { signal, env: withHome(folder) });
   } finally {
     clearInterval(poll);
   }
@@ -98,11 +99,25 @@ async function checkIntegrity(file: string, { name, version, integrity }: Pinned
   }
 }
 
-function run({ file, args }: Command, more: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+/** npm cannot start without a home folder: a user that has none gets one for the time being. */
+function withHome(folder: string): NodeJS.ProcessEnv {
+  try {
+    homedir();
+    return process.env;
+  } catch {
+    return { ...process.env, HOME: folder };
+  }
+}
+
+function run(
+  { file, args }: Command,
+  more: readonly string[],
+  { signal, env }: { readonly signal: AbortSignal | undefined; readonly env: NodeJS.ProcessEnv },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const shell = file.endsWith(".cmd");
     const quoted = [...args, ...more].map((argument) => (shell ? `"${argument}"` : argument));
-    const child = spawn(file, quoted, { stdio: ["ignore", "ignore", "pipe"], shell, ...(signal && { signal }) });
+    const child = spawn(file, quoted, { stdio: ["ignore", "ignore", "pipe"], shell, env, ...(signal && { signal }) });
     let said = "";
     child.stderr?.on("data", (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-2000);

@@ -6,6 +6,7 @@ import type { ModelPart } from "../../models/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
+import { turns } from "../../train/index.ts";
 import type { InitFrom } from "../recipe/types.ts";
 import type { StageBase } from "../stages/stage.ts";
 import { type GivenWeights, readGiven } from "./given-weights.ts";
@@ -47,7 +48,11 @@ export async function initialWeights(
     origins.push(`${part} from ${path} (${count(Object.keys(given.tensors).length, "tensor")})`);
     origins.push(...remarks(given, needed, words).map((line) => `${part} weights: ${line}`));
   }
-  for (const spec of specs) tensors[spec.name] ??= initialTensor(spec, options.seed);
+  const turn = turns(options.signal);
+  for (const spec of specs) {
+    tensors[spec.name] ??= initialTensor(spec, options.seed);
+    await turn();
+  }
   return { tensors, origins };
 }
 

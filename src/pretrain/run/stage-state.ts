@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { aliasesOf, folderName, openCheckpoint, restoreTensors, type TensorStore } from "../../record/index.ts";
 import type { State } from "../../runtime/index.ts";
 import { size, type Tensor } from "../../tensor/index.ts";
-import type { declaredState } from "../../train/index.ts";
+import { type declaredState, turns } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import { familyOf } from "../tables.ts";
 import type { Resumed, RunContext } from "./context.ts";
@@ -39,7 +39,11 @@ export async function fillState(context: RunContext, filling: Filling, resumed: 
       });
   for (const line of origins) reporter.note(`${filling.name}: ${line}`);
   const all = firstValues(filling, tensors);
-  for (const [name, { first }] of all) if (!resumed || isSum(name)) state.write(name, first());
+  const turn = turns(signal);
+  for (const [name, { first }] of all) {
+    if (!resumed || isSum(name)) state.write(name, first());
+    await turn();
+  }
   const names = namesOf(filling, [...all.keys()]);
   if (resumed) await restore(resumed.path, storeOf(state, all), names, signal);
   return names;
