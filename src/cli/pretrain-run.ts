@@ -4,12 +4,16 @@ import { type DataSpec, fetchData } from "../datasets/index.ts";
 import { statOf } from "../io/index.ts";
 import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
 import { measureStage } from "../pretrain/run/measure.ts";
+import { type Preview, previewRun } from "../pretrain/run/preview.ts";
 import { pretrain } from "../pretrain/run/run.ts";
 import { findCheckpoints, RECIPE_FILE } from "../record/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 import type { PretrainRequest } from "./pretrain.ts";
 import { consoleReporter } from "./run-reporter.ts";
+
+export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
+  previewRun(recipe, { signal: io.signal, note: (line) => io.note(line) });
 
 export const measure: (recipe: Recipe, stage: string) => StageMeasure = measureStage;
 

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
 import type { MeasureStage, Override, Recipe } from "../pretrain/recipe/index.ts";
+import type { Preview } from "../pretrain/run/preview.ts";
 import { action, type Io } from "./command.ts";
 
 export interface PretrainOptions {
@@ -32,6 +33,8 @@ export interface PretrainRequest {
 export interface Pretraining {
   run(request: PretrainRequest, io: Io): Promise<void>;
   readonly measure?: MeasureStage | undefined;
+  /** Looks at the data that are at hand. */
+  readonly preview?: ((recipe: Recipe, io: Io) => Promise<Preview>) | undefined;
 }
 
 /** The verb, given what trains. */
@@ -58,7 +61,7 @@ export const definePretrain =
         action<PretrainOptions>(async (io, [path], options) => {
           const request = await pretrainRequest(path!, options);
           for (const { path: key, was, now } of request.overrides) io.note(`set ${key}: ${show(was)} → ${show(now)}`);
-          if (options.dryRun) await printPlan(request.recipe, (await load()).measure, io);
+          if (options.dryRun) await printPlan(request.recipe, await load(), io);
           else await (await load()).run(request, io);
         }),
       );
@@ -92,10 +95,11 @@ function commandLine(path: string, assignments: readonly string[], { stage, tiny
   return words.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }
 
-async function printPlan(recipe: Recipe, measure: MeasureStage | undefined, io: Io): Promise<void> {
+async function printPlan(asked: Recipe, { measure, preview }: Pretraining, io: Io): Promise<void> {
   const { describePlan, formatPlan, missingPlaces } = await import("../pretrain/recipe/index.ts");
-  const plan = await describePlan(recipe, measure);
-  const missing = await missingPlaces(recipe, io.signal);
+  const missing = await missingPlaces(asked, io.signal);
+  const { recipe, ...seen } = (await preview?.(asked, io)) ?? { recipe: asked };
+  const plan = await describePlan(recipe, { measure, ...seen });
   if (missing.length > 0)
     io.note(`${missing.length} files or folders of the recipe do not exist here, the first: ${missing[0]}`);
   io.result(formatPlan(plan), { ...plan, missing });

@@ -1,2 +1,11 @@
-export { type DataSpec, dataLocations, dataName, dataSchema, fetchData, namedPart, openData } from "./open.ts";
+export {
+  type DataSpec,
+  dataLocations,
+  dataName,
+  dataSchema,
+  fetchData,
+  isAtHand,
+  namedPart,
+  openData,
+} from "./open.ts";
 export type { FetchProgress, NamedSet, SetOptions, SetSpec } from "./sets.ts";

@@ -10,6 +10,7 @@ import {
   splitSpec,
 } from "../data/sources/index.ts";
 import { ConfigError } from "../errors.ts";
+import { isUrl, statOf } from "../io/index.ts";
 import { type NamedSet, type SetOptions, type SetSpec, type SetType, sets } from "./sets.ts";
 
 /** All that can be read, as plain data. As a string: `starter:PART`, or what `openSource` takes. */
@@ -44,6 +45,16 @@ export async function openData(spec: string | DataSpec, options: SetOptions = {}
 export async function fetchData(spec: string | DataSpec, options: SetOptions = {}): Promise<void> {
   const part = namedPart(spec);
   if (part !== undefined) await setOf(part).fetch(part, options);
+}
+
+/** Whether it can be read without the network: local files that exist, and named sets that have been fetched. */
+export async function isAtHand(spec: string | DataSpec, options: SetOptions = {}): Promise<boolean> {
+  const part = namedPart(spec);
+  if (part !== undefined) return setOf(part).isThere(part, options);
+  const found = await Promise.all(
+    dataLocations(spec).map(async (at) => !isUrl(at) && (await statOf(at)) !== undefined),
+  );
+  return found.every(Boolean);
 }
 
 /** The local files, folders and URLs that a spec names itself; none for a named set. */

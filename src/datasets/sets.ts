@@ -37,6 +37,8 @@ export interface NamedSet<F> {
   title(spec: F): string;
   /** Downloads and prepares what is not there yet. */
   fetch(spec: F, options: SetOptions): Promise<unknown>;
+  /** Whether all of it is there, so that opening it downloads and prepares nothing. */
+  isThere(spec: F, options: SetOptions): Promise<boolean>;
   open(name: string, spec: F, options: SetOptions): Promise<Source>;
 }
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type FileState, fingerprintOf, openSource } from "../../data/sources/index.ts";
 import type { NamedSet } from "../sets.ts";
-import { fetchStarter, starterSplit } from "./fetch.ts";
+import { fetchStarter, findStarter, starterSplit } from "./fetch.ts";
 import type { HeldOutBy } from "./split.ts";
 
 /** A part of the starter data: pairs, images, texts, validation, … */
@@ -25,6 +25,8 @@ export const starterSet: NamedSet<StarterChoice> = {
   title: ({ part, heldOutBy }) => `starter:${part}${heldOutBy === "concepts" ? " by concepts" : ""}`,
   fetch: ({ heldOutBy, cacheDir }, options) =>
     fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir }),
+  isThere: async ({ heldOutBy, cacheDir }, options) =>
+    (await findStarter({ heldOutBy, cacheDir: cacheDir ?? options.cacheDir })) !== undefined,
   async open(name, { part, heldOutBy, cacheDir }, options) {
     const data = await fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir });
     const { source, files } = starterSplit(data, part);

@@ -7,6 +7,7 @@ export {
   type MeasureStage,
   type Plan,
   type PlannedStage,
+  type PlanOptions,
   type StageMeasure,
 } from "./plan.ts";
 export type { Override } from "./set.ts";

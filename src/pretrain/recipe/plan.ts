@@ -19,6 +19,8 @@ export type MeasureStage = (recipe: Recipe, stage: string) => StageMeasure | Pro
 
 /** A stage in a plan. */
 export interface PlannedStage extends Partial<StageMeasure> {
+  /** What it will do that its author may not expect. */
+  readonly warnings: readonly string[];
   readonly name: string;
   readonly kind: string;
   readonly steps: number;
@@ -29,19 +31,31 @@ export interface PlannedStage extends Partial<StageMeasure> {
 
 export interface Plan {
   readonly recipe: Recipe;
+  /** How many words there will be; undefined where that is not known yet. */
+  readonly words: number | undefined;
   readonly stages: readonly PlannedStage[];
   readonly tables: Tables;
 }
 
+export interface PlanOptions {
+  readonly measure?: MeasureStage | undefined;
+  readonly words?: number | undefined;
+  /** By stage. */
+  readonly warnings?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly tables?: Tables | undefined;
+}
+
 /** The plan of a recipe, with sizes where `measure` is given. */
-export async function describePlan(recipe: Recipe, measure?: MeasureStage, tables: Tables = own): Promise<Plan> {
+export async function describePlan(recipe: Recipe, options: PlanOptions = {}): Promise<Plan> {
+  const { measure, words, warnings = {}, tables = own } = options;
   const stages: PlannedStage[] = [];
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const { kind, steps, batchSize } = stage;
     const samples = kindOf(tables, stage).reads(stage);
-    stages.push({ name, kind, steps, batchSize, samples, ...(await measure?.(recipe, name)) });
+    const warned = warnings[name] ?? [];
+    stages.push({ name, kind, steps, batchSize, samples, warnings: warned, ...(await measure?.(recipe, name)) });
   }
-  return { recipe, stages, tables };
+  return { recipe, words, stages, tables };
 }
 
 const count = (n: number): string => n.toLocaleString("en-US");
@@ -56,13 +70,13 @@ const listed = (values: Readonly<Record<string, number>>, format: (n: number) =>
     .join(", ")}`;
 
 /** The plan as text, a line a fact. */
-export function formatPlan({ recipe, stages, tables }: Plan): string {
+export function formatPlan({ recipe, words, stages, tables }: Plan): string {
   const rows: [string, string][] = [
     [
       "recipe",
       `${recipe.name}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
     ],
-    ...familyOf(tables, recipe).describe(recipe.model, wordsOf(recipe)),
+    ...familyOf(tables, recipe).describe(recipe.model, wordsOf(recipe, words)),
     ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
@@ -71,8 +85,11 @@ export function formatPlan({ recipe, stages, tables }: Plan): string {
 }
 
 /** How many words there will be. */
-const wordsOf = ({ model, vocabulary }: Recipe): string =>
-  vocabulary.kind === "full" ? count(model.text.vocabSize) : (vocabulary.path ?? "as many as the texts use");
+function wordsOf({ model, vocabulary }: Recipe, words: number | undefined): string {
+  if (words !== undefined) return count(words);
+  const taken = count(model.text.vocabSize);
+  return vocabulary.kind === "full" ? taken : `as many as the texts use (not known yet: below, ${taken})`;
+}
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
@@ -112,6 +129,7 @@ function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
         .map(([of, n]) => `${of} ${count(n)}`)
         .join(", ")}`,
     ]);
+  for (const line of plan.warnings) rows.push(["", `warning: ${line}`]);
   if (plan.memory) rows.push(["", `memory about ${listed(plan.memory, bytes)}`]);
   return rows;
 }

@@ -42,15 +42,32 @@ export async function runTokenizer(
   path: string,
   { signal, note }: { readonly signal?: AbortSignal | undefined; readonly note: (line: string) => void },
 ): Promise<TextTokenizer> {
-  if (await statOf(path)) return loadTokenizer(path, signal ? { signal } : {});
+  const kept = await findTokenizer(path, { signal });
+  if (kept) return kept;
+  const tokenizer = await makeTokenizer(recipe, sources, { signal, note });
+  await makeFolder(dirname(path));
+  await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
+  return tokenizer;
+}
+
+/** The tokenizer that a run has kept, if it has. */
+export const findTokenizer = async (
+  path: string,
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<TextTokenizer | undefined> =>
+  (await statOf(path)) ? loadTokenizer(path, signal ? { signal } : {}) : undefined;
+
+/** A new one, as the recipe says. */
+export async function makeTokenizer(
+  recipe: Recipe,
+  sources: Sources,
+  { signal, note }: { readonly signal?: AbortSignal | undefined; readonly note: (line: string) => void },
+): Promise<TextTokenizer> {
   const { kind, path: given } = recipe.vocabulary;
   const full = given === null ? await loadBertTokenizer() : await loadTokenizer(given, signal ? { signal } : {});
   if (given !== null) note(`vocabulary: ${full.vocabSize.toLocaleString("en-US")} entries, those of ${given}`);
   const own = kind === "reduced" || kind === "caption-words";
-  const tokenizer = own ? await ofCorpus(recipe, full, sources, signal, note) : full;
-  await makeFolder(dirname(path));
-  await saveFile(path, `${JSON.stringify(tokenizer.json)}\n`, { signal });
-  return tokenizer;
+  return own ? ofCorpus(recipe, full, sources, signal, note) : full;
 }
 
 /** What tells one tokenizer from another: its words, their order, and what is done to a text before them. */

@@ -3,6 +3,7 @@ import { createLoader, type LoadedBatch, type Loader, type LoaderState, type Tex
 import type { Batch } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import type { Resumed, RunContext } from "./context.ts";
+import { countsOf, warningsOf } from "./warnings.ts";
 
 /** The stage's batches, and where the data stands after the last one that was used. */
 export interface StageData {
@@ -36,6 +37,8 @@ export async function openData(
     })),
   );
   const place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
+  const counts = await countsOf(recipe, sources.open);
+  for (const line of warningsOf(stage, plan, counts)) reporter.note(`${name}: warning: ${line}`);
   const changed: string[] = [];
   const loader: Loader = await createLoader({
     seed: recipe.seed,

@@ -1,0 +1,74 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { RECIPE } from "../../../test/support/stage-case.ts";
+import { describePlan, formatPlan, parseRecipe } from "../recipe/index.ts";
+import { createSources, runTokenizer } from "./inputs.ts";
+import { previewRun } from "./preview.ts";
+
+const dir = await mkdtemp(join(tmpdir(), "flava-preview-"));
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const TEXT = { kind: "text-mlm", steps: 10, batchSize: 4, textLength: 12, schedule: { warmupSteps: 11 } };
+const recipe = (data: object, more: object = {}) =>
+  parseRecipe({
+    ...RECIPE,
+    runDir: join(dir, "run"),
+    vocabulary: { kind: "reduced" },
+    data,
+    stages: { text: TEXT },
+    ...more,
+  });
+const preview = async (data: object, more: object = {}) => {
+  const notes: string[] = [];
+  return { ...(await previewRun(recipe(data, more), { note: (line) => notes.push(line) })), notes };
+};
+
+it("counts the words that the run will have", async () => {
+  const given = recipe({ texts: "synthetic:6" });
+  const { words, recipe: counted } = await previewRun(given, { note: () => undefined });
+  const made = await runTokenizer(given, createSources(given), join(dir, "tokenizer.json"), { note: () => undefined });
+  expect(words).toBe(made.vocabSize);
+  expect(words).toBeLessThan(1000);
+  expect(counted.model.text.vocabSize).toBe(words);
+  expect(formatPlan(await describePlan(counted, { words }))).toMatch(new RegExp(`words: ${words}$`, "m"));
+});
+
+it("says of words that nobody can count yet what it takes instead, and what is not at hand", async () => {
+  const {
+    words,
+    recipe: same,
+    notes,
+  } = await preview({ texts: ["synthetic:6", "text:https://example.org/texts.txt"] });
+  expect(words).toBeUndefined();
+  expect(notes).toEqual([expect.stringMatching(/^not at hand, and so not counted: .*texts\.txt$/)]);
+  expect(formatPlan(await describePlan(same, { words }))).toMatch(
+    /as many as the texts use \(not known yet: below, [\d,]+\)/,
+  );
+});
+
+it("warns of a warm-up that the stage does not outlast and of batches that repeat samples", async () => {
+  const few = await preview({
+    texts: [
+      { source: "synthetic:1", weight: 3 },
+      { source: "synthetic:6", weight: 1 },
+    ],
+  });
+  expect(few.warnings.text).toEqual([
+    "the warm-up of 11 steps is not over when the stage ends, after 10: the learning rate does not reach 0.0005",
+    "synthetic:1 (texts) holds one sample, and a batch draws about 3 of them: batches repeat samples",
+  ]);
+  const enough = { ...TEXT, schedule: { warmupSteps: 10 } };
+  expect((await preview({ texts: "synthetic:4" }, { stages: { text: enough } })).warnings.text).toEqual([]);
+});
+
+it("takes the tokenizer that the run's folder keeps", async () => {
+  const given = recipe({ texts: "synthetic:6" });
+  const path = join(given.runDir, "tokenizer.json");
+  const kept = await runTokenizer(recipe({ texts: "synthetic:3" }), createSources(given), path, {
+    note: () => undefined,
+  });
+  await writeFile(join(dir, "note"), "");
+  expect((await previewRun(given, { note: () => undefined })).words).toBe(kept.vocabSize);
+});

@@ -1,0 +1,55 @@
+/** What only the data say of a recipe, for its plan: the words there will be, and the samples there are. Nothing is fetched or written. */
+import { join } from "node:path";
+import { type DataSpec, dataName, isAtHand } from "../../datasets/index.ts";
+import { DATA_KINDS, type Recipe } from "../recipe/types.ts";
+import { tables as own, planOf, type Tables, withVocabulary } from "../tables.ts";
+import { createSources, findTokenizer, makeTokenizer, type Sources, TOKENIZER_FILE } from "./inputs.ts";
+import { countsOf, warningsOf } from "./warnings.ts";
+
+export interface Preview {
+  /** With the vocabulary that the run will use, where that can be known. */
+  readonly recipe: Recipe;
+  /** How many words it will have; undefined where that is not known before the data are there. */
+  readonly words: number | undefined;
+  /** What a stage will do that its author may not expect, by stage. */
+  readonly warnings: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface PreviewOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly note: (line: string) => void;
+  readonly tables?: Tables | undefined;
+}
+
+/** Looks at what is at hand: local files, and named sets that have been fetched. Throws DataError where they are damaged. */
+export async function previewRun(asked: Recipe, options: PreviewOptions): Promise<Preview> {
+  const { tables = own, note } = options;
+  const sources = createSources(asked, options.signal);
+  const missing = await notAtHand(asked);
+  if (missing.length > 0) note(`not at hand, and so not counted: ${missing.join(", ")}`);
+  const tokenizer = await tokenizerOf(asked, sources, missing.length === 0, options);
+  const recipe = tokenizer ? withVocabulary(tables, asked, tokenizer) : asked;
+  const counts = await countsOf(recipe, async (source) =>
+    (await isAtHand(source)) ? sources.open(source) : undefined,
+  );
+  const warnings = Object.entries(recipe.stages).map(([name, stage]) => [
+    name,
+    warningsOf(stage, planOf(tables, recipe, stage), counts),
+  ]);
+  return { recipe, words: tokenizer?.vocabSize, warnings: Object.fromEntries(warnings) };
+}
+
+async function notAtHand({ data }: Recipe): Promise<string[]> {
+  const all: (string | DataSpec)[] = DATA_KINDS.flatMap((kind) => data[kind].map(({ source }) => source));
+  const missing: string[] = [];
+  for (const spec of all) if (!(await isAtHand(spec))) missing.push(dataName(spec));
+  return [...new Set(missing)];
+}
+
+/** The run's tokenizer, where no text that it depends on is elsewhere. */
+async function tokenizerOf(recipe: Recipe, sources: Sources, allAtHand: boolean, options: PreviewOptions) {
+  const kept = await findTokenizer(join(recipe.runDir, TOKENIZER_FILE), options);
+  if (kept) return kept;
+  const { kind } = recipe.vocabulary;
+  return allAtHand || kind === "full" || kind === "file" ? makeTokenizer(recipe, sources, options) : undefined;
+}

@@ -1,0 +1,52 @@
+/** What a stage will do that its author may not expect: it runs, and says so in its plan and when it starts. */
+import type { Source } from "../../data/index.ts";
+import { dataName } from "../../datasets/index.ts";
+import { DATA_KINDS, type DataKind, type Recipe, type WeightedSource } from "../recipe/types.ts";
+import type { StageBase, StagePlan } from "../stages/stage.ts";
+
+/** A source with the number of its samples; undefined where only reading it would tell. */
+export interface Counted {
+  readonly name: string;
+  readonly weight: number;
+  readonly count: number | undefined;
+}
+
+export type Counts = Readonly<Record<DataKind, readonly Counted[]>>;
+
+/** The counts of the recipe's sources; `open` gives undefined for one that is not to be looked at. */
+export async function countsOf(
+  { data }: Pick<Recipe, "data">,
+  open: (source: WeightedSource["source"]) => Promise<Source | undefined>,
+): Promise<Counts> {
+  const counted = async ({ source, weight }: WeightedSource): Promise<Counted> => ({
+    name: dataName(source),
+    weight,
+    count: (await open(source))?.count,
+  });
+  const entries = DATA_KINDS.map(async (kind) => [kind, await Promise.all(data[kind].map(counted))] as const);
+  return Object.fromEntries(await Promise.all(entries)) as unknown as Counts;
+}
+
+const shown = (n: number): string => n.toLocaleString("en-US");
+
+export function warningsOf(stage: StageBase, plan: StagePlan, counts: Counts): string[] {
+  const { steps, batchSize, schedule, optimizer } = stage;
+  const lines: string[] = [];
+  if (schedule.warmupSteps > steps)
+    lines.push(
+      `the warm-up of ${shown(schedule.warmupSteps)} steps is not over when the stage ends, after ${shown(steps)}: the learning rate does not reach ${optimizer.lr}`,
+    );
+  for (const { kind, data } of plan.datasets) {
+    const size = plan.objectives[kind]?.batchSize ?? batchSize;
+    const total = counts[data].reduce((sum, { weight }) => sum + weight, 0);
+    for (const { name, weight, count } of counts[data]) {
+      const drawn = Math.round((size * weight) / total);
+      if (count === undefined || count >= drawn) continue;
+      const held = count === 1 ? "one sample" : `${shown(count)} samples`;
+      lines.push(
+        `${name} (${data}) holds ${held}, and a batch draws about ${shown(drawn)} of them: batches repeat samples`,
+      );
+    }
+  }
+  return lines;
+}
