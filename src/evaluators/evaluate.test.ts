@@ -111,7 +111,7 @@ const commonest = <T>(list: readonly T[]): T =>
   list.reduce((best, x) => (share(list, (y) => y === x) > share(list, (y) => y === best) ? x : best));
 
 /** Loss and hit of each target, by the definition: logits (R, V), targets (R), what counts (R). */
-function judged(logits: Tensor, targets: Tensor, weight: Tensor): { loss: number; hit: boolean; target: number }[] {
+function scored(logits: Tensor, targets: Tensor, weight: Tensor): { loss: number; hit: boolean; target: number }[] {
   const [V, z, t] = [logits.shape[1]!, toNumbers(logits), toNumbers(targets)];
   return toNumbers(weight).flatMap((w, r) => {
     if (w === 0) return [];
@@ -180,7 +180,7 @@ describe("pairs", () => {
       const feeds = await builtFeeds(build, { tokenizer, seed: 3, first: i }, [{ key, image, text: caption }]);
       for (const head of ["mmm_text", "mmm_image"] as const) {
         const { logits, targets, weights: w } = compute({ ...outputs[head] }, feeds);
-        hits[head]!.push(...judged(logits!, targets!, w!).map(({ hit }) => hit));
+        hits[head]!.push(...scored(logits!, targets!, w!).map(({ hit }) => hit));
       }
     }
     for (const head of ["mmm_text", "mmm_image"]) expect(found[`${head}_accuracy`]).toBe(share(hits[head]!, Boolean));
@@ -271,14 +271,14 @@ describe("mlm", () => {
     const p = new Params();
     const sizes = { batch: 1, textLength: LENGTH, maskedPatches: 1, maskedTokens: text.mask.maxTargets };
     const { mlm } = pretrainTexts(p, model, textBatch(sizes));
-    const rows: ReturnType<typeof judged> = [];
+    const rows: ReturnType<typeof scored> = [];
     const { fields, encode } = createBuilder({ kind: "text", text }, tokenizer);
     for (const [i, { key, texts }] of (await samples(TEXTS)).slice(0, maxPairs).entries()) {
       const draw = { seed: 3, stream: "evaluation.texts.0/0", epoch: 0, ordinal: i };
       const one = allocateRows(fields, 1);
       encode({ key, text: texts![0]!, draw }, undefined, one, 0);
       const { logits, targets, weights: w } = compute({ ...mlm }, joinRows(fields, [{ rows: one, from: 0, to: 1 }]));
-      rows.push(...judged(logits!, targets!, w!));
+      rows.push(...scored(logits!, targets!, w!));
     }
     const targets = rows.map(({ target }) => target);
     expect(found.loss).toBeCloseTo(mean(rows.map(({ loss }) => loss)), 10);
@@ -304,7 +304,7 @@ describe("mim", () => {
     const p = new Params();
     const sizes = { batch: 1, textLength: 1, maskedPatches: masking.patches, maskedTokens: 1 };
     const { mim } = pretrainImages(p, model, imageBatch(model, sizes));
-    const rows: ReturnType<typeof judged> = [];
+    const rows: ReturnType<typeof scored> = [];
     for (const [i, pair] of [...(await sets[0]!()), ...(await sets[1]!())].entries()) {
       const feeds = await builtFeeds(
         { kind: "image", image: maskedImages(contextOf().model.pictures!, masking, null) },
@@ -312,7 +312,7 @@ describe("mim", () => {
         [{ key: pair.key, image: pair.image }],
       );
       const { logits, targets, weights: w } = compute({ ...mim }, feeds);
-      rows.push(...judged(logits!, targets!, w!));
+      rows.push(...scored(logits!, targets!, w!));
     }
     const targets = rows.map(({ target }) => target);
     expect(found.loss).toBeCloseTo(mean(rows.map(({ loss }) => loss)), 10);

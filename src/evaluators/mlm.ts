@@ -27,7 +27,7 @@ export interface MlmOptions {
 }
 
 /**
- * `loss` and `accuracy`, and on the same targets those of guesses without a look at the text: `unigram_loss`, of the shares of
+ * `loss` and `accuracy`, and on the same targets those of guesses that do not read the text: `unigram_loss`, of the shares of
  * tokens in the training texts (where there are any), and `unigram_accuracy`, the most that one constant answer can reach. Nothing
  * where there are no texts to evaluate on or no head; undefined where the model has no such head.
  */

@@ -1,4 +1,4 @@
-/** How often each token occurs in training texts: the guess without a look at the text that masked prediction has to beat. */
+/** How often each token occurs in training texts: the guess that masked prediction has to beat. */
 import type { Source } from "../data/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 

@@ -7,7 +7,7 @@ import { makeFolder } from "../io/index.ts";
 import { GALLERY_FOLDER, type GallerySection, saveGallerySection } from "../record/index.ts";
 import { type Drawing, type DrawOptions, openDrawing } from "./drawing.ts";
 
-/** Names of sections; the page shows them in this order, the joint stage's before those of the stages that led to it. */
+/** Names of sections; the page shows them in this order, the joint stage's before those of earlier stages. */
 const SECTIONS = [
   "10-found-captions",
   "20-found-pictures",

@@ -1,4 +1,4 @@
-/** What recipes can name: families of models and kinds of stages. Whoever brings own ones passes tables of their own. */
+/** What recipes can name: families of models and kinds of stages. To add your own, pass other tables. */
 import { ConfigError } from "../errors.ts";
 import { families } from "../models/index.ts";
 import type { Model, ModelFamily } from "../models/model.ts";

@@ -51,7 +51,7 @@ const without = (calls: readonly string[], ...words: readonly string[]): string[
   calls.filter((call) => !words.some((word) => call.startsWith(word)));
 
 describe("train", () => {
-  it("asks for the next batch before it updates by this one, and looks at the last step whatever the intervals", async () => {
+  it("asks for the next batch before it updates by this one, and evaluates the last step whatever the intervals", async () => {
     const { loop, calls } = story();
     expect(await train(loop)).toMatchObject({ ending: "done", step: 4 });
     expect(calls).toEqual([

@@ -61,7 +61,7 @@ const sets = z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), source).default({})
 
 const evaluation = z
   .strictObject({
-    validation: sets.describe("Held-out pairs that are looked at during the run; `best` goes by them."),
+    validation: sets.describe("Held-out pairs that are measured during the run; `best` goes by them."),
     test: sets.describe("Held-out pairs that are measured once, at the end."),
     texts: z
       .union([z.string().min(1), z.array(source)])

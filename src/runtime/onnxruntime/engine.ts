@@ -1,4 +1,4 @@
-/** What the two lanes to ONNX Runtime have in common: sessions made from ONNX bytes, with the options of that engine. */
+/** What the two ways into ONNX Runtime have in common: sessions made from ONNX bytes, with the options of that engine. */
 import type { DType, Shape, Tensor } from "../../tensor/index.ts";
 import type { Buffer, Session } from "../session.ts";
 
