@@ -123,7 +123,7 @@ describe("a run is refused, and its folder stays as it is,", () => {
   });
 
   it("when it goes on with another recipe before its first checkpoint", async () => {
-    const runDir = join(folder, "early");
+    const runDir = join(folder, "early-recipe");
     const reporter = { ...silentReporter, begin: () => expect.fail("a power cut") };
     await expect(start(tinyRun(runDir, TWO), undefined, { reporter })).rejects.toThrow("a power cut");
     expect((await readdir(runDir)).filter((name) => Object.keys(TWO.stages).includes(name))).toEqual([]);

@@ -57,7 +57,7 @@ const BAD_FILE = "bad-samples.jsonl";
 
 /**
  * Runs a recipe and resolves to what run.json says of it. Throws ConfigError before any work (a wrong recipe, a folder that
- * holds a run, a checkpoint of another recipe), NonFiniteError, DataError, CheckpointError (a full disk) during it; what was
+ * holds a run, a checkpoint of another recipe), NonFiniteError, DataError, FileError (a full disk) during it; what was
  * saved before stays as it is.
  */
 export async function pretrain(
