@@ -113,6 +113,20 @@ describe("image batches", () => {
       build({ kind: "image", image: { ...image, labels: true } }, [{ ...items[0]!, label: undefined }]),
     ).toThrow(DataError);
   });
+
+  it("number classes by their place in a list, the same for a set that lacks one", () => {
+    const labels = ["ant", "bee", "7"];
+    const of = (list: readonly (string | number)[]): number[] =>
+      Array.from(
+        build(
+          { kind: "image", image: { ...image, labels } },
+          list.map((label) => ({ ...items[0]!, label })),
+        ).labels!.data as Int32Array,
+      );
+    expect(of(["bee", "ant", 7])).toEqual([1, 0, 2]);
+    expect(of(["bee"])).toEqual([1]);
+    expect(() => of(["cat"])).toThrow(/expected a label among 3 classes, got cat/);
+  });
 });
 
 describe("text batches", () => {

@@ -7,6 +7,8 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
+import { bertTokenizer } from "../../text/index.ts";
+import { createLoader } from "../loader/index.ts";
 import type { SourceSpec } from "./formats.ts";
 import { openSource } from "./open.ts";
 import type { BadSample, SampleOptions } from "./source.ts";
@@ -103,6 +105,38 @@ describe("rows of one picture", () => {
     expect(texts).toEqual([["a", "b"], ["c"]]);
     expect(bad).toHaveLength(1200);
     expect(notes).toEqual([expect.stringMatching(/^large.tsv:1203: .*sort the table by picture/)]);
+  });
+});
+
+describe("matching on a table with five rows a picture", () => {
+  it("takes no caption of a picture for a wrong one of it, in whatever order the rows stand", async () => {
+    const words = ["ape", "bee", "cat"].flatMap((animal) => [1, 2, 3, 4, 5].map((n) => `${animal}${n}`));
+    const tokenizer = bertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words]);
+    const samples = (await collect(await openSource("synthetic:3x32"))).map(({ sample }) => sample);
+    const rows = words.map((word, i) => `p${Math.floor(i / 5)}.png,${word}`);
+    const apart = rows.map((_, i) => rows[(i * 7) % rows.length]!);
+    await writeFiles(root, {
+      ...Object.fromEntries(samples.map(({ image }, i) => [`match/p${i}.png`, image!])),
+      "match/metadata.csv": ["image,caption", ...apart].join("\n"),
+    });
+    const source = await openSource(`${root}/match`);
+    const names = new Map((await collect(source)).map(({ sample }) => [sample.key, sample.texts![0]!.slice(0, 3)]));
+    expect([...names.values()].sort()).toEqual(["ape", "bee", "cat"]);
+    const image = { size: 16, codebookSize: 8, augment: null, mask: null };
+    const build = { kind: "pair", image, text: { length: 4, mask: null } } as const;
+    const datasets = [{ name: "pairs", batchSize: 12, sources: [{ source }], build, negatives: 0.5, shuffle: 30 }];
+    const loader = await createLoader({ seed: 1, datasets, tokenizer });
+    let wrong = 0;
+    for (let step = 0; step < 10; step++) {
+      const { feeds, samples: keys } = await loader.next();
+      for (const [row, key] of keys.entries()) {
+        const animal = tokenizer.token(Number(feeds.input_ids!.data[row * 4 + 1])).slice(0, 3);
+        expect(feeds.itm_labels!.data[row]).toBe(animal === names.get(key) ? 1 : 0);
+        if (animal !== names.get(key)) wrong++;
+      }
+    }
+    await loader.close();
+    expect(wrong).toBeGreaterThan(20);
   });
 });
 
