@@ -125,7 +125,7 @@ model.dispose();
 
 const inTransformers = (notes: readonly string[]): string =>
   notes.length === 0
-    ? "The files open in `FlavaModel` and `FlavaForPreTraining` of transformers 5, nothing missing and nothing left over."
+    ? "The files open in `FlavaModel` and `FlavaForPreTraining` of transformers 5, nothing missing; `FlavaModel` leaves the heads and the codebook over, which it does not have."
     : `The files open in \`FlavaModel\` of transformers 5, except for what this says:\n\n${notes.map((note) => `- ${markdown(note)}`).join("\n")}`;
 
 function results(info: RunInfo): string {
@@ -171,7 +171,9 @@ function limits({ image, text, vocabulary }: RecipeFacts): string {
   if (vocabulary === "reduced")
     lines.push("Its vocabulary is that of its training texts: other words fall apart into letters.");
   if (vocabulary === "caption-words")
-    lines.push("It knows the words of its training captions, each by its spelling; it does not see others at all.");
+    lines.push(
+      "It knows the words of its training captions, each by its spelling; it does not see others at all. transformers gives them to it as `[UNK]`, which it has never seen: leave them out there.",
+    );
   return lines.map((line) => `- ${line}`).join("\n");
 }
 

@@ -279,7 +279,7 @@ describe("the model card", () => {
       "except for what this says:\n\n- The codebook has 3 groups.\n- a &lt;b&gt;\n",
     );
     await rm(join(run, "config.json"));
-    expect(await readFile(await writeCard(run), "utf8")).not.toContain("transformers");
+    expect(await readFile(await writeCard(run), "utf8")).not.toContain("## In transformers");
   });
 
   it("names no licence by itself, and says when nothing was measured", async () => {

@@ -1,5 +1,6 @@
 /** How much of some texts a vocabulary knows: a model that reads [UNK] alone, or nothing, learns nothing and says so nowhere. */
 import { type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
+import { skippingUnknown } from "./tokenizer-json.ts";
 
 export interface Coverage {
   readonly texts: number;
@@ -16,7 +17,7 @@ export interface Coverage {
 /** Counts the words of `texts` that `tokenizer` does not know. */
 export function vocabularyCoverage(tokenizer: TextTokenizer, texts: Iterable<string>): Coverage {
   const { special, isContinuation, isSpecial, json } = tokenizer;
-  const { ids } = json.skip_unknown ? tokenizerFromJson({ ...json, skip_unknown: undefined }) : tokenizer;
+  const { ids } = json.model.skip_unknown ? tokenizerFromJson(skippingUnknown(json, false)) : tokenizer;
   const counts = { texts: 0, words: 0, unknown: 0, unreadable: 0 };
   for (const text of texts) {
     const words = ids(text).filter((id) => isContinuation[id] === 0);

@@ -9,6 +9,7 @@ export * from "./tokenizer-hash.ts";
 export {
   type BertNormalization,
   bertTokenizerJson,
+  skippingUnknown,
   type TokenizerConfig,
   type TokenizerJson,
 } from "./tokenizer-json.ts";

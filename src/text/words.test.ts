@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadBertTokenizer } from "./load.node.ts";
 import { tokenizerFromJson } from "./tokenizer.ts";
+import { skippingUnknown } from "./tokenizer-json.ts";
 import { wordTokenizer } from "./words.ts";
 
 const full = await loadBertTokenizer();
@@ -23,7 +24,14 @@ describe("wordTokenizer", () => {
       expect(ids("The hourglass, a zebra: unaffably DONE").map(token)).toEqual(["the", "hourglass", "a", "done"]);
       expect(Array.from(encode("zebra").inputIds)).toEqual([special.cls, special.sep]);
     }
-    const { skip_unknown: _, ...plain } = made.json;
-    expect(tokenizerFromJson(plain).ids("zebra")).toEqual([made.special.unk]);
+    expect(tokenizerFromJson(skippingUnknown(made.json, false)).ids("zebra")).toEqual([made.special.unk]);
+  });
+
+  it("has no field of its own at the top of its file: Hugging Face's tokenizers refuses such a file", () => {
+    const { json } = wordTokenizer(full, corpus);
+    const known = ["version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor"];
+    expect(Object.keys(json).filter((key) => ![...known, "decoder", "model"].includes(key))).toEqual([]);
+    expect(json.model.skip_unknown).toBe(true);
+    expect(() => tokenizerFromJson({ ...json, skip_unknown: true })).toThrow(/skip_unknown belongs into "model"/);
   });
 });

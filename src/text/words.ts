@@ -3,7 +3,7 @@
  * are skipped, not spelled: what no caption ever used would only be noise among the words that did occur.
  */
 import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
-import { normalizationLike } from "./tokenizer-json.ts";
+import { normalizationLike, skippingUnknown } from "./tokenizer-json.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
 
 export interface WordsOptions {
@@ -27,7 +27,7 @@ export function wordTokenizer(
     .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     .map(([word]) => word);
   const { json } = bertTokenizer([...SPECIAL_TOKENS, ...words], normalizationLike(tokenizer.json));
-  return tokenizerFromJson({ ...json, skip_unknown: true });
+  return tokenizerFromJson(skippingUnknown(json));
 }
 
 /** Whole words out of pieces; punctuation, special tokens and what was unknown are left out. */

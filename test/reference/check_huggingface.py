@@ -1,4 +1,4 @@
-"""Opens what a run writes with Hugging Face's transformers, and writes test/golden/huggingface/flava.json for the tests.
+"""Opens what a run writes (weights, config.json, tokenizer.json) with Hugging Face's transformers, and writes test/golden/huggingface/flava.json for the tests.
 
     python3 -m venv venv && venv/bin/pip install torch transformers==5.24.0 safetensors
     venv/bin/python test/reference/check_huggingface.py RUN_FOLDER...   # what is missing, left over or of another size
@@ -14,7 +14,7 @@ import sys
 
 import torch
 import transformers
-from transformers import FlavaConfig, FlavaForPreTraining, FlavaModel
+from transformers import AutoTokenizer, FlavaConfig, FlavaForPreTraining, FlavaModel
 from transformers.models.flava import configuration_flava
 
 OUT = pathlib.Path(__file__).parent.parent / "golden" / "huggingface" / "flava.json"
@@ -37,6 +37,8 @@ def check(folder):
         found = {"missing": sorted(info["missing_keys"]), "left over": left, "another size": list(info["mismatched_keys"])}
         print(f"{folder}: {cls.__name__}: {({k: v for k, v in found.items() if v} or 'opens, nothing missing, nothing left over')}")
         clean = clean and not any(found.values())
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    print(f"{folder}: {type(tokenizer).__name__} opens, {len(tokenizer)} words")
     for note in notes:
         print(f"{folder}: note: {note}")
     return clean

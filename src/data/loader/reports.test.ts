@@ -2,14 +2,14 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { listSource, temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError } from "../../errors.ts";
-import { bertTokenizer, tokenizerFromJson } from "../../text/index.ts";
+import { bertTokenizer, skippingUnknown, tokenizerFromJson } from "../../text/index.ts";
 import { type BadSample, badList, openSource, type Sample, type Source } from "../sources/index.ts";
 import { createLoader, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";
 import { distinctNames, renamed } from "./source-names.ts";
 import type { TextCounts } from "./text-counts.ts";
 
 const tokenizer = bertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "square"]);
-const skipping = tokenizerFromJson({ ...tokenizer.json, skip_unknown: true });
+const skipping = tokenizerFromJson(skippingUnknown(tokenizer.json));
 const loaders: Loader[] = [];
 afterEach(async () => {
   await Promise.all(loaders.splice(0).map((loader) => loader.close()));

@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
-import { type Json, makeFolder, saveFile, statOf } from "../../io/index.ts";
-import { findRunInfo, hashOf } from "../../record/index.ts";
-import { reducedVocabulary, type TextTokenizer, wordTokenizer } from "../../text/index.ts";
+import { makeFolder, saveFile, statOf } from "../../io/index.ts";
+import { findRunInfo } from "../../record/index.ts";
+import { reducedVocabulary, type TextTokenizer, tokenizerHash, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 import type { Recipe } from "../recipe/types.ts";
 
@@ -70,16 +70,13 @@ export async function makeTokenizer(
   return own ? ofCorpus(recipe, full, sources, signal, note) : full;
 }
 
-/** What tells one tokenizer from another: its words, their order, and what is done to a text before them. */
-export const tokenizerHash = ({ json }: TextTokenizer): string => hashOf(json as unknown as Json);
-
 /**
  * Throws ConfigError where the folder's tokenizer is not the one that its run began with: the weights would stand for other words,
  * and nothing else would show it.
  */
 export async function checkTokenizer(runDir: string, tokenizer: TextTokenizer): Promise<void> {
   const began = (await findRunInfo(runDir))?.tokenizer;
-  if (began === undefined || began === tokenizerHash(tokenizer)) return;
+  if (began === undefined || began === (await tokenizerHash(tokenizer.json))) return;
   throw new ConfigError(
     `${join(runDir, TOKENIZER_FILE)}: expected the tokenizer that this run began with, got another`,
     "put the old file back; for other words start a new run, with init.text from this one's checkpoint",

@@ -20,6 +20,7 @@ import {
 } from "../../record/index.ts";
 import { writeCard, writeReport } from "../../report/index.ts";
 import { type Device, openDevice } from "../../runtime/index.ts";
+import { tokenizerHash } from "../../text/index.ts";
 import { checkPlaces, loadRecipe, type Recipe } from "../recipe/index.ts";
 import type { HeldOut } from "../stages/stage.ts";
 import { tables as own, type Tables, withVocabulary } from "../tables.ts";
@@ -29,7 +30,7 @@ import { evaluatorsOf, finalNumbers } from "./evaluation.ts";
 import { exportModel } from "./export.ts";
 import { heldOut } from "./held-out.ts";
 import { changesOf, checkRecipes, openHistory } from "./history.ts";
-import { checkTokenizer, createSources, runTokenizer, TOKENIZER_FILE, tokenizerHash } from "./inputs.ts";
+import { checkTokenizer, createSources, runTokenizer, TOKENIZER_FILE } from "./inputs.ts";
 import { type RunReporter, silentReporter } from "./reporter.ts";
 import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
@@ -153,7 +154,7 @@ async function openRecord({ recipe, command }: RunRequest, { context }: Prepared
     status: "running",
     finishedAt: undefined,
     environment: await environment(context.device.description, recipe.threads),
-    tokenizer: tokenizerHash(context.tokenizer),
+    tokenizer: await tokenizerHash(context.tokenizer.json),
   });
 }
 
