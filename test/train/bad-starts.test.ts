@@ -233,6 +233,22 @@ describe("a run folder that is damaged", () => {
   });
 });
 
+describe("a run of another version", () => {
+  it("is refused before any work, with what to do, where its recipe has keys that are unknown now", async () => {
+    const runDir = join(folder, "other-version");
+    await cp(whole, runDir, { recursive: true });
+    const recipe = JSON.parse(await readFile(join(runDir, "recipe.json"), "utf8"));
+    await writeFile(join(runDir, "recipe.json"), JSON.stringify({ ...recipe, formerly: 1 }));
+    const before = await contents(runDir);
+    const again = start(tinyRun(runDir, TWO), "latest");
+    await expect(again).rejects.toThrow(ConfigError);
+    await expect(again).rejects.toThrow(
+      /recipe\.json:.*unknown key "formerly".*help: a run of another version.*--run-dir/s,
+    );
+    expect(await contents(runDir)).toEqual(before);
+  });
+});
+
 describe("a run that fails", () => {
   it("names what a file of weights lacks", async () => {
     const path = join(folder, "wrong.safetensors");

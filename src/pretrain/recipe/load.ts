@@ -50,9 +50,20 @@ export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own
   throw new ConfigError(`${where}: this recipe cannot run\n${problems}`, undefined, { cause: parsed.error });
 }
 
-/** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe. */
-export const loadRecipe = async (runDir: string, tables: Tables = own): Promise<Recipe> =>
-  parseRecipe(await readRecipe(runDir), join(runDir, RECIPE_FILE), tables);
+/** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe of this version. */
+export async function loadRecipe(runDir: string, tables: Tables = own): Promise<Recipe> {
+  const raw = await readRecipe(runDir);
+  try {
+    return parseRecipe(raw, join(runDir, RECIPE_FILE), tables);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      error.message,
+      "a run of another version of flava goes on with that version (run.json names it); or start a new one with another --run-dir",
+      { cause: error },
+    );
+  }
+}
 
 /** The file's data with that of the recipe it extends below it. Its name is the file's unless it says one. */
 async function readFileChain(path: string, from: readonly string[] = []): Promise<Raw> {
