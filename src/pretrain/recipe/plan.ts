@@ -1,7 +1,7 @@
 /** What a recipe will do, before it does it: `--dry-run`. */
 import { dataName } from "../../datasets/index.ts";
 import type { StageBase } from "../stages/stage.ts";
-import { familyOf, kindOf, tables as own, type Tables } from "../tables.ts";
+import { familyOf, kindOf, modelOf, tables as own, type Tables } from "../tables.ts";
 import { DATA_KINDS, type DataKind, type InitFrom, type Recipe, type WeightedSource } from "./types.ts";
 
 /** What only a built stage knows. */
@@ -76,7 +76,7 @@ export function formatPlan({ recipe, words, stages, tables }: Plan): string {
       "recipe",
       `${recipe.name}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
     ],
-    ...familyOf(tables, recipe).describe(recipe.model, wordsOf(recipe, words)),
+    ...familyOf(tables, recipe).describe(recipe.model, wordsOf(tables, recipe, words)),
     ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
@@ -85,10 +85,10 @@ export function formatPlan({ recipe, words, stages, tables }: Plan): string {
 }
 
 /** How many words there will be. */
-function wordsOf({ model, vocabulary }: Recipe, words: number | undefined): string {
+function wordsOf(tables: Tables, recipe: Recipe, words: number | undefined): string {
   if (words !== undefined) return count(words);
-  const taken = count(model.text.vocabSize);
-  return vocabulary.kind === "full" ? taken : `as many as the texts use (not known yet: below, ${taken})`;
+  const taken = count(modelOf(tables, recipe).texts?.vocabSize ?? 0);
+  return recipe.vocabulary.kind === "full" ? taken : `as many as the texts use (not known yet: below, ${taken})`;
 }
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
