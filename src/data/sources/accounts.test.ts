@@ -8,7 +8,8 @@ import { type RawMember, rawTar } from "../../../test/support/tar-bytes.ts";
 import { concatBytes } from "../../io/index.ts";
 import type { SourceSpec } from "./formats.ts";
 import { openSource } from "./open.ts";
-import type { BadSample, SampleOptions } from "./source.ts";
+import { buildShards } from "./shards.ts";
+import type { BadSample, SampleOptions, Source } from "./source.ts";
 
 /** A sample that a format is given: sound, or damaged in one of its ways. */
 interface Given {
@@ -128,6 +129,29 @@ const csv: Write = (all, seed) => {
   };
   return joined([utf8("filepath,title"), ...all.map(row)], seed);
 };
+
+/** The other columns first, and texts with labels. */
+const csvOfTexts =
+  (last: readonly string[], header: string): Write =>
+  (all, seed) => {
+    const row = ({ id, damage, way }: Given): Uint8Array => {
+      const end = pick(last, id);
+      const sound = [
+        `${id} caption,${end}`,
+        `"${id} a, b","${end}"`,
+        `"${id} ""so"",\nsaid",${end}`,
+        `"${id} one\ntwo",${end}`,
+        `${id} 5" tall,${end}`,
+        `${id} 5",${end}`,
+        `"${id}, two\n\nthree, four",${end}`,
+      ];
+      if (damage === undefined) return bytes(pick(sound, way));
+      return bytes(
+        pick([`"${id} never closed,${end}`, `${id} never closed,"${end}`, `${id},${end},more`, `${id}`], damage),
+      );
+    };
+    return joined([utf8(header), ...all.map(row)], seed);
+  };
 
 const tsv: Write = (all, seed) => {
   const row = ({ id, damage, way }: Given): Uint8Array => {
@@ -261,6 +285,8 @@ const FORMATS: readonly (readonly [extension: string, write: Write, packs: boole
   ["tar", tar, false],
   ["parquet", parquet, false],
   ["csv", csv, true],
+  ["csv", csvOfTexts(["x.jpg", "y.png"], "title,filepath"), true],
+  ["csv", csvOfTexts(["1", "cat"], "text,label"), true],
   ["tsv", tsv, true],
   ["jsonl", jsonl, true],
   ["txt", text, true],
@@ -306,6 +332,28 @@ describe("read and refused are together what was given", () => {
         await check(`${root}/${name}`, all, seed);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  it("in shards that are built of them", async () => {
+    const { default: sharp } = await import("sharp");
+    const raw = { width: 2, height: 2, channels: 3 as const };
+    const picture = new Uint8Array(await sharp(new Uint8Array(12), { raw }).jpeg().toBuffer());
+    await fc.assert(
+      fc.asyncProperty(layout, async ({ files, seed }) => {
+        const all = files.flat();
+        const sound = all.filter(({ damage }) => damage === undefined);
+        fc.pre(sound.length > 0);
+        const folder = `${root}/built${runs++}`;
+        await writeFiles(folder, { "a.jsonl": jsonl(all, seed), "x.jpg": picture });
+        const source = await openSource(`${folder}/a.jsonl`);
+        const manifest = await buildShards([source], `${folder}/out`, { samplesPerShard: 1 + (seed % 4) });
+        expect([manifest.samples, manifest.bad]).toEqual([sound.length, all.length - sound.length]);
+        const plain = async (from: Source): Promise<unknown[]> =>
+          (await collect(from)).map(({ sample: { image, texts, label } }) => ({ image, texts, label }));
+        expect(await plain(await openSource(`${folder}/out`))).toEqual(await plain(source));
+      }),
+      { numRuns: 10 },
     );
   });
 

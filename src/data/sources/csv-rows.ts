@@ -25,6 +25,7 @@ export interface RowOptions {
 }
 
 const QUOTE = 0x22;
+const BLANK = 0x20;
 const NEWLINE = new Uint8Array([10]);
 
 /** The rows from a byte on; empty lines are none. */
@@ -67,7 +68,7 @@ async function readRow(
     more.push(another);
     state = row.add(another.bytes);
   }
-  if (state !== "whole" || swallowsRows(row.cells, more, options)) return undefined;
+  if (state !== "whole" || swallowsRows(row.cells, [line, ...more], options)) return undefined;
   const long = row.cells.find((cell) => cell.length > maxCellBytes);
   if (long) return { cells: `a cell of ${long.length} bytes: at most ${maxCellBytes} are plausible`, end: line.end };
   return { cells: row.cells, end: (more.at(-1) ?? line).end };
@@ -135,17 +136,21 @@ function splitPlain(line: Uint8Array, delimiter: string): readonly Uint8Array[] 
 }
 
 /**
- * Whether a quoted cell over several lines has taken in whole rows: the row has not the cells it should have, or an
- * image path of several lines, or each further line has the cells of a row and, where there are images, the path of one.
+ * Whether a quoted cell over several lines has taken in whole rows: the row has not the cells it should have, or an image
+ * path of several lines, or its first and last lines look like rows. Such a line has the cells of one and, where there are images,
+ * a path in its place; where there are none, no blank or end behind a delimiter, as prose has.
  */
-function swallowsRows(cells: readonly Uint8Array[], more: readonly Line[], options: RowOptions): boolean {
+function swallowsRows(cells: readonly Uint8Array[], lines: readonly Line[], options: RowOptions): boolean {
   const { width, image, delimiter } = options;
-  if (more.length === 0 || width === undefined) return false;
+  if (lines.length === 1 || width === undefined) return false;
   if (cells.length !== width || (image !== undefined && cells[image]!.includes(NEWLINE[0]!))) return true;
-  if (width < (image === undefined ? 3 : 2)) return false;
-  return more.every(({ bytes }) => {
+  if (width < 2) return false; // nothing tells the rows of one column from the lines of a cell
+  return [lines[0]!, lines.at(-1)!].every(({ bytes }) => {
     const row = splitPlain(bytes, delimiter);
-    return row.length === width && (image === undefined || isPlace(row[image]!));
+    if (row.length !== width) return false;
+    return image === undefined
+      ? row.slice(1).every((cell) => cell.length > 0 && cell[0] !== BLANK)
+      : isPlace(row[image]!);
   });
 }
 

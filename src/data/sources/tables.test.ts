@@ -79,6 +79,19 @@ describe("csvSource", () => {
     }
   });
 
+  it("loses no row of texts with labels either, and takes prose with commas for the lines of a cell", async () => {
+    const rows = ["a,1", '"never closed,2', "b,3", 'big 5",4', '"one, two\nthree, four",5'];
+    await writeFiles(root, { "texts.csv": ["text,label", ...rows].join("\n") });
+    const { samples, bad } = await read(`${root}/texts.csv`);
+    expect(samples.map(({ texts, label }) => [texts![0], label])).toEqual([
+      ["a", "1"],
+      ["b", "3"],
+      ['big 5"', "4"],
+      ["one, two\nthree, four", "5"],
+    ]);
+    expect(bad).toEqual([expect.stringMatching(/^texts.csv:2 a quotation mark is opened and not closed/)]);
+  });
+
   it("reads a quotation mark in the middle of a cell as it stands, and cells of several lines with commas", async () => {
     const rows = [
       'img/0.jpg,"Hello" he said',
