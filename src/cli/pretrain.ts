@@ -12,6 +12,7 @@ export interface PretrainOptions {
   readonly set?: readonly string[];
   readonly seed?: string;
   readonly device?: string;
+  readonly dtype?: string;
   readonly threads?: string;
   readonly tiny?: boolean;
   readonly dryRun?: boolean;
@@ -54,6 +55,7 @@ export const definePretrain =
       .option("--set <key=value>", "change a value of the recipe; may be given again", collect, [])
       .option("--seed <n>", "as --set seed=n")
       .option("--device <name>", "as --set device=name")
+      .option("--dtype <name>", "as --set dtype=name: fp32 or bf16")
       .option("--threads <n>", "as --set threads=n")
       .option("--tiny", "a small model, few steps and synthetic data, to see that all of it runs")
       .option("--dry-run", "print the plan, and stop")
@@ -76,7 +78,7 @@ export async function pretrainRequest(path: string, options: PretrainOptions): P
   const { nearest } = await import("../tensor/index.ts");
   const { stage, resume, tiny = false, set = [] } = options;
   const assignments = [...set];
-  for (const key of ["runDir", "seed", "device", "threads"] as const)
+  for (const key of ["runDir", "seed", "device", "dtype", "threads"] as const)
     if (options[key] !== undefined) assignments.push(`${key}=${options[key]}`);
   const { recipe, overrides } = await resolveRecipe(path, { set: assignments, tiny });
   const names = Object.keys(recipe.stages);

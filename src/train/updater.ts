@@ -1,5 +1,6 @@
 /** Compiles the step programs of a plan and runs one update after another on its state. */
 import type { Program } from "../graph/index.ts";
+import type { PrecisionOptions } from "../graph/passes/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { updateCounters } from "../optim/index.ts";
 import { compile, type Device, type Executable, type State } from "../runtime/index.ts";
@@ -77,6 +78,8 @@ export interface UpdaterOptions {
   readonly graphs: Readonly<Record<string, StepGraphs>>;
   readonly state: State;
   readonly device: Device;
+  /** Products in bfloat16; float32 unless said. */
+  readonly precision?: PrecisionOptions | undefined;
   readonly note?: ((line: string) => void) | undefined;
   /** Stops the compiling. */
   readonly signal?: AbortSignal | undefined;
@@ -84,14 +87,19 @@ export interface UpdaterOptions {
 
 /** Compiles; this takes seconds for a small model and minutes for a large one. */
 export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
-  const { options, plan, graphs, state, device, note, signal } = given;
+  const { options, plan, graphs, state, device, precision, note, signal } = given;
   const runners: Record<string, Runner> = {};
   const all: Executable[] = [];
   const turn = turns(signal);
   const ready = async (program: Program): Promise<Executable> => {
     await turn(); // tracing held the event loop: now a Ctrl-C can be heard
     const begun = performance.now();
-    const executable = await compile(program, device, { state, purpose: "training", ...(signal && { signal }) });
+    const executable = await compile(program, device, {
+      state,
+      purpose: "training",
+      ...(precision && { precision }),
+      ...(signal && { signal }),
+    });
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
     all.push(executable);

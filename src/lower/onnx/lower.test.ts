@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   add,
   allReduce,
+  cast,
   constant,
   exp,
   type Graph,
@@ -143,6 +144,13 @@ describe("toOnnx", () => {
     const joined = joinExternalData(externalData!);
     expect(new Float32Array(joined.buffer, 8192, 1200).every((v) => v === 2.5)).toBe(true);
     expect(new Float32Array(joined.buffer, 4800, 848).every((v) => v === 0)).toBe(true);
+  });
+
+  it("refuses products of bfloat16", () => {
+    const x = cast(input("x", [2, 2]), "bfloat16");
+    expect(() => toOnnx(graph("g", { y: matmul(x, x) }))).toThrow(
+      /products of bfloat16 are not lowered.*help: .*fp32/s,
+    );
   });
 
   it("refuses float64 and collectives of several workers", () => {

@@ -154,6 +154,12 @@ function checkDTypes(g: Graph): void {
       `${g.name}: expected float32 values, got ${wide}`,
       "engines run float32; the interpreter takes float64",
     );
+  const low = g.nodes.find((v) => v.dtype === "float32" && v.op !== "cast" && v.inputs[0]?.dtype === "bfloat16");
+  if (low)
+    throw new DTypeError(
+      `${g.name}: products of bfloat16 are not lowered to ONNX: ${low}`,
+      "ONNX Runtime multiplies float32 on processors: leave dtype at fp32, or use a device xla:…",
+    );
 }
 
 function checkInitializers(g: Graph, initializers: Readonly<Record<string, Tensor>>): void {

@@ -136,6 +136,12 @@ function fieldsOf({ families, kinds }: Tables) {
       .regex(/^(?!\.{1,2}$)[^/\\]+$/, 'expected a name without "/" and "\\": the run\'s folder is runs/<name>'),
     seed: z.int().nonnegative().default(0),
     device: z.enum(deviceNames).default("cpu"),
+    dtype: z
+      .enum(["fp32", "bf16"])
+      .default("fp32")
+      .describe(
+        "What products read in training steps. Parameters, moments, losses and checkpoints are float32 in both.",
+      ),
     threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
     runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
     mayChange: z

@@ -17,6 +17,8 @@ export interface Recipe {
   /** Every draw of the run is a function of it. */
   readonly seed: number;
   readonly device: DeviceName;
+  /** What products read in training steps; everything that is kept is float32 in both. */
+  readonly dtype: "fp32" | "bf16";
   /** Threads of the engine; 0: all processors. */
   readonly threads: number;
   readonly runDir: string;

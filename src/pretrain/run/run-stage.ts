@@ -44,6 +44,9 @@ export interface StageHooks {
   finished(run: StageRun): Promise<void>;
 }
 
+/** As PyTorch's autocast: products read bfloat16 and give it. */
+const BF16 = { results: "bfloat16" } as const;
+
 /** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError, FileError. */
 export async function runStage(
   context: RunContext,
@@ -60,7 +63,8 @@ export async function runStage(
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
   const note = (line: string): void => reporter.note(line);
-  const updater = await createUpdater({ options: stage, plan, graphs, state, device, note, signal });
+  const precision = recipe.dtype === "bf16" ? BF16 : undefined;
+  const updater = await createUpdater({ options: stage, plan, graphs, state, device, precision, note, signal });
   const run: StageRun = {
     name,
     stage,
