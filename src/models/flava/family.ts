@@ -120,16 +120,15 @@ function tinyFlava(config: FlavaConfig): FlavaConfig {
   };
 }
 
+const layers = ({ layers: n }: TransformerConfig): string => (n === 1 ? "1 layer" : `${n} layers`);
+
 function describe(config: FlavaConfig, words: string): [string, string][] {
   const { image, text, multimodal, codebook, projectionDim } = config;
   const grid = gridSize(image);
   return [
-    [
-      "image encoder",
-      `${image.layers} layers of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`,
-    ],
-    ["text encoder", `${text.layers} layers of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
-    ["multimodal", `${multimodal.layers} layers of ${multimodal.hiddenSize}; contrastive space of ${projectionDim}`],
+    ["image encoder", `${layers(image)} of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`],
+    ["text encoder", `${layers(text)} of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
+    ["multimodal", `${layers(multimodal)} of ${multimodal.hiddenSize}; contrastive space of ${projectionDim}`],
     [
       "codebook",
       codebook
