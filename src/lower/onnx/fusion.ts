@@ -1,7 +1,7 @@
 /** Fusions: patterns of several primitives that the engine runs faster as one node, and the plan that applies them. */
 import type { Graph, Value } from "../../graph/index.ts";
 import type { Emitter } from "./emitter.ts";
-import { rules } from "./rules.ts";
+import { rules } from "./rules/index.ts";
 
 /** How one value will be made: from which operands, by which nodes. */
 export interface Step {

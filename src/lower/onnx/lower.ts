@@ -5,7 +5,7 @@ import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import { Emitter } from "./emitter.ts";
 import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
 import { type FusionName, plan } from "./fusion.ts";
-import { allFusions } from "./fusions.ts";
+import { allFusions } from "./fusions/index.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxPort } from "./schema.ts";
 import { encodeModel } from "./write.ts";
 

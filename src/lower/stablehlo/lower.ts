@@ -3,7 +3,7 @@ import { NameError } from "../../errors.ts";
 import type { Graph, Op, Value } from "../../graph/index.ts";
 import { nearest } from "../../tensor/index.ts";
 import type { Rule } from "./rule.ts";
-import { rules } from "./rules.ts";
+import { rules } from "./rules/index.ts";
 import { type Type, tensorType } from "./types.ts";
 import { type Ref, Writer } from "./writer.ts";
 
