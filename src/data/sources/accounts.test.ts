@@ -92,7 +92,8 @@ const tar: Write = (all, seed) => {
 };
 
 /** A path of its own for each row: rows of one picture are one sample. */
-const own = (file: string, id: number): string => "./".repeat(id % 100) + file;
+const own = (file: string, id: number): string =>
+  file.includes(".") ? "./".repeat((id % 100) + 8 * Math.floor(id / 100)) + file : file;
 
 const csv: Write = (all, seed) => {
   const row = ({ id, damage, way }: Given): Uint8Array => {
@@ -135,7 +136,7 @@ const csvOfTexts =
   (last: readonly string[], header: string): Write =>
   (all, seed) => {
     const row = ({ id, damage, way }: Given): Uint8Array => {
-      const end = pick(last, id);
+      const end = own(pick(last, id), id);
       const sound = [
         `${id} caption,${end}`,
         `"${id} a, b","${end}"`,
