@@ -1,6 +1,7 @@
 #!/bin/bash
 # FLAVA on a GPU through XLA beside PyTorch, on a machine with Python (jax's CUDA plugin, torch, transformers) and no Node.
 # First, where Node is: bash bench/gpu-pack.sh. Then there: OUT=folder bash bench/gpu.sh [seconds in all, 560 unless said]
+# PARTS='matmul|fp32' runs only the parts whose names match; FLAVA_XLA_FLAGS='' leaves XLA's own flags as they are.
 # Rehearsal with tiny models on a processor: OUT=folder bash bench/gpu.sh --rehearse
 # Each part is a process with a time of its own; results are lines of $OUT/gpu.jsonl, joined in $OUT/gpu.json, and what each
 # part said is in $OUT/log/.
@@ -28,6 +29,7 @@ cp "$work/machine" "$OUT/log/machine.txt"
 part() {
   local name=$1 limit=$2 left=$((total - $(date +%s) + began)) begin rc
   shift 2
+  [[ "$name" =~ ${PARTS:-.} ]] || return 0
   [ "$limit" -gt "$left" ] && limit=$left
   if [ "$limit" -lt 15 ]; then echo "{\"name\":\"$name\",\"skipped\":\"no time left\"}" | tee -a "$OUT/gpu.jsonl"; return 1; fi
   begin=$(date +%s)
@@ -55,7 +57,7 @@ ours tiny 120 tiny
 ours bf16-$small 330 step --batch $small --seconds 8
 torch torch-bf16-$small 60 --batch $small --seconds 6
 ours bf16-$large 300 step --batch $large --seconds 10 || ours bf16-$((large / 2)) 250 step --batch $((large / 2)) --seconds 8
-torch torch-bf16-$large 60 --batch $large --seconds 8
+torch torch-bf16-$large 60 --batch $large --seconds 8 || torch torch-bf16-$((large / 2)) 60 --batch $((large / 2)) --seconds 8
 torch torch-compiled-$small 120 --batch $small --seconds 6 --compile
 ours fp32-$small 150 step --batch $small --dtype fp32 --seconds 6
 torch torch-fp32-$small 60 --batch $small --seconds 6 --dtype fp32

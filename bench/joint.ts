@@ -60,7 +60,7 @@ export interface Joint {
 }
 
 /** How many elements of a large parameter are drawn; the rest repeat them. */
-const DRAWN = 1 << 20;
+const DRAWN = 1 << 16;
 
 function firstNumbers(spec: ParamSpec): Tensor<"float32"> {
   const n = size(spec.shape);

@@ -10,6 +10,7 @@ import { type Found, findPlugin, type Platform } from "./find.ts";
 import { loadPjrt } from "./pjrt.ts";
 import { XlaSession } from "./session.ts";
 
+/** `threads` is not taken: XLA has a pool of its own. */
 export interface XlaOptions extends DeviceOptions {
   /** Path of the plugin; it is looked for unless said. */
   readonly library?: string | undefined;
