@@ -46,6 +46,25 @@ torch() { local name=$1 limit=$2; shift 2; part "$name" "$limit" python3 test/re
 # Where pip puts CUDA: for a plugin that lies apart from it.
 nvidia=$(python3 -c 'import glob, sys; print(":".join(d for p in sys.path if p for d in glob.glob(p + "/nvidia/*/lib")))')
 export LD_LIBRARY_PATH="$nvidia${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+# XLA needs libdevice.10.bc, and ptxas: NVIDIA's packages have them, or CUDA's own folder, else Triton's package, which torch brings.
+cuda=$(python3 - "$work/cuda" <<'PY'
+import glob, os, sys
+folders = [f for p in sys.path if p for f in glob.glob(p + "/nvidia/*/nvvm/libdevice")] + glob.glob("/usr/local/cuda*/nvvm/libdevice")
+if folders:
+    print(os.path.dirname(os.path.dirname(folders[0])))
+else:
+    found = [f for p in sys.path if p for f in glob.glob(p + "/triton/backends/nvidia/lib/libdevice.10.bc")]
+    if found:
+        made = sys.argv[1]
+        os.makedirs(made + "/nvvm/libdevice")
+        os.makedirs(made + "/bin")
+        os.symlink(found[0], made + "/nvvm/libdevice/libdevice.10.bc")
+        os.symlink(os.path.dirname(os.path.dirname(found[0])) + "/bin/ptxas", made + "/bin/ptxas")
+        print(made)
+PY
+)
+[ -n "$cuda" ] && export PATH="$cuda/bin:$PATH" XLA_FLAGS="${XLA_FLAGS:-} --xla_gpu_cuda_data_dir=$cuda"
+echo "libdevice: ${cuda:-nowhere}" >> "$OUT/log/machine.txt"
 # Autotuning Triton's products takes most of a compile; cuBLAS alone is compared first.
 export XLA_FLAGS="${XLA_FLAGS:-} ${FLAVA_XLA_FLAGS---xla_gpu_enable_triton_gemm=false}"
 [ "$platform" = cpu ] && export XLA_FLAGS=""

@@ -85,7 +85,7 @@ function withNeeds(path: string): Found {
     const lib = join(folder, "lib");
     return existsSync(lib) ? readdirSync(lib).flatMap((file) => (NEEDED.test(file) ? [join(lib, file)] : [])) : [];
   });
-  const cudaFolder = packages.find((folder) => existsSync(join(folder, "nvvm", "libdevice")));
+  const cudaFolder = [...packages, "/usr/local/cuda"].find((folder) => existsSync(join(folder, "nvvm", "libdevice")));
   return { path, needs, ...(cudaFolder ? { cudaFolder } : {}) };
 }
 
