@@ -21,8 +21,8 @@ export interface Loop {
   log(step: number, metrics: Metrics, due: boolean): void | Promise<void>;
   /** Takes in what the evaluation found; resolves to whether it is the best so far, which is saved at once. */
   evaluated(step: number, found: Metrics): Promise<boolean>;
-  /** `evaluationDue`: the step was to be evaluated and has not been. */
-  save(step: number, evaluationDue: boolean): Promise<void>;
+  /** `evaluationDue`: the step was to be evaluated and has not been. `times`: those up to now. */
+  save(step: number, evaluationDue: boolean, times: Times): Promise<void>;
 }
 
 /** Where the time of a run goes, in seconds. */
@@ -45,6 +45,7 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
   const { steps, every } = loop;
   const times: Times = { data: 0, engine: 0, evaluation: 0, saving: 0, total: 0 };
   const begun = performance.now();
+  const upToNow = (): Times => ({ ...times, total: (performance.now() - begun) / 1000 });
   let step = loop.done;
   const batchAfter = (at: number): Promise<Batch> | undefined => {
     const batch = at < steps ? loop.next(at + 1) : undefined;
@@ -54,7 +55,7 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
   let ahead = batchAfter(step);
   if (loop.evaluationDue && !signal?.aborted) {
     const outcome = await timed(times, "evaluation", evaluate(loop, step, signal));
-    if (outcome !== "cut") await timed(times, "saving", loop.save(step, false));
+    if (outcome !== "cut") await timed(times, "saving", loop.save(step, false, upToNow()));
   }
   while (step < steps && !signal?.aborted) {
     step++;
@@ -67,10 +68,9 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
     const measured = due(step, every.eval, steps);
     const outcome = measured ? await timed(times, "evaluation", evaluate(loop, step, signal)) : "other";
     if (outcome !== "other" || due(step, every.save, steps) || signal?.aborted)
-      await timed(times, "saving", loop.save(step, outcome === "cut"));
+      await timed(times, "saving", loop.save(step, outcome === "cut", upToNow()));
   }
-  times.total = (performance.now() - begun) / 1000;
-  return { ending: step < steps ? "stopped" : "done", step, times };
+  return { ending: step < steps ? "stopped" : "done", step, times: upToNow() };
 }
 
 const due = (step: number, interval: number, last: number): boolean =>

@@ -144,9 +144,10 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
         now.best = better;
         return improved;
       },
-      async save(step, isDue) {
+      async save(step, isDue, spent) {
         await save(context, run, { names: parts.names, now, step, evaluationDue: isDue });
-        await parts.saved({ done: step, samples: now.samples, seconds: (performance.now() - begun.time) / 1000 });
+        const { total: seconds, ...times } = spent;
+        await parts.saved({ done: step, samples: now.samples, seconds, times });
       },
     },
     signal,

@@ -1,6 +1,6 @@
 /** A run: the stages of a recipe in turn, in a folder that holds all there is to know of it, and that it can go on from. */
 import { join } from "node:path";
-import { badList } from "../../data/index.ts";
+import { type BadList, badList } from "../../data/index.ts";
 import { ConfigError, settled } from "../../errors.ts";
 import { lockFolder, makeFolder, statOf } from "../../io/index.ts";
 import {
@@ -80,12 +80,18 @@ export async function pretrain(
     const record = await openRecord(request, prepared);
     const context = { ...prepared.context, log, onChanged: await openHistory(record, request, prepared) };
     const done = await runStages(context, prepared.start, record, request);
-    if (bad.count > 0) reporter.note(`${bad.count} samples were left out: ${join(runDir, BAD_FILE)}`);
+    sayBad(bad, join(runDir, BAD_FILE), (line) => reporter.note(line));
     await log.flush();
     return await finish(runDir, done, reporter);
   } finally {
     await bad.close();
   }
+}
+
+function sayBad({ count, notes }: BadList, path: string, note: (line: string) => void): void {
+  const remarks = [...notes.values()].reduce((sum, n) => sum + n, 0);
+  if (count > 0) note(`${count.toLocaleString("en-US")} samples were left out: ${path}`);
+  if (remarks > 0) note(`${remarks.toLocaleString("en-US")} remarks on samples that were used: ${path}`);
 }
 
 /**
