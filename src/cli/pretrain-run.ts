@@ -15,7 +15,7 @@ import { consoleReporter } from "./run-reporter.ts";
 export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
   previewRun(recipe, { signal: io.signal, note: (line) => io.note(line) });
 
-export const measure: (recipe: Recipe, stage: string) => StageMeasure = measureStage;
+export const measure: (recipe: Recipe, stage: string) => Promise<StageMeasure> = measureStage;
 
 /** Trains and prints the results as `name: value` lines. A run that a signal stopped says what is saved, and how it goes on. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {

@@ -16,21 +16,40 @@ import { turns } from "./turns.ts";
 /** The programs of one kind of batch: one for the whole step, or several for its parts. */
 export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
 
-/** Traces every objective of a plan. No numbers yet. */
-export function traceSteps(name: string, options: TrainingOptions, plan: TrainingPlan): Record<string, StepGraphs> {
+/** Traces every objective of a plan. No numbers yet. Between two graphs the event loop has a turn; throws where `signal` has fired. */
+export async function traceSteps(
+  name: string,
+  options: TrainingOptions,
+  plan: TrainingPlan,
+  signal?: AbortSignal,
+): Promise<Record<string, StepGraphs>> {
   const { gradientAccumulationSteps: count, recompute } = options;
+  const each = eachInTurn(signal);
   const title = (kind: string): string => `${name}.${kind}`;
   if (count === 1) {
-    const traced = mapValues(plan.objectives, (objective) => traceObjective(objective, recompute));
+    const traced = await each(plan.objectives, (objective) => traceObjective(objective, recompute));
     const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
-    return mapValues(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, { options, plan, counters }) }));
+    return each(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, { options, plan, counters }) }));
   }
-  const traced = mapValues(plan.objectives, (one, kind) => traceParts(title(kind), one, count, recompute));
+  const traced = await each(plan.objectives, (one, kind) => traceParts(title(kind), one, count, recompute));
   const counters = updateCounters(mapValues(traced, ({ trained }) => trained));
-  return mapValues(traced, (one, kind) => ({
-    parts: microSteps(title(kind), one, { options, plan, counters }),
-    count,
-  }));
+  return each(traced, (one, kind) => ({ parts: microSteps(title(kind), one, { options, plan, counters }), count }));
+}
+
+/** As mapValues, with a turn of the event loop before each. */
+function eachInTurn(signal: AbortSignal | undefined) {
+  const turn = turns(signal);
+  return async <T, U>(
+    record: Readonly<Record<string, T>>,
+    f: (value: T, key: string) => U,
+  ): Promise<Record<string, U>> => {
+    const found: Record<string, U> = {};
+    for (const [key, value] of Object.entries(record)) {
+      await turn();
+      found[key] = f(value, key);
+    }
+    return found;
+  };
 }
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>

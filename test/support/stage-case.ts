@@ -111,7 +111,7 @@ export interface Started extends Disposable {
 
 /** Compiles the stage and gives it its first values, drawn from the recipe's seed. */
 export async function startStage({ recipe, stage, plan }: StageCase, device: Device): Promise<Started> {
-  const graphs = traceSteps("only", stage, plan);
+  const graphs = await traceSteps("only", stage, plan);
   const { specs, trained, initial } = declaredState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;

@@ -19,7 +19,7 @@ describe("the joint stage of flava-base", () => {
       expected[scope] = (expected[scope] ?? 0) + size(shape);
     }
     const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
-    const { parameters, memory } = measureStage(recipe, "joint");
+    const { parameters, memory } = await measureStage(recipe, "joint");
     expect(parameters).toEqual(expected);
     const core = Object.entries(parameters).filter(([scope]) => scope.startsWith("flava."));
     const poolers = 3 * (768 * 768 + 768);

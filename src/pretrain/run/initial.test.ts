@@ -22,7 +22,7 @@ let one: StageCase;
 let specs: readonly ParamSpec[];
 beforeAll(async () => {
   one = await stageCase("joint");
-  specs = declaredState(traceSteps("joint", one.stage, one.plan), one.plan).specs;
+  specs = declaredState(await traceSteps("joint", one.stage, one.plan), one.plan).specs;
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-initial-"));
@@ -340,11 +340,11 @@ function dinoNames(image: Tensors): Tensors {
   return result;
 }
 
-describe("stageState", () => {
+describe("declaredState", () => {
   it("declares what a guess scores without the weights of the losses", async () => {
     const lossWeights = { itm: 0.5, globalContrastive: 2, mim: 0.25 };
     const weighed = await stageCase("joint", { lossWeights });
-    const { chance } = declaredState(traceSteps("joint", weighed.stage, weighed.plan), weighed.plan);
+    const { chance } = declaredState(await traceSteps("joint", weighed.stage, weighed.plan), weighed.plan);
     const replaced = 0.4; // of the stage that is traced
     expect(chance.itm).toBeCloseTo(-replaced * Math.log(replaced) - 0.6 * Math.log(0.6), 12);
     expect(chance["itm/accuracy"]).toBe(0.6);

@@ -6,10 +6,10 @@ import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
 
 /** Builds the graphs of a stage and measures them. The vocabulary is taken as the recipe's model says. */
-export function measureStage(recipe: Recipe, name: string, tables: Tables = own): StageMeasure {
+export async function measureStage(recipe: Recipe, name: string, tables: Tables = own): Promise<StageMeasure> {
   const stage = recipe.stages[name]!;
   const plan = planOf(tables, recipe, stage);
-  const graphs = traceSteps(name, stage, plan);
+  const graphs = await traceSteps(name, stage, plan);
   const { specs, trained, initial } = declaredState(graphs, plan);
   const parameters: Record<string, number> = {};
   for (const spec of specs) {
