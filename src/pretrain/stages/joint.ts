@@ -18,28 +18,8 @@ import {
   type Evaluator,
   type PairSet,
 } from "../../evaluators/index.ts";
-import { input } from "../../graph/index.ts";
-import {
-  contrastivePass,
-  type FlavaConfig,
-  flavaFamily,
-  imageBatch,
-  logitScale,
-  pairBatch,
-  pretrainImages,
-  pretrainPairs,
-  pretrainTexts,
-  textBatch,
-} from "../../models/flava/index.ts";
-import type { BatchSizes } from "../../models/index.ts";
-import {
-  contrastiveObjective,
-  imageObjective,
-  type LossWeights,
-  maskedPairObjective,
-  matchingChance,
-  textObjective,
-} from "../../objectives/index.ts";
+import { type FlavaConfig, flavaFamily } from "../../models/flava/index.ts";
+import type { LossWeights } from "../../objectives/index.ts";
 import {
   attention,
   type Drawing,
@@ -51,9 +31,8 @@ import {
   pairWords,
   rank,
 } from "../../pictures/index.ts";
-import type { Feeds } from "../../tensor/index.ts";
 import type { BreakMode } from "../../text/index.ts";
-import type { Contrast, Metrics, Objective } from "../../train/index.ts";
+import type { Metrics } from "../../train/index.ts";
 import {
   adamW,
   augmentation,
@@ -68,11 +47,12 @@ import {
 } from "../recipe/parts-schema.ts";
 import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
 import { checkLength, checkPatches, checkSource } from "./checks.ts";
+import { jointObjectives } from "./joint-objectives.ts";
 import { NO_DECODER } from "./shared.ts";
 import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
-import { patchTargets, tokenTargets } from "./targets.ts";
 import { TINY, tinyMasking } from "./tiny.ts";
 
+/** The joint stage of a recipe, every default filled in. */
 export interface JointStage extends StageBase {
   readonly kind: "joint";
   /** Batch size of image-only and text-only steps; null: `batchSize`. */
@@ -194,14 +174,9 @@ function check(recipe: Unplaced, stage: JointStage, report: Report): void {
 
 function plan({ model }: Recipe, stage: JointStage): StagePlan {
   const { sampling } = stage;
-  const all: Record<string, Objective> = {
-    pair: pairs(model, stage),
-    image: images(model, stage),
-    text: texts(model, stage),
-  };
   const ratios: Record<string, number> = { pair: sampling.pairs, image: sampling.images, text: sampling.texts };
   return {
-    objectives: Object.fromEntries(Object.entries(all).filter(([kind]) => ratios[kind]! > 0)),
+    objectives: Object.fromEntries(Object.entries(jointObjectives(model, stage)).filter(([kind]) => ratios[kind]! > 0)),
     datasets: datasetsOf(model, stage).filter(({ ratio }) => ratio! > 0),
     lossWeights: logNames(stage.lossWeights),
   };
@@ -235,95 +210,6 @@ function datasetsOf(model: FlavaConfig, stage: JointStage): PlannedDataset[] {
       build: { kind: "text", text: maskedTexts(textLength.texts, stage.textMasking) },
     },
   ];
-}
-
-function images(model: FlavaConfig, stage: JointStage): Objective {
-  const sizes = { textLength: 0, maskedTokens: 0, maskedPatches: stage.imageMasking.patches };
-  return {
-    batchSize: stage.imageBatchSize ?? stage.batchSize,
-    targets: (part) => ({ mim: patchTargets(part) }),
-    losses(p, batch) {
-      const values = pretrainImages(p, model, imageBatch(model, { batch, ...sizes }));
-      return { ...imageObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
-    },
-  };
-}
-
-function texts(model: FlavaConfig, stage: JointStage): Objective {
-  const { length, mask } = maskedTexts(stage.textLength.texts, stage.textMasking);
-  return {
-    batchSize: stage.textBatchSize ?? stage.batchSize,
-    targets: (part) => ({ mlm: tokenTargets(part) }),
-    losses(p, batch) {
-      const sizes = { batch, textLength: length, maskedTokens: mask.maxTargets, maskedPatches: 0 };
-      const values = pretrainTexts(p, model, textBatch(sizes));
-      return { ...textObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
-    },
-  };
-}
-
-function pairs(model: FlavaConfig, stage: JointStage): Objective {
-  const { length, mask } = maskedTexts(stage.textLength.pairs, stage.pairMasking);
-  const { lossWeights, batchSize } = stage;
-  const guess = matchingChance(stage.itmNegativeRatio);
-  const matching = lossWeights.itm > 0 ? { itm: lossWeights.itm * guess.loss, "itm/accuracy": guess.accuracy } : {};
-  const sizes = (batch: number): BatchSizes => ({
-    batch,
-    textLength: length,
-    maskedPatches: stage.imageMasking.patches,
-    maskedTokens: mask.maxTargets,
-  });
-  return {
-    batchSize,
-    targets: pairTargets,
-    losses(p, batch) {
-      const values = pretrainPairs(p, model, pairBatch(model, sizes(batch)));
-      const { image, text, multimodal } = values.masked;
-      const kept = [image, text, multimodal].flatMap(({ hidden_states }) => hidden_states);
-      const objective = maskedPairObjective(values, lossWeights);
-      return { ...objective, chance: { ...objective.chance, ...matching }, checkpoints: kept };
-    },
-    contrast: lossWeights.globalContrastive > 0 ? contrastOf(model, lossWeights, sizes) : undefined,
-  };
-}
-
-/** Targets of matched pairs only, as the losses count them; of all pairs where the whole batch has no matched one. */
-function pairTargets(part: Feeds, whole_: Feeds): Metrics {
-  const labels = part.itm_labels!.data as Int32Array;
-  const anyMatched = (whole_.itm_labels!.data as Int32Array).some((label) => label !== 0);
-  const rows = (name: string, isTarget: (x: number) => boolean): number => {
-    const { data, shape } = part[name]!;
-    const width = shape[1]!;
-    return (data as Int32Array).reduce((n, x, i) => {
-      const counts = !anyMatched || labels[Math.floor(i / width)] !== 0;
-      return n + (counts && isTarget(x) ? 1 : 0);
-    }, 0);
-  };
-  return {
-    itm: labels.length,
-    mmm_image: rows("mim_position_mask", (x) => x !== 0),
-    mmm_text: rows("mlm_targets", (x) => x >= 0),
-  };
-}
-
-/** The contrastive loss on the unmasked pass. */
-function contrastOf(model: FlavaConfig, lossWeights: LossWeights, sizes: (batch: number) => BatchSizes): Contrast {
-  return {
-    embed(p, batch) {
-      const { image_embeds, text_embeds } = contrastivePass(
-        p.at("flava"),
-        model,
-        pairBatch(model, sizes(batch)),
-      ).contrastive;
-      return { image_embeds, text_embeds };
-    },
-    losses(p, { image_embeds, text_embeds }) {
-      const labels = input("itm_labels", [image_embeds!.shape[0]!], "int32");
-      const logit_scale = logitScale(p.at("flava"), model);
-      const values = { image_embeds: image_embeds!, text_embeds: text_embeds!, logit_scale };
-      return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather });
-    },
-  };
 }
 
 function evaluators(context: EvaluationContext, held: HeldOut, stage: JointStage): (Evaluator | undefined)[] {
