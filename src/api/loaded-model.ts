@@ -1,4 +1,4 @@
-/** A model with weights on a device, and how its inputs are made: what is asked for embeddings, matches and the like. */
+/** A model with weights on a device and the tokenizer it was trained with: what embedding, matching and the evaluators work on. */
 import type { Model } from "../models/index.ts";
 import type { Device, State } from "../runtime/index.ts";
 import type { TextTokenizer } from "../text/index.ts";

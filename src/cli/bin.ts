@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command's first lines: an older Node is told so before anything is loaded that it cannot read. */
+/** Entry point of the command: checks the version of Node before anything is loaded that an older one cannot parse. */
 const NEEDED = [20, 19] as const; // as `engines` in package.json says
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

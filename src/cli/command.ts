@@ -24,7 +24,7 @@ export interface Io {
 /** Exit codes besides 0. A command that a signal ended has 128 and the signal's number, as in a shell: 130 after Ctrl-C. */
 export const EXIT: { readonly failed: 1; readonly usage: 2 } = { failed: 1, usage: 2 };
 
-/** What a command fails with that was told to stop. The message is the last line that is printed. */
+/** What a command fails with when it was asked to stop. The message is the last line that is printed. */
 export class Cancelled extends Error {
   override readonly name = "Cancelled";
   readonly signal: NodeJS.Signals;

@@ -95,7 +95,7 @@ function describe({ source, samples, more, images, captions, labels, bad }: Insp
   lines.push(`bad       ${formatCount(bad.count)}`);
   lines.push(...reasonLines(bad.reasons));
   const notes = reasonLines(bad.notes);
-  if (notes.length > 0) lines.push("passed over, without losing a sample", ...notes);
+  if (notes.length > 0) lines.push("ignored, without losing a sample", ...notes);
   return [...lines, ""];
 }
 

@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** A reader that is gone: `| head` has seen enough, or the terminal was closed. The work goes on; nobody sees what it says. */
+/** A reader that is gone: `| head` has seen enough, or the terminal was closed. The work continues; nobody sees its output. */
 const GONE = /^(EPIPE|EIO|ECONNRESET|ERR_STREAM_DESTROYED)$/;
 
 process.stderr.on("error", () => undefined);

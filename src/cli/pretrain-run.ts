@@ -17,7 +17,7 @@ export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
 
 export const measure: (recipe: Recipe, stage: string) => Promise<StageMeasure> = measureStage;
 
-/** Trains and prints the results as `name: value` lines. A run that a signal stopped says what is saved, and how it goes on. */
+/** Trains and prints the results as `name: value` lines. A run stopped by a signal says what is saved, and how to resume it. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {
   for (const spec of specsOf(request.recipe))
     await withProgress(io, (onProgress) => fetchData(spec, { signal: io.signal, onProgress }));

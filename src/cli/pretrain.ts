@@ -34,7 +34,7 @@ export interface PretrainRequest {
 export interface Pretraining {
   run(request: PretrainRequest, io: Io): Promise<void>;
   readonly measure?: MeasureStage | undefined;
-  /** Looks at the data that are at hand. */
+  /** Looks at the data that is already here. */
   readonly preview?: ((recipe: Recipe, io: Io) => Promise<Preview>) | undefined;
 }
 

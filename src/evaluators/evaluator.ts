@@ -1,4 +1,4 @@
-/** What every evaluator is: something that is measured on held-out data, by asking a loaded model. */
+/** The interface of evaluators: each measures a loaded model on held-out data. */
 import type { LoadedModel } from "../api/index.ts";
 
 export interface Evaluator {
@@ -16,7 +16,7 @@ export interface EvaluationContext extends LoadedModel {
   readonly seed: number;
 }
 
-/** Calls `make` when first asked; a failure is not remembered. */
+/** Calls `make` on the first call and keeps its result; a failure is not kept. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

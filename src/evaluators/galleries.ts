@@ -1,4 +1,4 @@
-/** Which pictures and captions are each other's candidates, and which wrong captions are hard to tell from the right one. */
+/** Which pictures and captions are each other's candidates, and which wrong captions are hard to distinguish from the right one. */
 import { plainText } from "../data/index.ts";
 import { fnv1a, random } from "../tensor/index.ts";
 import type { Pair } from "./pair-set.ts";

@@ -26,7 +26,7 @@ export interface ReadOptions {
   /** Where the source may choose its order: that of this draw. Absent: the order on disk. */
   readonly order?: Order | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every sample that is left out: incomplete, or with a picture that cannot be decoded. */
+  /** Called for every sample that is left out: incomplete, or with a picture that cannot be decoded. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
@@ -44,7 +44,7 @@ export type PairSet = () => Promise<readonly Pair[]>;
 export const pairSet = (open: () => Promise<Source>, options: PairOptions): PairSet =>
   once(async () => readPairs(await open(), options));
 
-/** Samples with a picture that can be decoded and of which `make` makes something; the others are told to `onBad`. */
+/** Samples with a decodable picture that `make` accepts; the others are reported to `onBad`. */
 export async function readImages<T>(
   source: Source,
   { max, order, signal, onBad }: ReadOptions,
@@ -79,7 +79,7 @@ async function reasonAgainst(key: string, image: Uint8Array, signal?: AbortSigna
 }
 
 /**
- * The concept is what the sample says. Where it says nothing, pictures of one caption are told apart by its wording, as
+ * The concept is what the sample says. Where it says nothing, pictures of one caption are identified by its wording, as
  * equal captions cannot be; pictures of several captions by their key, as in Karpathy's splits of COCO and Flickr30K.
  */
 function toPair({ key, image, texts = [], meta }: Sample & { readonly image: Uint8Array }): Pair | string {

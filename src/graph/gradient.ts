@@ -216,7 +216,7 @@ export interface GradOptions {
   /**
    * Values to keep from the forward pass, such as the states between layers; what lies between them is computed again in the
    * backward pass. Less memory for one more forward pass. Without any, everything is kept. Those that the loss does not
-   * need are passed over.
+   * need are skipped.
    */
   readonly checkpoints?: readonly Value[];
 }

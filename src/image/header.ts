@@ -13,7 +13,7 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
 
 export interface ImageHeader {
   readonly format: ImageFormat;
-  /** Missing where only a decoder can tell (TIFF, SVG, and damaged headers). */
+  /** Missing where only a decoder knows (TIFF, SVG, and damaged headers). */
   readonly width?: number;
   readonly height?: number;
   /** Colour components of a JPEG: 1 grey, 3 colour, 4 CMYK. */

@@ -35,7 +35,7 @@ export function rowsRead(view: View, plans: readonly Plan[]): { first: number; c
   return { first, count: end - first };
 }
 
-/** What each plan makes of the view: columns first, then rows, rounded to eight bits between. Each has at least one pass. */
+/** Applies each plan to the view: columns first, then rows, rounded to eight bits in between. Each has at least one pass. */
 export function plainPasses(view: View, plans: readonly Plan[]): Uint8Array<ArrayBuffer>[] {
   const wide = plans.filter((plan) => plan.across);
   const { first, count } = rowsRead(view, wide);

@@ -5,7 +5,7 @@ export interface Bytes {
   /** A path or URL, for messages. */
   readonly name: string;
   readonly byteLength: number;
-  /** Of a server: the ETag or the date of these bytes, by which others at the same place are told apart. */
+  /** Of a server: the ETag or the date of these bytes, which changes when other bytes take their place. */
   readonly version?: string | undefined;
   /** The bytes start..end−1 (to the end unless said), in a buffer of their own. Throws FileError if the place ends before `end`. */
   slice(start: number, end?: number): Promise<ArrayBuffer>;

@@ -12,7 +12,7 @@ export interface HttpOptions {
   readonly quietMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told what is waited for when that takes long, and of each new attempt: lines for people. */
+  /** Called with a line for people when waiting takes long, and at each new attempt. */
   readonly note?: ((line: string) => void) | undefined;
 }
 

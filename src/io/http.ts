@@ -1,5 +1,5 @@
 /**
- * Byte ranges over HTTP. A transfer that drops goes on by a range request, a bounded number of times; every answer must be a part
+ * Byte ranges over HTTP. A transfer that drops is continued by a range request, a bounded number of times; every answer must be a part
  * of one and the same file, in the file's own bytes.
  */
 import { FileError } from "../errors.ts";
@@ -178,7 +178,7 @@ function checkAnswer(url: string, response: Response): void {
     );
 }
 
-/** How long the whole file is, as an answer tells. */
+/** The length of the whole file, from a response. */
 function totalOf(response: Response): number | undefined {
   if (response.status !== 200) return contentRange(response)?.total;
   const length = response.headers.get("content-length");

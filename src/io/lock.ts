@@ -24,7 +24,7 @@ export interface LockOptions {
 interface Owner {
   readonly id: string;
   readonly pid: number;
-  /** Of the process, in the kernel's ticks since boot; null where the system does not tell. */
+  /** Of the process, in the kernel's ticks since boot; null where the system does not say. */
   readonly started: string | null;
   readonly machine: string;
 }

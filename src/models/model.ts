@@ -1,4 +1,4 @@
-/** What every model answers, whatever it is called: the interface that api, evaluators, pictures and pretraining ask. */
+/** The interface of every model: what api, evaluators, pictures and pretraining use, so that none of them names a model. */
 import type { z } from "zod";
 import type { Graph, Value } from "../graph/index.ts";
 import { graph } from "../graph/index.ts";
@@ -102,7 +102,7 @@ export interface MaskedHeads {
   pair(p: Params, sizes: BatchSizes): Record<"image" | "text", MaskedPrediction> & { readonly words: Value };
 }
 
-/** A model of certain sizes. What is absent it cannot do. */
+/** A model of given sizes. An absent field or method is something that it cannot do. */
 export interface Model {
   readonly family: string;
   /** All of its parameters, by the names of the published checkpoint. */
@@ -125,9 +125,9 @@ export interface Model {
 
 /** Which tensors of a model a stage can start from: names by their beginnings. */
 export interface ModelPart {
-  /** Must be there. */
+  /** Must be present. */
   readonly needed: string;
-  /** Come along where the giver has them. */
+  /** Taken too where the source has them. */
   readonly also: readonly string[];
 }
 
@@ -143,7 +143,7 @@ export interface ModelFamily<C> {
   withVocabulary(config: C, vocabulary: { readonly vocabSize: number; readonly padTokenId: number }): C;
   /** The same model, so small that a run takes a minute. */
   tiny(config: C): C;
-  /** Lines for a plan: what, and its sizes. `words` says how many there are. */
+  /** Lines for a plan: the name of a part, and its sizes. `words` describes the vocabulary. */
   describe(config: C, words: string): [label: string, text: string][];
   /** The config.json under which others load a model of this family. */
   configFile(

@@ -18,7 +18,7 @@ import {
 } from "../graph/index.ts";
 import { fromNumbers } from "../tensor/index.ts";
 
-/** A classification loss and the numbers that tell whether it learns. */
+/** A classification loss and the numbers that show whether it learns. */
 export interface Classification {
   /** (): the mean loss. */
   readonly loss: Value;

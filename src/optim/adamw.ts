@@ -1,7 +1,7 @@
 /**
  * AdamW (Loshchilov & Hutter, arXiv:1711.05101), as graphs:
  *   m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  p ← p(1 − lr·wd) − lr·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + eps)
- * Everything that is a scalar is combined before it meets a tensor: an engine passes over memory once for each operation.
+ * Everything that is a scalar is combined before it meets a tensor: an engine makes one pass over memory per operation.
  */
 import { NameError } from "../errors.ts";
 import { add, div, input, mul, sqrt, sub, tanh, type Value } from "../graph/index.ts";

@@ -40,7 +40,7 @@ export function clip(gradients: Readonly<Record<string, Value>>, options: Clip =
 
 /**
  * Gradients of a scalar by parameter name. Parameters that it does not depend on (an unused head, a frozen codebook) are left
- * out, so that an optimizer passes over them: no decay, no moments, as torch does with gradients that are None. With
+ * out, so that an optimizer skips them: no decay, no moments, as torch does with gradients that are None. With
  * `checkpoints`, activations between them are computed again instead of kept (see grad).
  */
 export function gradients(

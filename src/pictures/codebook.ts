@@ -17,7 +17,7 @@ const SHOWN = 10;
 /** Where averaged weights lie in a state. */
 const AVERAGES = "ema";
 
-/** Pictures and what the decoder makes of their hard visual words, by the averaged weights where there are some. */
+/** Pictures, and how the decoder reconstructs them from their hard visual words, by the averaged weights where there are some. */
 export async function reconstructions({ context, pairs, save }: Drawing): Promise<Reconstructions> {
   const some = pairs.slice(0, SHOWN);
   const { codebookSize: side, grid } = picturesOf(context);

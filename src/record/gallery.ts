@@ -16,7 +16,7 @@ interface Titled {
   readonly text?: string | undefined;
 }
 
-/** What the codebook makes of images. */
+/** Images and their reconstructions from the codebook. */
 export interface Reconstructions extends Titled {
   readonly kind: "reconstructions";
   readonly items: readonly {

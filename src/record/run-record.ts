@@ -1,4 +1,4 @@
-/** run.json while its run goes on: one writer, and true at every moment, whatever ends the process. */
+/** run.json during a run: one writer, and always up to date, however the process ends. */
 import { type RunInfo, type StageInfo, saveRunInfo } from "./run-info.ts";
 
 /** What a stage has done. Seconds and their parts are those since `begin`. */
@@ -9,7 +9,7 @@ export interface RunRecord {
   readonly info: RunInfo;
   /** Writes what has changed. */
   update(change: Partial<Omit<RunInfo, "stages" | "peakMemoryBytes">>): Promise<void>;
-  /** A stage begins or goes on: what it spent in earlier processes stays, and `advance` adds to it. */
+  /** A stage begins or is resumed: what it spent in earlier processes stays, and `advance` adds to it. */
   begin(stage: string, about: Pick<StageInfo, "kind" | "steps" | "chance" | "parameters">): Promise<void>;
   /** To be called with every checkpoint, and at the end with the chance levels that evaluations found. */
   advance(stage: string, progress: StageProgress, chance?: StageInfo["chance"]): Promise<void>;

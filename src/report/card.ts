@@ -14,7 +14,7 @@ export const CARD_FILE = "card.md";
 export interface CardOptions {
   /** An identifier of the Hub's list of licences; without it the card names none: that is the owner's to say. */
   readonly license?: string | undefined;
-  /** What transformers makes of the files otherwise than flava does; undefined where there is no config.json. */
+  /** Where transformers reads the files differently from flava; undefined where there is no config.json. */
   readonly notes?: readonly string[] | undefined;
   readonly output?: string | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -136,7 +136,7 @@ function attention({ items }: AttentionMaps, show: Show): Html {
     )}</svg>`;
   return html`<div class="stack">${items.map(({ image, caption, grid, words }) => {
     const shades = excesses(words.map(({ weights }) => weights));
-    return html`<article class="card"><div class="looks"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
+    return html`<article class="card"><div class="word-maps"><figure>${show(image, words.map(({ text }) => text).join(" "))}</figure>${words.map(
       ({ text }, w) =>
         html`<figure><div class="heat">${show(image, `where "${text}" looks`)}${heat(grid, shades[w]!)}</div><figcaption>${text}</figcaption></figure>`,
     )}</div>${written(

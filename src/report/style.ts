@@ -83,10 +83,10 @@ li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .hits .answer{margin-left:auto;padding-left:14px;border-left:1px dashed var(--line)}
 .hits .answer img{border-color:var(--bad)}
 .hits .answer figcaption{color:var(--bad)}
-.looks{display:flex;flex-wrap:wrap;gap:10px}
-.looks img,.heat{width:94px;aspect-ratio:1}
-.looks figcaption{width:94px;overflow-wrap:anywhere}
-.looks figcaption{text-align:center;color:var(--ink)}
+.word-maps{display:flex;flex-wrap:wrap;gap:10px}
+.word-maps img,.heat{width:94px;aspect-ratio:1}
+.word-maps figcaption{width:94px;overflow-wrap:anywhere}
+.word-maps figcaption{text-align:center;color:var(--ink)}
 .heat{position:relative;overflow:hidden;border-radius:8px}
 .heat img{filter:grayscale(1) contrast(.75) brightness(1.1)}
 .heat svg{position:absolute;inset:0;width:100%;height:100%;fill:var(--heat);opacity:.8;filter:blur(3px)}
@@ -103,6 +103,6 @@ footer{padding-top:40px;padding-bottom:60px;color:var(--muted);font-size:.86rem}
 .cards,.stack,.charts,.strips,.strips.wide{display:flex;align-items:flex-start;overflow-x:auto;scroll-snap-type:x proximity;padding-bottom:6px}
 .cards>*,.stack>*,.charts>*{flex:0 0 86%;scroll-snap-align:start}.strips>*{flex:0 0 66%}.strips.wide>*{flex:0 0 88%}
 .ranked{grid-template-columns:72px 1fr}.ranked img{width:72px}.card{padding:12px}.words{gap:12px}.words img{width:64px}
-.hits img{width:64px}.hits .answer{margin-left:0}.looks img,.heat,.looks figcaption{width:64px}.looks figcaption{font-size:.74rem}}
+.hits img{width:64px}.hits .answer{margin-left:0}.word-maps img,.heat,.word-maps figcaption{width:64px}.word-maps figcaption{font-size:.74rem}}
 @media print{nav{display:none}details>*{display:block}.card,.result,.chart,.strip{break-inside:avoid}}
 `;

@@ -7,7 +7,7 @@ import { checkNode } from "./node-version.ts";
 import type { JsDeviceOptions, NativeDeviceOptions } from "./onnxruntime/device.ts";
 import type { XlaOptions } from "./xla/device.ts";
 
-/** What each device can be told. */
+/** The options of each device. */
 export interface DeviceOptionsOf {
   cpu: NativeDeviceOptions;
   "cpu-js": JsDeviceOptions;

@@ -77,7 +77,7 @@ function checkCounter(name: keyof typeof LIMITS, value: number): void {
 /**
  * The stream of draws for (seed, purpose, a, b): `purpose` names what they are for ("token-mask"), `a` and `b` are
  * counters such as step and sample (0 ≤ seed < 2⁵³, 0 ≤ a < 2⁴³, 0 ≤ b < 2³²; anything else is a ConfigError).
- * The streams of one purpose never meet in their first 2³² blocks; purposes are told apart by a 32-bit hash.
+ * The streams of one purpose never meet in their first 2³² blocks; purposes are distinguished by a 32-bit hash.
  */
 export function random(seed: number, purpose: string, a = 0, b = 0): Random {
   checkCounter("seed", seed);

@@ -51,7 +51,7 @@ async function readText(file: string, signal: AbortSignal | undefined): Promise<
   });
 }
 
-/** What lies at a path; undefined where nothing does. Throws FileError where that cannot be told. */
+/** What lies at a path; undefined where nothing does. Throws FileError where that cannot be found out. */
 const statsOf = (path: string): Promise<Stats | undefined> =>
   stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;

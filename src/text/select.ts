@@ -23,7 +23,7 @@ export function selectTokens(
 
 /**
  * Words in random order while they fit into the budget of max(1, round(probability · T)) tokens; a word that does not fit
- * is passed over. As in the reference, padding counts as words of one token that are un-selected afterwards, so a text
+ * is skipped. As in the reference, padding counts as words of one token that are un-selected afterwards, so a text
  * gets about its own share of the budget. At most `most` tokens; at least one word (cut to `most` if it is longer).
  */
 export function selectWords(

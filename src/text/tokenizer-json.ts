@@ -23,7 +23,7 @@ export interface TokenizerJson {
     readonly vocab: Readonly<Record<string, number>>;
     readonly continuing_subword_prefix: string;
     /**
-     * Words outside the vocabulary leave no token, instead of `[UNK]`. Our own field: Hugging Face's tokenizers passes over it here, and
+     * Words outside the vocabulary leave no token, instead of `[UNK]`. Our own field: Hugging Face's tokenizers ignores it here, and
      * opens no file that has a field of its own outside of `model`.
      */
     readonly skip_unknown?: boolean | undefined;

@@ -138,7 +138,7 @@ function contrastPrograms(name: string, objective: Objective, p: Params): Contra
   const outputs: Record<string, Value> = { ...found.losses, ...found.metrics };
   for (const embed of Object.keys(embeds)) outputs[embedGradient(embed)] = by[embed] ?? zeroLike(embeds[embed]!);
   const trained = Object.keys(by).filter((n) => !Object.hasOwn(embeds, n));
-  // The first thing of a step that touches these sums: what was there before does not count.
+  // This program is the first of a step to write these sums, so it replaces what they held.
   const updates = Object.fromEntries(trained.map((n) => [sumName(n), by[n]!]));
   return {
     found,

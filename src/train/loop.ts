@@ -1,4 +1,4 @@
-/** The whole of training. Everything that a run does is called from these lines. */
+/** The training loop. Everything a run does during training is called from here. */
 import { NonFiniteError, settled } from "../errors.ts";
 import type { Batch, Metrics } from "./plan.ts";
 
@@ -17,9 +17,9 @@ export interface Loop {
   update(step: number, batch: Batch): Promise<Metrics>;
   /** Measures the model on held-out data, one number after another; the first failure ends the run. */
   evaluate(step: number, signal?: AbortSignal): AsyncIterable<readonly [metric: string, value: number]>;
-  /** Told of every step; `due` says whether it is one that is written down. */
+  /** Called after every step; `due` says whether the step is written to the log. */
   log(step: number, metrics: Metrics, due: boolean): void | Promise<void>;
-  /** Takes in what the evaluation found; resolves to whether it is the best so far, which is saved at once. */
+  /** Takes the results of the evaluation; resolves to whether they are the best so far, which is saved at once. */
   evaluated(step: number, found: Metrics): Promise<boolean>;
   /** `evaluationDue`: the step was to be evaluated and has not been. `times`: those up to now. */
   save(step: number, evaluationDue: boolean, times: Times): Promise<void>;
@@ -38,7 +38,7 @@ export interface Times {
 export type Ending = "done" | "stopped";
 
 /**
- * Runs the steps that are left. When `signal` fires, the step at hand is finished and saved, and the result is "stopped".
+ * Runs the steps that are left. When `signal` fires, the current step is finished and saved, and the result is "stopped".
  * @throws NonFiniteError when a loss stops being finite; the last checkpoint stays as it is.
  */
 export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending: Ending; step: number; times: Times }> {
@@ -76,7 +76,7 @@ export async function train(loop: Loop, signal?: AbortSignal): Promise<{ ending:
 const due = (step: number, interval: number, last: number): boolean =>
   step === last || (interval > 0 && step % interval === 0);
 
-/** What came of an evaluation: the best so far or not, or Ctrl-C cut it off and the step is saved all the same. */
+/** How an evaluation ended: the best so far or not, or cut off by Ctrl-C, in which case the step is still saved. */
 type Outcome = "best" | "other" | "cut";
 
 async function evaluate(loop: Loop, step: number, signal: AbortSignal | undefined): Promise<Outcome> {

@@ -5,7 +5,7 @@ export interface Means {
   add(metrics: Metrics): void;
   /** The mean of each metric over the steps that had it, and a new start. */
   take(): Metrics;
-  /** What `means` goes on from: for a checkpoint between two lines. */
+  /** What `means` continues from: saved in a checkpoint between two lines of the log. */
   sums(): Sums;
 }
 

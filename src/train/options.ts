@@ -1,4 +1,4 @@
-/** How a model is trained, whatever its losses are: what optimizer, schedule and step ask of a recipe. */
+/** Training options that do not depend on the losses: optimizer, schedule, steps. */
 
 export interface AdamWChoice {
   /** Peak learning rate. */

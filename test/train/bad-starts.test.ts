@@ -302,7 +302,7 @@ describe("a run that fails", () => {
     const notes: string[] = [];
     const reporter = { ...silentReporter, note: (line: string) => void notes.push(line) };
     await start(tinyRun(runDir, TWO), "latest", { reporter });
-    expect(notes.join("\n")).toMatch(/checkpoint-4 is damaged and passed over: .*expected \d+ bytes, got 10/);
+    expect(notes.join("\n")).toMatch(/checkpoint-4 is damaged and was skipped: .*expected \d+ bytes, got 10/);
     expect(await resultsOf(runDir, { image: 5 })).toEqual(await resultsOf(whole, { image: 5 }));
   });
 });

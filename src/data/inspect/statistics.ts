@@ -15,7 +15,7 @@ export interface Spread {
 export interface Inspection {
   readonly source: string;
   readonly samples: number;
-  /** Whether the source goes on behind the samples that were looked at. */
+  /** Whether the source has more samples than were looked at. */
   readonly more: boolean;
   readonly images: {
     readonly count: number;
@@ -36,7 +36,7 @@ export interface Inspection {
     readonly mostFrequent: { readonly text: string; readonly count: number } | null;
   };
   readonly labels: Readonly<Record<string, number>>;
-  /** Left out (`count`, `reasons`), and passed over without losing a sample (`notes`). */
+  /** Left out (`count`, `reasons`), and ignored without losing a sample (`notes`). */
   readonly bad: {
     readonly count: number;
     readonly reasons: Readonly<Record<string, number>>;

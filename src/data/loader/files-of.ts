@@ -1,4 +1,4 @@
-/** Whether a loader that goes on finds the files that it left. */
+/** Whether a resumed loader finds the files that it was reading before. */
 import { ConfigError } from "../../errors.ts";
 import { changedFiles, type Fingerprint, type Source } from "../sources/index.ts";
 import type { DatasetOptions } from "./dataset.ts";
@@ -19,7 +19,7 @@ export async function fingerprints(datasets: readonly DatasetOptions[]): Promise
   return Object.fromEntries(all.filter((entry): entry is [string, Fingerprint] => entry[1] !== undefined));
 }
 
-/** Tells `onChanged` of files that are not those of before, a line for each. Throws ConfigError where there is nobody to tell. */
+/** Reports changed files to `onChanged`, a line for each. Throws ConfigError if files have changed and there is no `onChanged`. */
 export function compareFiles(
   before: Fingerprints,
   now: Fingerprints,

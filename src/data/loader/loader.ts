@@ -40,13 +40,13 @@ export interface LoaderOptions {
   /** Keeps decoded pictures; several loaders may share one. */
   readonly pixels?: PixelCache | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of every sample that is left out: unreadable, incomplete, or not decodable. */
+  /** Called for every sample that is left out: unreadable, incomplete, or not decodable. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
-  /** Told what the first batch with texts of each data set holds. */
+  /** Called with counts of the first batch with texts of each data set. */
   readonly onTexts?: ((counts: TextCounts) => void) | undefined;
   /**
-   * Told which files are not those that the state was made with, by data set, a line for each file: the data goes on in another order
-   * than before. Where it is absent, such a state is refused with a ConfigError.
+   * Called with the files that differ from those the state was made with, by data set, a line for each file: the data
+   * continues in another order than before. Where it is absent, such a state is refused with a ConfigError.
    */
   readonly onChanged?: ((changes: readonly string[]) => void) | undefined;
 }

@@ -26,7 +26,7 @@ export interface SourceBlock {
   readonly cursor: Cursor;
 }
 
-/** The texts of one pass over `source`, tokenized, split into sentences and packed. Samples without text are passed over. */
+/** The texts of one pass over `source`, tokenized, split into sentences and packed. Samples without text are skipped. */
 export async function* packSource(
   source: Source,
   tokenizer: TextTokenizer,

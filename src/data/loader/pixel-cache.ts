@@ -40,6 +40,6 @@ export function pixelCache(maxBytes: number): PixelCache {
 
 const TAIL_BYTES = 256;
 
-/** Two files of one name are told apart by their length and their end, where PNG and JPEG differ most. */
+/** Two files of one name are distinguished by their length and their end, where PNG and JPEG differ most. */
 const identity = (key: string, image: Uint8Array): string =>
   `${image.length} ${fnv1a(image.subarray(-TAIL_BYTES))} ${key}`;

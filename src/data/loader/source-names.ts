@@ -1,4 +1,4 @@
-/** A name of its own for each source, so that lists of bad samples tell them apart. */
+/** A name of its own for each source, so that lists of bad samples can distinguish them. */
 import type { Source } from "../sources/index.ts";
 
 /** The names in their order; the second that reads `a` becomes `a#2`, the third `a#3`. */

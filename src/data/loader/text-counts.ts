@@ -22,10 +22,10 @@ export function firstTexts(
   special: SpecialIds | undefined,
   onTexts: ((counts: TextCounts) => void) | undefined,
 ): (batch: Batch) => void {
-  const told = new Set<string>();
+  const counted = new Set<string>();
   return (batch) => {
-    if (!special || !onTexts || told.has(batch.dataset)) return;
-    told.add(batch.dataset);
+    if (!special || !onTexts || counted.has(batch.dataset)) return;
+    counted.add(batch.dataset);
     const counts = countTexts(batch, special);
     if (counts) onTexts(counts);
   };

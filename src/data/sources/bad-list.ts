@@ -1,4 +1,4 @@
-/** The list of samples that were left out, and of what else was passed over: counted by reason, and written as JSON Lines. */
+/** The list of samples that were left out, and of whatever else was ignored: counted by reason, and written as JSON Lines. */
 import { createWriteStream, existsSync, readFileSync, type WriteStream } from "node:fs";
 import { writeError } from "../../io/index.ts";
 import type { BadSample } from "./source.ts";
@@ -9,7 +9,7 @@ export interface BadList {
   readonly count: number;
   /** How many for each reason; past 1,000 different ones, the rest are counted as "other". */
   readonly reasons: ReadonlyMap<string, number>;
-  /** The same for what was passed over without losing a sample (`kept`). */
+  /** The same for what was ignored without losing a sample (`kept`). */
   readonly notes: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ function readEarlier(path: string): string {
   }
 }
 
-/** Takes a line of an earlier list; a line cut short by a crash is passed over. */
+/** Takes a line of an earlier list; a line cut short by a crash is skipped. */
 function remember(line: string, seen: Set<string>): void {
   if (line === "") return;
   try {

@@ -6,7 +6,7 @@ import type { Placed, SampleOptions, Source } from "./source.ts";
 /** Pictures decoded at the same time: libvips has its own threads. */
 const AHEAD = 8;
 
-/** Samples in their order, those left out whose picture cannot be decoded; they are told to `onBad` as any bad sample. */
+/** Samples in order, without those whose picture cannot be decoded; these are reported to `onBad` like any bad sample. */
 export const decodableSource = (source: Source): Source => ({
   ...source,
   async *samples(options: SampleOptions = {}) {

@@ -28,7 +28,7 @@ export interface SourceFile {
   readonly path: string;
   /** What keys of its samples begin with: unique among the files of the source. */
   readonly label: string;
-  /** Tells of something that was passed over without losing a sample. */
+  /** Reports something that was ignored without losing a sample. */
   note(key: string, reason: string): void;
   /** Tells of a bad record that is part of another. */
   refuse(key: string, reason: string): void;

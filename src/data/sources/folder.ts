@@ -24,7 +24,7 @@ const SPLIT = /^(train|training|val|valid|validation|dev|test|testing|eval)$/i;
 
 /**
  * Every image below a folder. `label` and `meta.class` are the name of its first-level folder: names mean the same in every
- * set, numbers would not where a set lacks a class. What is passed over is told once a pass.
+ * set, numbers would not where a set lacks a class. What is skipped is reported once per pass.
  */
 export async function folderSource(name: string, path: string, options: FolderOptions = {}): Promise<Source> {
   const { pictures, passed } = await listPictures(path);

@@ -1,4 +1,4 @@
-/** What lies below a folder of pictures: pictures, captions beside them, tables, and all that is passed over. */
+/** What lies below a folder of pictures: pictures, captions beside them, tables, and everything that is ignored. */
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -21,7 +21,7 @@ export interface FolderListing {
   readonly passed: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** What is offered to the decoder, which goes by the bytes: what it does not know is then listed as bad, not passed over. */
+/** What is offered to the decoder, which goes by the bytes: what it does not know is listed as bad, not ignored. */
 export const PICTURES: ReadonlySet<string> = new Set([
   ...IMAGE_EXTENSIONS,
   "heic",

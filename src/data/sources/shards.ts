@@ -30,7 +30,7 @@ export interface ShardManifest {
   readonly bytes: number;
   /** Samples left out. */
   readonly bad: number;
-  /** What was passed over without losing a sample. */
+  /** What was ignored without losing a sample. */
   readonly notes: number;
   readonly sources: readonly { readonly name: string; readonly samples: number }[];
   readonly shards: readonly {

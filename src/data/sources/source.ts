@@ -17,7 +17,7 @@ export interface Sample {
 /** A place in a source: plain JSON, saved in checkpoints. */
 export type Cursor = Json;
 
-/** A sample that was left out, and why; or, where `kept`, what was passed over without losing a sample. */
+/** A sample that was left out, and why; or, where `kept`, something that was ignored without losing a sample. */
 export interface BadSample {
   readonly source: string;
   readonly key: string;
@@ -38,7 +38,7 @@ export interface Order {
   readonly epoch: number;
 }
 
-/** How bytes are read: until when, and who is told of a server that is waited for. */
+/** How bytes are read: when to give up, and whom to notify about a slow server. */
 export type Reading = Pick<HttpOptions, "signal" | "note">;
 
 /** Every option that shapes the order must be given again when a cursor is restored. */
@@ -48,7 +48,7 @@ export interface SampleOptions extends Reading {
   readonly shard?: Shard | undefined;
   /** Absent: the order on disk. */
   readonly order?: Order | undefined;
-  /** Told of every sample that is left out, and of all else that is passed over. */
+  /** Called for every sample that is left out, and for everything else that is ignored. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 

@@ -38,7 +38,7 @@ export interface TarEntry {
 export interface TarOptions {
   /** Reads everything in order, and keeps the bodies of these. Absent: only headers are read, by jumps. */
   readonly wanted?: ((entry: TarEntry) => boolean) | undefined;
-  /** Told at the end whether the archive has the zero blocks that mark one. */
+  /** Called at the end: whether the archive has the zero blocks that mark its end. */
   readonly onEnd?: ((marked: boolean) => void) | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Tags of concepts from other packages than emojibase-data. Captions of an unseen thing are its tags: more of them say more of it. */
+/** Tags of concepts from other packages than emojibase-data. Captions of an unseen concept are its tags: more tags describe it better. */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { type Concept, conceptId } from "./concepts.ts";

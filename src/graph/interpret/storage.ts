@@ -1,4 +1,4 @@
-/** How the interpreter holds the elements of a value: a typed array, in 64 bits for every float unless told otherwise. */
+/** How the interpreter holds the elements of a value: a typed array, in 64 bits for every float by default. */
 import { allocate, type DataOf, isFloat, roundToBfloat16, type Tensor } from "../../tensor/index.ts";
 import type { GraphDType } from "../primitives.ts";
 

@@ -3,7 +3,7 @@ import { add, mul, relu, type Value } from "../../graph/index.ts";
 import { convolution, type Params, type Taps } from "../../nn/index.ts";
 import type { DvaeConfig } from "./config.ts";
 
-/** Kernel sizes of the four convolutions of a block, the only thing in which the two directions differ. */
+/** Kernel sizes of the four convolutions of a block, the only difference between the two directions. */
 export type Kernels = readonly [number, number, number, number];
 
 /** x + gain·residual(x), with a 1×1 convolution on x where the number of channels changes. */

@@ -1,4 +1,4 @@
-/** FLAVA's row among the families: how it answers what every model is asked. */
+/** FLAVA's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { mean, reshape, slice, type Value } from "../../graph/index.ts";
 import type { Params, TransformerConfig } from "../../nn/index.ts";
 import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } from "../dvae/index.ts";

@@ -63,8 +63,8 @@ const top = z.looseObject({
 
 /**
  * Reads a config.json. Missing and null parts are the base model's; an older `<part>_config_dict` wins over `<part>_config`, as
- * it does there. `note` is told what is read as something else. Throws ConfigError for another model, or for what this implementation
- * does not compute (dropout, other activations, relative positions).
+ * it does there. `note` is called with whatever is read as something else. Throws ConfigError for another model, or for what
+ * this implementation does not compute (dropout, other activations, relative positions).
  */
 export function fromHuggingFaceConfig(
   json: JsonObject,
@@ -123,7 +123,7 @@ export interface ToHuggingFaceOptions {
 
 /**
  * The config.json of a model, to be written with `huggingFaceJson`. `flava_options` holds the switches that theirs has no key for,
- * `flava_notes` says what their code makes of the file otherwise than ours; their code passes over both.
+ * `flava_notes` says where their code reads the file differently from ours; their code ignores both.
  */
 export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceOptions = {}): JsonObject {
   const { image: i, text: x, multimodal: m, codebook: c } = config;

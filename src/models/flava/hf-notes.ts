@@ -1,4 +1,4 @@
-/** What Hugging Face's FLAVA makes of a model of ours otherwise than we do (transformers 5.24, modeling_flava; docs/reference.md). */
+/** Where Hugging Face's FLAVA treats a model of ours differently from us (transformers 5.24, modeling_flava; docs/reference.md). */
 import type { DvaeConfig } from "../dvae/config.ts";
 import type { FlavaConfig } from "./config.ts";
 import { flavaParameters } from "./parameters.ts";
@@ -13,7 +13,7 @@ export interface NotesOptions {
   readonly tensors?: Iterable<string> | undefined;
 }
 
-/** One sentence for each thing that does not open, or computes something else there; none for a model that is theirs. */
+/** One sentence for each part that does not load there, or computes something else; none for a model that is theirs. */
 export function huggingFaceNotes(config: FlavaConfig, { lossWeights, tensors }: NotesOptions): string[] {
   const { image, text, multimodal, codebook } = config;
   const when = (applies: boolean, note: string): string[] => (applies ? [note] : []);

@@ -1,4 +1,4 @@
-/** What the stages of a run work with, and what they say of themselves. */
+/** What the stages of a run share, and what a stage reports about itself. */
 import type { BadSample } from "../../data/index.ts";
 import type { Json } from "../../io/index.ts";
 import type { CheckpointState, Found, RunLog, storeEntries } from "../../record/index.ts";
@@ -25,11 +25,11 @@ export interface RunContext {
   readonly versions: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
-  /** Keeps in the run's history what is not as it was: lines on files of the data. */
+  /** Adds to the run's history which data files have changed: a line for each. */
   onChanged(lines: readonly string[]): Promise<void>;
 }
 
-/** A checkpoint to go on from. */
+/** A checkpoint to resume from. */
 export type Resumed = Found & { readonly state: CheckpointState };
 
 /** A stage while its state is in the engine. */

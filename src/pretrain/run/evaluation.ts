@@ -1,4 +1,4 @@
-/** What is measured of a run's model: by the evaluators of each stage, and once at the end. */
+/** Measures a run's model: by the evaluators of each stage, and once at the end. */
 import type { EvaluationContext, Evaluator } from "../../evaluators/index.ts";
 import type { Metrics } from "../../train/index.ts";
 import type { HeldOut } from "../stages/stage.ts";

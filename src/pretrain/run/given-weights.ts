@@ -9,7 +9,7 @@ import { MODEL_FILE, OPTIMIZER_FILE, readTied, type TensorSource } from "../../r
 import type { Tensor } from "../../tensor/index.ts";
 
 export interface GivenWeights {
-  /** What was asked for and found, by the names asked for, as the file has it: its shape may be another. */
+  /** The tensors that were asked for and found, by the names asked for, as they are in the file: shapes may differ. */
   readonly tensors: Readonly<Record<string, Tensor>>;
   /** Names that were asked for and not found. */
   readonly missing: readonly string[];

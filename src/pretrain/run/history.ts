@@ -1,4 +1,4 @@
-/** What may differ where a run goes on, and how run.json keeps it. */
+/** What may differ when a run is resumed, and how run.json records it. */
 import { join } from "node:path";
 import type { Json } from "../../io/index.ts";
 import { differences, formatDifference, RECIPE_FILE, type RunRecord } from "../../record/index.ts";
@@ -30,7 +30,10 @@ export function checkRecipes(
 export const changesOf = (was: Recipe, now: Recipe): string[] =>
   differences(plain(was), plain(now)).map(formatDifference);
 
-/** Notes in run.json that the run goes on, and with which changes. Resolves to what takes in later ones: of the files of its data. */
+/**
+ * Records in run.json that the run was resumed, and with which changes. Resolves to a function that records later changes,
+ * those of data files.
+ */
 export async function openHistory(
   record: RunRecord,
   { command, resume }: RunRequest,

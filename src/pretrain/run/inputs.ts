@@ -15,7 +15,7 @@ export interface Sources {
   readonly pixels: PixelCache;
 }
 
-/** `note` is told of a server that is waited for. */
+/** `note` is called when a server keeps us waiting. */
 export function createSources(recipe: Recipe, signal?: AbortSignal, note?: (line: string) => void): Sources {
   const opened = new Map<string, Promise<Source>>();
   return {

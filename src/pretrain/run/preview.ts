@@ -21,7 +21,7 @@ export interface PreviewOptions {
   readonly tables?: Tables | undefined;
 }
 
-/** Looks at what is at hand: local files, and named sets that have been fetched. Throws DataError where they are damaged. */
+/** Looks at the data that is already here: local files, and named sets that have been fetched. Throws DataError where it is damaged. */
 export async function previewRun(asked: Recipe, options: PreviewOptions): Promise<Preview> {
   const { tables = own, note } = options;
   const sources = createSources(asked, options.signal);

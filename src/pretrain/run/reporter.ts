@@ -1,4 +1,4 @@
-/** What a run tells the person who watches it. The loop speaks to this interface; the command line prints. */
+/** Progress for the person watching a run. The loop calls this interface; the command line prints. */
 
 export interface RunReporter {
   /** Something is about to be done that takes a while, or happened: a line of its own. */

@@ -1,4 +1,4 @@
-/** A run: the stages of a recipe in turn, in a folder that holds all there is to know of it, and that it can go on from. */
+/** A run: the stages of a recipe one after another, in a folder that records everything about it and from which it can be resumed. */
 import { join } from "node:path";
 import { type BadList, badList } from "../../data/index.ts";
 import { ConfigError, settled } from "../../errors.ts";
@@ -47,7 +47,7 @@ export interface RunRequest {
 
 export interface RunOptions {
   readonly reporter?: RunReporter | undefined;
-  /** When it fires, the step at hand is finished and saved, and the run's status is "stopped". */
+  /** When it fires, the current step is finished and saved, and the run's status is "stopped". */
   readonly signal?: AbortSignal | undefined;
   /** What the recipe's names stand for: the package's own families and kinds of stages unless given. */
   readonly tables?: Tables | undefined;
@@ -122,7 +122,7 @@ interface Preparing {
 interface Prepared {
   readonly context: Omit<RunContext, "onChanged">;
   readonly start: Start;
-  /** What of the recipe is not as the folder had it. */
+  /** How the recipe differs from the one in the folder: a line for each change. */
   readonly changes: readonly string[];
 }
 
@@ -164,7 +164,7 @@ async function openRecord({ recipe, command }: RunRequest, { context }: Prepared
   });
 }
 
-/** The stages from the start on. run.json is true at every moment: running, stopped, failed or done. */
+/** The stages from the start on. run.json always says how things stand: running, stopped, failed or done. */
 async function runStages(context: RunContext, start: Start, record: RunRecord, request: RunRequest): Promise<RunInfo> {
   const { recipe, signal } = context;
   const end = async (status: RunInfo["status"]): Promise<RunInfo> => {
@@ -182,12 +182,12 @@ async function runStages(context: RunContext, start: Start, record: RunRecord, r
     const all = Object.keys(record.info.stages).length === Object.keys(recipe.stages).length;
     return await end(request.stage === undefined || all ? "done" : "stopped");
   } catch (error) {
-    await settled(end(signal?.aborted ? "stopped" : "failed")); // the first error is the one to tell
+    await settled(end(signal?.aborted ? "stopped" : "failed")); // the first error is the one to report
     throw error;
   }
 }
 
-/** What a run does with a stage's model: evaluation on its way, and at its end the export, the final numbers and pictures. */
+/** What a run does with a stage's model: evaluation during training; afterwards the export, the final numbers and the pictures. */
 function hooksOf(context: RunContext, held: HeldOut, record: RunRecord, name: string): StageHooks {
   const { stages } = context.recipe;
   const { kind, steps } = stages[name]!;
@@ -207,7 +207,7 @@ function hooksOf(context: RunContext, held: HeldOut, record: RunRecord, name: st
   };
 }
 
-/** Pictures are for people to look at: a run does not fail for them, it says that they are missing. */
+/** A run does not fail because of its pictures; it reports that they are missing. */
 async function draw(context: RunContext, held: HeldOut, run: StageRun): Promise<void> {
   const { reporter } = context;
   reporter.note(`${run.name}: drawing pictures…`);

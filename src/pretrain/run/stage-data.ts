@@ -11,7 +11,7 @@ export interface StageData {
   close(): Promise<void>;
 }
 
-/** The cursor of a checkpoint that says where the data goes on. */
+/** The cursor of a checkpoint that says where the data continues. */
 export const CURSORS = "loader";
 
 export async function openData(

@@ -1,4 +1,4 @@
-/** Where a run begins or goes on: decided by looking at its checkpoints. */
+/** Where a run starts or resumes: decided by looking at its checkpoints. */
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import {
@@ -15,7 +15,7 @@ import type { Resumed } from "./context.ts";
 export interface Start {
   /** The stages to run. */
   readonly stages: readonly string[];
-  /** What the first of them goes on from. */
+  /** The checkpoint that the first of them resumes from. */
   readonly resumed: Resumed | undefined;
 }
 

@@ -4,7 +4,7 @@ import { dataName } from "../../datasets/index.ts";
 import { DATA_KINDS, type DataKind, type Recipe, type WeightedSource } from "../recipe/types.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 
-/** A source with the number of its samples; undefined where only reading it would tell. */
+/** A source with the number of its samples; undefined where it is only known after reading the source. */
 export interface Counted {
   readonly name: string;
   readonly weight: number;

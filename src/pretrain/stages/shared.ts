@@ -1,4 +1,4 @@
-/** What several kinds of stages show and measure alike. */
+/** What several kinds of stages share in evaluation and pictures. */
 import { createKnn, type EvaluationContext, type Evaluator } from "../../evaluators/index.ts";
 import type { ModelGraph } from "../../models/index.ts";
 import type { HeldOut } from "./stage.ts";

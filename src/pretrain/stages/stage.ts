@@ -1,4 +1,4 @@
-/** What a kind of stage is: all that is known of it stands in its file, as one row of the table in kinds.ts. */
+/** What a kind of stage provides. Each kind is one row of the table in kinds.ts. */
 import type { z } from "zod";
 import type { BadSample, BatchBuild, DatasetOptions, Source } from "../../data/index.ts";
 import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
@@ -78,7 +78,7 @@ export interface StageKind<S extends StageBase> {
   tiny?(stage: S, recipe: Recipe): S;
   /** What it trains on what. `recipe.model` has the sizes of the vocabulary in use. */
   plan(recipe: Recipe, stage: S): StagePlan;
-  /** Its evaluations that are no set's: the held-out data that each is measured on, by the name its metrics start with. */
+  /** Its evaluations that do not belong to a set of pairs: the held-out data that each is measured on, by the prefix of its metrics. */
   readonly measures?: Readonly<Record<string, "validation" | "texts" | "labelled">>;
   /** What measures the model during the stage. */
   evaluators?(context: EvaluationContext, held: HeldOut, stage: S, recipe: Recipe): readonly (Evaluator | undefined)[];

@@ -92,7 +92,7 @@ async function hashFile(path: string, signal: AbortSignal | undefined): Promise<
 }
 
 export interface LatestOptions extends CheckOptions {
-  /** Told of a damaged checkpoint that is passed over: show it, the run goes back further than it should. */
+  /** Called for each damaged checkpoint that is skipped. Show it: the run goes back further than expected. */
   readonly onDamaged: (message: string) => void;
 }
 
@@ -109,7 +109,7 @@ export async function latestCheckpoint(
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       damage ??= error;
-      options.onDamaged(`${found.path} is damaged and passed over: ${error.message}`);
+      options.onDamaged(`${found.path} is damaged and was skipped: ${error.message}`);
     }
   }
   if (damage)

@@ -41,7 +41,7 @@ export interface CheckpointState {
   /** The last step that is done. */
   readonly step: number;
   readonly seed: number;
-  /** Where each data source goes on, by its name, and whatever else is in the middle of something. */
+  /** Where each data source continues, by its name, and any other state that is between two steps. */
   readonly cursors: Readonly<Record<string, Json>>;
   /** Samples seen and the like, by name. */
   readonly counters: Readonly<Record<string, number>>;

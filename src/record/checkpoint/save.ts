@@ -27,7 +27,7 @@ export interface SaveCheckpointOptions {
   /** Checkpoints that stay, the best not counted; null or absent: all. */
   readonly limit?: number | null | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of the bytes written so far. */
+  /** Called with the number of bytes written so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 

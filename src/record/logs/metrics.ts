@@ -1,6 +1,6 @@
 /**
  * metrics.jsonl, the truth about a run: a line a step, flat scalars; what is measured on held-out data is called `eval/…` and
- * has a line of its own. A resumed run takes away the lines after the step that it goes on from, so that the file is that
+ * has a line of its own. A resumed run removes the lines after the step that it resumes from, so that the file is that
  * of a run without interruption.
  */
 import { open, readFile } from "node:fs/promises";

@@ -77,7 +77,7 @@ export interface InterpreterOptions extends DeviceOptions {
   precision?: "float64" | "float32";
 }
 
-/** The device `interpret`; float64 unless told otherwise. */
+/** The device `interpret`; float64 by default. */
 export function openInterpreter({ precision = "float64" }: InterpreterOptions): Device {
   return {
     name: "interpret",

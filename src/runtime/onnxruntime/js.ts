@@ -158,7 +158,7 @@ function settle(result: Tensor, target: Want): Tensor | Buffer {
   return target;
 }
 
-/** The engine adds a date to the prefix and does not tell the name. */
+/** The engine adds a date to the prefix and does not report the name. */
 function newestWithPrefix(prefix: string): string {
   const folder = dirname(prefix);
   const files = readdirSync(folder)

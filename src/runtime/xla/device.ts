@@ -37,7 +37,7 @@ const gpu: Options = ({ memoryFraction = 0.9, preallocate = false, allocator }) 
   ...(allocator ? { allocator } : {}),
 });
 
-/** What each plugin is told: an option that it does not know is an error. */
+/** The options each plugin gets: a plugin fails on one that it does not know. */
 const CLIENT_OPTIONS: Readonly<Record<Platform, Options>> = {
   cpu: ({ devices = 1 }) => ({ cpu_device_count: devices }),
   cuda: gpu,
@@ -58,17 +58,17 @@ const clients = new Map<string, Promise<Client>>();
 
 export async function openClient(platform: Platform, options: XlaOptions = {}): Promise<Client> {
   const found = await findPlugin(platform, options);
-  const told = CLIENT_OPTIONS[platform](options);
-  const key = JSON.stringify([found.path, told]);
-  const client = clients.get(key) ?? start(found, told);
+  const clientOptions = CLIENT_OPTIONS[platform](options);
+  const key = JSON.stringify([found.path, clientOptions]);
+  const client = clients.get(key) ?? start(found, clientOptions);
   clients.set(key, client);
   client.catch(() => clients.delete(key));
   return client;
 }
 
-async function start(found: Found, told: ClientOptions): Promise<Client> {
+async function start(found: Found, options: ClientOptions): Promise<Client> {
   setFlags(found);
-  return createClient(await loadPjrt(found.path, found.needs), told);
+  return createClient(await loadPjrt(found.path, found.needs), options);
 }
 
 /**
