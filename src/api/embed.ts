@@ -4,6 +4,7 @@ import { imageFeeds, type Picture, textFeeds } from "./feeds.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { batches, createRunner, hasParameters, joinEmbeds, only } from "./runner.ts";
 
+/** Embeds pictures and captions in the contrastive space. */
 export interface Embedder {
   /** (N, E), rows of unit length. */
   images(pictures: readonly Picture[], signal?: AbortSignal): Promise<Tensor<"float32">>;

@@ -3,6 +3,7 @@ import type { Model } from "../models/index.ts";
 import type { Device, State } from "../runtime/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 
+/** A model, its weights, its tokenizer, and the device it runs on. */
 export interface LoadedModel {
   /** With the vocabulary of the tokenizer. */
   readonly model: Model;

@@ -9,6 +9,7 @@ export interface PictureText {
   readonly text: string;
 }
 
+/** Judges whether captions belong to pictures. */
 export interface Matcher {
   /** For each, whether the head says that it matches. */
   matches(couples: readonly PictureText[], signal?: AbortSignal): Promise<boolean[]>;

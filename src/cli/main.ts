@@ -1,4 +1,7 @@
-/** The `flava` command, once it is known that this Node can run it (see bin.ts). Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
+/**
+ * The `flava` command, once bin.ts has found that this Node can run it. Each verb is a file that exports `define(program)` and
+ * imports its rooms when it runs.
+ */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { writeError } from "../io/index.ts";

@@ -22,12 +22,14 @@ export interface ProgressOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/** Where progress is written: stderr, or a test's. */
 export interface ProgressStream {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
 
+/** A progress line. */
 export interface Progress {
   /** So many are done; `text` is shown behind the figures ("loss 2.31"). Cheap: prints only when a line is due. */
   update(done: number, text?: string): void;
@@ -42,6 +44,7 @@ const TERMINAL_MS = 100;
 const MEMORY_MS = 15_000;
 const CLEAR_LINE = "\r\u001b[K";
 
+/** Progress that starts now. */
 export function createProgress(options: ProgressOptions): Progress {
   const { label, unit, total, start = 0, quiet = false, intervalMs = 10_000 } = options;
   const { stream = process.stderr, now = () => performance.now() } = options;

@@ -8,6 +8,7 @@ import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { builtFeeds } from "./feeds.ts";
 import type { PairSet } from "./pair-set.ts";
 
+/** Whose pictures are reconstructed, and at which size. */
 export interface CodebookOptions {
   /** Their pictures, of all sets together. */
   readonly pairs: readonly PairSet[];

@@ -1,6 +1,7 @@
 /** The interface of evaluators: each measures a loaded model on held-out data. */
 import type { LoadedModel } from "../api/index.ts";
 
+/** One evaluation of a model during training or at its end. */
 export interface Evaluator {
   /** What its metrics start with. */
   readonly name: string;

@@ -8,6 +8,7 @@ import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import type { Labelled, LabelledSet } from "./labelled.ts";
 import { scores, topK } from "./retrieval.ts";
 
+/** Labelled images, and which features are compared. */
 export interface KnnOptions {
   readonly train: LabelledSet;
   readonly test: LabelledSet;

@@ -4,6 +4,7 @@ import type { Source } from "../data/index.ts";
 import { once } from "./evaluator.ts";
 import { type ReadOptions, readImages } from "./pair-set.ts";
 
+/** An encoded picture with the name of its class. */
 export interface Labelled extends Picture {
   readonly label: string;
 }

@@ -8,6 +8,7 @@ import { builtFeeds } from "./feeds.ts";
 import { type MaskedScores, prefixed, rowScores, Tally } from "./masked.ts";
 import type { Pair } from "./pair-set.ts";
 
+/** How pairs are masked, as in training, and which heads are measured. */
 export interface MaskedPairOptions {
   readonly textLength: number;
   readonly imageMasking: PatchMasking;
@@ -16,6 +17,7 @@ export interface MaskedPairOptions {
   readonly heads: readonly ("text" | "image")[];
 }
 
+/** Measures masked multimodal modelling. */
 export interface MaskedPairs {
   /** Of the heads that there are. */
   measure(pairs: readonly Pair[], signal?: AbortSignal): Promise<{ text?: MaskedScores; image?: MaskedScores }>;

@@ -8,6 +8,7 @@ import { builtFeeds } from "./feeds.ts";
 import { rowScores, Tally } from "./masked.ts";
 import type { PairSet } from "./pair-set.ts";
 
+/** Whose pictures are masked, and how. */
 export interface MimOptions {
   /** Their pictures, of all sets together. */
   readonly pairs: readonly PairSet[];

@@ -12,6 +12,7 @@ import { readUnigram } from "./unigram.ts";
 /** Opens sources when they are first needed. */
 type OpenSources = () => Promise<readonly Source[]>;
 
+/** Which texts are masked, and how. */
 export interface MlmOptions {
   /** Held out; none: nothing is measured. */
   readonly texts: OpenSources;

@@ -20,6 +20,7 @@ export interface Pair {
   readonly meta: Sample["meta"];
 }
 
+/** How many samples of a source are read, and in which order. */
 export interface ReadOptions {
   /** Samples; the rest of the source is not read. */
   readonly max: number;
@@ -30,6 +31,7 @@ export interface ReadOptions {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
+/** As `ReadOptions`, for pairs. */
 export type PairOptions = Omit<ReadOptions, "max"> & { readonly maxPairs: number };
 
 /** The first `maxPairs` good pairs of a source, in its order. Throws DataError where there is none. */

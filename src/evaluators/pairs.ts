@@ -10,6 +10,7 @@ import { createMaskedPairs, type MaskedPairOptions } from "./masked-pairs.ts";
 import type { PairSet } from "./pair-set.ts";
 import { type Embedded, RECALLS, type Retrieval, retrieval, scores } from "./retrieval.ts";
 
+/** A set of pairs, and what is measured on it. */
 export interface PairsOptions {
   /** The set's; metrics start with it. */
   readonly name: string;

@@ -56,7 +56,10 @@ export function topK(row: Float32Array, k: number): number[] {
   return best;
 }
 
+/** The k of recall@k. */
 export const RECALLS = [1, 5, 10] as const;
+
+/** Recall@k by k: shares in 0..1. */
 export type Recalls = Readonly<Record<(typeof RECALLS)[number], number>>;
 
 /** Rows of unit length (N, E), and what each is about; equal concepts belong together. */
@@ -65,6 +68,7 @@ export interface Embedded {
   readonly concepts: readonly string[];
 }
 
+/** Recalls in both directions. */
 export interface Retrieval {
   /** Image → text, text → image: recall at 1, 5, 10. */
   readonly text_retrieval_recall: Recalls;

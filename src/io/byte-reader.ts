@@ -44,6 +44,7 @@ export class ByteReader {
   }
 }
 
+/** One line of a text file. */
 export interface Line {
   /** Without its end (\n or \r\n). */
   readonly bytes: Uint8Array;
@@ -81,6 +82,7 @@ export async function* readLines(bytes: Pick<Bytes, "name" | "stream">, start = 
   if (heldBytes > 0) yield line(new Uint8Array(0), position);
 }
 
+/** The pieces as one array, copied. */
 export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(pieces.reduce((n, piece) => n + piece.length, 0));
   let at = 0;

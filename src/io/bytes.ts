@@ -1,6 +1,7 @@
 /** Bytes by range, wherever they lie: one contract for files, HTTP and memory (hyparquet's, with a stream beside it). */
 import { FileError } from "../errors.ts";
 
+/** Bytes that are read by range, wherever they are stored. */
 export interface Bytes {
   /** A path or URL, for messages. */
   readonly name: string;

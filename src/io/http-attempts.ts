@@ -1,6 +1,7 @@
 /** How long an HTTP connection may take, how often it is tried again, and what is said meanwhile. */
 import { FileError } from "../errors.ts";
 
+/** How patient reading over HTTP is. */
 export interface HttpOptions {
   /** Attempts after a failure that brought little. Default 5. */
   readonly retries?: number | undefined;
@@ -18,6 +19,7 @@ export interface HttpOptions {
 
 const BYTES_PER_SECOND = 1024;
 
+/** How long one attempt may wait for its server. */
 export interface Patience {
   /** Fires when the connection counts as dropped, or the caller has given up. */
   readonly signal: AbortSignal;
@@ -88,6 +90,7 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** The message of an error, with that of its cause: fetch says only there what went wrong. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;

@@ -7,8 +7,11 @@ import { saveFile } from "./save-file.ts";
 
 /** What JSON can say. A key whose value is undefined counts as absent. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+/** A JSON object. */
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
+/** Whether a JSON value is an object, not an array or null. */
 export const isJsonObject = (value: Json | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

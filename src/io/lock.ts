@@ -14,6 +14,7 @@ import { FileError, settled } from "../errors.ts";
 import { PARTIAL } from "./save-file.ts";
 import { writeError } from "./system-error.ts";
 
+/** What happens when another process holds the lock. */
 export interface LockOptions {
   /** Wait until the other process is done, instead of failing. */
   readonly wait?: boolean | undefined;

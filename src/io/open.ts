@@ -5,6 +5,7 @@ import { openFile } from "./file.ts";
 import { openHttp } from "./http.ts";
 import type { HttpOptions } from "./http-attempts.ts";
 
+/** Whether a location is an HTTP(S) address rather than a path. */
 export const isUrl = (location: string): boolean => /^https?:\/\//i.test(location);
 
 /** Opens a local path or an HTTP(S) URL. Throws FileError if it is missing or unreadable. */

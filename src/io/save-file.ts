@@ -7,6 +7,7 @@ import { writeError } from "./system-error.ts";
 /** What every unfinished file or folder is called at its end. */
 export const PARTIAL = ".partial";
 
+/** How a file is saved. */
 export interface SaveOptions {
   readonly signal?: AbortSignal | undefined;
   /** Sees every chunk that was written, e.g. for a hash or a progress line. */

@@ -5,6 +5,7 @@ import type { ModelFamily } from "./model.ts";
 /** By the name that recipes call them. */
 export const families: { readonly flava: typeof flavaFamily } = { flava: flavaFamily };
 
+/** What a recipe can name as its family. */
 export type FamilyName = keyof typeof families;
 
 /** The configuration of any family's model. */

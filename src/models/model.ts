@@ -21,6 +21,7 @@ export function modelGraph(
   return { graph: g, params: specs.filter((spec) => Object.hasOwn(g.inputs, spec.name)) };
 }
 
+/** Static sizes of a graph on images. */
 export interface ImageGraphSizes {
   readonly batch: number;
   /** Pixels; the model's own size unless said. Another size needs `interpolate`. */
@@ -29,6 +30,7 @@ export interface ImageGraphSizes {
   readonly interpolate?: Interpolation;
 }
 
+/** Static sizes of a graph on texts. */
 export interface TextGraphSizes {
   readonly batch: number;
   readonly textLength: number;
@@ -36,6 +38,7 @@ export interface TextGraphSizes {
   readonly attentionMask?: boolean;
 }
 
+/** Static sizes of a graph on pairs. */
 export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
   /** Whether the attention maps of the multimodal encoder are results: `multimodal_attentions.<layer>` (B, H, M, M). */
   readonly attentions?: boolean;

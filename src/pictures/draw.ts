@@ -19,6 +19,8 @@ const SECTIONS = [
   "65-patches",
   "70-codebook",
 ] as const;
+
+/** A section of the gallery, without the stage's name. */
 export type SectionName = (typeof SECTIONS)[number];
 
 /** A section under its name; undefined where there is nothing to show. */

@@ -8,6 +8,7 @@ import { GALLERY_FOLDER } from "../record/index.ts";
 import { permutation, random, type Tensor } from "../tensor/index.ts";
 import { fromNormalized, picturesOf, pngOf } from "./canvas.ts";
 
+/** What is drawn from, and where the pictures go. */
 export interface DrawOptions {
   readonly runDir: string;
   /** The stage's name: files begin or end with it. */
@@ -20,6 +21,7 @@ export interface DrawOptions {
   readonly texts?: readonly string[] | undefined;
 }
 
+/** What every picture section draws from and writes with. */
 export interface Drawing {
   readonly context: EvaluationContext;
   readonly decoder: Readonly<Record<string, Tensor>> | undefined;
@@ -30,6 +32,7 @@ export interface Drawing {
   save(what: string, place: number, picture: Pixels): Promise<string>;
 }
 
+/** A drawing on the held-out pairs and texts of a stage. */
 export function openDrawing(context: EvaluationContext, options: DrawOptions): Drawing {
   const { seed, signal } = context;
   const texts = options.texts ?? options.pairs.map(({ caption }) => caption);

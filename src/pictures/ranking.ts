@@ -22,6 +22,7 @@ export interface Ranked<C> {
   readonly among: number;
 }
 
+/** Retrieval on held-out pairs, query by query. */
 export interface Ranking {
   /** The `k` captions that score highest for the picture of a pair. */
   captions(query: Pair, k: number): Ranked<Candidate>;

@@ -7,6 +7,7 @@ import type { Recipe } from "./recipe/types.ts";
 import { planStage, stageKinds } from "./stages/kinds.ts";
 import type { StageBase, StageKind, StagePlan } from "./stages/stage.ts";
 
+/** What the names in a recipe refer to. */
 export interface Tables {
   readonly families: Readonly<Record<string, ModelFamily<unknown>>>;
   readonly kinds: Readonly<Record<string, StageKind<StageBase>>>;
@@ -15,6 +16,7 @@ export interface Tables {
 /** The package's own. */
 export const tables: Tables = { families, kinds: { ...stageKinds } };
 
+/** The family of the recipe's model. Throws ConfigError for an unknown name. */
 export const familyOf = (given: Tables, { family }: Pick<Recipe, "family">): ModelFamily<unknown> =>
   row(given.families, family, "a family of models");
 
@@ -28,9 +30,11 @@ export function withVocabulary(given: Tables, recipe: Recipe, { vocabSize, speci
   return { ...recipe, model: model as Recipe["model"] };
 }
 
+/** The kind of a stage. Throws ConfigError for an unknown name. */
 export const kindOf = (given: Tables, { kind }: Pick<StageBase, "kind">): StageKind<StageBase> =>
   row(given.kinds, kind, "a kind of stage");
 
+/** What a stage trains on what. */
 export const planOf = (given: Tables, recipe: Recipe, stage: StageBase): StagePlan =>
   planStage(kindOf(given, stage), recipe, stage);
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { isJsonObject, type Json } from "../io/index.ts";
 
+/** One key that two recipes disagree on. */
 export interface Difference {
   readonly path: string;
   readonly was: Json | undefined;

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { namesIn, readJson, saveJson } from "../io/index.ts";
 
+/** The gallery's folder in a run's. */
 export const GALLERY_FOLDER = "gallery";
 
 interface Titled {

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, namesIn, readJson, saveJson } from "../i
 import { METRICS_FILE } from "./logs/metrics.ts";
 import { RUN_FILE } from "./run-info.ts";
 
+/** The complete recipe of a run, in its folder. */
 export const RECIPE_FILE = "recipe.json";
 
 /** Writes recipe.json, from which the run can be repeated. Throws FileError. */

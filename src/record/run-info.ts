@@ -5,8 +5,10 @@ import { DataError, FileError } from "../errors.ts";
 import { readJson, saveJson, statOf } from "../io/index.ts";
 import type { Environment } from "./environment.ts";
 
+/** In the run's folder. */
 export const RUN_FILE = "run.json";
 
+/** What run.json says of a stage. */
 export interface StageInfo {
   readonly kind: string;
   readonly steps: number;
@@ -35,6 +37,7 @@ export interface Resumption {
   readonly changes: readonly string[];
 }
 
+/** run.json: what a run is, where it stands, and what came out. */
 export interface RunInfo {
   readonly name: string;
   readonly status: "running" | "done" | "stopped" | "failed";

@@ -4,6 +4,7 @@ import { type RunInfo, type StageInfo, saveRunInfo } from "./run-info.ts";
 /** What a stage has done. Seconds and their parts are those since `begin`. */
 export type StageProgress = Pick<StageInfo, "done" | "samples" | "seconds" | "times">;
 
+/** The writer of run.json. */
 export interface RunRecord {
   /** As it was written last. */
   readonly info: RunInfo;

@@ -9,8 +9,10 @@ import { candidates, count, duration, explain } from "./metric-words.ts";
 import { resultsOf } from "./numbers.ts";
 import { type RecipeFacts, recipeFacts } from "./recipe-facts.ts";
 
+/** The model card of a run, in its folder. */
 export const CARD_FILE = "card.md";
 
+/** What the card says that the run's folder does not. */
 export interface CardOptions {
   /** An identifier of the Hub's list of licences; without it the card names none: that is the owner's to say. */
   readonly license?: string | undefined;

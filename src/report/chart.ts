@@ -2,11 +2,13 @@
 import type { ECharts } from "echarts/core";
 import { type Html, raw } from "./html.ts";
 
+/** One line of a chart. */
 export interface Line {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** One chart: its lines and axes. */
 export interface ChartOptions {
   /** One colour each. */
   readonly lines: readonly Line[];
@@ -25,6 +27,7 @@ const [WIDTH, HEIGHT] = [360, 190];
 const MAX_POINTS = 240;
 const COLORS = 6;
 
+/** Draws a chart as inline SVG. */
 export type DrawChart = (options: ChartOptions) => Html;
 
 /** Loads ECharts and gives the function that draws. */

@@ -5,6 +5,7 @@ import { isJsonObject, type Json } from "../io/index.ts";
 import { differences, loadRunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
 
+/** One result across the runs that are compared. */
 export interface ResultRow {
   readonly name: string;
   /** In the order of the runs; undefined where a run has no such result. */
@@ -14,6 +15,7 @@ export interface ResultRow {
   readonly deviation: number | undefined;
 }
 
+/** Several runs side by side. */
 export interface Comparison {
   /** Names of the folders. */
   readonly runs: readonly string[];
@@ -49,6 +51,7 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
   };
 }
 
+/** A row with the mean and the standard deviation of the values that are known. */
 export function resultRow(name: string, values: readonly (number | undefined)[]): ResultRow {
   const known = values.filter((value) => value !== undefined);
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;

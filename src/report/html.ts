@@ -7,6 +7,7 @@ export interface Html {
 
 type Inserted = string | number | Html | undefined | false | readonly Inserted[];
 
+/** Markup that is inserted without escaping. */
 export const raw = (markup: string): Html => ({ markup });
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -17,6 +18,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
+/** Text in which no character has a meaning in HTML. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => ESCAPES[c]!);
 
 const insert = (value: Inserted): string => {
@@ -25,6 +27,7 @@ const insert = (value: Inserted): string => {
   return escapeHtml(String(value));
 };
 
+/** A template of HTML: inserted strings are escaped, markup made by `html` is not. */
 export function html(parts: TemplateStringsArray, ...values: readonly Inserted[]): Html {
   return raw(parts.reduce((text, part, i) => text + insert(values[i - 1]) + part));
 }

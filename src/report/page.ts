@@ -9,6 +9,7 @@ import { factsTable, numbersTable, resultCards } from "./numbers.ts";
 import { pictureSection } from "./pictures.ts";
 import { STYLE } from "./style.ts";
 
+/** What the page of a run is made from. */
 export interface ReportContent {
   readonly info: RunInfo;
   /** As it was saved: a run of an older version has a recipe that this one might not take. */

@@ -1,6 +1,7 @@
 /** What a card says of a recipe, read from plain data: a run of another version may have other keys, and then says less. */
 import { isJsonObject, type Json, type JsonObject } from "../io/index.ts";
 
+/** What page and card say of a recipe. */
 export interface RecipeFacts {
   readonly seed: number | undefined;
   readonly image:
@@ -15,6 +16,7 @@ export interface RecipeFacts {
   readonly sources: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Reads the facts from recipe.json as saved; what an older version did not write is undefined. */
 export function recipeFacts(recipe: JsonObject): RecipeFacts {
   const model = child(recipe, "model");
   const [image, text] = [child(model, "image"), child(model, "text")];

@@ -5,8 +5,10 @@ import { loadGallery, loadMetrics, loadRunInfo, readRecipe } from "../record/ind
 import { chartMaker } from "./chart.ts";
 import { reportPage } from "./page.ts";
 
+/** The page of a run, in its folder. */
 export const REPORT_FILE = "report.html";
 
+/** Where the page is written. */
 export interface ReportOptions {
   /** Where to write; `report.html` in the run folder unless given. */
   readonly output?: string | undefined;

@@ -11,9 +11,7 @@ import {
   size,
   type Tensor,
 } from "../tensor/index.ts";
-import type { Buffer, PortInfo, Want } from "./session.ts";
-
-type Feeds = Readonly<Record<string, Tensor | Buffer>>;
+import type { Buffer, PortInfo, SessionFeeds, Want } from "./session.ts";
 
 /** Lengths that a run gives to the named axes. */
 export type Axes = Map<string, number>;
@@ -101,7 +99,7 @@ export function checkRun(
   where: string,
   inputs: readonly PortInfo[],
   outputs: readonly PortInfo[],
-  feeds: Feeds,
+  feeds: SessionFeeds,
   want: Readonly<Record<string, Want>>,
 ): Axes {
   checkNames(where, "feed", Object.keys(feeds), inputs);

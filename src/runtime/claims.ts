@@ -3,8 +3,9 @@ import { DTypeError, EngineError, ShapeError } from "../errors.ts";
 import { type DType, formatShape, type Shape, sameShape, type Tensor } from "../tensor/index.ts";
 import { checkData, isTensor } from "./check.ts";
 import { Handle } from "./handle.ts";
-import type { Buffer, Want } from "./session.ts";
+import type { Buffer, SessionFeeds, Want } from "./session.ts";
 
+/** How a run uses a buffer. */
 export type Mode = "read" | "write";
 
 /** The lifetime of a buffer and its readers and writers. */
@@ -65,7 +66,7 @@ const AWAIT = "await that run first";
 export function claimBuffers<B extends Buffer & { readonly handle: BufferHandle }>(
   where: string,
   isOurs: (buffer: Buffer) => buffer is B,
-  feeds: Readonly<Record<string, Tensor | Buffer>>,
+  feeds: SessionFeeds,
   want: Readonly<Record<string, Want>>,
 ): () => void {
   const modes = new Map<B, Mode>();

@@ -4,9 +4,10 @@ import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
 import { optimize, type PrecisionOptions, precision } from "../graph/passes/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
-import type { Buffer, Session, SessionOptions, Want } from "./session.ts";
+import type { Buffer, Session, SessionFeeds, SessionOptions, Want } from "./session.ts";
 import { State } from "./state.ts";
 
+/** How a program is compiled, and where its inputs come from. */
 export interface CompileOptions extends SessionOptions {
   /** Inputs that are tensors of this state need no feed. Required when the program has updates. */
   state?: State;
@@ -16,6 +17,7 @@ export interface CompileOptions extends SessionOptions {
   precision?: PrecisionOptions;
 }
 
+/** A compiled program; it keeps its session until it is disposed. */
 export interface Executable extends Disposable {
   readonly name: string;
   /** Names that `run` must be given. */
@@ -31,7 +33,7 @@ export interface Executable extends Disposable {
    * already. Runs that share a state take turns. `signal` is looked at before the run only when state would be left half-written, during it otherwise.
    */
   run(
-    feeds: Readonly<Record<string, Tensor | Buffer>>,
+    feeds: SessionFeeds,
     options?: { want?: readonly string[]; signal?: AbortSignal },
   ): Promise<Record<string, Tensor>>;
   /** Ends profiling; the path of the engine's file. */
@@ -95,11 +97,7 @@ function executable(session: Session, parts: Parts): Executable {
   const fromState = inputs.filter((name) => state.has(name));
   const feeds = inputs.filter((name) => !state.has(name));
 
-  const once = async (
-    given: Readonly<Record<string, Tensor | Buffer>>,
-    want: readonly string[],
-    signal: AbortSignal | undefined,
-  ) => {
+  const once = async (given: SessionFeeds, want: readonly string[], signal: AbortSignal | undefined) => {
     signal?.throwIfAborted();
     const all: Record<string, Tensor | Buffer> = { ...given };
     for (const name of fromState) all[name] = state.buffer(name);

@@ -6,4 +6,5 @@
  */
 export const deviceNames = ["cpu", "cpu-js", "interpret", "xla:cpu", "xla:cuda", "xla:rocm", "xla:tpu"] as const;
 
+/** A device that `openDevice` knows. */
 export type DeviceName = (typeof deviceNames)[number];

@@ -26,6 +26,7 @@ export interface Prepared {
   readonly inPlace: ReadonlySet<string>;
 }
 
+/** An engine on some hardware: takes graphs, gives sessions. */
 export interface Device {
   readonly name: DeviceName;
   /** Engine and version, for logs. */

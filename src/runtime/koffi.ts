@@ -1,6 +1,7 @@
 /** Koffi, the package that calls C: loaded once, with stacks that engines can work on. */
 import { EngineError } from "../errors.ts";
 
+/** The module of koffi, which is loaded when first needed. */
 export type Koffi = typeof import("koffi");
 
 /** Koffi runs C on its own stacks: its defaults (128 KiB for asynchronous calls) are too small for an engine. */

@@ -38,11 +38,16 @@ export interface SessionOptions {
 /** A fresh host tensor, a fresh engine buffer, or an existing tensor or buffer that is written in place. */
 export type Want = "host" | "buffer" | Buffer | Tensor;
 
+/** What a run reads, by input name: host tensors, or buffers of the engine. */
+export type SessionFeeds = Readonly<Record<string, Tensor | Buffer>>;
+
+/** How a single run is stopped. */
 export interface RunOptions {
   /** Ends the run at the next operator; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
+/** A graph made ready by an engine. */
 export interface Session extends Disposable, AsyncDisposable {
   readonly name: string;
   readonly inputs: readonly PortInfo[];
@@ -57,7 +62,7 @@ export interface Session extends Disposable, AsyncDisposable {
    * Throws NameError, DTypeError, ShapeError before anything runs; EngineError when the engine fails or is disposed.
    */
   run(
-    feeds: Readonly<Record<string, Tensor | Buffer>>,
+    feeds: SessionFeeds,
     want: Readonly<Record<string, Want>>,
     options?: RunOptions,
   ): Promise<Record<string, Tensor | Buffer>>;

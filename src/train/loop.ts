@@ -2,6 +2,7 @@
 import { NonFiniteError, settled } from "../errors.ts";
 import type { Batch, Metrics } from "./plan.ts";
 
+/** Everything the loop calls. */
 export interface Loop {
   readonly stage: string;
   /** The last step that is done; 0 at the start. */
@@ -35,6 +36,7 @@ export interface Times {
   total: number;
 }
 
+/** Whether all steps are done, or a signal stopped the training before. */
 export type Ending = "done" | "stopped";
 
 /**

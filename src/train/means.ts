@@ -1,6 +1,7 @@
 /** Means of metrics between two lines of the log: a joint stage has other losses from step to step, and none is left out. */
 import type { Metrics } from "./plan.ts";
 
+/** Running means of metrics. */
 export interface Means {
   add(metrics: Metrics): void;
   /** The mean of each metric over the steps that had it, and a new start. */

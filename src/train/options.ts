@@ -12,6 +12,7 @@ export interface AdamWChoice {
   readonly noDecay: readonly string[];
 }
 
+/** The learning rate over the steps: warm-up, then decay. */
 export interface ScheduleChoice {
   readonly kind: "cosine" | "linear" | "constant";
   /** Steps from 0 to the peak. */
@@ -21,6 +22,7 @@ export interface ScheduleChoice {
   readonly decaySteps: number | null;
 }
 
+/** How a training runs, whatever it trains. */
 export interface TrainingOptions {
   readonly steps: number;
   /** Micro-batches of one optimizer step. */

@@ -80,11 +80,13 @@ export interface TrainingPlan {
   readonly lossWeights?: Metrics | undefined;
 }
 
+/** A moving average of the parameters, kept in the state beside them. */
 export interface Average {
   name(parameter: string): string;
   readonly decay: number | Value;
 }
 
+/** State that is neither parameter nor moment, such as DINO's centre. */
 export interface Carried {
   readonly initial: Feeds;
   next(statistics: Readonly<Record<string, Value>>): Readonly<Record<string, Value>>;

@@ -85,12 +85,14 @@ export function declaredState(
   return { specs: [...specs.values()], trained, initial, chance: unweighted(chance, lossWeights) };
 }
 
+/** Applies optimizer steps to the state. */
 export interface Updater {
   /** One update; resolves to scalars, "loss" among them. */
   update(step: number, batch: Batch): Promise<Metrics>;
   dispose(): void;
 }
 
+/** What is compiled, and for which device. */
 export interface UpdaterOptions {
   readonly options: TrainingOptions;
   readonly plan: TrainingPlan;

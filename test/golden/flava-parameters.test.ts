@@ -8,7 +8,7 @@ import {
   huggingFaceJson,
   isCodebookParameter,
   isModelParameter,
-  type JsonObject,
+  type ConfigJson,
   toHuggingFaceConfig,
   variants,
 } from "../../src/models/flava/index.ts";
@@ -143,7 +143,7 @@ describe("config.json", () => {
     expect(fromHuggingFaceConfig({})).toEqual(variants.base);
   });
   it("comes back from what is written, for every variant and switch", () => {
-    const written = (config: FlavaConfig): JsonObject => JSON.parse(huggingFaceJson(toHuggingFaceConfig(config)));
+    const written = (config: FlavaConfig): ConfigJson => JSON.parse(huggingFaceJson(toHuggingFaceConfig(config)));
     for (const config of Object.values(variants)) expect(fromHuggingFaceConfig(written(config))).toEqual(config);
     const other = flavaConfig({
       codebook: { groups: 3 },

@@ -7,7 +7,7 @@ import {
   fromHuggingFaceConfig,
   huggingFaceJson,
   huggingFaceNotes,
-  type JsonObject,
+  type ConfigJson,
   toHuggingFaceConfig,
   variants,
 } from "../../src/models/flava/index.ts";
@@ -17,8 +17,8 @@ const { "three groups are four": threeGroups, ...cases } = golden.cases;
 const fields: Readonly<Record<string, Readonly<Record<string, string>>>> = golden.fields;
 
 /** A written config.json with its numbers as they are spelled. */
-const spelled = (json: JsonObject): JsonObject =>
-  JSON.parse(huggingFaceJson(json).replace(/: (-?\d[\d.e+-]*)(,?)$/gm, ': "number $1"$2')) as JsonObject;
+const spelled = (json: ConfigJson): ConfigJson =>
+  JSON.parse(huggingFaceJson(json).replace(/: (-?\d[\d.e+-]*)(,?)$/gm, ': "number $1"$2')) as ConfigJson;
 
 const HOLDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   float: (value) => /^number -?(\d+\.\d+|\d+(\.\d+)?e[+-]?\d+)$/.test(String(value)),
@@ -28,10 +28,10 @@ const HOLDS: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /** Fields of this part, and of those inside it, whose type is not the one that transformers asks for. */
-function wrongTypes(part: JsonObject): string[] {
+function wrongTypes(part: ConfigJson): string[] {
   const types = fields[String(part.model_type)] ?? {};
   return Object.entries(part).flatMap(([key, value]) => {
-    if (typeof value === "object" && value !== null && key.endsWith("_config")) return wrongTypes(value as JsonObject);
+    if (typeof value === "object" && value !== null && key.endsWith("_config")) return wrongTypes(value as ConfigJson);
     const allowed = (types[key] ?? "").split(" | ").flatMap((type) => (HOLDS[type] ? [HOLDS[type]] : []));
     return allowed.length === 0 || allowed.some((holds) => holds(value)) ? [] : [`${part.model_type}.${key}: ${value}`];
   });
@@ -81,7 +81,7 @@ describe("config.json as transformers 5 reads it", () => {
 });
 
 describe("the tensors of FlavaForPreTraining", () => {
-  const named = (config: JsonObject): Record<string, readonly number[]> => {
+  const named = (config: ConfigJson): Record<string, readonly number[]> => {
     const specs = flavaParameters(fromHuggingFaceConfig(config));
     return Object.fromEntries(specs.flatMap(({ name, aliases, shape }) => [name, ...aliases].map((one) => [one, shape])));
   };

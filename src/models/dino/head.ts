@@ -2,6 +2,7 @@
 import { div, matmul, mul, sqrt, stopGradient, sum, type Value } from "../../graph/index.ts";
 import { l2Normalize, mlp, normal, ones, type Params, truncatedNormal } from "../../nn/index.ts";
 
+/** Sizes of the projection head. */
 export interface DinoHeadConfig {
   /** Width of the hidden layers. */
   readonly hiddenSize: number;

@@ -14,6 +14,7 @@ export const TEACHER = "teacher";
 /** A student's parameter name → its teacher's. */
 export const teacherName = (name: string): string => `${TEACHER}.${name}`;
 
+/** An image encoder with DINO's head. */
 export interface DinoConfig {
   readonly image: ImageConfig;
   readonly head: DinoHeadConfig;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 
+/** Sizes of the discrete VAE. */
 export interface DvaeConfig {
   /** Groups of blocks; all but the last (encoder) or first (decoder) change the side by 2, so a word covers 2^(groups − 1) pixels. */
   readonly groups: number;

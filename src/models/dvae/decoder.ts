@@ -4,6 +4,7 @@ import { convNormal, convolution, type Params, zeros } from "../../nn/index.ts";
 import { groups } from "./blocks.ts";
 import type { DvaeConfig } from "./config.ts";
 
+/** The distribution of each pixel that the decoder predicts. */
 export interface PixelDistribution {
   /** Location of each channel's logit-Laplace distribution, (B, C, H, W). */
   readonly mu: Value;

@@ -5,6 +5,7 @@ import type { DvaeConfig } from "./config.ts";
 import { dvaeDecoder, type PixelDistribution } from "./decoder.ts";
 import { dvaeEncoder } from "./encoder.ts";
 
+/** What a training step of the dVAE computes. */
 export interface DvaeOutputs extends PixelDistribution {
   /** (B, V, h, w). */
   readonly logits: Value;

@@ -51,6 +51,7 @@ const flavaSchema = z.strictObject({
   skipUnmaskedMultimodalEncoder: z.boolean().default(true),
 });
 
+/** The text encoder. */
 export interface TextConfig extends TransformerConfig {
   readonly vocabSize: number;
   readonly maxPositions: number;
@@ -59,6 +60,7 @@ export interface TextConfig extends TransformerConfig {
   readonly padTokenId: number;
 }
 
+/** The multimodal encoder. */
 export interface MultimodalConfig extends TransformerConfig {
   readonly clsToken: boolean;
   readonly tokenInitializerRange: number;
@@ -67,6 +69,7 @@ export interface MultimodalConfig extends TransformerConfig {
 /** Where the gradient of the contrastive loss flows when several workers gather their embeddings. */
 export type ContrastiveGather = "global" | "local" | "none";
 
+/** All sizes and switches of a FLAVA. */
 export interface FlavaConfig {
   readonly image: ImageConfig;
   readonly text: TextConfig;
@@ -88,6 +91,8 @@ export type Partially<T> = {
     | (T[K] extends object ? Partially<T[K]> : T[K] extends object | null ? Partially<T[K]> | null : T[K])
     | undefined;
 };
+
+/** A configuration in which what is missing takes the base model's value. */
 export type FlavaConfigInput = Partially<FlavaConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */

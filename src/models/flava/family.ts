@@ -19,6 +19,7 @@ import { flavaParameters } from "./parameters.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
 import { variants } from "./variants.ts";
 
+/** FLAVA of any size. */
 export const flavaFamily: ModelFamily<FlavaConfig> = {
   schema: flavaConfigSchema,
   variants,

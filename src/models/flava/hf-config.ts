@@ -6,8 +6,8 @@ import type { DvaeConfigInput } from "../dvae/config.ts";
 import { type FlavaConfig, type FlavaConfigInput, flavaConfig } from "./config.ts";
 import { huggingFaceNotes, opensCodebook } from "./hf-notes.ts";
 
-/** Plain JSON. */
-export type JsonObject = { readonly [key: string]: unknown };
+/** A config.json, or a part of it, as plain data. */
+export type ConfigJson = { readonly [key: string]: unknown };
 
 const number = z.number().optional();
 const flag = z.boolean().optional();
@@ -67,7 +67,7 @@ const top = z.looseObject({
  * this implementation does not compute (dropout, other activations, relative positions).
  */
 export function fromHuggingFaceConfig(
-  json: JsonObject,
+  json: ConfigJson,
   { note }: { readonly note?: (line: string) => void } = {},
 ): FlavaConfig {
   const t = read("config.json", top, json);
@@ -114,6 +114,7 @@ export function fromHuggingFaceConfig(
   return config;
 }
 
+/** What config.json says beyond the model's sizes. */
 export interface ToHuggingFaceOptions {
   /** Weights of the losses that it was trained with, by name (`mim`, `globalContrastive`, …); 1 unless said. */
   readonly lossWeights?: Readonly<Record<string, number>> | undefined;
@@ -125,10 +126,9 @@ export interface ToHuggingFaceOptions {
  * The config.json of a model, to be written with `huggingFaceJson`. `flava_options` holds the switches that theirs has no key for,
  * `flava_notes` says where their code reads the file differently from ours; their code ignores both.
  */
-export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceOptions = {}): JsonObject {
+export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceOptions = {}): ConfigJson {
   const { image: i, text: x, multimodal: m, codebook: c } = config;
   const { lossWeights = {}, tensors } = options;
-  const weight = (loss: string): number => lossWeights[loss] ?? 1;
   const notes = huggingFaceNotes(config, { lossWeights, tensors });
   return {
     architectures: ["FlavaForPreTraining"],
@@ -140,44 +140,15 @@ export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceO
     projection_dim: config.projectionDim,
     logit_scale_init_value: config.logitScaleInit,
     ce_ignore_index: -100,
-    mim_weight: weight("mim"),
-    mlm_weight: weight("mlm"),
-    itm_weight: weight("itm"),
-    global_contrastive_weight: weight("globalContrastive"),
-    mmm_image_weight: weight("mmmImage"),
-    mmm_text_weight: weight("mmmText"),
+    ...weightKeys(lossWeights),
     global_backprop_contrastive: config.contrastiveGather === "global",
     skip_unmasked_multimodal_encoder: config.skipUnmaskedMultimodalEncoder,
     return_loss: true,
     init_codebook: opensCodebook(c),
-    image_config: {
-      model_type: "flava_image_model",
-      ...encoderKeys(i),
-      image_size: i.imageSize,
-      patch_size: i.patchSize,
-      num_channels: i.channels,
-      mask_token: i.maskToken,
-      vocab_size: i.vocabSize,
-    },
-    text_config: {
-      model_type: "flava_text_model",
-      ...encoderKeys(x),
-      vocab_size: x.vocabSize,
-      max_position_embeddings: x.maxPositions,
-      type_vocab_size: x.typeVocabSize,
-      position_embedding_type: "absolute",
-      pad_token_id: x.padTokenId,
-    },
+    image_config: imageKeys(i),
+    text_config: textKeys(x),
     multimodal_config: { model_type: "flava_multimodal_model", ...encoderKeys(m), use_cls_token: m.clsToken },
-    image_codebook_config: c && {
-      model_type: "flava_image_codebook",
-      num_groups: c.groups,
-      num_blocks_per_group: c.blocksPerGroup,
-      input_channels: c.channels,
-      hidden_size: c.hiddenSize,
-      vocab_size: c.vocabSize,
-      freeze: true,
-    },
+    image_codebook_config: c && codebookKeys(c),
     flava_options: {
       textPadMask: config.textPadMask,
       multimodalPadMask: config.multimodalPadMask,
@@ -210,14 +181,14 @@ export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** The text of a config.json, floats written as Python reads them: `1.0`. */
-export const huggingFaceJson = (config: JsonObject): string =>
+export const huggingFaceJson = (config: ConfigJson): string =>
   `${JSON.stringify(config, null, 2).replace(/^( *"(\w+)": -?\d+)(?=,?$)/gm, (line, start: string, key: string) =>
     FLOAT_FIELDS.has(key) ? `${start}.0` : line,
   )}\n`;
 
 /** One part of the file; null and absent are empty. */
-function part(json: JsonObject, name: string): JsonObject {
-  return { ...((json[name] ?? {}) as JsonObject), ...((json[`${name}_dict`] ?? {}) as JsonObject) };
+function part(json: ConfigJson, name: string): ConfigJson {
+  return { ...((json[name] ?? {}) as ConfigJson), ...((json[`${name}_dict`] ?? {}) as ConfigJson) };
 }
 
 function read<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
@@ -248,7 +219,46 @@ function transformer(where: string, e: z.infer<typeof encoder>): Input<Transform
   };
 }
 
-const encoderKeys = (t: TransformerConfig): JsonObject => ({
+const weightKeys = (lossWeights: Readonly<Record<string, number>>): ConfigJson => ({
+  mim_weight: lossWeights.mim ?? 1,
+  mlm_weight: lossWeights.mlm ?? 1,
+  itm_weight: lossWeights.itm ?? 1,
+  global_contrastive_weight: lossWeights.globalContrastive ?? 1,
+  mmm_image_weight: lossWeights.mmmImage ?? 1,
+  mmm_text_weight: lossWeights.mmmText ?? 1,
+});
+
+const imageKeys = (i: FlavaConfig["image"]): ConfigJson => ({
+  model_type: "flava_image_model",
+  ...encoderKeys(i),
+  image_size: i.imageSize,
+  patch_size: i.patchSize,
+  num_channels: i.channels,
+  mask_token: i.maskToken,
+  vocab_size: i.vocabSize,
+});
+
+const textKeys = (x: FlavaConfig["text"]): ConfigJson => ({
+  model_type: "flava_text_model",
+  ...encoderKeys(x),
+  vocab_size: x.vocabSize,
+  max_position_embeddings: x.maxPositions,
+  type_vocab_size: x.typeVocabSize,
+  position_embedding_type: "absolute",
+  pad_token_id: x.padTokenId,
+});
+
+const codebookKeys = (c: NonNullable<FlavaConfig["codebook"]>): ConfigJson => ({
+  model_type: "flava_image_codebook",
+  num_groups: c.groups,
+  num_blocks_per_group: c.blocksPerGroup,
+  input_channels: c.channels,
+  hidden_size: c.hiddenSize,
+  vocab_size: c.vocabSize,
+  freeze: true,
+});
+
+const encoderKeys = (t: TransformerConfig): ConfigJson => ({
   hidden_size: t.hiddenSize,
   num_hidden_layers: t.layers,
   num_attention_heads: t.heads,

@@ -24,6 +24,7 @@ import type { FlavaConfig } from "./config.ts";
 import { multimodalEncoder } from "./multimodal-encoder.ts";
 import { textEncoder } from "./text-encoder.ts";
 
+/** Inputs of the image encoder. */
 export interface ImageInputs {
   /** (B, C, H, W), normalised. */
   pixel_values: Value;
@@ -33,6 +34,7 @@ export interface ImageInputs {
   out?: Taps | undefined;
 }
 
+/** Inputs of the text encoder. */
 export interface TextInputs {
   /** int (B, T). */
   input_ids: Value;

@@ -11,6 +11,7 @@ import {
 } from "../../nn/index.ts";
 import type { MultimodalConfig } from "./config.ts";
 
+/** Optional inputs of the multimodal encoder. */
 export interface MultimodalEncoderOptions {
   /** (B, T) of the text tokens, 1 where one may be attended; without it all are. Image tokens always are. */
   attention_mask?: Value | undefined;

@@ -4,6 +4,7 @@ import type { EncoderOutputs } from "../../nn/index.ts";
 import type { MaskedPrediction } from "../model.ts";
 import type { UnimodalOutputs } from "./model.ts";
 
+/** What image-only steps compute. */
 export interface ImagePretraining {
   readonly masked: UnimodalOutputs;
   /** int32 (B, P): the visual words of all patches. */
@@ -11,6 +12,7 @@ export interface ImagePretraining {
   readonly mim: MaskedPrediction;
 }
 
+/** What text-only steps compute. */
 export interface TextPretraining {
   readonly masked: UnimodalOutputs;
   readonly mlm: MaskedPrediction;
@@ -40,6 +42,7 @@ export interface ContrastivePass extends Pick<PairPass, "image" | "text"> {
   readonly contrastive: Omit<ContrastiveOutputs, "logit_scale">;
 }
 
+/** What steps on pairs compute. */
 export interface PairPretraining {
   readonly unmasked: PairPass;
   readonly masked: PairPass & { readonly multimodal: EncoderOutputs };

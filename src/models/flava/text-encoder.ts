@@ -14,6 +14,7 @@ import {
 } from "../../nn/index.ts";
 import type { TextConfig } from "./config.ts";
 
+/** Optional inputs of the text encoder. */
 export interface TextEncoderOptions {
   /** (B, T), 1 where a token may be attended; without it all are. */
   attention_mask?: Value | undefined;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { TransformerConfig } from "../../nn/index.ts";
 
+/** A vision transformer (Dosovitskiy et al. 2021). */
 export interface ImageConfig extends TransformerConfig {
   readonly imageSize: number;
   readonly patchSize: number;

@@ -18,6 +18,7 @@ import {
 import { type ModelGraph, modelGraph } from "../model.ts";
 import { gridSize, type ImageConfig } from "./config.ts";
 
+/** Optional inputs of the image encoder. */
 export interface ImageEncoderOptions {
   /** bool (B, P): true where the mask token replaces the patch. */
   bool_masked_pos?: Value | undefined;

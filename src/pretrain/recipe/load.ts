@@ -14,6 +14,7 @@ import { isRecord } from "./walk.ts";
 
 type Raw = Record<string, unknown>;
 
+/** What is applied on top of a recipe file. */
 export interface ResolveOptions {
   /** Assignments such as `stages.joint.steps=100`, in order. */
   readonly set?: readonly string[] | undefined;
@@ -23,6 +24,7 @@ export interface ResolveOptions {
   readonly tables?: Tables | undefined;
 }
 
+/** A recipe, ready to run, and how it was changed. */
 export interface Resolved {
   readonly recipe: Recipe;
   /** What `set` changed: to be printed. */

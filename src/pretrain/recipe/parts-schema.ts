@@ -7,8 +7,13 @@ import type { AdamWChoice, ScheduleChoice } from "../../train/index.ts";
 import type { StageBase } from "../stages/stage.ts";
 import type { InitFrom, Ramp } from "./types.ts";
 
+/** A whole number of 1 or more. */
 export const whole: z.ZodInt = z.int().positive();
+
+/** A number of steps; 0 is allowed. */
 export const steps: z.ZodInt = z.int().nonnegative();
+
+/** A share in 0..1. */
 export const share: z.ZodNumber = z.number().min(0).max(1);
 
 const pattern = z.string().refine(isPattern, { error: "expected a regular expression" });

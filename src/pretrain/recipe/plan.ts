@@ -29,6 +29,7 @@ export interface PlannedStage extends Partial<StageMeasure> {
   readonly samples: Readonly<Partial<Record<DataKind, number>>>;
 }
 
+/** What a run would do, to be printed by `--dry-run`. */
 export interface Plan {
   readonly recipe: Recipe;
   /** How many words there will be; undefined where that is not known yet. */
@@ -37,6 +38,7 @@ export interface Plan {
   readonly tables: Tables;
 }
 
+/** What is known beyond the recipe. */
 export interface PlanOptions {
   readonly measure?: MeasureStage | undefined;
   readonly words?: number | undefined;

@@ -5,6 +5,7 @@ import { ConfigError } from "../../errors.ts";
 import { nearest } from "../../tensor/index.ts";
 import { isRecord, keysAt, schemasAt, takesStructure, takesText } from "./walk.ts";
 
+/** What `--set` changed. */
 export interface Override {
   readonly path: string;
   readonly was: unknown;

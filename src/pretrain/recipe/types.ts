@@ -10,8 +10,11 @@ export type { Stage } from "../stages/kinds.ts";
 
 /** What a recipe's data are: images with captions, images, texts. */
 export type DataKind = "pairs" | "images" | "texts";
+
+/** In the order in which plans list them. */
 export const DATA_KINDS: readonly DataKind[] = ["pairs", "images", "texts"];
 
+/** A recipe with every default filled in. */
 export interface Recipe {
   readonly name: string;
   /** Every draw of the run is a function of it. */
@@ -49,6 +52,7 @@ export interface VocabularyChoice {
   readonly minCaptionCount: number;
 }
 
+/** A source, and how often it is drawn from. */
 export interface WeightedSource {
   /** What openData takes. */
   readonly source: string | DataSpec;
@@ -58,6 +62,7 @@ export interface WeightedSource {
   readonly captions?: CaptionMode | undefined;
 }
 
+/** The training data, and how it is read. */
 export interface DataChoice {
   readonly pairs: readonly WeightedSource[];
   readonly images: readonly WeightedSource[];

@@ -2,6 +2,8 @@
 import type { z } from "zod";
 
 type Schema = z.core.$ZodType;
+
+/** Keys from the root of a recipe. */
 export type Path = readonly PropertyKey[];
 
 /** What the walk reads of a schema's definition; `type` says which fields there are. */
@@ -38,6 +40,7 @@ const tagOf = (option: Schema, discriminator: string): unknown => {
   return literal && define(literal).values?.[0];
 };
 
+/** Whether a value has keys: an object that is no array. */
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

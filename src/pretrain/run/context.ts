@@ -44,6 +44,7 @@ export interface StageRun {
   modelEntries(): ReturnType<typeof storeEntries>;
 }
 
+/** How a stage ended. */
 export interface StageOutcome {
   readonly ending: Ending;
   readonly step: number;

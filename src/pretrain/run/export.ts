@@ -5,6 +5,7 @@ import { saveFile } from "../../io/index.ts";
 import { familyOf, kindOf } from "../tables.ts";
 import type { RunContext, StageRun } from "./context.ts";
 
+/** Writes both files into the run's folder. Throws FileError. */
 export async function exportModel({ runDir, recipe, tables }: RunContext, run: StageRun): Promise<void> {
   const entries = run.modelEntries();
   await saveSafetensors(join(runDir, "model.safetensors"), entries, { metadata: { format: "pt" } });

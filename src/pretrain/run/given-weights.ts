@@ -8,6 +8,7 @@ import { emaName } from "../../optim/index.ts";
 import { MODEL_FILE, OPTIMIZER_FILE, readTied, type TensorSource } from "../../record/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
+/** The tensors of a file against those that were asked for. */
 export interface GivenWeights {
   /** The tensors that were asked for and found, by the names asked for, as they are in the file: shapes may differ. */
   readonly tensors: Readonly<Record<string, Tensor>>;

@@ -6,6 +6,7 @@ import type { RunContext } from "./context.ts";
 
 type Spec = string | DataSpec;
 
+/** Opens nothing yet: each set is read when it is first asked for. */
 export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut {
   const { validation, test, labelled, texts, maxPairs } = recipe.evaluation;
   const sets = (specs: Readonly<Record<string, Spec>>): Record<string, PairSet> =>

@@ -12,12 +12,14 @@ import type { StageBase } from "../stages/stage.ts";
 import { type GivenWeights, readGiven } from "./given-weights.ts";
 import { hasWordRows, matchWords, rowsByWord, type WordRows } from "./word-rows.ts";
 
+/** First values of a stage's parameters. */
 export interface InitialWeights {
   readonly tensors: Record<string, Tensor>;
   /** Where each part came from, and what of it started new or was left out: lines for people. */
   readonly origins: readonly string[];
 }
 
+/** What first values depend on besides the stage. */
 export interface InitialOptions {
   readonly seed: number;
   /** What each part of a stage's `init` stands for. */

@@ -9,6 +9,7 @@ import { reducedVocabulary, type TextTokenizer, tokenizerHash, wordTokenizer } f
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 import type { Recipe } from "../recipe/types.ts";
 
+/** The sources of a run, each opened once. */
 export interface Sources {
   /** Opens a source, or gives the one that was opened before: decoded pictures are kept by source. */
   open(spec: string | DataSpec): Promise<Source>;

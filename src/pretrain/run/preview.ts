@@ -6,6 +6,7 @@ import { tables as own, planOf, type Tables, withVocabulary } from "../tables.ts
 import { createSources, findTokenizer, makeTokenizer, type Sources, TOKENIZER_FILE } from "./inputs.ts";
 import { countsOf, warningsOf } from "./warnings.ts";
 
+/** A recipe, as far as it is known before the run. */
 export interface Preview {
   /** With the vocabulary that the run will use, where that can be known. */
   readonly recipe: Recipe;
@@ -15,6 +16,7 @@ export interface Preview {
   readonly warnings: Readonly<Record<string, readonly string[]>>;
 }
 
+/** How looking at the data reports and stops. */
 export interface PreviewOptions {
   readonly signal?: AbortSignal | undefined;
   readonly note: (line: string) => void;

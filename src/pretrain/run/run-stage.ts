@@ -25,6 +25,7 @@ import {
   train,
   type Updater,
 } from "../../train/index.ts";
+import type { Stage } from "../recipe/types.ts";
 import { planOf } from "../tables.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
 import { guesses, measured } from "./evaluation.ts";
@@ -137,12 +138,7 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
       async evaluated(step, results) {
         const found = heldOutNames(results);
         if (Object.keys(found).length > 0) await log.log(name, step, found);
-        const value = stage.best && found[stage.best.metric];
-        if (!stage.best || typeof value !== "number") return false;
-        const better = betterOf(now.best, { ...stage.best, value, step });
-        const improved = better !== now.best;
-        now.best = better;
-        return improved;
+        return takeBest(now, stage, step, found);
       },
       async save(step, isDue, spent) {
         await save(context, run, { names: parts.names, now, step, evaluationDue: isDue });
@@ -174,6 +170,16 @@ const progressOf = (resumed: Resumed | undefined): Progress => ({
   best: resumed?.state.best ?? null,
   recent: means(resumed?.state.cursors[MEANS] as Sums | undefined),
 });
+
+/** Remembers the results if they are the best so far by the stage's metric, and says whether they are. */
+function takeBest(now: Progress, { best }: Stage, step: number, found: Metrics): boolean {
+  const value = best && found[best.metric];
+  if (!best || typeof value !== "number") return false;
+  const better = betterOf(now.best, { ...best, value, step });
+  const improved = better !== now.best;
+  now.best = better;
+  return improved;
+}
 
 interface Saving {
   readonly names: Names;

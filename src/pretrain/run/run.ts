@@ -35,6 +35,7 @@ import { type RunReporter, silentReporter } from "./reporter.ts";
 import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
 
+/** Which recipe to run, and from where. */
 export interface RunRequest {
   readonly recipe: Recipe;
   /** Only this stage; its predecessors must have been run in the same folder. */
@@ -45,6 +46,7 @@ export interface RunRequest {
   readonly command: string;
 }
 
+/** How a run reports, is stopped, and resolves names. */
 export interface RunOptions {
   readonly reporter?: RunReporter | undefined;
   /** When it fires, the current step is finished and saved, and the run's status is "stopped". */

@@ -1,5 +1,12 @@
 /** The batches of a stage: the recipe's sources as the data sets that its plan asks for. */
-import { createLoader, type LoadedBatch, type Loader, type LoaderState, type TextCounts } from "../../data/index.ts";
+import {
+  createLoader,
+  type DatasetOptions,
+  type LoadedBatch,
+  type Loader,
+  type LoaderState,
+  type TextCounts,
+} from "../../data/index.ts";
 import type { Batch } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import type { Resumed, RunContext } from "./context.ts";
@@ -14,6 +21,7 @@ export interface StageData {
 /** The cursor of a checkpoint that says where the data continues. */
 export const CURSORS = "loader";
 
+/** Opens the sources and starts the loader, at the checkpoint's place where there is one. */
 export async function openData(
   context: RunContext,
   name: string,
@@ -22,20 +30,8 @@ export async function openData(
   resumed: Resumed | undefined,
 ): Promise<StageData> {
   const { recipe, sources, tokenizer, reporter, onBad } = context;
-  const { shuffle, shuffleBytes, memoryBytes, workers, prefetch } = recipe.data;
-  const datasets = await Promise.all(
-    plan.datasets.map(async ({ kind, data, ...dataset }) => ({
-      ...dataset,
-      name: `${name}/${kind}`,
-      batchSize: plan.objectives[kind]?.batchSize ?? stage.batchSize,
-      shuffle,
-      shuffleBytes,
-      memoryBytes,
-      sources: await Promise.all(
-        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await sources.open(source) })),
-      ),
-    })),
-  );
+  const { workers, prefetch } = recipe.data;
+  const datasets = await datasetsOf(context, name, plan, stage);
   const place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
   const counts = await countsOf(recipe, sources.open);
   for (const line of warningsOf(stage, plan, counts)) reporter.note(`${name}: warning: ${line}`);
@@ -61,6 +57,29 @@ export async function openData(
     },
     close: () => loader.close(),
   };
+}
+
+/** The plan's data sets as the loader takes them, their sources open. */
+function datasetsOf(
+  { recipe, sources }: RunContext,
+  name: string,
+  plan: StagePlan,
+  stage: StageBase,
+): Promise<DatasetOptions[]> {
+  const { shuffle, shuffleBytes, memoryBytes } = recipe.data;
+  return Promise.all(
+    plan.datasets.map(async ({ kind, data, ...dataset }) => ({
+      ...dataset,
+      name: `${name}/${kind}`,
+      batchSize: plan.objectives[kind]?.batchSize ?? stage.batchSize,
+      shuffle,
+      shuffleBytes,
+      memoryBytes,
+      sources: await Promise.all(
+        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await sources.open(source) })),
+      ),
+    })),
+  );
 }
 
 /** Above this share of words that the vocabulary lacks, texts say little to the model. */

@@ -12,6 +12,7 @@ import {
 import type { Recipe } from "../recipe/types.ts";
 import type { Resumed } from "./context.ts";
 
+/** Which stages run, and from which checkpoint. */
 export interface Start {
   /** The stages to run. */
   readonly stages: readonly string[];

@@ -11,6 +11,7 @@ export interface Counted {
   readonly count: number | undefined;
 }
 
+/** The sizes of the recipe's sources by kind of data. */
 export type Counts = Readonly<Record<DataKind, readonly Counted[]>>;
 
 /** The counts of the recipe's sources; `open` gives undefined for one that is not to be looked at. */
@@ -29,6 +30,7 @@ export async function countsOf(
 
 const shown = (n: number): string => n.toLocaleString("en-US");
 
+/** Lines on a warm-up that does not end and on batches that repeat samples. */
 export function warningsOf(stage: StageBase, plan: StagePlan, counts: Counts): string[] {
   const { steps, batchSize, schedule, optimizer } = stage;
   const lines: string[] = [];

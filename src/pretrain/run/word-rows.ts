@@ -10,6 +10,7 @@ import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 export const hasWordRows = (name: string): boolean =>
   /^(flava\.text_model\.embeddings\.word_embeddings\.weight|mlm_head\.(decoder\.weight|bias))$/.test(name);
 
+/** A match of vocabularies, and where the old one came from. */
 export interface WordRows extends VocabularyMatch {
   /** Where the old words are from. */
   readonly from: string;

@@ -9,12 +9,14 @@ export function checkSource({ data }: Unplaced, kind: DataKind, report: Report, 
   if (data[kind].length === 0) report(path, `this reads ${kind}, but data.${kind} is empty`);
 }
 
+/** Reports a text length that the model cannot take or that holds no word. */
 export function checkLength({ model }: Unplaced, length: number, report: Report, path: readonly string[]): void {
   if (length > model.text.maxPositions)
     report(path, `${length} tokens are more than model.text.maxPositions ${model.text.maxPositions}`);
   if (length < 3) report(path, `${length} tokens hold no word between [CLS] and [SEP]: expected 3 or more`);
 }
 
+/** Reports patch masks that do not fit the grid. */
 export function checkPatches(
   { model }: Unplaced,
   masking: PatchMasking,

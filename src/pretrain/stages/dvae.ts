@@ -15,6 +15,7 @@ import { gumbel } from "./gumbel.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { tinyRamp } from "./tiny.ts";
 
+/** The codebook stage of a recipe, every default filled in. */
 export interface DvaeStage extends StageBase {
   readonly kind: "dvae";
   /** Side of the training crops; null: the side that gives one visual word a patch. */

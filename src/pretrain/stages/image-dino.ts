@@ -16,6 +16,7 @@ import { knn } from "./shared.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { TINY, tinyRamp } from "./tiny.ts";
 
+/** The image stage by DINO, every default filled in. */
 export interface ImageDinoStage extends StageBase {
   readonly kind: "image-dino";
   /** What `clipNorm` is the norm of: each parameter's gradient, or all together. */

@@ -13,6 +13,7 @@ import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { patchTargets } from "./targets.ts";
 import { tinyMasking } from "./tiny.ts";
 
+/** The image stage by masked image modelling, every default filled in. */
 export interface ImageMimStage extends StageBase {
   readonly kind: "image-mim";
   readonly masking: PatchMasking;

@@ -22,6 +22,7 @@ export interface StageBase extends TrainingOptions {
   readonly init: Readonly<Record<string, InitFrom>>;
 }
 
+/** Which metric chooses the best checkpoint. */
 export interface Best {
   /** A name of metrics.jsonl. */
   readonly metric: string;
@@ -38,6 +39,7 @@ export interface StagePlan extends TrainingPlan {
   twin?(parameter: string): string | undefined;
 }
 
+/** What one of the loader's data sets reads and builds. */
 export interface PlannedDataset extends Pick<DatasetOptions, "ratio" | "negatives" | "pack"> {
   /** The key of its objective. */
   readonly kind: string;
@@ -65,6 +67,7 @@ export interface HeldOut {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
+/** A row of the table of kinds: all that the rest of the package asks of a kind of stage. */
 export interface StageKind<S extends StageBase> {
   /** What a recipe may say, with every default. */
   readonly schema: z.ZodType<S>;

@@ -13,6 +13,7 @@ import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { tokenTargets } from "./targets.ts";
 import { TINY } from "./tiny.ts";
 
+/** The text stage of a recipe, every default filled in. */
 export interface TextMlmStage extends StageBase {
   readonly kind: "text-mlm";
   readonly textLength: number;

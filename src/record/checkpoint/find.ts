@@ -9,6 +9,7 @@ import { openSafetensors, type Safetensors } from "../../hub/index.ts";
 import { namesIn, removePartials, statOf } from "../../io/index.ts";
 import { type CheckpointState, FORMAT, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, stateSchema, stepOf } from "./format.ts";
 
+/** A checkpoint's folder and the step it was saved at. */
 export interface Found {
   readonly step: number;
   readonly path: string;
@@ -30,7 +31,10 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The state of a checkpoint whose files are all there and intact. Throws CheckpointError that says what is damaged, ConfigError for another version's. */
+/**
+ * The state of a checkpoint whose files are all present and intact. Throws CheckpointError that says what is damaged, ConfigError
+ * for a checkpoint of another version.
+ */
 export async function checkCheckpoint(
   path: string,
   { hash = true, signal }: CheckOptions = {},
@@ -91,6 +95,7 @@ async function hashFile(path: string, signal: AbortSignal | undefined): Promise<
   return hash.digest("hex");
 }
 
+/** How a search for the newest checkpoint reports. */
 export interface LatestOptions extends CheckOptions {
   /** Called for each damaged checkpoint that is skipped. Show it: the run goes back further than expected. */
   readonly onDamaged: (message: string) => void;

@@ -17,12 +17,14 @@ import {
   STATE_FILE,
 } from "./format.ts";
 
+/** What a checkpoint holds, before it is written. */
 export interface Checkpoint {
   readonly state: Omit<CheckpointState, "format" | "files">;
   readonly model: readonly TensorEntry[];
   readonly optimizer: readonly TensorEntry[];
 }
 
+/** How many checkpoints stay, and how saving reports. */
 export interface SaveCheckpointOptions {
   /** Checkpoints that stay, the best not counted; null or absent: all. */
   readonly limit?: number | null | undefined;

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { FileError } from "../../errors.ts";
 import { saveFile, statOf, writeError } from "../../io/index.ts";
 
+/** All metrics of a run as JSON Lines, in its folder. */
 export const METRICS_FILE = "metrics.jsonl";
 
 /** One line. */
@@ -37,6 +38,7 @@ export function lastKept({ running, resumedAt = 0 }: LogOptions, stage: string):
   return stage === running[0] ? resumedAt : 0;
 }
 
+/** The writer of metrics.jsonl. */
 export interface MetricsLog extends AsyncDisposable {
   readonly path: string;
   /** Lines that were taken away, since the run trains their steps again, and lines that were damaged. */
@@ -109,6 +111,7 @@ export function parseLine(text: string): MetricsLine | undefined {
   return { stage, step, time, values };
 }
 
+/** The lines of metrics.jsonl, and how many were damaged. */
 export interface ReadMetrics {
   readonly lines: readonly MetricsLine[];
   /** Lines of the file that are none: the last one may have been torn off by a kill. */

@@ -4,8 +4,10 @@ import { makeFolder, statOf } from "../../io/index.ts";
 import { type LogOptions, lastKept, METRICS_FILE, openMetrics } from "./metrics.ts";
 import { type EventWriter, openEvents } from "./tensorboard.ts";
 
+/** TensorBoard's event files, in the run's folder. */
 export const EVENTS_FOLDER = "tensorboard";
 
+/** Writes metrics to metrics.jsonl and to event files. */
 export interface RunLog extends AsyncDisposable {
   /** Lines of metrics.jsonl that were void or damaged and are gone. */
   readonly removed: number;

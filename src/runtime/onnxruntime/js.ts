@@ -11,7 +11,7 @@ import { allocate, type DataOf, type DType, type Shape, size, type Tensor } from
 import { checkData, checkRun, isTensor } from "../check.ts";
 import { BufferHandle, claimBuffers } from "../claims.ts";
 import { Handle } from "../handle.ts";
-import type { Buffer, PortInfo, RunOptions, Session, Want } from "../session.ts";
+import type { Buffer, PortInfo, RunOptions, Session, SessionFeeds, Want } from "../session.ts";
 import { checkOptions, configEntries } from "./config.ts";
 import type { Engine, Model, OrtSessionOptions } from "./engine.ts";
 
@@ -79,7 +79,7 @@ class JsSession implements Session {
   }
 
   async run(
-    feeds: Readonly<Record<string, Tensor | Buffer>>,
+    feeds: SessionFeeds,
     want: Readonly<Record<string, Want>>,
     options: RunOptions = {},
   ): Promise<Record<string, Tensor | Buffer>> {

@@ -28,6 +28,7 @@ export interface MemoryStats {
   readonly limit: number | undefined;
 }
 
+/** A loaded executable of PJRT. */
 export interface Program {
   readonly pointer: Pointer;
   readonly outputs: number;
@@ -39,6 +40,7 @@ const [DURING_CALL, UNTIL_DONE] = [0, 1];
 /** Native memory must have an address even when a tensor is empty. */
 const NOTHING = new Uint8Array(8);
 
+/** A PJRT client and its devices. */
 export class Client {
   readonly pjrt: Pjrt;
   /** "cpu", "cuda", "rocm", "tpu". */

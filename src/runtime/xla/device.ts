@@ -24,6 +24,7 @@ export interface XlaOptions extends DeviceOptions {
   readonly devices?: number;
 }
 
+/** A device of XLA, with its client for what only XLA offers. */
 export interface XlaDevice extends Device {
   readonly client: Client;
   memory(): MemoryStats | undefined;
@@ -56,6 +57,7 @@ function setFlags({ cudaFolder }: Found): void {
 /** A client, shared by all devices that ask for the same: a second one could not have the memory of the first. */
 const clients = new Map<string, Promise<Client>>();
 
+/** The client of a platform: one per plugin and set of options, kept until the process ends. Throws EngineError. */
 export async function openClient(platform: Platform, options: XlaOptions = {}): Promise<Client> {
   const found = await findPlugin(platform, options);
   const clientOptions = CLIENT_OPTIONS[platform](options);

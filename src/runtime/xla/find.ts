@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../../errors.ts";
 
+/** The hardware of a PJRT plugin. */
 export type Platform = "cpu" | "cuda" | "rocm" | "tpu";
 
 /** The plugin of each platform inside a folder of Python packages, best first, and what pip calls the first. */
@@ -26,6 +27,7 @@ const PLUGINS: Readonly<Record<Platform, { readonly files: readonly string[]; re
   tpu: { files: ["libtpu/libtpu.so"], install: "libtpu" },
 };
 
+/** A plugin on disk. */
 export interface Found {
   readonly path: string;
   /** Libraries that the plugin looks for by name, where they lie beside it. */
@@ -55,6 +57,7 @@ async function pythonFolders(): Promise<string[]> {
 const subfolders = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
 
+/** Where to look for a plugin. */
 export interface FindOptions {
   /** The plugin's own path: nothing is looked for. */
   readonly library?: string | undefined;

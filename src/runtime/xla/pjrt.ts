@@ -33,11 +33,14 @@ const SLOTS = {
   isDeleted: 68,
   toHost: 70,
 } as const;
+
+/** A function of PJRT_Api that we call. */
 export type Slot = keyof typeof SLOTS;
 
 const HEAD_BYTES = 40;
 const SLOT_COUNT = 1 + Math.max(...Object.values(SLOTS));
 
+/** An address in C's memory. */
 export type Pointer = bigint;
 /** An argument struct, or any array that one points to. */
 export type Words = BigUint64Array;

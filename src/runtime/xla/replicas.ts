@@ -7,6 +7,7 @@ import type { XlaDevice } from "./device.ts";
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
+/** One program on several devices at once, with collectives between them. */
 export interface Replicas extends Disposable {
   /** How many workers the graph's collectives are between. */
   readonly workers: number;

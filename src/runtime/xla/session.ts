@@ -5,14 +5,14 @@ import { allocate, size, type Tensor } from "../../tensor/index.ts";
 import { checkRun, isTensor } from "../check.ts";
 import { claimBuffers } from "../claims.ts";
 import { Handle, watch } from "../handle.ts";
-import type { Buffer, PortInfo, RunOptions, Session, Want } from "../session.ts";
+import type { Buffer, PortInfo, RunOptions, Session, SessionFeeds, Want } from "../session.ts";
 import { XlaBuffer } from "./buffer.ts";
 import type { Client, Program } from "./client.ts";
 import type { Pointer } from "./pjrt.ts";
 
-type Feeds = Readonly<Record<string, Tensor | Buffer>>;
 type Wants = Readonly<Record<string, Want>>;
 
+/** What a session is made of. */
 export interface SessionParts {
   readonly client: Client;
   readonly program: Program;
@@ -23,6 +23,7 @@ export interface SessionParts {
   readonly weights: Readonly<Record<string, XlaBuffer>>;
 }
 
+/** A compiled program with its weights on the device. */
 export class XlaSession implements Session {
   readonly name: string;
   readonly inputs: readonly PortInfo[];
@@ -45,7 +46,7 @@ export class XlaSession implements Session {
   }
 
   /** `signal` is looked at before the run: XLA does not stop in the middle. */
-  async run(feeds: Feeds, want: Wants, { signal }: RunOptions = {}): Promise<Record<string, Tensor | Buffer>> {
+  async run(feeds: SessionFeeds, want: Wants, { signal }: RunOptions = {}): Promise<Record<string, Tensor | Buffer>> {
     signal?.throwIfAborted();
     this.#handle.check();
     checkRun(this.name, this.inputs, this.outputs, feeds, want);
@@ -75,7 +76,7 @@ export class XlaSession implements Session {
   }
 
   /** The buffers of inputs that this run replaces, by input name. Throws EngineError where one is also read otherwise. */
-  #donated(feeds: Feeds, want: Wants): Map<string, XlaBuffer> {
+  #donated(feeds: SessionFeeds, want: Wants): Map<string, XlaBuffer> {
     const donated = new Map<string, XlaBuffer>();
     for (const [input, output] of Object.entries(this.#parts.aliases)) {
       const buffer = feeds[input];

@@ -2,7 +2,7 @@
 import { allocate, type DType, type Shape, size, type Tensor } from "../../../tensor/index.ts";
 import { type Axes, resolveShape } from "../../check.ts";
 import { claimBuffers } from "../../claims.ts";
-import type { Buffer, PortInfo, Want } from "../../session.ts";
+import type { Buffer, PortInfo, SessionFeeds, Want } from "../../session.ts";
 import { NativeBuffer } from "./buffer.ts";
 import { dtypeOf, elementType, type Ort, type Pointer } from "./ort.ts";
 import { readTensorInfo } from "./ports.ts";
@@ -13,7 +13,7 @@ export interface RunRequest {
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];
   /** Checked by `checkRun`, which also gives `axes`. */
-  readonly feeds: Readonly<Record<string, Tensor | Buffer>>;
+  readonly feeds: SessionFeeds;
   readonly want: Readonly<Record<string, Want>>;
   readonly axes: Axes;
 }

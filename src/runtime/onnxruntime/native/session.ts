@@ -3,7 +3,7 @@ import { EngineError } from "../../../errors.ts";
 import type { Tensor } from "../../../tensor/index.ts";
 import { checkRun } from "../../check.ts";
 import { Handle, watch } from "../../handle.ts";
-import type { Buffer, PortInfo, RunOptions, Session, Want } from "../../session.ts";
+import type { Buffer, PortInfo, RunOptions, Session, SessionFeeds, Want } from "../../session.ts";
 import { checkOptions } from "../config.ts";
 import type { Model, OrtSessionOptions } from "../engine.ts";
 import { createOptions } from "./options.ts";
@@ -43,7 +43,7 @@ export class NativeSession implements Session {
   }
 
   async run(
-    feeds: Readonly<Record<string, Tensor | Buffer>>,
+    feeds: SessionFeeds,
     want: Readonly<Record<string, Want>>,
     options: RunOptions = {},
   ): Promise<Record<string, Tensor | Buffer>> {
