@@ -65,7 +65,9 @@ describe("flava", () => {
   it("prints a failure with its help, without a stack unless asked, and ends with 1", async () => {
     const { code, stderr, stdout } = await flava(["data", "inspect", `${root}/none.tar`, "--quiet"]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^FileError: .*none\.tar: expected a readable file, got ENOENT\n$/);
+    expect(stderr).toMatch(
+      /^FileError: .*none\.tar: expected a readable file, got ENOENT: no such file or directory\n$/,
+    );
     const debug = await flava(["data", "inspect", `${root}/none.tar`, "--quiet"], { env: { FLAVA_DEBUG: "1" } });
     expect(debug.stderr).toMatch(/\n {4}at /);
   });

@@ -27,7 +27,7 @@ describe("pretrainRequest", () => {
     );
     await expect(pretrainRequest(STARTER, { set: ["stages.joint.stepps=1"] })).rejects.toThrow(/did you mean "steps"/);
     await expect(pretrainRequest(STARTER, { device: "cpuu" })).rejects.toThrow(/did you mean "cpu"/);
-    await expect(pretrainRequest(STARTER, { seed: "one" })).rejects.toThrow(/expected number/);
+    await expect(pretrainRequest(STARTER, { seed: "one" })).rejects.toThrow(/expected a number, got "one"/);
   });
 });
 
@@ -56,7 +56,7 @@ describe("flava pretrain", () => {
     expect(out).toContain("stage joint");
     expect(out).toContain("parameters 1.50M: flava.text_model 1.50M");
     expect(errors).toMatch(
-      /files or folders of the recipe do not exist here, the first: data\.pairs\.0: data\/pmd\/coco/,
+      /of the recipe's files or folders not found from .*, the first: data\.pairs\.0: data\/pmd\/coco/,
     );
     expect(requests).toEqual([]);
   });

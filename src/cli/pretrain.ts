@@ -103,6 +103,8 @@ async function printPlan(asked: Recipe, { measure, preview }: Pretraining, io: I
   const { recipe, ...seen } = (await preview?.(asked, io)) ?? { recipe: asked };
   const plan = await describePlan(recipe, { measure, ...seen });
   if (missing.length > 0)
-    io.note(`${missing.length} files or folders of the recipe do not exist here, the first: ${missing[0]}`);
+    io.note(
+      `${missing.length} of the recipe's files or folders not found from ${process.cwd()}, the first: ${missing[0]}`,
+    );
   io.result(formatPlan(plan), { ...plan, missing });
 }

@@ -3,6 +3,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
+import { systemReason } from "./system-error.ts";
 
 /** Opening a pipe must not wait for somebody to write. Windows has no such flag and no such files. */
 const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
@@ -17,14 +18,14 @@ export const statOf = (path: string): Promise<Stats | undefined> => stat(path).c
 export const namesIn = (folder: string): Promise<string[]> =>
   readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return [];
-    throw new FileError(`${folder}: expected a folder, got ${cause.code ?? cause.message}`, undefined, { cause });
+    throw new FileError(`${folder}: expected a folder, got ${systemReason(cause)}`, undefined, { cause });
   });
 
 /** Opens a local file for reading by range. Throws FileError if it is missing, a folder, or unreadable. */
 export async function openFile(path: string, signal?: AbortSignal): Promise<Bytes> {
   signal?.throwIfAborted();
   const handle = await open(path, READ).catch((cause: NodeJS.ErrnoException) => {
-    throw new FileError(`${path}: expected a readable file, got ${cause.code ?? cause.message}`, undefined, { cause });
+    throw new FileError(`${path}: expected a readable file, got ${systemReason(cause)}`, undefined, { cause });
   });
   const found = await handle.stat();
   if (!found.isFile()) {

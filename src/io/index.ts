@@ -15,4 +15,4 @@ export {
   saveFile,
   syncFolder,
 } from "./save-file.ts";
-export { systemError, writeError } from "./system-error.ts";
+export { systemError, systemReason, writeError } from "./system-error.ts";

@@ -19,7 +19,9 @@ describe("readJson", () => {
   });
 
   it("says what is missing: the file, or its folder too", async () => {
-    await expect(readJson(join(folder, "none.json"))).rejects.toThrow(/none\.json: expected a file, got ENOENT$/);
+    await expect(readJson(join(folder, "none.json"))).rejects.toThrow(
+      /none\.json: expected a file, got ENOENT: no such file or directory$/,
+    );
     const noFolder = readJson(join(folder, "nowhere", "x.json"));
     await expect(noFolder).rejects.toThrow(FileError);
     await expect(noFolder).rejects.toThrow(/help: there is no folder .*nowhere/);

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { DataError, FileError } from "../errors.ts";
 import { statOf } from "./file.ts";
 import { saveFile } from "./save-file.ts";
+import { systemReason } from "./system-error.ts";
 
 /** What JSON can say. A key whose value is undefined counts as absent. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -19,7 +20,7 @@ export const isJsonObject = (value: Json | undefined): value is JsonObject =>
 export async function readJson(path: string): Promise<Json> {
   const text = await readFile(path, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
     const help = (await statOf(dirname(path))) ? undefined : `there is no folder ${dirname(path)}`;
-    throw new FileError(`${path}: expected a file, got ${cause.code}`, help, { cause });
+    throw new FileError(`${path}: expected a file, got ${systemReason(cause)}`, help, { cause });
   });
   try {
     return JSON.parse(text) as Json;

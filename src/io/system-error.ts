@@ -10,6 +10,12 @@ const HELP: Readonly<Record<string, string>> = {
   EMFILE: "the process has too many files open; see ulimit -n",
 };
 
+/** Why the system refused, in its own words: `ENOENT: no such file or directory`. */
+export function systemReason({ code, syscall, message }: NodeJS.ErrnoException): string {
+  if (code === undefined || syscall === undefined) return message;
+  return message.split(",")[0]!.replace(`${syscall} `, ""); // "EACCES: permission denied, open '/x'", "write EPIPE"
+}
+
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { code: string; syscall: string } =>
   error instanceof Error && "code" in error && "syscall" in error;
 
@@ -30,8 +36,9 @@ export function writeError(path: string, error: unknown, written = 0): unknown {
 /** The same for an error whose place nobody named: the last resort, where failures are printed. */
 export function systemError(error: unknown): unknown {
   if (!isSystemError(error)) return error;
-  const { code, syscall, path = "the system", message } = error;
+  const { code, syscall, path = "the system" } = error;
   if (FULL.has(code)) return writeError(path, error);
-  const reason = message.split(",")[0]!.replace(`${syscall} `, ""); // "EACCES: permission denied, open '/x'", "write EPIPE"
-  return new FileError(`${path}: expected ${syscall} to succeed, got ${reason}`, HELP[code], { cause: error });
+  return new FileError(`${path}: expected ${syscall} to succeed, got ${systemReason(error)}`, HELP[code], {
+    cause: error,
+  });
 }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { namesIn, readJson, saveJson } from "../io/index.ts";
+import { namesIn, readJson, saveJson, systemReason } from "../io/index.ts";
 
 /** The gallery's folder in a run's. */
 export const GALLERY_FOLDER = "gallery";
@@ -225,7 +225,7 @@ function imagesOf(section: GallerySection): string[] {
 
 async function dataUri(path: string): Promise<string> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new DataError(`${path}: expected an image of the report, got ${cause.code}`, undefined, { cause });
+    throw new DataError(`${path}: expected an image of the report, got ${systemReason(cause)}`, undefined, { cause });
   });
   if (bytes.length > MAX_IMAGE_BYTES)
     throw new DataError(`${path}: expected an image of at most ${MAX_IMAGE_BYTES} bytes, got ${bytes.length}`);

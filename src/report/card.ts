@@ -8,6 +8,7 @@ import { code, codeBlock, markdown, table } from "./markdown.ts";
 import { candidates, count, duration, explain } from "./metric-words.ts";
 import { resultsOf } from "./numbers.ts";
 import { type RecipeFacts, recipeFacts } from "./recipe-facts.ts";
+import { repeatOf } from "./repeat.ts";
 
 /** The model card of a run, in its folder. */
 export const CARD_FILE = "card.md";
@@ -84,9 +85,9 @@ const metricType = (name: string): string =>
 function intro({ image, text, multimodalLayers, projectionDim }: RecipeFacts): string {
   const parts = [
     image &&
-      `an image encoder of ${image.layers} layers (${image.side} pixels, patches of ${image.patch}), ${image.hiddenSize} wide`,
-    text && `a text encoder of ${text.layers} layers (up to ${text.maxTokens} tokens)`,
-    multimodalLayers && `a multimodal encoder of ${multimodalLayers} layers`,
+      `an image encoder of ${count(image.layers, "layer")} (${image.side} pixels, patches of ${image.patch}), ${image.hiddenSize} wide`,
+    text && `a text encoder of ${count(text.layers, "layer")} (up to ${text.maxTokens} tokens)`,
+    multimodalLayers && `a multimodal encoder of ${count(multimodalLayers, "layer")}`,
     projectionDim && `a common space of ${projectionDim} dimensions`,
   ].filter((part) => part !== undefined);
   const what = "A FLAVA model ([arXiv 2112.04482](https://arxiv.org/abs/2112.04482))";
@@ -179,5 +180,10 @@ function limits({ image, text, vocabulary }: RecipeFacts): string {
   return lines.map((line) => `- ${line}`).join("\n");
 }
 
-const repeat = ({ command, environment }: RunInfo, { seed }: RecipeFacts): string =>
-  `${codeBlock("sh", command)}\n\n${seed === undefined ? "" : `Seed ${seed}, `}flava ${environment.flava}${environment.commit ? `, commit ${environment.commit}` : ""}. The resolved recipe is \`recipe.json\`.`;
+function repeat(info: RunInfo, { seed }: RecipeFacts): string {
+  const { flava, commit } = info.environment;
+  const { commands, changes } = repeatOf(info);
+  const lines = changes.map((line) => `- ${markdown(line)}`).join("\n");
+  const changed = changes.length === 0 ? "" : `\n\nThe run was stopped and went on with other values:\n\n${lines}`;
+  return `${codeBlock("sh", commands)}${changed}\n\n${seed === undefined ? "" : `Seed ${seed}, `}flava ${flava}${commit ? `, commit ${commit}` : ""}. The resolved recipe is \`recipe.json\`.`;
+}

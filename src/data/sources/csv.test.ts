@@ -48,7 +48,7 @@ describe("csvSource", () => {
     const { samples, bad } = await read(`${root}/c.csv`);
     expect(samples.map((sample) => sample.key)).toEqual(["c.csv:5"]);
     expect(bad).toEqual([
-      expect.stringMatching(/^c\.csv:1 .*9\.jpg: expected a readable file, got ENOENT$/),
+      expect.stringMatching(/^c\.csv:1 .*9\.jpg: expected a readable file, got ENOENT: no such file or directory$/),
       "c.csv:2 the caption is missing",
       "c.csv:3 expected 2 cells, got 3",
       "c.csv:4 the image path is missing",

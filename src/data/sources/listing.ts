@@ -3,7 +3,7 @@ import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { IMAGE_EXTENSIONS } from "../../image/index.ts";
-import { statOf } from "../../io/index.ts";
+import { statOf, systemReason } from "../../io/index.ts";
 
 export interface Picture {
   /** From the folder, with / between its parts. */
@@ -85,7 +85,7 @@ export async function listFolder(root: string): Promise<FolderListing> {
 /** What stands in a folder, links followed. */
 async function entriesOf(path: string): Promise<{ name: string; kind: string }[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new DataError(`${path}: expected a folder, got ${cause.code}`, undefined, { cause });
+    throw new DataError(`${path}: expected a folder, got ${systemReason(cause)}`, undefined, { cause });
   });
   return Promise.all(
     entries.map(async (entry) => {

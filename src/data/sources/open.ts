@@ -54,7 +54,8 @@ async function parseSpec(spec: string, options: OpenOptions): Promise<SourceSpec
   const extension = /\.([a-z]+)(?:\.gz)?$/i.exec(baseName(first))?.[1]?.toLowerCase();
   const type = await typeOf(first, extension, options);
   if (type !== undefined) return checkSpec({ type, path: spec });
-  const known = SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []).map((one) => `.${one}`);
+  const extensions = new Set(SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []));
+  const known = [...extensions].map((one) => `.${one}`);
   const help = "put the type before it, as in tar:PATH";
   throw new ConfigError(
     `${spec}: expected a folder or one of ${known.join(", ")}, got ${extension ? `.${extension}` : "no extension"}`,

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { createTarPacker } from "modern-tar";
 import { DataError, settled } from "../../errors.ts";
 import { readImageHeader } from "../../image/index.ts";
-import { lockFile, makeFolder, PARTIAL, saveFile, writeError } from "../../io/index.ts";
+import { lockFile, makeFolder, PARTIAL, saveFile, systemReason, writeError } from "../../io/index.ts";
 import { type BadList, badList } from "./bad-list.ts";
 import { decodableSource } from "./decodable.ts";
 import type { Sample, Source } from "./source.ts";
@@ -76,7 +76,7 @@ export async function buildShards(
 async function requireNew(out: string): Promise<void> {
   const names = await readdir(out).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return [];
-    throw new DataError(`${out}: expected a new folder, got ${cause.code}`, undefined, { cause });
+    throw new DataError(`${out}: expected a new folder, got ${systemReason(cause)}`, undefined, { cause });
   });
   if (names.length > 0)
     throw new DataError(`${out}: expected a new or empty folder, got one with ${names[0]}`, "give another --out");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DataError, FileError, settled } from "../../errors.ts";
-import { saveFile, statOf } from "../../io/index.ts";
+import { saveFile, statOf, systemReason } from "../../io/index.ts";
 import type { PinnedPackage, StarterSize } from "./packages.ts";
 import type { HeldOutBy } from "./split.ts";
 
@@ -140,7 +140,7 @@ export async function readManifest(
   const path = join(dir, "manifest.json");
   if (!(await statOf(path))) return undefined;
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new FileError(`${path}: expected a readable file, got ${cause.code}`, undefined, { cause });
+    throw new FileError(`${path}: expected a readable file, got ${systemReason(cause)}`, undefined, { cause });
   });
   const help = `remove ${dir} and fetch again`;
   const parsed = schema.safeParse(parseJson(text));

@@ -40,7 +40,8 @@ function simplify(schema: z.core.$ZodType, value: unknown, issue: Issue, prefix:
   if (issue.code === "invalid_value") {
     const got = path.reduce(childOf, value);
     const values = issue.values.map(String);
-    const hint = typeof got === "string" ? ` (${nearest(got, values)})` : "";
+    const near = typeof got === "string" ? nearest(got, values) : "";
+    const hint = near.startsWith("did you mean") ? ` (${near})` : ""; // the known ones are named already
     return [
       {
         path,
@@ -48,8 +49,28 @@ function simplify(schema: z.core.$ZodType, value: unknown, issue: Issue, prefix:
       },
     ];
   }
+  if (issue.code === "invalid_type") {
+    const got = path.reduce(childOf, value);
+    return [{ path, message: `expected ${KINDS[issue.expected] ?? issue.expected}, got ${brief(got)}` }];
+  }
   return [{ path, message: issue.message }];
 }
+
+/** What a person calls the types of the schema. */
+const KINDS: Readonly<Partial<Record<string, string>>> = {
+  number: "a number",
+  int: "a whole number",
+  string: "a text",
+  boolean: "true or false",
+  array: "a list",
+  object: "keys and values",
+  record: "keys and values",
+};
+
+const brief = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+};
 
 const childOf = (value: unknown, key: PropertyKey): unknown =>
   (value as Record<PropertyKey, unknown> | undefined)?.[key];

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
+import { systemReason } from "../../io/index.ts";
 import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
 import { tables as own, type Tables } from "../tables.ts";
 import { describeIssues } from "./issues.ts";
@@ -73,9 +74,13 @@ async function readFileChain(path: string, from: readonly string[] = []): Promis
   if (from.includes(full))
     throw new ConfigError(`${path}: expected an end of extends, got a circle: ${[...from, full].join(" → ")}`);
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`${path}: expected a recipe file, got ${cause.code}`, "recipes/starter.yaml is one", {
-      cause,
-    });
+    throw new ConfigError(
+      `${path}: expected a recipe file, got ${systemReason(cause)}`,
+      "recipes/starter.yaml of the package is one",
+      {
+        cause,
+      },
+    );
   });
   const { extends: base, ...own } = parseYaml(text, path);
   const named = { name: basename(path).replace(/\.ya?ml$/, ""), ...own };

@@ -26,7 +26,7 @@ export async function checkPlaces(recipe: Recipe, signal?: AbortSignal): Promise
   if (missing.length > 10) some.push(`  and ${missing.length - 10} more`);
   throw new ConfigError(
     `${recipe.name}: expected these files or folders, got none\n${some.join("\n")}`,
-    "write your own places into the recipe, or try it with --set data.pairs=synthetic:1000x224 or --tiny",
+    `paths are looked for from ${process.cwd()}; write your own places into the recipe, or try it with --tiny`,
   );
 }
 

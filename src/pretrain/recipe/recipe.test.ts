@@ -136,8 +136,8 @@ describe("parseRecipe", () => {
       stage({}, "joined"),
       /expected one of dvae, text-mlm, image-mim, image-dino, joint, got "joined".*\n\s+→ at stages\.s\.kind/,
     ],
-    ["a wrong type", stage({ steps: "many" }), /expected number, received string\n\s+→ at stages\.s\.steps/],
-    ["a fraction of a step", stage({ steps: 1.5 }), /expected int, received number/],
+    ["a wrong type", stage({ steps: "many" }), /expected a number, got "many"\n\s+→ at stages\.s\.steps/],
+    ["a fraction of a step", stage({ steps: 1.5 }), /expected a whole number, got 1.5/],
     ["an unknown device", { device: "cpuu" }, /expected one of .*got "cpuu" \(did you mean "cpu"\?\)/],
     ["an unknown variant", { variant: "smal" }, /did you mean "small"/],
     [
@@ -334,7 +334,7 @@ describe("resolveRecipe", () => {
     ["sead=3", /expected a key of the recipe, got "sead"\n {2}help: did you mean "seed"\?/],
     ["stages.t.steps.x=3", /expected a key of stages\.t\.steps, got "x"/],
     ["data.texts.0.source=x", /to hold keys, got "synthetic:8"\n {2}help: set it as a whole/],
-    ["stages.t.steps=many", /expected number, received string/],
+    ["stages.t.steps=many", /expected a number, got "many"/],
     ["stages.t.optimizer.betas=[1", /expected a value/],
     ["stages.t.steps", /expected key=value/],
     ["__proto__.x=1", /expected a key of the recipe, got "__proto__"/],
@@ -425,7 +425,7 @@ describe("checkPlaces", () => {
   it("lists files that do not exist, and asks nothing of addresses, starter and synthetic data", async () => {
     const { recipe } = await resolveRecipe("recipes/flava-base.yaml");
     await expect(checkPlaces(recipe)).rejects.toThrow(
-      /✖ data\.pairs\.0: data\/pmd\/coco\/00000\.tar\n.*\n(✖.*\n)*\s+and \d+ more\n {2}help: write your own places/,
+      /✖ data\.pairs\.0: data\/pmd\/coco\/00000\.tar\n.*\n(✖.*\n)*\s+and \d+ more\n {2}help: .*write your own places/,
     );
     const sources = [
       "https://example.org/{00..10}.tar",

@@ -50,7 +50,11 @@ export async function findStart(
   }
   const last = wanted.at(-1)!;
   const info = await findRunInfo(recipe.runDir);
-  if (info?.status === "done") throw new ConfigError(`--resume latest: the run in ${recipe.runDir} is done`);
+  if (info?.status === "done")
+    throw new ConfigError(
+      `--resume latest: the run in ${recipe.runDir} is done`,
+      `for more steps: --set stages.${last}.steps=N --set 'mayChange=[stages.${last}.steps]'`,
+    );
   return from(wanted, last, await latestCheckpoint(join(recipe.runDir, last), options));
 }
 

@@ -4,9 +4,17 @@ import { gridSize } from "../../models/vit/index.ts";
 import type { DataKind } from "../recipe/types.ts";
 import type { Report, Unplaced } from "./stage.ts";
 
+const PAIRS_SERVE: Readonly<Record<DataKind, string>> = {
+  pairs: "",
+  images: " (the sources of data.pairs may stand there too: of a pair its picture is read)",
+  texts: " (the sources of data.pairs may stand there too: of a pair its caption is read)",
+};
+
 /** Reports a kind of data that is read and has no source. */
 export function checkSource({ data }: Unplaced, kind: DataKind, report: Report, path: readonly string[] = []): void {
-  if (data[kind].length === 0) report(path, `this reads ${kind}, but data.${kind} is empty`);
+  if (data[kind].length > 0) return;
+  const others = data.pairs.length === 0 ? "" : PAIRS_SERVE[kind];
+  report(path, `this reads ${kind}, but data.${kind} is empty${others}`);
 }
 
 /** Reports a text length that the model cannot take or that holds no word. */

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, ConfigError } from "../../errors.ts";
 import { openSafetensors, type Safetensors } from "../../hub/index.ts";
-import { namesIn, removePartials, statOf } from "../../io/index.ts";
+import { namesIn, removePartials, statOf, systemReason } from "../../io/index.ts";
 import { type CheckpointState, FORMAT, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, stateSchema, stepOf } from "./format.ts";
 
 /** A checkpoint's folder and the step it was saved at. */
@@ -49,7 +49,7 @@ export async function checkCheckpoint(
   for (const [name, { bytes, sha256 }] of Object.entries(state.files)) {
     const file = join(path, name);
     const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
-      throw new CheckpointError(`${file}: expected ${bytes} bytes, got ${cause.code}`, undefined, { cause });
+      throw new CheckpointError(`${file}: expected ${bytes} bytes, got ${systemReason(cause)}`, undefined, { cause });
     });
     if (found.size !== bytes) throw new CheckpointError(`${file}: expected ${bytes} bytes, got ${found.size}`);
     if (hash && (await hashFile(file, signal)) !== sha256)
@@ -61,7 +61,7 @@ export async function checkCheckpoint(
 async function readState(path: string): Promise<CheckpointState> {
   const file = join(path, STATE_FILE);
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new CheckpointError(`${file}: expected a file, got ${cause.code}`, undefined, { cause });
+    throw new CheckpointError(`${file}: expected a file, got ${systemReason(cause)}`, undefined, { cause });
   });
   let value: unknown;
   try {

@@ -7,7 +7,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FileError } from "../../errors.ts";
-import { saveFile, statOf, writeError } from "../../io/index.ts";
+import { saveFile, statOf, systemReason, writeError } from "../../io/index.ts";
 
 /** All metrics of a run as JSON Lines, in its folder. */
 export const METRICS_FILE = "metrics.jsonl";
@@ -89,7 +89,7 @@ async function removeVoid(path: string, options: LogOptions): Promise<number> {
 async function readText(path: string): Promise<string> {
   if (!(await statOf(path))) return "";
   return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new FileError(`${path}: expected a file, got ${cause.code}`, undefined, { cause });
+    throw new FileError(`${path}: expected a file, got ${systemReason(cause)}`, undefined, { cause });
   });
 }
 
