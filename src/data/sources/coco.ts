@@ -5,7 +5,7 @@ import { decodeUtf8 } from "../../io/byte-reader.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { parseJson } from "./json.ts";
-import { imagePlace, type PlaceOptions, sampleWithImage } from "./record.ts";
+import { imagePlace, onePath, type PlaceOptions, sampleWithImage } from "./record.ts";
 import type { Reading, Source } from "./source.ts";
 import { readText } from "./text-file.ts";
 
@@ -24,6 +24,8 @@ interface CocoImage {
   readonly key: string;
   /** Absent where the entry cannot be used. */
   readonly entry: z.infer<typeof imageSchema> | undefined;
+  /** Its number is that of another file too, so nobody knows whose captions they are. */
+  readonly shared: boolean;
 }
 
 /** The images of a captions file in the order of the file. Keys are the file names, with the number of the entry where one repeats. */
@@ -45,7 +47,8 @@ export async function cocoSource(
   }
   const place = imagePlace(path, options);
   const load = async (i: number, abort: Reading): ReturnType<typeof sampleWithImage> => {
-    const { key, entry } = images[i]!;
+    const { key, entry, shared } = images[i]!;
+    if (shared) return { key, reason: `another image has the id ${entry?.id}, so its captions may be the other one's` };
     if (entry === undefined) return { key, reason: "expected an image with id and file_name" };
     const text = captions.get(entry.id) ?? [];
     if (text.some((caption) => typeof caption === "string" && caption.includes("\ufffd")))
@@ -67,10 +70,16 @@ export async function cocoSource(
 function imagesOf(entries: readonly unknown[]): CocoImage[] {
   const parsed = entries.map((entry) => imageSchema.safeParse(entry).data);
   const times = new Map<string, number>();
-  for (const entry of parsed) if (entry) times.set(entry.file_name, (times.get(entry.file_name) ?? 0) + 1);
+  const filesOf = new Map<string | number, Set<string>>();
+  for (const entry of parsed) {
+    if (entry === undefined) continue;
+    times.set(entry.file_name, (times.get(entry.file_name) ?? 0) + 1);
+    filesOf.set(entry.id, (filesOf.get(entry.id) ?? new Set()).add(onePath(entry.file_name)));
+  }
   return parsed.map((entry, i) => {
     const once = entry !== undefined && times.get(entry.file_name) === 1 && !entry.file_name.includes("#");
-    return { key: once ? entry.file_name : `${entry?.file_name ?? "images"}#${i}`, entry };
+    const shared = entry !== undefined && filesOf.get(entry.id)!.size > 1;
+    return { key: once ? entry.file_name : `${entry?.file_name ?? "images"}#${i}`, entry, shared };
   });
 }
 

@@ -151,7 +151,14 @@ function chooseColumns(path: string, names: readonly string[], options: CsvOptio
       `${path}: expected columns filepath and title, got ${names.join(", ")}`,
       "name yours with `image` and `text`; set `delimiter` if they were not split",
     );
-  return { names, image, text, label: options.label ?? firstOf(LABEL_KEYS, present) };
+  const label = options.label ?? firstOf(LABEL_KEYS, present);
+  for (const column of [image, text, label])
+    if (column !== undefined && names.indexOf(column) !== names.lastIndexOf(column))
+      throw new DataError(
+        `${path}: expected one column ${column}, got several in ${names.join(", ")}`,
+        "give each its own name, or put further captions of a picture into rows of their own",
+      );
+  return { names, image, text, label };
 }
 
 function rowRecord(

@@ -1,6 +1,6 @@
 /** Records that name their image by path or URL: CSV and JSONL rows, COCO entries, parquet rows without bytes. */
 import { realpath } from "node:fs/promises";
-import { dirname, relative, resolve, sep } from "node:path";
+import { dirname, posix, relative, resolve, sep } from "node:path";
 import { FileError } from "../../errors.ts";
 import { isUrl, parentOf, readBytes, resolveLocation } from "../../io/index.ts";
 import { type RawFields, toSample } from "./fields.ts";
@@ -125,8 +125,11 @@ export const tableRecord = (
   const { key, text, label } = fields;
   const together = location !== undefined && text !== undefined;
   return {
-    row: together ? { key, picture: JSON.stringify([location, String(label)]), text } : undefined,
+    row: together ? { key, picture: JSON.stringify([onePath(location), String(label)]), text } : undefined,
     load: (reading, more = []) =>
       sampleWithImage(more.length > 0 ? { ...fields, text: [text, ...more].flat() } : fields, place, location, reading),
   };
 };
+
+/** `./a.png`, `x/../a.png` and `a.png` are one picture. */
+export const onePath = (location: string): string => (isUrl(location) ? location : posix.normalize(location));

@@ -370,3 +370,41 @@ describe("openSource", () => {
     expect(keysOf(await collect(await openSource(`${root}/img`)))).toEqual(["0.jpg", "1.jpg", "2.jpg"]);
   });
 });
+
+describe("tables that say a thing in two ways", () => {
+  it("takes ./a.jpg and a.jpg for one picture, and another address for another", async () => {
+    await writeFiles(root, {
+      "spelled.csv": "image,caption\nimg/0.jpg,a\n./img/0.jpg,b\nimg/1.jpg,c\nimg/x/..//0.jpg,d\n",
+      "spelled.jsonl": '{"image":"img/0.jpg","text":"a"}\n{"image":".//img/0.jpg","text":"b"}\n',
+    });
+    const texts = async (name: string) => (await read(`${root}/${name}`)).samples.map((sample) => sample.texts);
+    expect(await texts("spelled.csv")).toEqual([["a", "b", "d"], ["c"]]);
+    expect(await texts("spelled.jsonl")).toEqual([["a", "b"]]);
+  });
+
+  it("refuses a column that is named twice, where it is one that is read", async () => {
+    await writeFiles(root, {
+      "twice.csv": "image,caption,caption\nimg/0.jpg,a,b\n",
+      "other.csv": "image,caption,note,note\nimg/0.jpg,a,b,c\n",
+    });
+    await expect(read(`${root}/twice.csv`)).rejects.toThrow(/expected one column caption, got several/);
+    expect((await read(`${root}/other.csv`)).samples).toHaveLength(1);
+  });
+
+  it("lists images of a COCO file that share an id: nobody knows whose captions they are", async () => {
+    const image = (id: number, file_name: string) => ({ id, file_name });
+    const caption = (image_id: number, text: string) => ({ image_id, caption: text });
+    await writeFiles(root, {
+      "ids.json": JSON.stringify({
+        images: [image(1, "img/0.jpg"), image(1, "img/1.jpg"), image(2, "img/2.jpg"), image(2, "./img/2.jpg")],
+        annotations: [caption(1, "a"), caption(2, "b")],
+      }),
+    });
+    const { samples, bad } = await read({ type: "coco", path: `${root}/ids.json` });
+    expect(samples.map(({ key }) => key)).toEqual(["img/2.jpg", "./img/2.jpg"]);
+    expect(bad).toEqual([
+      "img/0.jpg another image has the id 1, so its captions may be the other one's",
+      "img/1.jpg another image has the id 1, so its captions may be the other one's",
+    ]);
+  });
+});

@@ -52,6 +52,8 @@ async function readSample(tar: OpenTar, key: string, members: ReadonlyMap<string
 
   const imageName = find(IMAGE_EXTENSIONS);
   const text = await textOf(find(TEXT_EXTENSIONS));
+  const unread = [...besides(IMAGE_EXTENSIONS, members), ...besides(TEXT_EXTENSIONS, members)];
+  if (unread.length > 0) tar.note(key, `${listed(unread)} not read: a sample has one picture and one text`);
   const cls = await textOf("cls");
   if (cls === INVALID_UTF8) return { key, reason: ".cls: not valid UTF-8" };
   const metadata = parseObject(await textOf("json"));
@@ -74,6 +76,10 @@ async function readSample(tar: OpenTar, key: string, members: ReadonlyMap<string
     ),
   });
 }
+
+/** The members of these extensions behind the first, which is the one that is read. */
+const besides = (extensions: readonly string[], members: ReadonlyMap<string, TarEntry>): string[] =>
+  extensions.filter((name) => members.has(name)).slice(1);
 
 /** The captions: those of the text file, or those of the metadata, which may go on where the text file stops. */
 function captionsOf(json: Readonly<Record<string, unknown>>, text: Text): { value: unknown; keys: string[] } {

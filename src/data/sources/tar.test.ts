@@ -27,6 +27,17 @@ async function samplesOf(name: string, archive: Uint8Array): Promise<Awaited<Ret
 }
 
 describe("tarSource", () => {
+  it("says which picture and which text of several it does not read", async () => {
+    const archive = await tarOf({ "a.jpg": fakeImage(0), "a.png": fakeImage(1), "a.txt": "x", "a.caption": "y" });
+    await writeFiles(root, { "several.tar": archive });
+    const said: BadSample[] = [];
+    const placed = await collect(await openSource(`tar:${root}/several.tar`), { onBad: (b) => said.push(b) });
+    expect(placed.map(({ sample }) => sample)).toEqual([{ key: "several.tar/a", image: fakeImage(0), texts: ["x"] }]);
+    expect(said).toMatchObject([
+      { key: "several.tar/a", kept: true, reason: ".png, .caption not read: a sample has one picture and one text" },
+    ]);
+  });
+
   it("groups members by their name up to the first dot", async () => {
     const archive = await tarOf({
       "a/0.jpg": fakeImage(0),
