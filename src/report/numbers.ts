@@ -46,8 +46,16 @@ export function resultCards(info: RunInfo): Html | false {
   if (results.length === 0) return false;
   return html`<div class="results">${results.map(
     ({ name, value, chance, times }) =>
-      html`<div class="result"><b>${formatResult(name, value)}</b><code>${breakable(name)}</code><span>${explain(name)}</span>${times !== undefined && html`<span><em>${short(times)}×</em> chance${among(name, chance)}</span>`}</div>`,
+      html`<div class="result"><b>${formatResult(name, value)}</b><code>${breakable(name)}</code><span>${explain(name)}</span>${besideChance(name, chance, times)}</div>`,
   )}</div>`;
+}
+
+/** A multiple of chance is praised only above 1; a value without one says what a guess would score. */
+function besideChance(name: string, chance: number | undefined, times: number | undefined): Html | undefined {
+  if (times === undefined)
+    return chance === undefined ? undefined : html`<span>chance ${formatResult(name, chance)}</span>`;
+  const multiple = times > 1 ? html`<em>${short(times)}×</em>` : html`${short(times)}×`;
+  return html`<span>${multiple} chance${among(name, chance)}</span>`;
 }
 
 const among = (name: string, chance: number | undefined): string => {

@@ -16,8 +16,9 @@ import {
   saveRunInfo,
 } from "../record/index.ts";
 import { chartMaker, short } from "./chart.ts";
-import { html } from "./html.ts";
+import { type Html, html } from "./html.ts";
 import { modelCard, writeCard, writeReport } from "./index.ts";
+import { resultCards } from "./numbers.ts";
 import { pictureSection } from "./pictures.ts";
 
 let folder = "";
@@ -110,6 +111,13 @@ describe("writeReport", () => {
     expect(labels.filter((label) => label!.startsWith("eval/validation/i2t_r"))).toHaveLength(1);
     expect(page).toMatch(/<summary>more: [^<]*loss[^<]*grad_norm<\/summary>/);
     expect(page.match(/>chance( @1)?<\/text>/g)!.length).toBe(5);
+  });
+
+  it("says beside a result without a multiple what a guess scores, and praises no multiple below 1", () => {
+    const results = { own_i2t_r1: 0, own_i2t_r1_over_chance: 0, own_i2t_r5: 0.1 };
+    const { markup } = resultCards({ ...DEMO_INFO, results, chance: { own_i2t_r1: 0.025, own_i2t_r5: 0.125 } }) as Html;
+    expect(markup).toContain("<span>0× chance (1 right of about 40 captions)</span>");
+    expect(markup).toContain("<span>chance 12.5 %</span>");
   });
 
   it("prints the results, large and in the table, with their meaning, their chance and among how many", () => {
