@@ -12,9 +12,12 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 /** A JSON object. */
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** Whether a JSON value is an object, not an array or null. */
-export const isJsonObject = (value: Json | undefined): value is JsonObject =>
+/** Whether a value has keys: an object that is no array. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether a JSON value is an object, not an array or null. */
+export const isJsonObject = (value: Json | undefined): value is JsonObject => isRecord(value);
 
 /** Reads a JSON file. Throws FileError if it cannot be read, DataError if it is no JSON. */
 export async function readJson(path: string): Promise<Json> {

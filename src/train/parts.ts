@@ -30,6 +30,19 @@ function cut(name: string, t: Tensor, part: number, count: number, axis: number)
   return { dtype: t.dtype, shape, data } as Tensor;
 }
 
+/** The rows of equal parts as one batch: each (b, E) → (parts·b, E). */
+export function joinBatches(parts: readonly Feeds[]): Feeds {
+  const all: Record<string, Tensor> = {};
+  for (const name of Object.keys(parts[0]!)) {
+    const rows = parts.map((part) => part[name]!);
+    const [first, width] = rows[0]!.shape as [number, number];
+    const data = new (rows[0]!.data.constructor as new (length: number) => Float32Array)(parts.length * first * width);
+    for (const [i, t] of rows.entries()) data.set(t.data as Float32Array, i * first * width);
+    all[name] = { dtype: rows[0]!.dtype, shape: [parts.length * first, width], data } as Tensor;
+  }
+  return all;
+}
+
 /**
  * What each part weighs in the mean of each loss: its share of the targets, 0 where there are none at all. `samples` is
  * the share of the samples, which also weighs whatever no count is given for.

@@ -7,7 +7,7 @@ import { compile, type Device, type Executable, type State } from "../runtime/in
 import { type Feeds, scalar, type Tensor } from "../tensor/index.ts";
 import { embedGradient, KEEP, type MicroGraphs, microSteps, traceParts, weightName } from "./accumulate.ts";
 import type { TrainingOptions } from "./options.ts";
-import { cutBatch, partMetrics, shares } from "./parts.ts";
+import { cutBatch, joinBatches, partMetrics, shares } from "./parts.ts";
 import type { Batch, Metrics, Objective, TrainingPlan } from "./plan.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
 import { type StepGraph, traceObjective, wholeStep } from "./step.ts";
@@ -184,7 +184,7 @@ async function partsRunner(
     if (embed && contrast) {
       const found: Feeds[] = [];
       for (const piece of pieces) found.push(await run(embed, piece, scalars));
-      const results = await run(contrast, { ...feeds, ...joined(found) }, scalars);
+      const results = await run(contrast, { ...feeds, ...joinBatches(found) }, scalars);
       const names = Object.keys(found[0]!).map(embedGradient);
       back = cutBatch(Object.fromEntries(names.map((name) => [name, results[name]!])), count, 0);
       compared = numbers(Object.fromEntries(Object.entries(results).filter(([name]) => !names.includes(name))));
@@ -200,17 +200,4 @@ async function partsRunner(
     const loss = Object.keys(parts.found.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
     return { ...metrics, loss, ...numbers(await run(apply, {}, scalars)) };
   };
-}
-
-/** The parts' embeddings as those of the whole batch. */
-function joined(parts: readonly Feeds[]): Feeds {
-  const all: Record<string, Tensor> = {};
-  for (const name of Object.keys(parts[0]!)) {
-    const rows = parts.map((part) => part[name]!);
-    const [first, width] = rows[0]!.shape as [number, number];
-    const data = new (rows[0]!.data.constructor as new (length: number) => Float32Array)(parts.length * first * width);
-    for (const [i, t] of rows.entries()) data.set(t.data as Float32Array, i * first * width);
-    all[name] = { dtype: rows[0]!.dtype, shape: [parts.length * first, width], data } as Tensor;
-  }
-  return all;
 }

@@ -1,6 +1,6 @@
 /** From raw fields of a record to a sample: which names count as image, caption and label, and what makes one bad. */
+import { isRecord } from "../../io/index.ts";
 import type { Bad } from "./files.ts";
-import { isObject } from "./json.ts";
 import type { Sample } from "./source.ts";
 
 /** Names tried in this order where no column is given. Those of open_clip, img2dataset and the Hub's image folders. */
@@ -53,7 +53,7 @@ const WORDS = ["raw", "caption", "text", "sentence", "value"];
 export function captionsOf(text: unknown): string[] | string {
   const texts: string[] = [];
   for (const given of Array.isArray(text) ? text : [text]) {
-    const caption = isObject(given) ? WORDS.map((name) => given[name]).find((one) => typeof one === "string") : given;
+    const caption = isRecord(given) ? WORDS.map((name) => given[name]).find((one) => typeof one === "string") : given;
     if (given === undefined || given === null) continue;
     if (caption === INVALID_UTF8) return "the caption is not valid UTF-8";
     if (typeof caption !== "string") return `expected a caption of type string, got ${typeof given}`;

@@ -19,6 +19,3 @@ function exact(token: string): string {
   if (token.endsWith("Infinity")) return `"${token}"`;
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token;
 }
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,13 +1,13 @@
 /** One JSON file with all rows: a list of objects, or Karpathy's splits of COCO and Flickr (`{images: [{sentences, split}]}`). */
 import { ConfigError, DataError } from "../../errors.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
-import { baseName } from "../../io/index.ts";
+import { baseName, isRecord } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import type { FileRecord } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
 import { indexedSamples } from "./indexed.ts";
 import { groupRows, joined } from "./join.ts";
-import { isObject, parseJson } from "./json.ts";
+import { parseJson } from "./json.ts";
 import { objectRecord } from "./object-record.ts";
 import { imagePlace } from "./record.ts";
 import type { Reading, Source } from "./source.ts";
@@ -63,7 +63,7 @@ export async function listSource(
   };
 }
 
-const splitOf = (value: unknown): unknown => (isObject(value) ? value.split : undefined);
+const splitOf = (value: unknown): unknown => (isRecord(value) ? value.split : undefined);
 
 /** Throws ConfigError where several splits would be read as one, DataError where the named one is not there. */
 function requireOneSplit(path: string, splits: readonly unknown[], asked: string | undefined): void {
@@ -88,7 +88,7 @@ async function readList(path: string, reading: Reading): Promise<{ rows: readonl
     throw new DataError(`${path}: expected JSON: ${(cause as Error).message}`, undefined, { cause });
   }
   const rows =
-    isObject(value) && !("images" in value && "annotations" in value)
+    isRecord(value) && !("images" in value && "annotations" in value)
       ? Object.values(value).find(Array.isArray)
       : value;
   if (Array.isArray(rows)) return { rows, lossy: text === undefined };

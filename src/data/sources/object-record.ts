@@ -1,8 +1,8 @@
 /** A JSON object as a row of a table: a line of JSON Lines, an entry of a JSON list, an image of Karpathy's splits. */
+import { isRecord } from "../../io/index.ts";
 import type { TableOptions } from "./csv.ts";
 import { firstOf, IMAGE_KEYS, LABEL_KEYS, TEXT_KEYS } from "./fields.ts";
 import type { FileRecord } from "./files.ts";
-import { isObject } from "./json.ts";
 import { type ImagePlace, tableRecord } from "./record.ts";
 
 /** The record of one object with the path or URL of an image, a caption or several, a label; what else it has is `meta`. */
@@ -13,7 +13,7 @@ export function objectRecord(
   place: ImagePlace,
 ): Omit<FileRecord, "place"> {
   const bad = (reason: string): Omit<FileRecord, "place"> => ({ load: () => ({ key, reason }) });
-  if (!isObject(value)) return bad("expected a JSON object");
+  if (!isRecord(value)) return bad("expected a JSON object");
   const row = withPlace(value);
   const present = new Set(Object.keys(row).filter((name) => row[name] !== null));
   const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);

@@ -14,11 +14,11 @@ import { DataError, FileError } from "../../errors.ts";
 import { IMAGE_EXTENSIONS } from "../../image/index.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
-import { type Json, openBytes } from "../../io/index.ts";
+import { isRecord, type Json, openBytes } from "../../io/index.ts";
 import { firstOf, IMAGE_KEYS, INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import { type Bad, type FileRecord, fileSamples, parseCursor, type SourceFile } from "./files.ts";
 import { filesFingerprint } from "./fingerprint.ts";
-import { isObject, parseJson } from "./json.ts";
+import { parseJson } from "./json.ts";
 import { checkedPages, chunkRange } from "./parquet-pages.ts";
 import { type ImagePlace, imagePlace, loadImage, type PlaceOptions } from "./record.ts";
 import type { Reading, Sample, Source } from "./source.ts";
@@ -239,7 +239,7 @@ function jsonCell(cell: unknown): Record<string, unknown> | undefined {
   if (cell === undefined || cell === null) return {};
   try {
     const value = typeof cell === "string" ? parseJson(cell) : cell;
-    return isObject(value) ? value : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

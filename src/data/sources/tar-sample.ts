@@ -1,10 +1,12 @@
 /** The members of a tar shard that have one name, as a sample. */
+
 import { IMAGE_EXTENSIONS } from "../../image/index.ts";
 import { decodeUtf8 } from "../../io/byte-reader.ts";
 import type { Bytes } from "../../io/bytes.ts";
+import { isRecord } from "../../io/index.ts";
 import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
-import { isObject, parseJson } from "./json.ts";
+import { parseJson } from "./json.ts";
 import { PICTURES } from "./listing.ts";
 import type { Sample } from "./source.ts";
 import type { TarEntry } from "./tar-entries.ts";
@@ -121,7 +123,7 @@ function parseObject(text: Text): Record<string, unknown> | undefined {
   if (text === INVALID_UTF8) return undefined;
   try {
     const value = parseJson(text);
-    return isObject(value) ? value : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -100,7 +100,8 @@ function attentionToPatches(config: FlavaConfig, sizes: PairGraphSizes): ReturnT
   return modelGraph("flava.attention", params, { maps });
 }
 
-const TINY = { grid: 4, patch: 8, tokens: 16, words: 32 };
+/** Sizes of the tiny model: side of its grid in patches, side of a patch in pixels, tokens of a text, visual words. */
+export const TINY_FLAVA = { grid: 4, patch: 8, tokens: 16, words: 32 } as const;
 
 function tinyFlava(config: FlavaConfig): FlavaConfig {
   const small = <T extends TransformerConfig>(encoder: T): T => ({
@@ -110,13 +111,17 @@ function tinyFlava(config: FlavaConfig): FlavaConfig {
     heads: 2,
     intermediateSize: 64,
   });
-  const sizes = { imageSize: TINY.grid * TINY.patch, patchSize: TINY.patch, vocabSize: TINY.words };
+  const sizes = {
+    imageSize: TINY_FLAVA.grid * TINY_FLAVA.patch,
+    patchSize: TINY_FLAVA.patch,
+    vocabSize: TINY_FLAVA.words,
+  };
   return {
     ...config,
     image: { ...small(config.image), ...sizes },
-    text: { ...small(config.text), maxPositions: TINY.tokens },
+    text: { ...small(config.text), maxPositions: TINY_FLAVA.tokens },
     multimodal: small(config.multimodal),
-    codebook: config.codebook && { ...config.codebook, blocksPerGroup: 1, hiddenSize: 8, vocabSize: TINY.words },
+    codebook: config.codebook && { ...config.codebook, blocksPerGroup: 1, hiddenSize: 8, vocabSize: TINY_FLAVA.words },
     projectionDim: 16,
   };
 }

@@ -1,9 +1,10 @@
 /** From a YAML file to a checked recipe: `extends`, `--set`, the model variant, defaults, checks. */
+
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
-import { systemReason } from "../../io/index.ts";
+import { isRecord, systemReason } from "../../io/index.ts";
 import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
 import { tables as own, type Tables } from "../tables.ts";
 import { describeIssues } from "./issues.ts";
@@ -11,7 +12,6 @@ import { recipeSchemas } from "./schema.ts";
 import { applySet, type Override } from "./set.ts";
 import { tinyRecipe } from "./tiny.ts";
 import type { Recipe } from "./types.ts";
-import { isRecord } from "./walk.ts";
 
 type Raw = Record<string, unknown>;
 

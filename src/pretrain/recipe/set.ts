@@ -1,9 +1,11 @@
 /** `--set key=value`: one value of a recipe replaced, read as the schema's type at that place. */
+
 import { parse } from "yaml";
 import type { z } from "zod";
 import { ConfigError } from "../../errors.ts";
+import { isRecord } from "../../io/index.ts";
 import { nearest } from "../../tensor/index.ts";
-import { isRecord, keysAt, schemasAt, takesStructure, takesText } from "./walk.ts";
+import { keysAt, schemasAt, takesStructure, takesText } from "./walk.ts";
 
 /** What `--set` changed. */
 export interface Override {

@@ -1,5 +1,7 @@
 /** Walks a zod schema along a path of plain data, so that `--set` and error messages know which keys exist there. */
+
 import type { z } from "zod";
+import { isRecord } from "../../io/index.ts";
 
 type Schema = z.core.$ZodType;
 
@@ -39,10 +41,6 @@ const tagOf = (option: Schema, discriminator: string): unknown => {
   const literal = define(option).shape?.[discriminator];
   return literal && define(literal).values?.[0];
 };
-
-/** Whether a value has keys: an object that is no array. */
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const childOf = (value: unknown, key: PropertyKey): unknown =>
   typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;

@@ -1,10 +1,11 @@
 /** How `--tiny` shrinks what several kinds of stages have. */
 import type { PatchMasking } from "../../data/index.ts";
+import { TINY_FLAVA } from "../../models/flava/index.ts";
 import { gridSize } from "../../models/vit/index.ts";
 import type { Ramp, Recipe } from "../recipe/types.ts";
 
-/** The sizes of `--tiny`; `tokens`, `grid` and `patch` are those of the family's tiny model. */
-export const TINY = { steps: 6, batchSize: 8, tokens: 16, grid: 4, patch: 8 } as const;
+/** The sizes of `--tiny`. */
+export const TINY = { steps: 6, batchSize: 8, ...TINY_FLAVA } as const;
 
 /** The same ramp, over by the end of a tiny stage. */
 export const tinyRamp = (ramp: Ramp): Ramp => ({ ...ramp, steps: Math.min(ramp.steps, TINY.steps) });
