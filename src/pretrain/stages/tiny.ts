@@ -5,7 +5,11 @@ import { gridSize } from "../../models/vit/index.ts";
 import type { Ramp, Recipe } from "../recipe/types.ts";
 
 /** The sizes of `--tiny`. */
-export const TINY = { steps: 6, batchSize: 8, ...TINY_FLAVA } as const;
+export const TINY: { readonly steps: number; readonly batchSize: number } & typeof TINY_FLAVA = {
+  steps: 6,
+  batchSize: 8,
+  ...TINY_FLAVA,
+};
 
 /** The same ramp, over by the end of a tiny stage. */
 export const tinyRamp = (ramp: Ramp): Ramp => ({ ...ramp, steps: Math.min(ramp.steps, TINY.steps) });
