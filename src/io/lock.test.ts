@@ -57,6 +57,23 @@ describe("lockFolder", () => {
     expect(JSON.parse(await text())).toMatchObject({ pid: process.pid });
   });
 
+  it.runIf(process.platform === "linux")(
+    "is taken over from a killed process whose parent does not ask for it",
+    async () => {
+      const code = `const { lockFolder } = await import(${JSON.stringify(DIST)}); await lockFolder(${JSON.stringify(folder)}); console.log("locked"); process.kill(process.pid, "SIGKILL")`;
+      const script = `"$0" --input-type=module -e "$1" & exec sleep 30`;
+      const parent = spawn("sh", ["-c", script, process.execPath, code], { stdio: ["ignore", "pipe", "inherit"] });
+      await once(parent.stdout!, "data");
+      await new Promise((done) => setTimeout(done, 200));
+      try {
+        await using _lock = await lockFolder(folder);
+        expect(JSON.parse(await text())).toMatchObject({ pid: process.pid });
+      } finally {
+        parent.kill("SIGKILL");
+      }
+    },
+  );
+
   it("is taken over from a process whose id another one has now", async () => {
     const child = await holder();
     await writeFile(join(folder, ".lock"), (await text()).replace(/"started":"\d+"/, '"started":"1"'));

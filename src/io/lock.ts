@@ -167,11 +167,15 @@ async function clear(path: string, gone: Found): Promise<void> {
   await rm(aside, { force: true });
 }
 
-/** When a process started (proc(5), stat, field 22); null where the system has no /proc. */
+/**
+ * When a process started (proc(5), stat, field 22); null where the system has no /proc. A process that has ended and that its
+ * parent has not asked for (in containers often for ever) gives a word that is no time.
+ */
 async function startOf(pid: number): Promise<string | null> {
   try {
     const line = await readFile(`/proc/${pid}/stat`, "utf8");
-    return line.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null; // the name before may hold spaces
+    const [state, ...rest] = line.slice(line.lastIndexOf(")") + 2).split(" "); // the name before may hold spaces
+    return state === "Z" ? "ended" : (rest[18] ?? null);
   } catch {
     return null;
   }
