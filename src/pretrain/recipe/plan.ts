@@ -80,6 +80,7 @@ export function formatPlan({ recipe, words, stages, tables }: Plan): string {
     ],
     ...familyOf(tables, recipe).describe(recipe.model, wordsOf(tables, recipe, words)),
     ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),
+    ...heldOutRows(recipe.evaluation),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -102,6 +103,18 @@ function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, 
       sources.length > 1 ? `${((100 * weight) / total).toFixed(1).padStart(5)} %  ${place}` : place,
     ];
   });
+}
+
+/** What is measured on: an extending recipe keeps the sets of the one below it unless it takes them away. */
+function heldOutRows({ validation, test, texts, labelled }: Recipe["evaluation"]): [string, string][] {
+  const sets = (label: string, given: Readonly<Record<string, WeightedSource["source"]>>): [string, string][] =>
+    Object.entries(given).map(([name, source], i) => [i === 0 ? label : "", `${name}: ${dataName(source)}`]);
+  return [
+    ...sets("validation", validation),
+    ...sets("test", test),
+    ...texts.map((source, i): [string, string] => [i === 0 ? "held-out texts" : "", dataName(source)]),
+    ...(labelled ? sets("labelled", { ...labelled }) : []),
+  ];
 }
 
 const formatInit = (from: InitFrom): string => (typeof from === "string" ? from : from.path);

@@ -454,10 +454,11 @@ describe("describePlan", () => {
     });
     expect(plan.stages[2]).toMatchObject({ name: "joint", samples: { pairs: 150_000 * 8192, images: 32143 * 8192 } });
     const text = formatPlan(plan);
-    expect(text).toContain("stage text     text-mlm: 125,000 steps of 2,048; in all 256,000,000 texts");
+    expect(text).toMatch(/stage text +text-mlm: 125,000 steps of 2,048; in all 256,000,000 texts/);
     expect(text).toContain("parameters 133.5M: flava.text_model 109.5M, mlm_head 24.1M");
     expect(text).toContain("memory about 3.0 GiB: moments 2.0 GiB, parameters 1.0 GiB");
     expect(text).toContain("nodes joint 1,234");
+    expect(text).toMatch(/^validation +coco_val: \S+\n(.+\n)*test +\w+: /m);
     expect(text).toMatch(/text encoder .* words: 40$/m);
     expect(text).toContain("warning: the warm-up");
     expect(text).toContain(" 43.3 %  data/pmd/yfcc100m-filtered/");

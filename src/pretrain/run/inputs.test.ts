@@ -47,7 +47,7 @@ describe("runTokenizer", () => {
     const path = join(dir, "tokenizer.json");
     const made = await runTokenizer(recipe, sources, path, { note: (line) => notes.push(line) });
     expect(new Set(made.vocabulary.slice(5))).toEqual(words);
-    expect(notes.at(-1)).toMatch(new RegExp(`^vocabulary: ${words.size + 5} entries, from \\d+ captions`));
+    expect(notes.at(-1)).toMatch(new RegExp(`^vocabulary: ${words.size + 5} entries, from \\d+ different captions`));
     const read = await runTokenizer(recipe, sources, path, { note: () => expect.unreachable("it was kept") });
     const text = `an unheard ${captions[0]}`;
     expect(read.ids(text)).toEqual(made.ids(text));

@@ -103,7 +103,7 @@ async function ofCorpus(
   const tokenizer = cutVocabulary(vocabulary, full, [...captions.values()], [...texts.values()]);
   note(
     `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} entries, from ` +
-      `${captions.size.toLocaleString("en-US")} captions and ${texts.size.toLocaleString("en-US")} texts`,
+      `${captions.size.toLocaleString("en-US")} different captions and ${texts.size.toLocaleString("en-US")} different texts`,
   );
   return tokenizer;
 }

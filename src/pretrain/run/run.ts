@@ -142,7 +142,8 @@ async function prepare(request: RunRequest, device: Device, { fresh, ...given }:
   checkRecipes(recipe, request.recipe, start, saved);
   if (request.resume !== "latest") await dropAhead(runDir, start, note);
   const changes = saved ? changesOf(saved, request.recipe) : [];
-  for (const line of changes) note(`the recipe has changed: ${line}`);
+  for (const line of changes.filter((change) => !change.startsWith("mayChange:")))
+    note(`the recipe has changed: ${line}`);
   if (fresh || changes.length > 0) await saveRecipe(runDir, request.recipe);
   const log: RunLog = await openRunLog(runDir, { running: start.stages, resumedAt: start.resumed?.step });
   if (log.removed > 0) note(`metrics.jsonl: ${log.removed} lines removed, the run trains their steps again`);
