@@ -6,6 +6,7 @@ import { RECIPE } from "../../../test/support/stage-case.ts";
 import { describePlan, formatPlan, parseRecipe } from "../recipe/index.ts";
 import { createSources, runTokenizer } from "./inputs.ts";
 import { previewRun } from "./preview.ts";
+import { repeatsIn } from "./warnings.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "flava-preview-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -71,4 +72,11 @@ it("takes the tokenizer that the run's folder keeps", async () => {
   });
   await writeFile(join(dir, "note"), "");
   expect((await previewRun(given, { note: () => undefined })).words).toBe(kept.vocabSize);
+});
+
+it("notices a first batch that holds the same samples again", () => {
+  const keys = Array.from({ length: 512 }, (_, i) => `line ${i % 40}`);
+  expect(repeatsIn(keys)).toMatch(/^472 of the 512 rows of the first batch repeat samples/);
+  expect(repeatsIn(keys.slice(0, 44))).toBeUndefined();
+  expect(repeatsIn(keys.slice(0, 45))).toMatch(/^5 of the 45 rows/);
 });

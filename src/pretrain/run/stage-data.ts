@@ -10,7 +10,7 @@ import {
 import type { Batch } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import type { Resumed, RunContext } from "./context.ts";
-import { countsOf, warningsOf } from "./warnings.ts";
+import { countsOf, repeatsIn, warningsOf } from "./warnings.ts";
 
 /** The stage's batches, and where the data stands after the last one that was used. */
 export interface StageData {
@@ -50,9 +50,12 @@ export async function openData(
   });
   for (const line of changed) reporter.note(`the data have changed: ${line}`);
   if (changed.length > 0) await context.onChanged(changed);
+  const unpacked = new Set(plan.datasets.filter(({ pack }) => !pack).map(({ kind }) => `${name}/${kind}`));
   return {
     async next(step) {
       const { dataset, feeds, samples, state }: LoadedBatch = await loader.next(step);
+      const repeated = unpacked.delete(dataset) ? repeatsIn(samples) : undefined; // of each data set's first batch
+      if (repeated) reporter.note(`warning: ${dataset}: ${repeated}`);
       return { kind: dataset.slice(name.length + 1), feeds, samples, place: state };
     },
     close: () => loader.close(),

@@ -52,3 +52,13 @@ export function warningsOf(stage: StageBase, plan: StagePlan, counts: Counts): s
   }
   return lines;
 }
+
+/** Two sources may share a few keys: fewer repeats than this say nothing. */
+const MANY_REPEATED = 0.1;
+
+/** A line on a batch that holds the same samples again and again, which a source of unknown size shows only here. */
+export function repeatsIn(keys: readonly string[]): string | undefined {
+  const repeated = keys.length - new Set(keys).size;
+  if (repeated <= MANY_REPEATED * keys.length) return undefined;
+  return `${shown(repeated)} of the ${shown(keys.length)} rows of the first batch repeat samples that it holds already: are there fewer samples than rows?`;
+}
