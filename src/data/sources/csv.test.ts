@@ -57,6 +57,7 @@ describe("csvSource", () => {
   });
 
   it("loses no row behind a quotation mark that is not closed, wherever the next one stands", async () => {
+    await writeFiles(root, Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`img/r${i}.jpg`, fakeImage(i)])));
     for (const [nth, later] of [
       '3.jpg,"closed"',
       '3.jpg,big 5"',
@@ -64,7 +65,7 @@ describe("csvSource", () => {
       "3.jpg,none",
       '"3.jpg",x',
     ].entries()) {
-      const rows = Array.from({ length: 40 }, (_, i) => `${"./".repeat(i)}img/0.jpg,caption ${i}`);
+      const rows = Array.from({ length: 40 }, (_, i) => `img/r${i}.jpg,caption ${i}`);
       rows[10] = 'img/1.jpg,"never closed';
       rows[30] = later.replace("3.jpg", "img/2.jpg");
       await writeFiles(root, { [`open${nth}.csv`]: ["filepath,title", ...rows].join("\n") });

@@ -46,7 +46,8 @@ async function readTable(places: readonly string[], more: Record<string, unknown
 describe("a table on this machine", () => {
   it("reads from its own folder, by relative paths and absolute ones that stay in it", async () => {
     const inside = ["img/0.jpg", "./img/0.jpg", "img/../img/0.jpg", `${root}/set/img/0.jpg`];
-    expect(await readTable(inside)).toEqual(inside.map(() => "read"));
+    for (const place of inside) expect(await readTable([place]), place).toEqual(["read"]);
+    expect(await readTable(inside.slice(0, 3))).toEqual(["read"]); // one picture, however it is spelled
   });
 
   it("does not read from elsewhere: absolute paths, .., links; an option allows it, as does a root above", async () => {
@@ -55,7 +56,7 @@ describe("a table on this machine", () => {
     const reasons = await readTable(outside);
     expect(reasons).toHaveLength(4);
     for (const reason of reasons) expect(reason).toMatch(/leads out of .*outside: true/);
-    expect(await readTable(outside, { outside: true })).toEqual(outside.map(() => "read"));
+    for (const place of outside) expect(await readTable([place], { outside: true }), place).toEqual(["read"]);
     expect(await readTable([`${root}/secret.jpg`], { root })).toEqual(["read"]);
     expect(await readTable(["../secret.jpg"], { root: `${root}/set` })).toEqual([expect.stringMatching(/leads out/)]);
     expect(await read(`jsonl:${root}/set/t.jsonl`, true)).toEqual(["read"]);
