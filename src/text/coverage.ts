@@ -1,10 +1,10 @@
 /** How much of some texts a vocabulary knows: a model that reads [UNK] alone, or nothing, learns nothing and says so nowhere. */
-import { type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
-import { skippingUnknown } from "./tokenizer-json.ts";
+import type { TextTokenizer } from "./tokenizer.ts";
+import { isKnownWord, textWords } from "./unknown-words.ts";
 
 export interface Coverage {
   readonly texts: number;
-  /** Words and punctuation marks, as the tokenizer splits them. */
+  /** As `textWords` splits them: without punctuation. */
   readonly words: number;
   /** Those that the vocabulary can neither name nor spell: they become [UNK], or nothing where unknown words are skipped. */
   readonly unknown: number;
@@ -12,19 +12,56 @@ export interface Coverage {
   readonly unknownShare: number;
   /** Texts without a single known word. */
   readonly unreadable: number;
+  /** The commonest unknown words, in lower case where the tokenizer lower-cases, at most `MOST_SHOWN`. */
+  readonly commonest: readonly { readonly word: string; readonly count: number }[];
+}
+
+/** Counts texts one by one. */
+export interface CoverageCounter {
+  add(text: string): void;
+  coverage(): Coverage;
+}
+
+const MOST_SHOWN = 20;
+/** Different words that are remembered: bounds memory on corpora of any size. Later ones are counted, but not among the commonest. */
+const MOST_WORDS = 200_000;
+
+/** A counter of the words that `tokenizer` does not know. */
+export function coverageCounter(tokenizer: TextTokenizer): CoverageCounter {
+  const cased = tokenizer.json.normalizer?.lowercase === false;
+  const known = new Map<string, boolean>();
+  const counts = new Map<string, number>();
+  const total = { texts: 0, words: 0, unknown: 0, unreadable: 0 };
+  const isKnown = (word: string): boolean => {
+    const found = known.get(word) ?? isKnownWord(tokenizer, word);
+    if (known.size < MOST_WORDS) known.set(word, found);
+    return found;
+  };
+  return {
+    add(text) {
+      const words = textWords(text).map((word) => (cased ? word : word.toLowerCase()));
+      const unknown = words.filter((word) => !isKnown(word));
+      for (const word of unknown)
+        if (counts.has(word) || counts.size < MOST_WORDS) counts.set(word, (counts.get(word) ?? 0) + 1);
+      total.texts++;
+      total.words += words.length;
+      total.unknown += unknown.length;
+      if (unknown.length === words.length) total.unreadable++;
+    },
+    coverage: () => ({
+      ...total,
+      unknownShare: total.words === 0 ? 0 : total.unknown / total.words,
+      commonest: [...counts]
+        .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+        .slice(0, MOST_SHOWN)
+        .map(([word, count]) => ({ word, count })),
+    }),
+  };
 }
 
 /** Counts the words of `texts` that `tokenizer` does not know. */
 export function vocabularyCoverage(tokenizer: TextTokenizer, texts: Iterable<string>): Coverage {
-  const { special, isContinuation, isSpecial, json } = tokenizer;
-  const { ids } = json.model.skip_unknown ? tokenizerFromJson(skippingUnknown(json, false)) : tokenizer;
-  const counts = { texts: 0, words: 0, unknown: 0, unreadable: 0 };
-  for (const text of texts) {
-    const words = ids(text).filter((id) => isContinuation[id] === 0);
-    counts.texts++;
-    counts.words += words.length;
-    counts.unknown += words.filter((id) => id === special.unk).length;
-    if (words.every((id) => isSpecial[id] === 1)) counts.unreadable++;
-  }
-  return { ...counts, unknownShare: counts.words === 0 ? 0 : counts.unknown / counts.words };
+  const counter = coverageCounter(tokenizer);
+  for (const text of texts) counter.add(text);
+  return counter.coverage();
 }

@@ -14,5 +14,6 @@ export {
   type TokenizerJson,
 } from "./tokenizer-json.ts";
 export { type Truncation, truncatePair } from "./truncation.ts";
+export * from "./unknown-words.ts";
 export * from "./vocabulary.ts";
 export * from "./words.ts";

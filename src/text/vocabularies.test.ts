@@ -11,12 +11,23 @@ const skipping = ({ json }: TextTokenizer): TextTokenizer => tokenizerFromJson(s
 
 describe("vocabularyCoverage", () => {
   const texts = ["Red square", "red zebras", "quagga okapi zebra", ""];
-  const expected = { texts: 4, words: 7, unknown: 4, unknownShare: 4 / 7, unreadable: 2 };
+  const commonest = ["okapi", "quagga", "zebra", "zebras"].map((word) => ({ word, count: 1 }));
+  const expected = { texts: 4, words: 7, unknown: 4, unknownShare: 4 / 7, unreadable: 2, commonest };
 
   it("counts unknown words, whether they become [UNK] or nothing", () => {
     const words = of("red", "square", "##s");
     expect(vocabularyCoverage(words, texts)).toEqual(expected);
     expect(vocabularyCoverage(skipping(words), texts)).toEqual(expected);
+  });
+
+  it("counts the commonest unknown words first, in one case, and no punctuation", () => {
+    const { words, commonest } = vocabularyCoverage(of("red"), ["Zebra, red zebra!", "an okapi", "OKAPI zebra"]);
+    expect(words).toBe(7);
+    expect(commonest).toEqual([
+      { word: "zebra", count: 3 },
+      { word: "okapi", count: 2 },
+      { word: "an", count: 1 },
+    ]);
   });
 
   it("counts a word that is spelled in pieces as one that is known", () => {
