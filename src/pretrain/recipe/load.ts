@@ -7,7 +7,9 @@ import { ConfigError } from "../../errors.ts";
 import { isRecord, systemReason } from "../../io/index.ts";
 import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
 import { tables as own, type Tables } from "../tables.ts";
+import { withDefaults } from "./defaults.ts";
 import { describeIssues } from "./issues.ts";
+import { merge } from "./merge.ts";
 import { recipeSchemas } from "./schema.ts";
 import { applySet, type Override } from "./set.ts";
 import { tinyRecipe } from "./tiny.ts";
@@ -45,7 +47,7 @@ export async function resolveRecipe(path: string, options: ResolveOptions = {}):
 export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own): Recipe {
   if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
   refuseOdd(raw, where);
-  const whole = withVariant(withoutNulls(raw), tables);
+  const whole = withDefaults(withoutNulls(raw), tables);
   const schemas = recipeSchemas(tables);
   const parsed = schemas.recipe.safeParse(whole);
   if (parsed.success) return parsed.data;
@@ -118,16 +120,6 @@ function refuseOdd(value: unknown, where: string, within: readonly unknown[] = [
   for (const part of Object.values(value)) refuseOdd(part, where, [...within, value]);
 }
 
-/** `over` on top of `base`, key by key; lists and values are replaced whole. */
-function merge(base: Raw, over: Raw): Raw {
-  const out: Raw = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = out[key];
-    out[key] = isRecord(value) && isRecord(below) ? merge(below, value) : value;
-  }
-  return out;
-}
-
 /**
  * A stage, a test set or a validation set that is null was taken away by an extending recipe or by `--set stages.NAME=null`.
  */
@@ -144,12 +136,4 @@ function withoutNulls(raw: Raw): Raw {
   const { evaluation } = raw;
   const sets = isRecord(evaluation) ? { evaluation: kept(evaluation, ["validation", "test"]) } : {};
   return { ...kept(raw, ["stages"]), ...sets };
-}
-
-/** The recipe with its variant's sizes below its own. */
-function withVariant(raw: Raw, { families }: Tables): Raw {
-  const { family = "flava", variant = "base", model = {} } = raw;
-  const variants = typeof family === "string" && Object.hasOwn(families, family) ? families[family]!.variants : {};
-  const sizes = typeof variant === "string" && Object.hasOwn(variants, variant) ? (variants[variant] as Raw) : {};
-  return { ...raw, model: isRecord(model) ? merge(sizes, model) : model };
 }

@@ -152,7 +152,9 @@ export const initFrom = (fallback: string): z.ZodDefault<z.ZodType<InitFrom, Ini
   z
     .union([z.string().min(1), z.strictObject({ path: z.string().min(1) })])
     .default(fallback)
-    .describe("random, the name of an earlier stage, or {path: a .safetensors file or a checkpoint folder}.");
+    .describe(
+      "random, the name of an earlier stage, or {path: a .safetensors file, or the folder of a checkpoint, a run or a model}. Absent: the last earlier stage that trains it, else random.",
+    );
 
 const every = z
   .strictObject({

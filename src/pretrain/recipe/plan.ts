@@ -76,7 +76,7 @@ export function formatPlan({ recipe, words, stages, tables }: Plan): string {
   const rows: [string, string][] = [
     [
       "recipe",
-      `${recipe.name}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
+      `${recipe.name}, variant ${recipe.variant}, seed ${recipe.seed}, device ${recipe.device}, ${recipe.threads || "all"} threads → ${recipe.runDir}`,
     ],
     ...familyOf(tables, recipe).describe(recipe.model, wordsOf(tables, recipe, words)),
     ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),

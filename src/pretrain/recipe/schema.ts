@@ -34,8 +34,8 @@ const MIB = 2 ** 20;
 const data = z
   .strictObject({
     pairs: sources.describe("Images with captions."),
-    images: sources.describe("What image stages and image-only steps see; of pairs, the image."),
-    texts: sources.describe("What text stages and text-only steps see; of pairs, the caption."),
+    images: sources.describe("What image stages and image-only steps see; of pairs, the image. Absent: the pairs."),
+    texts: sources.describe("What text stages and text-only steps see; of pairs, the caption. Absent: the pairs."),
     shuffle: z
       .int()
       .nonnegative()
@@ -154,7 +154,9 @@ function fieldsOf({ families, kinds }: Tables) {
     variant: z
       .enum([...variants])
       .default("base")
-      .describe("The sizes that `model` starts from."),
+      .describe(
+        "The sizes that `model` starts from, and how long and large its stages are: tiny, small or base (the published model).",
+      ),
     model: (models.length === 1 ? models[0]! : z.union(models as [z.ZodType, z.ZodType])).describe(
       "What differs from the variant; its defaults are the published model.",
     ),

@@ -29,6 +29,8 @@ export interface Recipe {
   readonly mayChange: readonly string[];
   /** Which kind of model `model` describes. */
   readonly family: FamilyName;
+  /** Which sizes and defaults it started from. */
+  readonly variant: string;
   /** Complete: variant, defaults and the recipe's own sizes. */
   readonly model: ModelConfig;
   readonly vocabulary: VocabularyChoice;

@@ -57,7 +57,7 @@ it("warns of a warm-up that the stage does not outlast and of batches that repea
     ],
   });
   expect(few.warnings.text).toEqual([
-    "the warm-up of 11 steps is not over when the stage ends, after 10: the learning rate does not reach 0.0005",
+    "the warm-up of 11 steps is not over when the stage ends, after 10: the learning rate does not reach 0.001",
     "synthetic:1 (texts) holds one sample, and a batch draws about 3 of them: batches repeat samples",
   ]);
   const enough = { ...TEXT, schedule: { warmupSteps: 10 } };

@@ -11,6 +11,7 @@ import { reconstructions } from "../../pictures/index.ts";
 import { adamW, augmentation, common, initFrom, ramp, schedule, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
 import { checkSource } from "./checks.ts";
+import { type DefaultsFor, scaleFor, shareOf } from "./defaults.ts";
 import { gumbel } from "./gumbel.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { tinyRamp } from "./tiny.ts";
@@ -47,6 +48,8 @@ const schema = z.strictObject({
 export const dvaeKind: StageKind<DvaeStage> = {
   schema,
   gives: ["codebook"],
+  startsFrom: ["codebook"],
+  defaults,
   reads: ({ steps, batchSize }) => ({ images: steps * batchSize }),
   check(recipe, { imageSize }, report) {
     const { codebook } = recipe.model;
@@ -65,6 +68,23 @@ export const dvaeKind: StageKind<DvaeStage> = {
     yield ["70-codebook", await reconstructions(drawing)];
   },
 };
+
+/** Of the starter: a weak divergence ends in a handful of words, and a slow average over steps that there are not. */
+function defaults(given: DefaultsFor): Record<string, unknown> {
+  const { steps, raw } = scaleFor(given, {
+    tiny: { steps: 100, batchSize: 16, lr: 1e-3 },
+    small: { steps: 400, batchSize: 64, lr: 1e-3 },
+  });
+  if (steps === 0 || Object.keys(raw).length === 0) return raw;
+  return {
+    ...raw,
+    optimizer: { lr: 1e-3, weightDecay: 0 },
+    schedule: { ...(raw.schedule as object), finalLr: 1e-4 },
+    temperature: { steps: shareOf(steps, 0.9) },
+    kl: { end: 12, steps: shareOf(steps, 0.45) },
+    ema: 0.98,
+  };
+}
 
 /** The scope of averaged weights: "ema". */
 const AVERAGES = emaName("").slice(0, -1);

@@ -12,6 +12,7 @@ import type { Losses } from "../../train/index.ts";
 import { adamW, areaRange, common, initFrom, ramp, schedule, share, steps, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
 import { checkSource } from "./checks.ts";
+import { type DefaultsFor, dinoFor, scaleFor, shareOf } from "./defaults.ts";
 import { knn } from "./shared.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { TINY, tinyRamp } from "./tiny.ts";
@@ -103,6 +104,8 @@ const schema = z.strictObject({
 export const imageDinoKind: StageKind<ImageDinoStage> = {
   schema,
   gives: ["image"],
+  startsFrom: ["image"],
+  defaults,
   reads: ({ steps: count, batchSize }) => ({ images: count * batchSize }),
   check(recipe, { localCrops, ema }, report) {
     const { patchSize } = recipe.model.image;
@@ -127,6 +130,24 @@ export const imageDinoKind: StageKind<ImageDinoStage> = {
     }),
   ],
 };
+
+/** Of starter-dino: a momentum of 0.996 averages over more steps than there are. */
+function defaults(given: DefaultsFor): Record<string, unknown> {
+  const { steps, raw } = scaleFor(given, {
+    tiny: { steps: 100, batchSize: 8, lr: 1e-3 },
+    small: { steps: 600, batchSize: 32, lr: 1e-3 },
+  });
+  const sizes = dinoFor(given);
+  if (Object.keys(raw).length === 0) return sizes;
+  return {
+    ...raw,
+    ...sizes,
+    localCrops: { ...(sizes.localCrops as object), count: 4 },
+    freezeLastLayerSteps: shareOf(steps, 0.1),
+    teacherTemperature: { steps: shareOf(steps, 0.5) },
+    teacherMomentum: [0.98, 1],
+  };
+}
 
 const CENTER = "dino.center";
 const GLOBAL_CROPS = 2;

@@ -8,6 +8,7 @@ import { imagePatches } from "../../pictures/index.ts";
 import { adamW, augmentation, common, initFrom, patchMasking, schedule } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkPatches, checkSource } from "./checks.ts";
+import { maskFor, scaleFor } from "./defaults.ts";
 import { knn, NO_DECODER } from "./shared.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { patchTargets } from "./targets.ts";
@@ -35,6 +36,14 @@ const schema = z.strictObject({
 export const imageMimKind: StageKind<ImageMimStage> = {
   schema,
   gives: ["image"],
+  startsFrom: ["image", "codebook"],
+  defaults: (given) => ({
+    ...scaleFor(given, {
+      tiny: { steps: 200, batchSize: 16, lr: 2e-3 },
+      small: { steps: 400, batchSize: 64, lr: 1e-3 },
+    }).raw,
+    masking: maskFor(given),
+  }),
   reads: ({ steps, batchSize }) => ({ images: steps * batchSize }),
   check(recipe, { masking }, report) {
     checkSource(recipe, "images", report);

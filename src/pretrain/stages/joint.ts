@@ -47,6 +47,7 @@ import {
 } from "../recipe/parts-schema.ts";
 import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
 import { checkLength, checkPatches, checkSource } from "./checks.ts";
+import { maskFor, scaleFor, tokensFor } from "./defaults.ts";
 import { jointObjectives } from "./joint-objectives.ts";
 import { NO_DECODER } from "./shared.ts";
 import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
@@ -122,6 +123,15 @@ const schema = z.strictObject({
 export const jointKind: StageKind<JointStage> = {
   schema,
   gives: ["image", "text"],
+  startsFrom: ["image", "text", "codebook"],
+  defaults: (given) => ({
+    ...scaleFor(given, {
+      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
+      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
+    }).raw,
+    textLength: { pairs: tokensFor(given, 77), texts: tokensFor(given, 512) },
+    imageMasking: maskFor(given),
+  }),
   reads,
   check,
   tiny: (stage, recipe) => ({

@@ -5,6 +5,7 @@ import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../e
 import type { Drawing, NamedSection } from "../../pictures/index.ts";
 import type { TrainingOptions, TrainingPlan } from "../../train/index.ts";
 import type { DataKind, InitFrom, Recipe } from "../recipe/types.ts";
+import type { DefaultsFor } from "./defaults.ts";
 
 /** What every stage of a recipe has. */
 export interface StageBase extends TrainingOptions {
@@ -73,6 +74,10 @@ export interface StageKind<S extends StageBase> {
   readonly schema: z.ZodType<S>;
   /** Parts of the model that it trains: what later stages may start from. */
   readonly gives: readonly string[];
+  /** Parts of the model that `init` names: each comes from the last earlier stage that trains it, unless the recipe says otherwise. */
+  readonly startsFrom?: readonly string[];
+  /** What a recipe of another size than base takes where it says nothing. */
+  defaults?(given: DefaultsFor): Readonly<Record<string, unknown>>;
   /** Samples over all steps, by kind of data. */
   reads(stage: S): Readonly<Partial<Record<DataKind, number>>>;
   /** Reports what contradicts the rest of the recipe. */

@@ -9,6 +9,7 @@ import type { BreakMode } from "../../text/index.ts";
 import { adamW, common, initFrom, pack, schedule, tokenMasking, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
+import { scaleFor, tokensFor } from "./defaults.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { tokenTargets } from "./targets.ts";
 import { TINY } from "./tiny.ts";
@@ -38,6 +39,14 @@ const schema = z.strictObject({
 export const textMlmKind: StageKind<TextMlmStage> = {
   schema,
   gives: ["text"],
+  startsFrom: ["text"],
+  defaults: (given) => ({
+    ...scaleFor(given, {
+      tiny: { steps: 200, batchSize: 16, lr: 2e-3 },
+      small: { steps: 600, batchSize: 64, lr: 1e-3 },
+    }).raw,
+    textLength: tokensFor(given, 512),
+  }),
   reads: ({ steps, batchSize }) => ({ texts: steps * batchSize }),
   check(recipe, { textLength }, report) {
     checkSource(recipe, "texts", report);
