@@ -122,44 +122,6 @@ describe("parseRecipe", () => {
     expect([model.text.layers, model.text.hiddenSize, model.image.imageSize]).toEqual([1, 192, 64]);
   });
 
-  const ALL = {
-    codebook: { kind: "dvae" },
-    text: { kind: "text-mlm" },
-    image: { kind: "image-mim" },
-    dino: { kind: "image-dino" },
-    joint: { kind: "joint" },
-  };
-
-  it.each(["tiny", "small", "base"])("needs no more than pairs and the names of the stages: %s", (variant) => {
-    const recipe = parseRecipe({ name: "own", variant, data: { pairs: "own.jsonl" }, stages: ALL });
-    expect(recipe.data).toMatchObject({ images: recipe.data.pairs, texts: recipe.data.pairs });
-    const { text, image, dino, joint } = recipe.stages;
-    expect(text).toMatchObject({ textLength: Math.min(512, recipe.model.text.maxPositions) });
-    expect(image).toMatchObject({ init: { image: "random", codebook: "codebook" } });
-    expect(dino).toMatchObject({ init: { image: "image" } });
-    expect(joint).toMatchObject({ init: { image: "dino", text: "text", codebook: "codebook" } });
-  });
-
-  it("takes steps, batches and masks that go with a small model, and ramps that end with the stage", () => {
-    const stages = { ...ALL, codebook: { kind: "dvae", steps: 100 }, joint: { kind: "joint", batchSize: 32 } };
-    const recipe = parseRecipe({ name: "own", variant: "small", data: { pairs: "own.jsonl" }, stages });
-    expect(recipe.stages.codebook).toMatchObject({
-      steps: 100,
-      temperature: { start: 1, steps: 90 },
-      kl: { steps: 45 },
-    });
-    expect(recipe.stages.image).toMatchObject({ masking: { patches: 24, minBlock: 5, minAspect: 0.3 } });
-    expect(recipe.stages.dino).toMatchObject({ localCrops: { size: 24 }, head: { hiddenSize: 512, outputSize: 4096 } });
-    expect(recipe.stages.joint).toMatchObject({ batchSize: 32, textLength: { pairs: 77, texts: 128 } });
-    expect(recipe.stages.joint!.schedule.warmupSteps).toBe(recipe.stages.joint!.steps / 20);
-  });
-
-  it("takes no other images and texts than pairs where the recipe says so", () => {
-    const data = { pairs: "own.jsonl", images: [], texts: "words.txt" };
-    const recipe = parseRecipe({ name: "own", variant: "small", data, stages: { text: ALL.text } });
-    expect([recipe.data.images, recipe.data.texts[0]!.source]).toEqual([[], "words.txt"]);
-  });
-
   const stage = (fields: Record<string, unknown>, kind = "joint") => ({ stages: { s: { kind, ...fields } } });
   it.each<[string, Record<string, unknown>, RegExp]>([
     ["an unknown key, with the nearest name", { sed: 1 }, /unknown key "sed": did you mean "seed"\?/],
