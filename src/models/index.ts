@@ -1,2 +1,3 @@
+export * from "./dynamic.ts";
 export * from "./family.ts";
 export * from "./model.ts";

@@ -1,10 +1,20 @@
 /** From a graph or program to something that runs on a device. */
 import { NameError } from "../errors.ts";
-import { type Graph, graph, type Program, type Value } from "../graph/index.ts";
+import {
+  type AxisSizes,
+  type DynamicGraph,
+  type Graph,
+  graph,
+  isDynamic,
+  type Program,
+  sample,
+  type Value,
+} from "../graph/index.ts";
 import { optimize, type PrecisionOptions, precision } from "../graph/passes/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
 import type { Buffer, Session, SessionFeeds, SessionOptions, Want } from "./session.ts";
+import { sizedSessions } from "./sized-sessions.ts";
 import { State } from "./state.ts";
 
 /** How a program is compiled, and where its inputs come from. */
@@ -26,7 +36,7 @@ export interface Executable extends Disposable {
   /** State tensors that a run replaces; those in `inPlace` are overwritten where they lie, the others swapped. */
   readonly updates: readonly string[];
   readonly inPlace: ReadonlySet<string>;
-  /** The graph as it runs, after the passes. */
+  /** The graph as it runs, after the passes; where axes are open, at some length of them. */
   readonly graph: Graph;
   /**
    * Runs once: computes the wanted outputs (all unless said) on the host and replaces the state. Feeds may lie on the device
@@ -46,14 +56,15 @@ const resultName = (output: string): string => `result:${output}`;
 const updateName = (state: string): string => `update:${state}`;
 
 /**
- * Compiles a graph, or a program whose updates go to `options.state`.
+ * Compiles a graph, a graph with open axes, or a program whose updates go to `options.state`.
  * @throws NameError when an update has no state tensor, EngineError when the engine refuses the graph.
  */
 export async function compile(
-  program: Program | Graph,
+  program: Program | Graph | DynamicGraph,
   device: Device,
   options: CompileOptions = {},
 ): Promise<Executable> {
+  if (isDynamic(program)) return compileDynamic(program, device, options);
   const { state = new State(device), weights = {}, precision: low, ...sessionOptions } = options;
   const updates: Record<string, Value> = { ...("updates" in program ? program.updates : {}) };
   for (const [name, value] of Object.entries(updates)) {
@@ -69,8 +80,7 @@ export async function compile(
     ...Object.fromEntries(Object.entries(program.outputs).map(([name, value]) => [resultName(name), value])),
     ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
   };
-  const exact = optimize(graph(program.name, all));
-  const traced = low ? precision(exact, low) : exact;
+  const traced = passes(graph(program.name, all), low);
   const task = { graph: traced, weights, updates: Object.fromEntries(names.map((name) => [name, updateName(name)])) };
   const { session, inPlace } = await device.prepare(task, sessionOptions);
   return executable(session, {
@@ -80,6 +90,43 @@ export async function compile(
     inPlace,
     inputs: session.inputs.map(({ name }) => name),
     outputs: Object.keys(program.outputs),
+  });
+}
+
+function passes(g: Graph, low: PrecisionOptions | undefined): Graph {
+  const exact = optimize(g);
+  return low ? precision(exact, low) : exact;
+}
+
+async function compileDynamic(
+  { name, axes, trace }: DynamicGraph,
+  device: Device,
+  { state = new State(device), weights = {}, precision: low, ...options }: CompileOptions,
+): Promise<Executable> {
+  const results = ({ outputs }: Graph): Record<string, Value> =>
+    Object.fromEntries(Object.entries(outputs).map(([key, value]) => [resultName(key), value]));
+  const traced = new Map<string, Graph>();
+  const traceOnce = (sizes: AxisSizes): Graph => {
+    const key = JSON.stringify(sizes);
+    const known = traced.get(key) ?? passes(graph(name, results(trace(sizes))), low);
+    traced.set(key, known);
+    return known;
+  };
+  const g: DynamicGraph = { name, axes, trace: traceOnce };
+  const open = async (fixed: Graph): Promise<Session> =>
+    (await device.prepare({ graph: fixed, weights }, options)).session;
+  const example = sample(g).of[0]!;
+  const session = device.prepareDynamic
+    ? await device.prepareDynamic({ graph: g, weights }, options)
+    : sizedSessions(g, new Set(Object.keys(weights)), open);
+  traced.clear();
+  return executable(session, {
+    graph: example,
+    state,
+    updates: [],
+    inPlace: new Set(),
+    inputs: session.inputs.map((port) => port.name),
+    outputs: Object.keys(example.outputs).map((key) => key.slice(resultName("").length)),
   });
 }
 

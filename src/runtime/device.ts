@@ -1,5 +1,5 @@
 /** What a device is: where a graph can run. Each makes sessions from graphs and holds buffers; all behave alike. */
-import type { Graph } from "../graph/index.ts";
+import type { DynamicGraph, Graph } from "../graph/index.ts";
 import type { DType, Shape, Tensor } from "../tensor/index.ts";
 import type { DeviceName } from "./device-names.ts";
 import type { Buffer, Session, SessionOptions } from "./session.ts";
@@ -19,6 +19,11 @@ export interface Task {
   readonly updates?: Readonly<Record<string, string>>;
 }
 
+/** A graph with open axes. */
+export interface DynamicTask extends Pick<Task, "weights"> {
+  readonly graph: DynamicGraph;
+}
+
 /** A graph made ready to run. */
 export interface Prepared {
   readonly session: Session;
@@ -33,6 +38,8 @@ export interface Device {
   readonly description: string;
   /** Lowers the graph and opens a session. Throws EngineError when the engine refuses the graph. */
   prepare(task: Task, options?: SessionOptions): Promise<Prepared>;
+  /** The same for a graph with open axes. An engine without it gets a session for each length (`sized-sessions.ts`). */
+  prepareDynamic?(task: DynamicTask, options?: SessionOptions): Promise<Session>;
   /** A buffer with undefined content. */
   allocate(dtype: DType, shape: Shape): Buffer;
   /** A buffer with a copy of `t`. */

@@ -1,7 +1,9 @@
 /** Graph → ONNX model: plan, emit, name the results, write. */
 import { DTypeError, NameError, ShapeError } from "../../errors.ts";
-import type { Graph, Value } from "../../graph/index.ts";
+import { type DynamicGraph, type Graph, isDynamic, sample, type Value } from "../../graph/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
+import type { Draft } from "./draft.ts";
+import { joinDrafts } from "./dynamic.ts";
 import { Emitter } from "./emitter.ts";
 import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
 import { type FusionName, plan } from "./fusion.ts";
@@ -41,12 +43,37 @@ export interface Lowered {
 }
 
 /**
- * Lowers a graph to an ONNX model.
+ * Lowers a graph to an ONNX model. Of a graph with open axes the model has open axes, with the same names.
  * @throws DTypeError for float64 values (engines run float32), NameError and ShapeError for initialisers that do not fit,
- *   EngineError for collectives between several workers.
+ *   EngineError for collectives between several workers, ShapeError where more than sizes depends on the length of an open axis.
  */
-export function toOnnx(g: Graph, options: LowerOptions = {}): Lowered {
-  const { initializers = {}, metadata = {} } = options;
+export function toOnnx(g: Graph | DynamicGraph, options: LowerOptions = {}): Lowered {
+  const { nodeScopes, made, ...draft } = isDynamic(g) ? dynamicDraft(g, options) : draftOf(g, options);
+  const { tensors, externalData } = place(draft.initializers, options.external);
+  const onnxGraph: OnnxGraph = {
+    name: draft.name,
+    nodes: draft.nodes,
+    initializers: tensors,
+    inputs: Object.values(draft.inputs),
+    outputs: Object.values(draft.outputs),
+  };
+  return {
+    model: encodeModel(modelOf(onnxGraph, options.metadata ?? {})),
+    inputs: draft.inputs,
+    outputs: draft.outputs,
+    nodeScopes,
+    made,
+    ...(externalData && { externalData }),
+  };
+}
+
+function dynamicDraft(g: DynamicGraph, options: LowerOptions): Draft {
+  const traces = sample(g);
+  return joinDrafts({ ...traces, of: traces.of.map((trace) => draftOf(trace, options)) });
+}
+
+function draftOf(g: Graph, options: LowerOptions): Draft {
+  const { initializers = {} } = options;
   checkDTypes(g);
   checkInitializers(g, initializers);
   const fixed = new Set(Object.keys(initializers));
@@ -54,25 +81,15 @@ export function toOnnx(g: Graph, options: LowerOptions = {}): Lowered {
   const e = new Emitter([...Object.keys(g.inputs), ...Object.values(outputNames)]);
   for (const [name, t] of Object.entries(initializers)) e.initializers.set(name, t);
   const { tensors, made } = emitAll(g, e, options);
-
-  const inputs = ports(Object.entries(g.inputs).filter(([name]) => !fixed.has(name)));
-  const outputs = ports(Object.entries(g.outputs), outputNames);
   const nodes = nameResults(g, e, tensors, outputNames);
-  const { tensors: stored, externalData } = place(e.initializers, options.external);
-  const onnxGraph: OnnxGraph = {
+  return {
     name: g.name,
     nodes,
-    initializers: stored,
-    inputs: Object.values(inputs),
-    outputs: Object.values(outputs),
-  };
-  return {
-    model: encodeModel(modelOf(onnxGraph, metadata)),
-    inputs,
-    outputs,
+    initializers: e.initializers,
+    inputs: ports(Object.entries(g.inputs).filter(([name]) => !fixed.has(name))),
+    outputs: ports(Object.entries(g.outputs), outputNames),
     nodeScopes: e.scopes,
     made,
-    ...(externalData && { externalData }),
   };
 }
 

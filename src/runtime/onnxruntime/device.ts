@@ -1,8 +1,9 @@
 /** ONNX Runtime as devices: `cpu` through its C API, `cpu-js` through onnxruntime-node. */
-import { toOnnx } from "../../lower/onnx/index.ts";
+import type { DynamicGraph, Graph } from "../../graph/index.ts";
+import { type Lowered, toOnnx } from "../../lower/onnx/index.ts";
 import type { Device, DeviceOptions, Task } from "../device.ts";
 import type { DeviceName } from "../device-names.ts";
-import type { SessionOptions } from "../session.ts";
+import type { Session, SessionOptions } from "../session.ts";
 import type { Engine, OrtSessionOptions } from "./engine.ts";
 import { inPlaceUpdates } from "./in-place.ts";
 
@@ -29,27 +30,32 @@ export async function openJsDevice(options: JsDeviceOptions): Promise<Device> {
 }
 
 function ortDevice(name: DeviceName, engine: Engine, { threads, session: chosen = {} }: JsDeviceOptions): Device {
+  const lowered = async (
+    { graph, weights = {} }: Pick<Task, "weights"> & { graph: Graph | DynamicGraph },
+    options: OrtSessionOptions,
+  ): Promise<Lowered & { session: Session }> => {
+    const lowered = toOnnx(graph, { initializers: weights });
+    const all = { name: graph.name, ...(threads ? { threads } : {}), ...options, ...chosen };
+    return { ...lowered, session: await engine.createSession(lowered.model, all) };
+  };
   return {
     name,
     description: `ONNX Runtime ${engine.version} (${engine.name})`,
     prepare: async (task, options = {}) => {
-      const { graph, weights = {}, updates = {} } = task;
-      const { model, made } = toOnnx(graph, { initializers: weights });
-      const session = await engine.createSession(model, {
-        name: graph.name,
-        ...(threads ? { threads } : {}),
-        ...sessionOptions(task, options),
-        ...chosen,
-      });
-      return { session, inPlace: inPlaceUpdates(graph, updates, made) };
+      const { session, made } = await lowered(task, sessionOptions(task, options));
+      return { session, inPlace: inPlaceUpdates(task.graph, task.updates ?? {}, made) };
     },
+    prepareDynamic: async (task, options = {}) => (await lowered(task, sessionOptions({}, options))).session,
     allocate: (dtype, shape) => engine.allocate(dtype, shape),
     upload: (t) => engine.upload(t),
   };
 }
 
 /** What a purpose means here. */
-function sessionOptions({ updates = {} }: Task, { purpose, ...options }: SessionOptions): OrtSessionOptions {
+function sessionOptions(
+  { updates = {} }: Pick<Task, "updates">,
+  { purpose, ...options }: SessionOptions,
+): OrtSessionOptions {
   const training = purpose === "training";
   return {
     // The lowering has fused what pays; the engine's later passes take minutes on a training step of 17,000 values.
