@@ -1,4 +1,10 @@
+export { folderFiles, type OpenModel, type OpenModelOptions, openModel } from "./folder.ts";
+export { type ModelFiles, openWeights, readModelJson, type WeightsOptions, weightFiles } from "./model-files.ts";
+export { openTensors } from "./open-tensors.ts";
 export { openSafetensors, saveSafetensors } from "./safetensors/file.ts";
-export type { StoredDType, TensorInfo, TensorSpec } from "./safetensors/header.ts";
+export type { TensorInfo, TensorSpec } from "./safetensors/header.ts";
 export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
 export { type EncodeOptions, encodeSafetensors, entriesOf, type TensorEntry } from "./safetensors/write.ts";
+export { STORED, type StoredDType } from "./stored.ts";
+export type { OtherEntry, ReadOptions, StoredTensor, TensorFile, WeightsFormat } from "./tensor-file.ts";
+export { readTorch, type TorchOptions } from "./torch/read.ts";

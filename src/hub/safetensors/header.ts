@@ -5,29 +5,12 @@
  */
 import { CheckpointError } from "../../errors.ts";
 import { byteSize, type DType } from "../../tensor/index.ts";
+import { STORED, type StoredDType, storedAs as storedOf } from "../stored.ts";
+import type { StoredTensor } from "../tensor-file.ts";
 import { duplicateKey } from "./duplicate-key.ts";
 
-export type StoredDType = "BOOL" | "U8" | "F16" | "BF16" | "I32" | "F32" | "F64" | "I64";
-
-/** The dtypes of the format that are read; BF16 and F16 become float32. Sorted as the reference implementation sorts them. */
-const DTYPES: { readonly [S in StoredDType]: { readonly dtype: DType; readonly bytes: number } } = {
-  BOOL: { dtype: "bool", bytes: 1 },
-  U8: { dtype: "uint8", bytes: 1 },
-  F16: { dtype: "float32", bytes: 2 },
-  BF16: { dtype: "float32", bytes: 2 },
-  I32: { dtype: "int32", bytes: 4 },
-  F32: { dtype: "float32", bytes: 4 },
-  F64: { dtype: "float64", bytes: 8 },
-  I64: { dtype: "int64", bytes: 8 },
-};
-
 /** One tensor of a file. */
-export interface TensorInfo {
-  readonly name: string;
-  /** The dtype that reading gives. */
-  readonly dtype: DType;
-  readonly storedAs: StoredDType;
-  readonly shape: readonly number[];
+export interface TensorInfo extends StoredTensor {
   /** Byte range in the file. */
   readonly start: number;
   readonly end: number;
@@ -112,15 +95,15 @@ function parseTensor(name: string, entry: unknown, dataStart: number, where: str
     throw new CheckpointError(
       `${where}: expected only dtype, shape and data_offsets, got ${Object.keys(others).join(", ")}`,
     );
-  if (typeof storedAs !== "string" || !Object.hasOwn(DTYPES, storedAs))
+  if (typeof storedAs !== "string" || !Object.hasOwn(STORED, storedAs))
     throw new CheckpointError(
-      `${where}: expected a dtype among ${Object.keys(DTYPES).join(", ")}, got ${JSON.stringify(storedAs)}`,
+      `${where}: expected a dtype among ${Object.keys(STORED).join(", ")}, got ${JSON.stringify(storedAs)}`,
     );
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw new CheckpointError(`${where}: expected a shape of non-negative integers, got ${JSON.stringify(shape)}`);
   if (!isRange(offsets))
     throw new CheckpointError(`${where}: expected data_offsets [start, end], got ${JSON.stringify(offsets)}`);
-  const { dtype, bytes } = DTYPES[storedAs as StoredDType];
+  const { dtype, bytes } = STORED[storedAs as StoredDType];
   const [start, end] = offsets;
   const needed = shape.reduce<number>((n, d: number) => n * d, bytes);
   if (!Number.isSafeInteger(needed) || end - start !== needed)
@@ -151,22 +134,12 @@ export interface TensorSpec {
   readonly shape: readonly number[];
 }
 
-const STORED: { [D in DType]: StoredDType } = {
-  bool: "BOOL",
-  uint8: "U8",
-  float16: "F16",
-  bfloat16: "BF16",
-  int32: "I32",
-  float32: "F32",
-  float64: "F64",
-  int64: "I64",
-};
-const RANK = Object.keys(DTYPES);
+const RANK = Object.keys(STORED);
 
 /** The order of the bytes in a file: wide elements first, so that all stay aligned; then by name (as the reference). */
 export const fileOrder = <S extends TensorSpec>(specs: readonly S[]): S[] =>
   [...specs].sort(
-    (a, b) => RANK.indexOf(STORED[b.dtype]) - RANK.indexOf(STORED[a.dtype]) || (a.name < b.name ? -1 : 1),
+    (a, b) => RANK.indexOf(storedOf[b.dtype]) - RANK.indexOf(storedOf[a.dtype]) || (a.name < b.name ? -1 : 1),
   );
 
 /** The first bytes of a file that holds these tensors in this order, padded with spaces to a multiple of 8. */
@@ -179,7 +152,7 @@ export function formatHeader(specs: readonly TensorSpec[], metadata: Readonly<Re
       throw new CheckpointError(`safetensors: expected tensor names that are free, got "${name}"`);
     const start = offset;
     offset += shape.reduce((n, d) => n * d, byteSize(dtype));
-    header.set(name, { dtype: STORED[dtype], shape, data_offsets: [start, offset] });
+    header.set(name, { dtype: storedOf[dtype], shape, data_offsets: [start, offset] });
   }
   const fields = [...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
   const json = new TextEncoder().encode(`{${fields.join(",")}}`);

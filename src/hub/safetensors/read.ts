@@ -1,19 +1,14 @@
 /** Reads single tensors of a safetensors file by range: only the header and what is asked for is loaded. */
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/index.ts";
-import { bfloat16ToFloat, type DType, halfToFloat, type Tensor, tensor, viewAs } from "../../tensor/index.ts";
-import { headerLength, parseHeader, type StoredDType, type TensorInfo } from "./header.ts";
+import { type DType, type Tensor, tensor } from "../../tensor/index.ts";
+import { decodeStored } from "../stored.ts";
+import type { TensorFile } from "../tensor-file.ts";
+import { headerLength, parseHeader, type TensorInfo } from "./header.ts";
 
-/** An open file. Close it, or bind it with `await using`. */
-export interface Safetensors extends AsyncDisposable {
-  /** Path or URL, for messages. */
-  readonly name: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** By name, in the order of their bytes. */
+/** An open safetensors file. */
+export interface Safetensors extends TensorFile {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** One tensor; BF16 and F16 come as float32. Throws CheckpointError if there is none of that name. */
-  read(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Tensor>;
-  close(): Promise<void>;
 }
 
 /** Reads and checks the header. The file is closed on failure. Throws CheckpointError. */
@@ -23,8 +18,11 @@ export async function readSafetensors(bytes: Bytes): Promise<Safetensors> {
     const byName = new Map(tensors.map((info) => [info.name, info]));
     return {
       name: bytes.name,
+      format: "safetensors",
+      parts: 1,
       metadata,
       tensors: byName,
+      others: [],
       read: (name, { signal } = {}) => readTensor(bytes, byName, name, signal),
       close: () => bytes.close(),
       [Symbol.asyncDispose]: () => bytes.close(),
@@ -57,13 +55,5 @@ async function readTensor(
       `the file holds ${tensors.size} tensors: ${[...tensors.keys()].slice(0, 5).join(", ")}, …`,
     );
   const raw = new Uint8Array(await bytes.slice(info.start, info.end));
-  const widen = WIDEN[info.storedAs];
-  if (widen) return tensor("float32", info.shape, widen(viewAs("float16", raw)));
-  return tensor<DType>(info.dtype, info.shape, viewAs(info.dtype, raw));
+  return tensor<DType>(info.dtype, info.shape, decodeStored(info.storedAs, raw));
 }
-
-/** Models compute in float32; what is stored in half of it is widened as it is read, whichever half it is. */
-const WIDEN: { readonly [S in StoredDType]?: (bits: Uint16Array) => Float32Array } = {
-  F16: halfToFloat,
-  BF16: bfloat16ToFloat,
-};
