@@ -1,6 +1,7 @@
 /** Embeddings in the contrastive space: the numbers that retrieval compares. */
 import type { Tensor } from "../tensor/index.ts";
-import { imageFeeds, type Picture, textFeeds } from "./feeds.ts";
+import { imageFeeds, textFeeds } from "./feeds.ts";
+import type { Picture } from "./image-input.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { batches, createRunner, hasParameters, joinEmbeds, only } from "./runner.ts";
 

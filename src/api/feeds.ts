@@ -2,13 +2,8 @@
 import { ConfigError } from "../errors.ts";
 import { decodeImage, flavaEvalImage } from "../image/index.ts";
 import { type Feeds, size } from "../tensor/index.ts";
+import type { Picture } from "./image-input.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-
-/** An encoded picture with its name for messages. */
-export interface Picture {
-  readonly key: string;
-  readonly image: Uint8Array;
-}
 
 /**
  * `pixel_values` (B, C, S, S) and `codebook_pixel_values` (B, C, S', S') of whole pictures, decoded one after another, so that no

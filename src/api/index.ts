@@ -1,6 +1,34 @@
 export { createEmbedder, type Embedder } from "./embed.ts";
-export { imageFeeds, type Picture, textFeeds } from "./feeds.ts";
+export type { ImageOutput, Images, PairOutput, TextOutput, Texts } from "./encode.ts";
+export { imageFeeds, textFeeds } from "./feeds.ts";
+export type { FilledMask, FillMaskOptions } from "./fill-mask.ts";
+export { type CallOptions, FlavaModel, type ModelParts, type ResultOptions, type Similarity } from "./flava-model.ts";
+export { type ImageInput, type Picture, type RawPixels, readImage } from "./image-input.ts";
+export type { DtypeName, LoadOptions } from "./load.ts";
 export type { LoadedModel } from "./loaded-model.ts";
 export { createMatcher, type Matcher, type PictureText } from "./match.ts";
+export type { OpenOptions, ProgressEvent } from "./model-files.ts";
+export type { Nested, OutputTensor } from "./output.ts";
+export {
+  type ImageFeatureOptions,
+  type Pipeline,
+  type Pipelines,
+  pipeline,
+  type TaskName,
+  type TextFeatureOptions,
+  type ZeroShotOptions,
+} from "./pipeline.ts";
+export { type LabelScore, PROBE_FILE, type Probe, type ProbeInput, probeTensors, readProbe } from "./probe.ts";
+export {
+  createProcessor,
+  type EncodedTextFeeds,
+  type FlavaProcessor,
+  type ImageFeeds,
+  type PictureFeeds,
+  type ProcessorInputs,
+  type TextFeeds,
+  type TextOptions,
+} from "./processor.ts";
 export { runOnce } from "./run-once.ts";
 export { batches, createRunner, cutRows, hasParameters, joinEmbeds, only, type Runner } from "./runner.ts";
+export type { Embedded, NotEmbedded, StreamOptions } from "./stream.ts";

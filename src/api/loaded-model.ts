@@ -5,6 +5,8 @@ import type { TextTokenizer } from "../text/index.ts";
 
 /** A model, its weights, its tokenizer, and the device it runs on. */
 export interface LoadedModel {
+  /** Folder or repository, for messages. */
+  readonly name?: string | undefined;
   /** With the vocabulary of the tokenizer. */
   readonly model: Model;
   readonly device: Device;

@@ -1,5 +1,6 @@
 /** Image–text matching: whether the head of the multimodal encoder says that a caption belongs to a picture. */
-import { imageFeeds, type Picture, textFeeds } from "./feeds.ts";
+import { imageFeeds, textFeeds } from "./feeds.ts";
+import type { Picture } from "./image-input.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { batches, createRunner, hasParameters, only } from "./runner.ts";
 

@@ -10,7 +10,7 @@ export { gaussianBlur } from "./blur.ts";
 export * from "./branches.ts";
 export { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, greyscale, solarize } from "./colour.ts";
 export { type CropRounding, centerCrop, flipHorizontal, resizeShorter } from "./crop.ts";
-export { type DecodeOptions, decodeImage, MAX_PIXELS } from "./decode.ts";
+export { type DecodeOptions, decodeImage, MAX_PIXELS, toRgb } from "./decode.ts";
 export { type DinoOptions, type DinoSizes, type DinoViewOptions, dinoOptions, dinoView, dinoViews } from "./dino.ts";
 export type { Filter } from "./filters.ts";
 export { IMAGE_EXTENSIONS, type ImageFormat, type ImageHeader, readImageHeader } from "./header.ts";

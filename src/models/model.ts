@@ -81,8 +81,18 @@ export interface PictureSizes {
   readonly codebookSize: number;
   /** Patches along a side. */
   readonly grid: number;
+  /** Pixels along the side of a patch. */
+  readonly patchSize: number;
   /** How many visual words there are to be predicted. */
   readonly words: number;
+}
+
+/** The texts that a text encoder takes. */
+export interface TextSizes {
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  /** Whether padding is hidden everywhere. Where it is not, results depend on how much there is. */
+  readonly padHidden: boolean;
 }
 
 /** Visual words: from pictures and back. */
@@ -111,13 +121,19 @@ export interface Model {
   /** All of its parameters, by the names of the published checkpoint. */
   parameters(): ParamSpec[];
   readonly pictures?: PictureSizes | undefined;
-  readonly texts?: { readonly vocabSize: number; readonly maxPositions: number } | undefined;
+  readonly texts?: TextSizes | undefined;
+  /** The cosine's factor in the contrastive logits is e to this parameter, kept between two bounds. */
+  readonly logitScale?: { readonly name: string; readonly range: readonly [low: number, high: number] } | undefined;
   /** `pixel_values` → `image_embeds` (B, E) in the contrastive space, of length 1, and what else the encoder gives. */
   image?(sizes: ImageGraphSizes): ModelGraph;
   /** `input_ids` (B, T) and `attention_mask` → `text_embeds` (B, E), and what else the encoder gives. */
   text?(sizes: TextGraphSizes): ModelGraph;
   /** Both → `itm_logits` (B, 2) with class 1 "matched", and what else the multimodal encoder gives. */
   pair?(sizes: PairGraphSizes): ModelGraph;
+  /** `image_mm`, `text_mm` and the text's own inputs → the results of `pair` that the multimodal encoder gives. */
+  fusion?(sizes: PairGraphSizes): ModelGraph;
+  /** `states` (R, D) → `logits` (R, V) over words: states of the text encoder, or of text tokens in the multimodal one. */
+  words?(of: "text" | "pair", rows: number): ModelGraph;
   /** Both → `maps` (B, T, P): the last multimodal layer's attention from text tokens to patches, mean over heads. */
   attention?(sizes: PairGraphSizes): ModelGraph;
   /** `pixel_values` → `features` (B, D) for classification, of length 1. `scope` stands before the parameters' names. */

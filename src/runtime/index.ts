@@ -1,6 +1,7 @@
 export { type CompileOptions, compile, type Executable } from "./compile.ts";
 export type { Device, DeviceOptions, Prepared, Task } from "./device.ts";
 export { type DeviceName, deviceNames } from "./device-names.ts";
-export { type DeviceOptionsOf, openDevice } from "./devices.ts";
+export type { DeviceOptionsOf } from "./device-options.ts";
+export { openDevice } from "./open-device.ts";
 export type { Buffer, PortInfo, RunOptions, Session, SessionOptions, Want } from "./session.ts";
 export { State } from "./state.ts";

@@ -1,6 +1,6 @@
 /** Reads single tensors of a safetensors file by range: only the header and what is asked for is loaded. */
 import { CheckpointError } from "../../errors.ts";
-import type { Bytes } from "../../io/index.ts";
+import type { Bytes } from "../../io/bytes.ts";
 import { type DType, type Tensor, tensor } from "../../tensor/index.ts";
 import { decodeStored } from "../stored.ts";
 import type { TensorFile } from "../tensor-file.ts";

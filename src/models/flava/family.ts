@@ -13,7 +13,7 @@ import {
 import { gridSize, imageFeatures } from "../vit/index.ts";
 import { imageBatch, pairBatch, textBatch } from "./batch.ts";
 import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
-import { imageGraph, multimodalGraph, textGraph } from "./graphs.ts";
+import { fusionGraph, imageGraph, multimodalGraph, textGraph, wordsGraph } from "./graphs.ts";
 import { huggingFaceJson, toHuggingFaceConfig } from "./hf-config.ts";
 import { flavaParameters } from "./parameters.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
@@ -48,12 +48,20 @@ function flavaModel(config: FlavaConfig): Model {
       size: image.imageSize,
       codebookSize: codebookImageSize(config),
       grid: gridSize(image),
+      patchSize: image.patchSize,
       words: image.vocabSize,
     },
-    texts: { vocabSize: text.vocabSize, maxPositions: text.maxPositions },
+    texts: {
+      vocabSize: text.vocabSize,
+      maxPositions: text.maxPositions,
+      padHidden: config.textPadMask !== "none" && config.multimodalPadMask,
+    },
+    logitScale: { name: "flava.logit_scale", range: config.logitScaleRange },
     image: (sizes) => imageGraph(config, sizes),
     text: (sizes) => textGraph(config, sizes),
     pair: (sizes) => multimodalGraph(config, sizes),
+    fusion: (sizes) => fusionGraph(config, sizes),
+    words: (of, rows) => wordsGraph(config, of === "text" ? "mlm" : "mmm_text", rows),
     attention: (sizes) => attentionToPatches(config, sizes),
     features: (batch, scope) => imageFeatures(image, batch, scope),
     masked: maskedHeads(config),

@@ -9,29 +9,67 @@ import {
   type TextGraphSizes,
 } from "../model.ts";
 import type { FlavaConfig } from "./config.ts";
-import { itmHead } from "./heads.ts";
-import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, type UnimodalOutputs } from "./model.ts";
+import { itmHead, maskedPredictionHead } from "./heads.ts";
+import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, fuse, type UnimodalOutputs } from "./model.ts";
 
 /**
  * `pixel_values` (B, C, H, W) → `image_embeddings` (B, N, D), `pooler_output` (B, D), `image_features` (B, E): the contrastive
- * projection of CLS, and `image_embeds` (B, E): the same of length 1.
+ * projection of CLS, `image_embeds` (B, E): the same of length 1, and `image_mm` (B, N, D): what the multimodal encoder reads.
  */
 export function imageGraph(config: FlavaConfig, sizes: ImageGraphSizes): ModelGraph {
   const p = new Params();
   const image = encodedImage(p, config, sizes);
-  const { pooler_output, last_hidden_state: image_embeddings } = image;
-  return modelGraph("flava.image", p, { image_embeddings, pooler_output, ...features(p, config, "image", image) });
+  const { pooler_output, last_hidden_state: image_embeddings, to_mm: image_mm } = image;
+  return modelGraph("flava.image", p, {
+    image_embeddings,
+    pooler_output,
+    ...features(p, config, "image", image),
+    image_mm,
+  });
 }
 
 /**
  * `input_ids` (B, T) and `attention_mask` → `text_embeddings` (B, T, D), `pooler_output` (B, D), `text_features` and
- * `text_embeds` (B, E).
+ * `text_embeds` (B, E), and `text_mm` (B, T, D): what the multimodal encoder reads.
  */
 export function textGraph(config: FlavaConfig, sizes: TextGraphSizes): ModelGraph {
   const p = new Params();
   const text = flavaText(p.at("flava"), config, textInputs(sizes));
-  const { pooler_output, last_hidden_state: text_embeddings } = text;
-  return modelGraph("flava.text", p, { text_embeddings, pooler_output, ...features(p, config, "text", text) });
+  const { pooler_output, last_hidden_state: text_embeddings, to_mm: text_mm } = text;
+  return modelGraph("flava.text", p, { text_embeddings, pooler_output, ...features(p, config, "text", text), text_mm });
+}
+
+/**
+ * The multimodal encoder alone, on what the two encoders gave: `image_mm` (B, N, D), `text_mm` (B, T, D) and `attention_mask`
+ * (where it is read) → `multimodal_embeddings` (B, M, D), `pooler_output` (B, D) and `itm_logits` (B, 2). Image and text are so
+ * encoded once, however many pairs they are in, and no weight lies in two graphs.
+ */
+export function fusionGraph(config: FlavaConfig, sizes: PairGraphSizes): ModelGraph {
+  const p = new Params();
+  const { batch, textLength, height = config.image.imageSize, width = config.image.imageSize } = sizes;
+  const { hiddenSize } = config.multimodal;
+  const patches = (height / config.image.patchSize) * (width / config.image.patchSize);
+  const inputs = textInputs(sizes);
+  const fused = fuse(p.at("flava"), config, {
+    image_mm: input("image_mm", [batch, 1 + patches, hiddenSize]),
+    text_mm: input("text_mm", [batch, textLength, hiddenSize]),
+    ...inputs,
+  });
+  return modelGraph("flava.fusion", p, {
+    multimodal_embeddings: fused.last_hidden_state,
+    pooler_output: fused.pooler_output,
+    itm_logits: itmHead(initialised(p.at("itm_head"), config.multimodal), fused.last_hidden_state),
+  });
+}
+
+/** `states` (R, D) at masked tokens → `logits` (R, V) over the words: of the text encoder ("mlm") or of pairs ("mmm_text"). */
+export function wordsGraph(config: FlavaConfig, head: "mlm" | "mmm_text", rows: number): ModelGraph {
+  const p = new Params();
+  const encoder = head === "mlm" ? config.text : config.multimodal;
+  const states = input("states", [rows, encoder.hiddenSize]);
+  const eps = config.headLayerNormEps ?? encoder.layerNormEps;
+  const scope = initialised(p.at(`${head}_head`), encoder);
+  return modelGraph(`flava.${head}`, p, { logits: maskedPredictionHead(scope, states, config.text.vocabSize, eps) });
 }
 
 /**

@@ -71,10 +71,25 @@ export function flavaMultimodal(
   config: FlavaConfig,
   image: UnimodalOutputs,
   text: UnimodalOutputs,
-  { input_ids, attention_mask, out }: TextInputs,
+  inputs: TextInputs,
+): EncoderOutputs {
+  return fuse(p, config, { ...inputs, image_mm: image.to_mm, text_mm: text.to_mm });
+}
+
+/** The projected states of both encoders, and the text that they came from. */
+export interface FusionInputs extends TextInputs {
+  readonly image_mm: Value;
+  readonly text_mm: Value;
+}
+
+/** The multimodal encoder on projected states. `p` is the scope `flava`. */
+export function fuse(
+  p: Params,
+  config: FlavaConfig,
+  { image_mm, text_mm, input_ids, attention_mask, out }: FusionInputs,
 ): EncoderOutputs {
   const mask = config.multimodalPadMask ? textMask(config, input_ids, attention_mask) : undefined;
-  return multimodalEncoder(p.at("multimodal_model"), config.multimodal, image.to_mm, text.to_mm, {
+  return multimodalEncoder(p.at("multimodal_model"), config.multimodal, image_mm, text_mm, {
     attention_mask: mask,
     out,
   });

@@ -1,21 +1,12 @@
 /** ONNX Runtime as devices: `cpu` through its C API, `cpu-js` through onnxruntime-node. */
 import type { DynamicGraph, Graph } from "../../graph/index.ts";
 import { type Lowered, toOnnx } from "../../lower/onnx/index.ts";
-import type { Device, DeviceOptions, Task } from "../device.ts";
+import type { Device, Task } from "../device.ts";
 import type { DeviceName } from "../device-names.ts";
+import type { JsDeviceOptions, NativeDeviceOptions } from "../device-options.ts";
 import type { Session, SessionOptions } from "../session.ts";
 import type { Engine, OrtSessionOptions } from "./engine.ts";
 import { inPlaceUpdates } from "./in-place.ts";
-
-export interface JsDeviceOptions extends DeviceOptions {
-  /** Options of every session, instead of those that its purpose gives. */
-  session?: Omit<OrtSessionOptions, "name" | "threads" | "profile" | "signal">;
-}
-
-export interface NativeDeviceOptions extends JsDeviceOptions {
-  /** Path of another ONNX Runtime library. */
-  library?: string;
-}
 
 /** The device `cpu`. Throws EngineError when koffi or the library is missing or unusable. */
 export async function openNativeDevice({ library, ...options }: NativeDeviceOptions): Promise<Device> {

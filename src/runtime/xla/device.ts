@@ -2,27 +2,14 @@
 import { EngineError } from "../../errors.ts";
 import { toStableHlo } from "../../lower/stablehlo/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import type { Device, DeviceOptions, Task } from "../device.ts";
+import type { Device, Task } from "../device.ts";
+import type { XlaOptions } from "../device-options.ts";
 import type { SessionOptions } from "../session.ts";
 import { XlaBuffer } from "./buffer.ts";
 import { type Client, type ClientOptions, createClient, type MemoryStats } from "./client.ts";
 import { type Found, findPlugin, type Platform } from "./find.ts";
 import { loadPjrt } from "./pjrt.ts";
 import { XlaSession } from "./session.ts";
-
-/** `threads` is not taken: XLA has a pool of its own. */
-export interface XlaOptions extends DeviceOptions {
-  /** Path of the plugin; it is looked for unless said. */
-  readonly library?: string | undefined;
-  /** GPUs: the share of the memory that XLA may take, 0 to 1. Default 0.9. */
-  readonly memoryFraction?: number;
-  /** GPUs: take that share at once. Default false: as much as is needed. */
-  readonly preallocate?: boolean;
-  /** GPUs: "default", "platform", "bfc" or "cuda_async". */
-  readonly allocator?: string;
-  /** Processors: how many devices to pretend. Default 1. */
-  readonly devices?: number;
-}
 
 /** A device of XLA, with its client for what only XLA offers. */
 export interface XlaDevice extends Device {

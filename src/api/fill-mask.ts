@@ -1,0 +1,92 @@
+/** The words that a model puts where a text says `[MASK]`, from the text alone or with a picture beside it. */
+import { DataError } from "../errors.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
+import { type Encoding, encodePairs, encodeTexts } from "./encode.ts";
+import type { ImageInput } from "./image-input.ts";
+
+/** One word for one mask. */
+export interface FilledMask {
+  /** Probability among all words. */
+  readonly score: number;
+  /** Its id. */
+  readonly token: number;
+  readonly token_str: string;
+  /** The text with the word in its place; other masks stay. */
+  readonly sequence: string;
+}
+
+export interface FillMaskOptions {
+  /** The text describes it: the multimodal encoder fills in. */
+  readonly image?: ImageInput | undefined;
+  /** Words for each mask. Default 5. */
+  readonly topK?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** For each `[MASK]` of the text, the likeliest words, best first. Throws DataError where there is none. */
+export async function fillMask(
+  encoding: Encoding,
+  text: string,
+  { image, topK = 5, signal }: FillMaskOptions,
+): Promise<FilledMask[][]> {
+  const { graphs, processor } = encoding;
+  const tokenizer = processor.tokenizer!;
+  const kind = image === undefined ? "textWords" : "pairWords";
+  graphs.need(kind, ["logits"]);
+  const feeds = processor.texts([text], encoding.texts);
+  const ids = [...feeds.input_ids.data];
+  const masks = ids.flatMap((id, at) => (id === tokenizer.special.mask ? [at] : []));
+  if (masks.length === 0)
+    throw new DataError(
+      `fill mask: expected a text with [MASK], got ${JSON.stringify(text.slice(0, 80))}${feeds.truncated[0] ? `, of which ${feeds.truncated[0]} tokens were cut off` : ""}`,
+    );
+  const states = await tokenStates(encoding, feeds, image, signal); // (T, D)
+  const D = states.shape[1]!;
+  const rows = new Float32Array(masks.length * D);
+  for (const [i, at] of masks.entries()) rows.set((states.data as Float32Array).subarray(at * D, (at + 1) * D), i * D);
+  const fed = { states: { dtype: "float32", shape: [masks.length, D], data: rows } } as const;
+  const { logits } = await graphs.run(kind, fed, ["logits"], signal);
+  return masks.map((at, i) => best(tokenizer, ids, at, row(logits!, i), topK));
+}
+
+const row = ({ data, shape }: Tensor, i: number): Float32Array =>
+  (data as Float32Array).subarray(i * shape[1]!, (i + 1) * shape[1]!);
+
+/** The states of the text's tokens in the encoder that fills in, (T, D). */
+async function tokenStates(
+  encoding: Encoding,
+  feeds: ReturnType<Encoding["processor"]["texts"]>,
+  image: ImageInput | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Tensor> {
+  const T = feeds.input_ids.shape[1]!;
+  const states =
+    image === undefined
+      ? (await encodeTexts(encoding, feeds, { outputs: ["text_embeddings"], signal })).text_embeddings!
+      : (await encodePairs(encoding, image, feeds, { outputs: ["multimodal_embeddings"], signal }))
+          .multimodal_embeddings!;
+  const [, M, D] = states.shape as [number, number, number];
+  return { dtype: states.dtype, shape: [T, D], data: states.data.subarray((M - T) * D) };
+}
+
+function best(
+  tokenizer: TextTokenizer,
+  ids: readonly number[],
+  at: number,
+  logits: Float32Array,
+  topK: number,
+): FilledMask[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const total = logits.reduce((sum, x) => sum + Math.exp(x - largest), 0);
+  const ranked = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]!);
+  return ranked.slice(0, topK).map((token) => ({
+    score: Math.exp(logits[token]! - largest) / total,
+    token,
+    token_str: tokenizer.token(token),
+    sequence: tokenizer.decode(
+      ids.slice(1, ids.lastIndexOf(tokenizer.special.sep)).map((id, i) => (i + 1 === at ? token : id)),
+      { skipSpecialTokens: false },
+    ),
+  }));
+}

@@ -1,0 +1,46 @@
+/** The options of each device, in a file that loads no engine. */
+
+import type { DeviceOptions } from "./device.ts";
+import type { DeviceName } from "./device-names.ts";
+import type { InterpreterOptions } from "./interpret/device.ts";
+import type { OrtSessionOptions } from "./onnxruntime/engine.ts";
+
+/** Of ONNX Runtime through onnxruntime-node's own API. */
+export interface JsDeviceOptions extends DeviceOptions {
+  /** Options of every session, instead of those that its purpose gives. */
+  session?: Omit<OrtSessionOptions, "name" | "threads" | "profile" | "signal">;
+}
+
+/** Of ONNX Runtime through its C API. */
+export interface NativeDeviceOptions extends JsDeviceOptions {
+  /** Path of another ONNX Runtime library. */
+  library?: string;
+}
+
+/** Of XLA. `threads` is not taken: XLA has a pool of its own. */
+export interface XlaOptions extends DeviceOptions {
+  /** Path of the plugin; it is looked for unless said. */
+  readonly library?: string | undefined;
+  /** GPUs: the share of the memory that XLA may take, 0 to 1. Default 0.9. */
+  readonly memoryFraction?: number;
+  /** GPUs: take that share at once. Default false: as much as is needed. */
+  readonly preallocate?: boolean;
+  /** GPUs: "default", "platform", "bfc" or "cuda_async". */
+  readonly allocator?: string;
+  /** Processors: how many devices to pretend. Default 1. */
+  readonly devices?: number;
+}
+
+/** By the device's name. */
+export interface DeviceOptionsOf {
+  cpu: NativeDeviceOptions;
+  "cpu-js": JsDeviceOptions;
+  interpret: InterpreterOptions;
+  "xla:cpu": XlaOptions;
+  "xla:cuda": XlaOptions;
+  "xla:rocm": XlaOptions;
+  "xla:tpu": XlaOptions;
+}
+
+/** Opens one device; the table of devices has one for each name. */
+export type OpenDevice<N extends DeviceName> = (options: DeviceOptionsOf[N]) => Promise<import("./device.ts").Device>;
