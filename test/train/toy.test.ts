@@ -62,7 +62,14 @@ function cellModel(config: CellConfig): Model {
   return {
     family: "cells",
     parameters: () => traced(1).p.specs(),
-    pictures: { channels: 3, size: config.side, codebookSize: config.side, grid: config.cells, patchSize: config.side / config.cells, words: 1 },
+    pictures: {
+      channels: 3,
+      size: config.side,
+      codebookSize: config.side,
+      grid: config.cells,
+      patchSize: config.side / config.cells,
+      words: 1,
+    },
     image: ({ batch }) => {
       const { p, seen, said } = traced(batch);
       return modelGraph("cells.image", p, { seen, said });
