@@ -12,11 +12,12 @@ const NO_DECODE = ["--no-decode", "take pictures as they are: damaged ones are f
 const OUTSIDE = ["--outside", "let tables name pictures out of their own folder or server"] as const;
 const CACHE_DIR = ["--cache-dir <dir>", "where the starter data is kept"] as const;
 
-/** Adds `data fetch starter`, `data build` and `data inspect`. */
+/** Adds `data fetch starter`, `data build`, `data split` and `data inspect`. */
 export function define(program: Command): void {
-  const data = program.command("data").description("fetch, build and look at training data");
+  const data = program.command("data").description("fetch, build, divide and look at training data");
   defineFetch(data);
   defineBuild(data);
+  defineSplit(data);
   defineInspect(data);
 }
 
@@ -44,6 +45,33 @@ function defineBuild(data: Command): void {
     .option(...CACHE_DIR)
     .addHelpText("after", SOURCES)
     .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
+}
+
+function defineSplit(data: Command): void {
+  data
+    .command("split")
+    .description(
+      "divide a source into shards for training, validation and test that share no picture, caption or concept",
+    )
+    .argument("<source>", "what to divide")
+    .requiredOption("--out <dir>", "a new folder: train/, validation/, test/ and split.json")
+    .option("--validation <share>", "share of the samples for validation", share, 0.1)
+    .option("--test <share>", "share of the samples for the test", share, 0)
+    .addOption(
+      new Option(
+        "--by <what>",
+        "concept: samples with one picture, one caption, or one head word of captions of up to three words stay together; caption: those with one picture or caption; sample: only equal ones",
+      )
+        .choices(["concept", "caption", "sample"])
+        .default("concept"),
+    )
+    .option("--seed <n>", "which samples are held out", natural, 0)
+    .option("--samples-per-shard <n>", "samples of a shard", positive, 1000)
+    .option(...NO_DECODE)
+    .option(...OUTSIDE)
+    .option(...CACHE_DIR)
+    .addHelpText("after", SOURCES)
+    .action(action(async (io, args, options) => (await import("./data-split.ts")).split(io, args, options as never)));
 }
 
 function defineInspect(data: Command): void {
@@ -78,5 +106,12 @@ function natural(text: string): number {
 function positive(text: string): number {
   const value = natural(text);
   if (value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError("expected a share from 0 to below 1, as 0.1");
   return value;
 }

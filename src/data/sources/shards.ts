@@ -52,6 +52,16 @@ export async function buildShards(
   out: string,
   options: ShardOptions = {},
 ): Promise<ShardManifest> {
+  return inNewFolder(out, async (folder, bad) => {
+    const { manifest, shards } = await writeAll(sources, folder, bad, options);
+    await bad.close();
+    await saveFile(join(folder, "manifest.json"), `${JSON.stringify({ ...manifest, shards }, null, 2)}\n`);
+    return { ...manifest, shards };
+  });
+}
+
+/** Has `write` fill a folder that appears whole or not at all, with a list of what was left out. Throws DataError where it exists. */
+export async function inNewFolder<T>(out: string, write: (folder: string, bad: BadList) => Promise<T>): Promise<T> {
   await requireNew(out);
   const staging = resolve(out) + PARTIAL;
   await makeFolder(dirname(staging));
@@ -60,12 +70,11 @@ export async function buildShards(
   await makeFolder(staging);
   const bad = badList(join(staging, "bad.jsonl"));
   try {
-    const manifest = await writeAll(sources, staging, bad, options);
+    const result = await write(staging, bad);
     await bad.close();
-    await saveFile(join(staging, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     await rm(out, { recursive: true, force: true }); // empty, or absent
     await rename(staging, out);
-    return manifest;
+    return result;
   } catch (error) {
     await settled(bad.close());
     await rm(staging, { recursive: true, force: true });
@@ -87,51 +96,84 @@ async function writeAll(
   folder: string,
   bad: BadList,
   options: ShardOptions,
-): Promise<ShardManifest> {
-  const {
-    samplesPerShard = 1000,
-    shardBytes = 2 ** 30,
-    limit = Number.POSITIVE_INFINITY,
-    decode = true,
-    signal,
-    onProgress,
-  } = options;
-  const shards: Awaited<ReturnType<ShardWriter["close"]>>[] = [];
+): Promise<{ manifest: Omit<ShardManifest, "shards">; shards: ShardManifest["shards"] }> {
+  const { limit = Number.POSITIVE_INFINITY, decode = true, signal, onProgress } = options;
   const counts: { name: string; samples: number }[] = [];
-  let writer: ShardWriter | undefined;
-  let total = 0;
+  const set = new ShardSet(folder, options);
   try {
     for (const source of sources) {
       const count = { name: source.name, samples: 0 };
       counts.push(count);
       const usable = decode ? decodableSource(source) : source;
       for await (const { sample } of usable.samples({ signal, onBad: bad.onBad })) {
-        if (total >= limit) break;
-        const members = membersOf(sample);
-        if (members === undefined) {
-          bad.onBad({ source: source.name, key: sample.key, reason: "the image has no format that is known" });
+        if (set.samples >= limit) break;
+        if (!(await set.add(sample))) {
+          bad.onBad({ source: source.name, key: sample.key, reason: NO_FORMAT });
           continue;
         }
-        if (writer && (writer.samples >= samplesPerShard || writer.bytes >= shardBytes)) {
-          shards.push(await writer.close());
-          writer = undefined;
-        }
-        writer ??= await ShardWriter.open(folder, `${String(shards.length).padStart(6, "0")}.tar`);
-        await writer.add(String(total).padStart(9, "0"), members);
         count.samples++;
-        total++;
-        onProgress?.(total);
+        onProgress?.(set.samples);
       }
     }
-    if (writer) shards.push(await writer.close());
   } catch (error) {
-    await writer?.abandon();
+    await set.abandon();
     throw error;
   }
-  if (total === 0) throw new DataError(`${sources.map(({ name }) => name).join(", ")}: expected samples, got none`);
+  const shards = await set.close();
+  if (set.samples === 0)
+    throw new DataError(`${sources.map(({ name }) => name).join(", ")}: expected samples, got none`);
   const bytes = shards.reduce((n, shard) => n + shard.bytes, 0);
   const notes = [...bad.notes.values()].reduce((n, count) => n + count, 0);
-  return { format: "flava-shards/1", samples: total, bytes, bad: bad.count, notes, sources: counts, shards };
+  const manifest = {
+    format: "flava-shards/1" as const,
+    samples: set.samples,
+    bytes,
+    bad: bad.count,
+    notes,
+    sources: counts,
+  };
+  return { manifest, shards };
+}
+
+/** Why a sample cannot be written. */
+export const NO_FORMAT = "the image has no format that is known";
+
+/** `000000.tar`, … in one folder. */
+export class ShardSet {
+  readonly #folder: string;
+  readonly #options: Pick<ShardOptions, "samplesPerShard" | "shardBytes">;
+  readonly #shards: ShardManifest["shards"][number][] = [];
+  #writer: ShardWriter | undefined;
+  samples = 0;
+
+  constructor(folder: string, options: Pick<ShardOptions, "samplesPerShard" | "shardBytes"> = {}) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  /** Whether the sample could be written: not, where nobody knows the format of its image. */
+  async add(sample: Sample): Promise<boolean> {
+    const { samplesPerShard = 1000, shardBytes = 2 ** 30 } = this.#options;
+    const members = membersOf(sample);
+    if (members === undefined) return false;
+    if (this.#writer && (this.#writer.samples >= samplesPerShard || this.#writer.bytes >= shardBytes))
+      await this.close();
+    this.#writer ??= await ShardWriter.open(this.#folder, `${String(this.#shards.length).padStart(6, "0")}.tar`);
+    await this.#writer.add(String(this.samples).padStart(9, "0"), members);
+    this.samples++;
+    return true;
+  }
+
+  /** Ends the shard that is being written; gives all so far. */
+  async close(): Promise<ShardManifest["shards"]> {
+    if (this.#writer) this.#shards.push(await this.#writer.close());
+    this.#writer = undefined;
+    return this.#shards;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#writer?.abandon();
+  }
 }
 
 /** The members of a sample by extension; undefined where the image's format is unknown. */

@@ -96,8 +96,9 @@ function wordsOf(tables: Tables, recipe: Recipe, words: number | undefined): str
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
-  return sources.map(({ source, weight }, i) => {
-    const place = dataName(source);
+  return sources.map(({ source, weight, without }, i) => {
+    const held = without ? `, without what shares a ${without.by} with ${dataName(without.source)}` : "";
+    const place = `${dataName(source)}${held}`;
     return [
       i === 0 ? kind : "",
       sources.length > 1 ? `${((100 * weight) / total).toFixed(1).padStart(5)} %  ${place}` : place,

@@ -1,5 +1,6 @@
 /** The schema of a whole recipe: plain data, unknown keys refused, every default here or in the schemas it is made of. */
 import { z } from "zod";
+import { SPLIT_BY } from "../../data/index.ts";
 import { dataSchema } from "../../datasets/index.ts";
 import { deviceNames } from "../../runtime/device-names.ts";
 import type { Tables } from "../tables.ts";
@@ -11,6 +12,15 @@ const source = z
   .union([z.string().min(1), dataSchema])
   .describe("starter:PART, a path, a URL, type:location, or {type, path, …}.");
 
+const without = z
+  .union([z.string().min(1), z.strictObject({ source, by: z.enum(SPLIT_BY).default("concept") }), dataSchema])
+  .transform((given) =>
+    typeof given === "object" && "by" in given ? given : { source: given as string, by: "concept" as const },
+  )
+  .describe(
+    "A held-out set. Left out are samples with a picture, a caption or the head word of a short caption of one of its (by: concept), with a picture or caption of one (caption), or equal to one (sample).",
+  );
+
 const weighted = z.strictObject({
   source,
   weight: z.number().positive().default(1).describe("Share among the sources of its kind."),
@@ -18,6 +28,7 @@ const weighted = z.strictObject({
     .enum(["first", "any", "tags"])
     .optional()
     .describe("Which caption of a sample is read; absent: what the source says, else one at random."),
+  without: without.optional(),
 });
 
 const sources = z

@@ -1,6 +1,6 @@
 /** What a checked recipe holds. The defaults and their reasons are in the schema files beside this one. */
 
-import type { CaptionMode } from "../../data/index.ts";
+import type { CaptionMode, SplitBy } from "../../data/index.ts";
 import type { DataSpec } from "../../datasets/index.ts";
 import type { FamilyName, ModelConfig } from "../../models/index.ts";
 import type { DeviceName } from "../../runtime/index.ts";
@@ -62,6 +62,14 @@ export interface WeightedSource {
   readonly weight: number;
   /** Which caption of a sample is read; absent: what the source says, else one at random. */
   readonly captions?: CaptionMode | undefined;
+  /** A held-out set: samples that share something with one of its samples are left out. */
+  readonly without?: Without | undefined;
+}
+
+/** A held-out set, and what training samples must not share with it. */
+export interface Without {
+  readonly source: string | DataSpec;
+  readonly by: SplitBy;
 }
 
 /** The training data, and how it is read. */

@@ -23,7 +23,7 @@ export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut
     test: sets(test),
     labelled: labelled ? { train: images(labelled.train), test: images(labelled.test) } : undefined,
     texts: all(texts),
-    trainingTexts: all(recipe.data.texts.map(({ source }) => source)),
+    trainingTexts: () => Promise.all(recipe.data.texts.map(sources.training)),
     maxTexts: maxPairs,
     onBad,
   };

@@ -1,30 +1,40 @@
 /** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
 import { dirname, join } from "node:path";
-import { type PixelCache, pixelCache, type Source } from "../../data/index.ts";
+import { type PixelCache, pixelCache, type Source, withoutSource } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { makeFolder, saveFile, statOf } from "../../io/index.ts";
 import { findRunInfo } from "../../record/index.ts";
 import { reducedVocabulary, type TextTokenizer, tokenizerHash, wordTokenizer } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
-import type { Recipe } from "../recipe/types.ts";
+import type { Recipe, WeightedSource } from "../recipe/types.ts";
 
 /** The sources of a run, each opened once. */
 export interface Sources {
   /** Opens a source, or gives the one that was opened before: decoded pictures are kept by source. */
   open(spec: string | DataSpec): Promise<Source>;
+  /** A source of the training data, without what it must not share with a held-out set. */
+  training(given: WeightedSource): Promise<Source>;
   readonly pixels: PixelCache;
 }
 
 /** `note` is called when a server keeps us waiting. */
 export function createSources(recipe: Recipe, signal?: AbortSignal, note?: (line: string) => void): Sources {
   const opened = new Map<string, Promise<Source>>();
+  const once = (key: string, make: () => Promise<Source>): Promise<Source> => {
+    const source = opened.get(key) ?? make();
+    opened.set(key, source);
+    return source;
+  };
+  const open = (spec: string | DataSpec): Promise<Source> =>
+    once(JSON.stringify(spec), () => openData(spec, { signal, note }));
   return {
-    open(spec) {
-      const key = JSON.stringify(spec);
-      const source = opened.get(key) ?? openData(spec, { signal, note });
-      opened.set(key, source);
-      return source;
+    open,
+    training({ source, without }) {
+      if (!without) return open(source);
+      return once(JSON.stringify([source, without]), async () =>
+        withoutSource(await open(source), { source: await open(without.source), by: without.by }),
+      );
     },
     pixels: pixelCache(recipe.data.pixelBytes),
   };
@@ -97,8 +107,8 @@ async function ofCorpus(
     [data.pairs, captions],
     [data.texts, texts],
   ] as const)
-    for (const { source } of list)
-      for await (const { sample } of (await sources.open(source)).samples({ signal }))
+    for (const given of list)
+      for await (const { sample } of (await sources.training(given)).samples({ signal }))
         for (const text of sample.texts ?? []) if (!into.has(text)) into.set(text, full.ids(text));
   const tokenizer = cutVocabulary(vocabulary, full, [...captions.values()], [...texts.values()]);
   note(

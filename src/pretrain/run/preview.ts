@@ -31,8 +31,10 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
   if (missing.length > 0) note(`not at hand, and so not counted: ${missing.join(", ")}`);
   const tokenizer = await tokenizerOf(asked, sources, missing.length === 0, options);
   const recipe = tokenizer ? withVocabulary(tables, asked, tokenizer) : asked;
-  const counts = await countsOf(recipe, async (source) =>
-    (await isAtHand(source)) ? sources.open(source) : undefined,
+  const counts = await countsOf(recipe, async (given) =>
+    (await isAtHand(given.source)) && (!given.without || (await isAtHand(given.without.source)))
+      ? sources.training(given)
+      : undefined,
   );
   const warnings = Object.entries(recipe.stages).map(([name, stage]) => [
     name,
@@ -42,7 +44,9 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
 }
 
 async function notAtHand({ data }: Recipe): Promise<string[]> {
-  const all: (string | DataSpec)[] = DATA_KINDS.flatMap((kind) => data[kind].map(({ source }) => source));
+  const all: (string | DataSpec)[] = DATA_KINDS.flatMap((kind) =>
+    data[kind].flatMap(({ source, without }) => [source, ...(without ? [without.source] : [])]),
+  );
   const missing: string[] = [];
   for (const spec of all) if (!(await isAtHand(spec))) missing.push(dataName(spec));
   return [...new Set(missing)];

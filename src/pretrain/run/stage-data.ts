@@ -33,7 +33,7 @@ export async function openData(
   const { workers, prefetch } = recipe.data;
   const datasets = await datasetsOf(context, name, plan, stage);
   const place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
-  const counts = await countsOf(recipe, sources.open);
+  const counts = await countsOf(recipe, sources.training);
   for (const line of warningsOf(stage, plan, counts)) reporter.note(`${name}: warning: ${line}`);
   const changed: string[] = [];
   const loader: Loader = await createLoader({
@@ -79,7 +79,11 @@ function datasetsOf(
       shuffleBytes,
       memoryBytes,
       sources: await Promise.all(
-        recipe.data[data].map(async ({ source, ...read }) => ({ ...read, source: await sources.open(source) })),
+        recipe.data[data].map(async (given) => ({
+          weight: given.weight,
+          ...(given.captions && { captions: given.captions }),
+          source: await sources.training(given),
+        })),
       ),
     })),
   );

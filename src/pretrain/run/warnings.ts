@@ -17,12 +17,12 @@ export type Counts = Readonly<Record<DataKind, readonly Counted[]>>;
 /** The counts of the recipe's sources; `open` gives undefined for one that is not to be looked at. */
 export async function countsOf(
   { data }: Pick<Recipe, "data">,
-  open: (source: WeightedSource["source"]) => Promise<Source | undefined>,
+  open: (given: WeightedSource) => Promise<Source | undefined>,
 ): Promise<Counts> {
-  const counted = async ({ source, weight }: WeightedSource): Promise<Counted> => ({
-    name: dataName(source),
-    weight,
-    count: (await open(source))?.count,
+  const counted = async (given: WeightedSource): Promise<Counted> => ({
+    name: dataName(given.source),
+    weight: given.weight,
+    count: (await open(given))?.count,
   });
   const entries = DATA_KINDS.map(async (kind) => [kind, await Promise.all(data[kind].map(counted))] as const);
   return Object.fromEntries(await Promise.all(entries)) as unknown as Counts;
