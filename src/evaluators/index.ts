@@ -4,6 +4,7 @@ export { builtFeeds } from "./feeds.ts";
 export { type Candidate, type Gallery, galleries, hardNegatives } from "./galleries.ts";
 export { createKnn, nearestLabels } from "./knn.ts";
 export { type Labelled, type LabelledSet, labelledSet } from "./labelled.ts";
+export * from "./metrics/index.ts";
 export { createMim } from "./mim.ts";
 export { createMlm } from "./mlm.ts";
 export { type Pair, type PairSet, pairSet, readPairs } from "./pair-set.ts";

@@ -1,5 +1,4 @@
 /** Collects ONNX nodes and constants: fresh names, one initialiser for equal constants, scopes as prefixes of node names. */
-import { DTypeError } from "../../errors.ts";
 import { type DType, fromNumbers, type Shape, type Tensor } from "../../tensor/index.ts";
 import type { Attributes, OnnxNode } from "./schema.ts";
 
@@ -60,7 +59,6 @@ export class Emitter {
 
   /** An initialiser; small equal tensors share one. */
   constant(t: Tensor): string {
-    if (t.dtype === "float64") throw new DTypeError("onnx: float64 constants are not lowered", "engines run float32");
     const key = t.data.length <= 64 ? `${t.dtype}(${t.shape.join()})${bits(t)}` : undefined;
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known) return known;

@@ -1,6 +1,6 @@
 /** Graph → ONNX model: plan, emit, name the results, write. */
 import { DTypeError, NameError, ShapeError } from "../../errors.ts";
-import { type DynamicGraph, type Graph, isDynamic, sample, type Value } from "../../graph/index.ts";
+import { type DynamicGraph, type Graph, isDynamic, type Op, sample, type Value } from "../../graph/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import type { Draft } from "./draft.ts";
 import { joinDrafts } from "./dynamic.ts";
@@ -44,7 +44,7 @@ export interface Lowered {
 
 /**
  * Lowers a graph to an ONNX model. Of a graph with open axes the model has open axes, with the same names.
- * @throws DTypeError for float64 values (engines run float32), NameError and ShapeError for initialisers that do not fit,
+ * @throws DTypeError for float64 values other than those of linear models, NameError and ShapeError for initialisers that do not fit,
  *   EngineError for collectives between several workers, ShapeError where more than sizes depends on the length of an open axis.
  */
 export function toOnnx(g: Graph | DynamicGraph, options: LowerOptions = {}): Lowered {
@@ -164,12 +164,18 @@ const ports = (
 ): Record<string, OnnxPort> =>
   Object.fromEntries(values.map(([key, v]) => [key, { name: names?.[key] ?? key, dtype: v.dtype, shape: v.shape }]));
 
+/** Operations that may be float64: those of linear models. No model of images or texts needs it. */
+const FLOAT64: ReadonlySet<Op> = new Set<Op>([
+  ...(["input", "constant", "neg", "exp", "log", "add", "sub", "mul", "div", "reshape", "permute"] as const),
+  ...(["broadcastTo", "sum", "matmul", "softmax", "logSoftmax"] as const),
+]);
+
 function checkDTypes(g: Graph): void {
-  const wide = g.nodes.find((v) => v.dtype === "float64");
+  const wide = g.nodes.find((v) => v.dtype === "float64" && !FLOAT64.has(v.op));
   if (wide)
     throw new DTypeError(
       `${g.name}: expected float32 values, got ${wide}`,
-      "engines run float32; the interpreter takes float64",
+      `ONNX Runtime has float64 kernels for ${[...FLOAT64].join(", ")}; the interpreter takes all`,
     );
   const low = g.nodes.find((v) => v.dtype === "float32" && v.op !== "cast" && v.inputs[0]?.dtype === "bfloat16");
   if (low)
