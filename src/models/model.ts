@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Graph, Value } from "../graph/index.ts";
 import { graph } from "../graph/index.ts";
 import type { Interpolation, ParamSpec, Params } from "../nn/index.ts";
+import type { Layout } from "./layout.ts";
 
 /** A graph and the parameters among its inputs. */
 export interface ModelGraph {
@@ -156,6 +157,12 @@ export interface ModelFamily<C> {
   /** Named sizes. */
   readonly variants: Readonly<Record<string, C>>;
   readonly parts: Readonly<Record<string, ModelPart>>;
+  /** The code bases whose names files may have, in the order in which they are tried. */
+  readonly layouts: Readonly<Record<string, Layout>>;
+  /** Whether a tensor has one row a word of the vocabulary. */
+  hasWordRows(name: string): boolean;
+  /** Whether published weights of a part may come without a tensor, because nothing that they were made for reads it. */
+  mayLack(name: string): boolean;
   /** The model of these sizes. */
   of(config: C): Model;
   /** The same sizes with a vocabulary of so many entries. */

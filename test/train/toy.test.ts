@@ -7,6 +7,7 @@ import { z } from "zod";
 import { batches, createRunner, imageFeeds } from "../../src/api/index.ts";
 import { createKnn, type EvaluationContext, type Evaluator, type PairSet } from "../../src/evaluators/index.ts";
 import { input, mean, mul, reshape, sub, type Value } from "../../src/graph/index.ts";
+import { ownNames } from "../../src/models/layout.ts";
 import { type Model, type ModelFamily, modelGraph } from "../../src/models/model.ts";
 import { l2Normalize, linear, Params } from "../../src/nn/index.ts";
 import { describePlan, formatPlan, parseRecipe, type Recipe } from "../../src/pretrain/recipe/index.ts";
@@ -31,6 +32,9 @@ const cellFamily: ModelFamily<CellConfig> = {
   schema: z.strictObject({ side: z.int(), cells: z.int(), width: z.int() }),
   variants: { nano: SIZE },
   parts: { cells: { needed: "cells.encoder.", also: ["cells.decoder."] } },
+  layouts: { own: ownNames },
+  hasWordRows: () => false,
+  mayLack: () => false,
   of: cellModel,
   withVocabulary: (config) => config,
   tiny: (config) => ({ ...config, ...SIZE }),

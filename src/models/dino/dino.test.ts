@@ -9,7 +9,7 @@ import { ema, gradients, sgd } from "../../optim/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../tensor/index.ts";
 import { variants } from "../flava/index.ts";
 import { imageEncoder } from "../vit/index.ts";
-import { dinoHead, dinoHeadConfig, dinoImageConfig, dinoScores, fromDino, TEACHER, teacherName } from "./index.ts";
+import { dinoHead, dinoHeadConfig, dinoImageConfig, dinoScores, TEACHER, teacherName } from "./index.ts";
 
 const image = dinoImageConfig(variants.tiny.image);
 const head = { hiddenSize: 6, bottleneckSize: 4, outputSize: 5, normLastLayer: true };
@@ -145,56 +145,5 @@ describe("one step of DINO", () => {
       mean.map((m, k) => 0.9 * c[k]! + 0.1 * m),
       FLOAT64,
     );
-  });
-});
-
-describe("fromDino", () => {
-  const D = 4;
-  const of = (name: string, shape: readonly number[]) => normals(name, shape);
-  const block = (i: number) => ({
-    [`blocks.${i}.norm1.weight`]: of("n1w", [D]),
-    [`blocks.${i}.norm1.bias`]: of("n1b", [D]),
-    [`blocks.${i}.attn.qkv.weight`]: of(`qkv${i}`, [3 * D, D]),
-    [`blocks.${i}.attn.qkv.bias`]: of(`qkvb${i}`, [3 * D]),
-    [`blocks.${i}.attn.proj.weight`]: of("pw", [D, D]),
-    [`blocks.${i}.attn.proj.bias`]: of("pb", [D]),
-    [`blocks.${i}.norm2.weight`]: of("n2w", [D]),
-    [`blocks.${i}.norm2.bias`]: of("n2b", [D]),
-    [`blocks.${i}.mlp.fc1.weight`]: of("f1w", [8, D]),
-    [`blocks.${i}.mlp.fc1.bias`]: of("f1b", [8]),
-    [`blocks.${i}.mlp.fc2.weight`]: of("f2w", [D, 8]),
-    [`blocks.${i}.mlp.fc2.bias`]: of("f2b", [D]),
-  });
-  const published = {
-    cls_token: of("cls", [1, 1, D]),
-    pos_embed: of("pos", [1, 17, D]),
-    "patch_embed.proj.weight": of("patch", [D, 3, 8, 8]),
-    "patch_embed.proj.bias": of("patchb", [D]),
-    ...block(0),
-    ...block(1),
-    "norm.weight": of("nw", [D]),
-    "norm.bias": of("nb", [D]),
-  };
-  const found = fromDino({ ...published, "head.mlp.0.weight": of("h", [2, D]) });
-  it("gives every tensor of FLAVA's image encoder but the mask token and the pooler", () => {
-    const p = new Params();
-    const sizes = { ...image, hiddenSize: D, heads: 2, intermediateSize: 8 };
-    imageEncoder(p.at("flava.image_model"), sizes, input("x", [1, 3, 32, 32]));
-    const wanted = p.specs().filter(({ name }) => !/mask_token|pooler/.test(name));
-    expect(Object.keys(found).sort()).toEqual(wanted.map(({ name }) => name).sort());
-    for (const { name, shape } of wanted) expect(found[name]!.shape, name).toEqual(shape);
-  });
-  it("splits the fused rows into query, key and value", () => {
-    const rows = toNumbers(published["blocks.1.attn.qkv.weight" as keyof typeof published]);
-    ["query", "key", "value"].forEach((part, i) => {
-      const t = found[`flava.image_model.encoder.layer.1.attention.attention.${part}.weight`]!;
-      expect(toNumbers(t)).toEqual(rows.slice(i * D * D, (i + 1) * D * D));
-    });
-  });
-  it("takes checkpoints with torch's prefixes and refuses tensors of other models", () => {
-    const prefixed = Object.fromEntries(Object.entries(published).map(([name, t]) => [`module.backbone.${name}`, t]));
-    expect(Object.keys(fromDino(prefixed))).toEqual(Object.keys(found));
-    expect(() => fromDino({ "layer1.0.conv1.weight": published.cls_token })).toThrow(/"layer1.0.conv1.weight"/);
-    expect(() => fromDino({ "blocks.0.attn.qkv.bias": of("odd", [7]) })).toThrow(/\(7\) does not divide into 3/);
   });
 });

@@ -1,3 +1,2 @@
-export * from "./convert.ts";
 export * from "./head.ts";
 export * from "./model.ts";

@@ -8,8 +8,8 @@ import { codebookImageSize, type FlavaConfig } from "./config.ts";
 export interface ImageBatch {
   /** (B, C, S, S). */
   readonly pixel_values: Value;
-  /** bool (B, P): true where a patch is masked. */
-  readonly bool_masked_pos: Value;
+  /** bool (B, P): true where a patch is masked. Undefined: none is, as for a model without a mask token. */
+  readonly bool_masked_pos: Value | undefined;
   /** int32 (B, Kp): indices of masked patches, padded with 0. */
   readonly mim_positions: Value;
   /** bool (B, Kp): false in the padding of `mim_positions`. */

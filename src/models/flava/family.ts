@@ -15,6 +15,7 @@ import { imageBatch, pairBatch, textBatch } from "./batch.ts";
 import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
 import { fusionGraph, imageGraph, multimodalGraph, textGraph, wordsGraph } from "./graphs.ts";
 import { huggingFaceJson, toHuggingFaceConfig } from "./hf-config.ts";
+import { flavaLayouts } from "./layouts/index.ts";
 import { flavaParameters } from "./parameters.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
 import { variants } from "./variants.ts";
@@ -28,6 +29,10 @@ export const flavaFamily: ModelFamily<FlavaConfig> = {
     text: { needed: "flava.text_model.", also: ["mlm_head."] },
     codebook: { needed: "image_codebook.", also: ["image_decoder."] },
   },
+  layouts: flavaLayouts,
+  hasWordRows: (name) =>
+    /^(flava\.text_model\.embeddings\.word_embeddings\.weight|mlm_head\.(decoder\.weight|bias))$/.test(name),
+  mayLack: (name) => /\.(mask_token|pooler\.dense\.(weight|bias))$/.test(name),
   of: flavaModel,
   withVocabulary: (config, { vocabSize, padTokenId }) => ({
     ...config,

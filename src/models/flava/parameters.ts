@@ -10,8 +10,9 @@ const SMALLEST: BatchSizes = { batch: 1, textLength: 1, maskedPatches: 1, masked
 /** All parameters: encoders and projections ("flava.…"), the five heads, and the codebook where the model has one. */
 export function flavaParameters(config: FlavaConfig): ParamSpec[] {
   const p = new Params();
-  pretrainPairs(p, config, pairBatch(config, SMALLEST));
-  pretrainImages(p, config, imageBatch(config, SMALLEST));
+  const masked = config.image.maskToken ? {} : { bool_masked_pos: undefined };
+  pretrainPairs(p, config, { ...pairBatch(config, SMALLEST), ...masked });
+  pretrainImages(p, config, { ...imageBatch(config, SMALLEST), ...masked });
   pretrainTexts(p, config, textBatch(SMALLEST));
   return p.specs();
 }

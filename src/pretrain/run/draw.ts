@@ -5,7 +5,7 @@ import { Params } from "../../nn/index.ts";
 import { drawSections } from "../../pictures/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { HeldOut } from "../stages/stage.ts";
-import { kindOf, modelOf } from "../tables.ts";
+import { familyOf, kindOf, modelOf } from "../tables.ts";
 import type { RunContext, StageRun } from "./context.ts";
 import { evaluationContext } from "./evaluation.ts";
 import { decoderWeights } from "./initial.ts";
@@ -50,5 +50,5 @@ async function decoderOf({ recipe, runDir, tables }: RunContext): Promise<Record
   if (name === undefined || !codebook) return undefined;
   const p = new Params();
   codebook.decode(p, input("words", [1, 1, 1], "int32"));
-  return decoderWeights(join(runDir, name), p.specs());
+  return decoderWeights(join(runDir, name), p.specs(), familyOf(tables, recipe).layouts);
 }

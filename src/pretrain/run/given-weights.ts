@@ -1,11 +1,11 @@
 /** Weights from a file, by the names of the published checkpoint, whatever names the file has. */
 import { join } from "node:path";
-import { openSafetensors } from "../../hub/index.ts";
+import { openModel, openSafetensors } from "../../hub/index.ts";
 import { statOf } from "../../io/index.ts";
-import { fromDino } from "../../models/dino/index.ts";
+import { type Layout, type TensorSource, underOurNames } from "../../models/index.ts";
 import type { ParamSpec } from "../../nn/index.ts";
 import { emaName } from "../../optim/index.ts";
-import { MODEL_FILE, OPTIMIZER_FILE, readTied, type TensorSource } from "../../record/index.ts";
+import { OPTIMIZER_FILE, readTied } from "../../record/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
 /** The tensors of a file against those that were asked for. */
@@ -14,27 +14,38 @@ export interface GivenWeights {
   readonly tensors: Readonly<Record<string, Tensor>>;
   /** Names that were asked for and not found. */
   readonly missing: readonly string[];
-  /** Names, of the published checkpoint, that are in the file and were not asked for. */
+  /** Names, of the published checkpoint, that are in the file and were not asked for; at the end those that have none, as the file has them. */
   readonly others: readonly string[];
 }
 
+/** Code bases whose names a file may have, and how the work is stopped. */
+export interface GivenOptions {
+  readonly layouts: Readonly<Record<string, Layout>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * The tensors that `specs` name, of a safetensors file, a folder with model.safetensors, or a checkpoint folder (there the averages,
- * where it has them). A tied tensor is found under any of its names. Throws CheckpointError, FileError.
+ * The tensors that `specs` name, of a file of weights, a folder with one, or a checkpoint folder (there the averages, where it has
+ * them). A tied tensor is found under any of its names. Throws CheckpointError, FileError.
  */
 export async function readGiven(
   path: string,
   specs: readonly ParamSpec[],
-  signal: AbortSignal | undefined,
+  { layouts, signal }: GivenOptions,
 ): Promise<GivenWeights> {
-  const isFolder = (await statOf(path))?.isDirectory() ?? false;
-  await using file = await openSafetensors(isFolder ? join(path, MODEL_FILE) : path);
-  const model = await published(file, signal);
+  await using opened = await openModel(path, { signal });
+  const { unknown, ...model } = underOurNames(opened.weights, layouts);
   const averages = join(path, OPTIMIZER_FILE);
-  if (!isFolder || !(await statOf(averages))) return await take(model, specs, signal); // before the file is closed
+  const isCheckpoint = (await statOf(averages))?.isFile() ?? false;
+  if (!isCheckpoint) return withUnknown(await take(model, specs, signal), unknown);
   await using optimizer = await openSafetensors(averages);
-  return await take(averaged(model, optimizer, specs), specs, signal);
+  return withUnknown(await take(averaged(model, optimizer, specs), specs, signal), unknown);
 }
+
+const withUnknown = (given: GivenWeights, unknown: readonly string[]): GivenWeights => ({
+  ...given,
+  others: [...given.others, ...unknown],
+});
 
 async function take(
   file: TensorSource,
@@ -51,32 +62,6 @@ async function take(
     for (const one of stored) others.delete(one);
   }
   return { tensors, missing, others: [...others] };
-}
-
-/** A DINO encoder's names, as its authors' code, timm and wrappers of it spell them. */
-const DINO_NAME = /^(module\.)?(backbone\.)?(blocks\.\d+\.attn|patch_embed)\./;
-
-/** What the names of a part alone lack of those of the whole: the codebook's, and those of Hugging Face's FlavaModel. */
-const PREFIXES = [
-  ["image_codebook.", /^blocks\.input\./],
-  ["flava.", /^(text|image)_model\./],
-] as const;
-
-/** The file under the names of the published checkpoint. */
-async function published(file: TensorSource, signal: AbortSignal | undefined): Promise<TensorSource> {
-  const names = [...file.tensors.keys()];
-  if (names.some((name) => DINO_NAME.test(name))) {
-    const all: Record<string, Tensor> = {};
-    for (const name of names) all[name] = await file.read(name, { signal });
-    const tensors = new Map(Object.entries(fromDino(all)));
-    return { name: file.name, tensors, read: async (name) => tensors.get(name)! };
-  }
-  const prefix = PREFIXES.find(([, sign]) => names.some((name) => sign.test(name)))?.[0] ?? "";
-  return {
-    name: file.name,
-    tensors: new Map([...file.tensors].map(([name, info]) => [`${prefix}${name}`, info])),
-    read: (name, options) => file.read(name.slice(prefix.length), options),
-  };
 }
 
 /** The model with its averaged tensors in place of the last ones. Second names go: what they hold is not averaged. */

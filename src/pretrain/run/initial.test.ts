@@ -55,7 +55,7 @@ const initial = (init: Inits): Promise<InitialWeights> => {
   const stage = { ...one.stage, init: { image: "random", text: "random", codebook: "random", ...init } };
   return initialWeights(folder, stage as typeof one.stage, specs, {
     seed: SEED,
-    parts: families.flava.parts,
+    family: families.flava,
     vocabulary: one.tokenizer.vocabulary,
   });
 };

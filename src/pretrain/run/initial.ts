@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { CheckpointError } from "../../errors.ts";
 import { statOf } from "../../io/index.ts";
-import type { ModelPart } from "../../models/index.ts";
+import type { ModelFamily } from "../../models/index.ts";
 import { initialTensor, type ParamSpec } from "../../nn/index.ts";
 import { checkCheckpoint, findCheckpoints, folderName, mismatch } from "../../record/index.ts";
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
@@ -10,7 +10,7 @@ import { turns } from "../../train/index.ts";
 import type { InitFrom } from "../recipe/types.ts";
 import type { StageBase } from "../stages/stage.ts";
 import { type GivenWeights, readGiven } from "./given-weights.ts";
-import { hasWordRows, matchWords, rowsByWord, type WordRows } from "./word-rows.ts";
+import { matchWords, rowsByWord, type WordRows } from "./word-rows.ts";
 
 /** First values of a stage's parameters. */
 export interface InitialWeights {
@@ -19,11 +19,13 @@ export interface InitialWeights {
   readonly origins: readonly string[];
 }
 
+type FamilyNames = Pick<ModelFamily<unknown>, "parts" | "layouts" | "hasWordRows" | "mayLack">;
+
 /** What first values depend on besides the stage. */
 export interface InitialOptions {
   readonly seed: number;
-  /** What each part of a stage's `init` stands for. */
-  readonly parts: Readonly<Record<string, ModelPart>>;
+  /** What each part of a stage's `init` stands for, and what else is asked of names. */
+  readonly family: FamilyNames;
   /** The run's words, in the order of their ids: rows of another model are matched with them. */
   readonly vocabulary: readonly string[];
   readonly signal?: AbortSignal | undefined;
@@ -38,15 +40,16 @@ export async function initialWeights(
 ): Promise<InitialWeights> {
   const tensors: Record<string, Tensor> = {};
   const origins: string[] = [];
+  const { family, signal } = options;
   for (const [part, from] of Object.entries(stage.init) as [string, InitFrom][]) {
     if (from === "random") continue;
     const path = typeof from === "string" ? await resultOf(join(runDir, from)) : from.path;
-    const { needed, also } = options.parts[part]!;
+    const { needed, also } = family.parts[part]!;
     const wanted = specs.filter(({ name }) => [needed, ...also].some((start) => name.startsWith(start)));
-    const given = await readGiven(path, wanted, options.signal);
-    refuseLacking(path, part, needed, given);
+    const given = await readGiven(path, wanted, { layouts: family.layouts, signal });
+    refuseLacking(path, part, given, family);
     const words = typeof from === "string" ? undefined : await wordsOf(path, given, options);
-    Object.assign(tensors, fitted(path, wanted, given, words, options.seed));
+    Object.assign(tensors, fitted(path, wanted, given, words, options));
     origins.push(`${part} from ${path} (${count(Object.keys(given.tensors).length, "tensor")})`);
     origins.push(...remarks(given, needed, words).map((line) => `${part} weights: ${line}`));
   }
@@ -58,20 +61,17 @@ export async function initialWeights(
   return { tensors, origins };
 }
 
-/** What published image encoders may come without: no loss of their own pretraining reads it. */
-const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
-
-function refuseLacking(path: string, part: string, needed: string, { missing }: GivenWeights): void {
-  const lacking = missing.filter((name) => name.startsWith(needed) && !MAY_LACK.test(name));
+function refuseLacking(path: string, part: string, { missing }: GivenWeights, { parts, mayLack }: FamilyNames): void {
+  const lacking = missing.filter((name) => name.startsWith(parts[part]!.needed) && !mayLack(name));
   if (lacking.length > 0)
     throw new CheckpointError(
       `${path}: expected the ${part} weights of this model, got none for ${some(lacking, 5)}`,
-      `init.${part} takes a .safetensors file or a checkpoint folder with names as in the published checkpoint`,
+      `init.${part} takes weights (safetensors, a checkpoint of torch) or a checkpoint folder; flava inspect lists what is in it`,
     );
 }
 
 async function wordsOf(path: string, given: GivenWeights, options: InitialOptions): Promise<WordRows | undefined> {
-  const name = Object.keys(given.tensors).find(hasWordRows);
+  const name = Object.keys(given.tensors).find(options.family.hasWordRows);
   return name === undefined ? undefined : matchWords(path, given.tensors[name]!.shape[0]!, options.vocabulary);
 }
 
@@ -81,10 +81,10 @@ function fitted(
   specs: readonly ParamSpec[],
   { tensors }: GivenWeights,
   words: WordRows | undefined,
-  seed: number,
+  { seed, family }: InitialOptions,
 ): Record<string, Tensor> {
   const found = specs.flatMap((spec) => (tensors[spec.name] ? [{ spec, t: tensors[spec.name]! }] : []));
-  const byWord = ({ name }: ParamSpec): boolean => words !== undefined && hasWordRows(name);
+  const byWord = ({ name }: ParamSpec): boolean => words !== undefined && family.hasWordRows(name);
   const problems = found.flatMap(({ spec, t }) => {
     const shape = byWord(spec) ? [t.shape[0]!, ...spec.shape.slice(1)] : spec.shape;
     if (t.dtype === "float32" && sameShape(t.shape, shape)) return [];
@@ -144,8 +144,9 @@ export async function resultOf(folder: string): Promise<string> {
 export async function decoderWeights(
   folder: string,
   specs: readonly ParamSpec[],
+  layouts: FamilyNames["layouts"],
 ): Promise<Readonly<Record<string, Tensor>> | undefined> {
   if ((await findCheckpoints(folder)).length === 0) return undefined;
-  const { tensors, missing } = await readGiven(await resultOf(folder), specs, undefined);
+  const { tensors, missing } = await readGiven(await resultOf(folder), specs, { layouts });
   return missing.length === 0 ? tensors : undefined;
 }

@@ -33,7 +33,7 @@ export async function fillState(context: RunContext, filling: Filling, resumed: 
     ? { tensors: {}, origins: [] }
     : await initialWeights(runDir, stage, specs, {
         seed: recipe.seed,
-        parts: familyOf(tables, recipe).parts,
+        family: familyOf(tables, recipe),
         vocabulary: tokenizer.vocabulary,
         signal,
       });

@@ -6,10 +6,6 @@ import { size, type Tensor, tensor } from "../../tensor/index.ts";
 import { matchVocabularies, type VocabularyMatch } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 
-/** The tensors with one row a word. */
-export const hasWordRows = (name: string): boolean =>
-  /^(flava\.text_model\.embeddings\.word_embeddings\.weight|mlm_head\.(decoder\.weight|bias))$/.test(name);
-
 /** A match of vocabularies, and where the old one came from. */
 export interface WordRows extends VocabularyMatch {
   /** Where the old words are from. */
