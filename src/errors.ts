@@ -47,6 +47,9 @@ export class FileError extends FlavaError {
   override readonly code = "E_FILE";
 }
 
+/** A folder or repository that can be read has no file of this name. */
+export class NoSuchFile extends FileError {}
+
 /** A data source, sample or image cannot be read. */
 export class DataError extends FlavaError {
   override readonly name = "DataError";

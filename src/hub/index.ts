@@ -1,6 +1,18 @@
 export { folderFiles, type OpenModel, type OpenModelOptions, openModel } from "./folder.ts";
 export { type ModelFiles, openWeights, readModelJson, type WeightsOptions, weightFiles } from "./model-files.ts";
 export { openTensors } from "./open-tensors.ts";
+export {
+  DEFAULT_ENDPOINT,
+  type HubToken,
+  hubCacheDir,
+  hubEndpoint,
+  hubTimeoutMs,
+  hubToken,
+} from "./repository/environment.ts";
+export type { RepositoryFile } from "./repository/facts.ts";
+export type { OnProgress, ProgressEvent } from "./repository/progress.ts";
+export type { Repository, RepositoryOptions } from "./repository/repository.ts";
+export { isProgressHidden, resolveRepository } from "./repository/resolve.ts";
 export { openSafetensors, saveSafetensors } from "./safetensors/file.ts";
 export type { TensorInfo, TensorSpec } from "./safetensors/header.ts";
 export { readSafetensors, type Safetensors } from "./safetensors/read.ts";

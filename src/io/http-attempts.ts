@@ -60,6 +60,42 @@ export function patience(url: string, { timeoutMs = 30_000, quietMs = 5000, note
 
 const seconds = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`);
 
+/** Statuses after which the same request may succeed. */
+export const RETRY_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** No server is waited for longer, whatever it asks for. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+/** A server that cannot answer now. It may say how long to leave it alone (RFC 9110, §10.2.3). */
+export class Busy extends Error {
+  override readonly name = "Busy";
+  readonly afterMs: number;
+  constructor(message: string, { headers }: Response) {
+    super(message);
+    const said = headers.get("retry-after") ?? "";
+    const ms = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
+    this.afterMs = Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : 0;
+  }
+}
+
+/** Runs `work` until it succeeds, a bounded number of times. Throws FileError when none succeeds. */
+export async function attempts<T>(url: string, options: HttpOptions, work: (wait: Patience) => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    const wait = patience(url, options);
+    try {
+      return await work(wait);
+    } catch (error) {
+      wait.stop();
+      await again(url, error, attempt, options, (cause) => {
+        throw new FileError(`${url}: no answer after ${attempt + 1} attempts: ${messageOf(cause)}`, undefined, {
+          cause,
+        });
+      });
+    } finally {
+      wait.stop();
+    }
+  }
+}
+
 /** Waits before another attempt; calls `giveUp` where none is left. Aborts and FileErrors pass through. */
 export async function again(
   url: string,
@@ -72,8 +108,10 @@ export async function again(
   signal?.throwIfAborted();
   if (error instanceof FileError) throw error;
   if (attempt >= retries) giveUp(error);
-  note?.(`${url}: ${messageOf(error)}; attempt ${attempt + 2} of ${retries + 1}`);
-  await pause(retryDelayMs * 2 ** Math.min(attempt, 5), signal);
+  const asked = error instanceof Busy ? error.afterMs : 0;
+  const when = asked >= 1000 ? ` in ${seconds(asked)}` : "";
+  note?.(`${url}: ${messageOf(error)}; attempt ${attempt + 2} of ${retries + 1}${when}`);
+  await pause(Math.max(asked, retryDelayMs * 2 ** Math.min(attempt, 5)), signal);
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

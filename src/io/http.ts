@@ -4,12 +4,11 @@
  */
 import { FileError } from "../errors.ts";
 import { type Bytes, checkRange } from "./bytes.ts";
-import { again, type HttpOptions, messageOf, patience } from "./http-attempts.ts";
+import { again, attempts, Busy, type HttpOptions, messageOf, patience, RETRY_STATUS } from "./http-attempts.ts";
 import { checkSame, type Identity, ifRange, isNamed } from "./http-identity.ts";
 
 /** An attempt that brought this much is no failure: the count of retries starts again. */
 const PROGRESS_BYTES = 1 << 18;
-const RETRY_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** How much of what came last is compared where the server names no version of the file. */
 const HELD_BYTES = 1024;
 
@@ -41,27 +40,15 @@ interface Remote {
 }
 
 /** Asks for one byte: the answer says how long the file is. (A HEAD often says 0, or the length of a compressed answer.) */
-async function probe(url: string, options: HttpOptions): Promise<Pick<Remote, "identity" | "byteLength">> {
-  for (let attempt = 0; ; attempt++) {
-    const wait = patience(url, options);
-    try {
-      const response = await request(url, { range: "bytes=0-0" }, wait.signal, options);
-      await response.body?.cancel();
-      const byteLength = lengthOf(url, response);
-      const identity: Identity = {};
-      checkSame(url, response, identity);
-      return { identity, byteLength };
-    } catch (error) {
-      await again(url, error, attempt, options, (cause) => {
-        throw new FileError(`${url}: no answer after ${attempt + 1} attempts: ${messageOf(cause)}`, undefined, {
-          cause,
-        });
-      });
-    } finally {
-      wait.stop();
-    }
-  }
-}
+const probe = (url: string, options: HttpOptions): Promise<Pick<Remote, "identity" | "byteLength">> =>
+  attempts(url, options, async ({ signal }) => {
+    const response = await request(url, { range: "bytes=0-0" }, signal, options);
+    await response.body?.cancel();
+    const byteLength = lengthOf(url, response);
+    const identity: Identity = {};
+    checkSame(url, response, identity);
+    return { identity, byteLength };
+  });
 
 function lengthOf(url: string, response: Response): number {
   const total = totalOf(response);
@@ -90,10 +77,12 @@ async function* transfer(url: string, start: number, end: number, remote: Remote
         wait.stop();
         if (wanted.length > 0) yield wanted;
         if (position === end && end < remote.byteLength) return;
+        options.signal?.throwIfAborted(); // an abort while the last bytes were used would leave fetch waiting for ever
         wait.start();
       }
       if (position < end) throw new Error("the connection was closed early");
     } catch (error) {
+      wait.stop();
       if (position === end && !(error instanceof FileError)) return; // all came; how the connection ends is no matter
       attempt = position - from >= PROGRESS_BYTES ? 0 : attempt;
       await again(url, error, attempt++, options, (cause) => {
@@ -167,7 +156,7 @@ function checkAnswer(url: string, response: Response): void {
   const { ok, status, statusText, headers } = response;
   if (!ok) {
     const message = `${url}: expected status 200 or 206, got ${status} ${statusText}`;
-    if (RETRY_STATUS.has(status)) throw new Error(message);
+    if (RETRY_STATUS.has(status)) throw new Busy(message, response);
     throw new FileError(message);
   }
   const encoding = headers.get("content-encoding") ?? "identity";

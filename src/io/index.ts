@@ -3,6 +3,7 @@ export { type Bytes, checkRange } from "./bytes.ts";
 export { namesIn, openFile, statOf } from "./file.ts";
 export { openHttp } from "./http.ts";
 export type { HttpOptions } from "./http-attempts.ts";
+export { huggingFaceHome, isOffline, isSet, withHome } from "./huggingface-home.ts";
 export { isJsonObject, isRecord, type Json, type JsonObject, readJson, saveJson } from "./json.ts";
 export { type LockOptions, lockFile, lockFolder } from "./lock.ts";
 export { memoryBytes } from "./memory.ts";
@@ -15,4 +16,5 @@ export {
   saveFile,
   syncFolder,
 } from "./save-file.ts";
+export { freeBytes } from "./space.ts";
 export { systemError, systemReason, writeError } from "./system-error.ts";

