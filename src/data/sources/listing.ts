@@ -32,7 +32,8 @@ export const PICTURES: ReadonlySet<string> = new Set([
   "ico",
   "pam",
 ]);
-const isPicture = (path: string): boolean => PICTURES.has(/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "");
+/** Whether a file is called as pictures are. */
+export const isPicture = (path: string): boolean => PICTURES.has(/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "");
 const CAPTION = /\.(txt|caption)$/i;
 export const TABLE: RegExp = /^metadata\.(jsonl|csv)$/;
 /** Folders that systems and programs leave in others. Names with a dot in front are hidden anyway. */
@@ -43,13 +44,25 @@ const isHidden = (name: string): boolean => name.startsWith(".") || SYSTEM.test(
 
 /**
  * Everything below a folder. Links to folders are followed, each folder once below a folder of the first level, so that a
- * loop ends. Throws DataError where the folder cannot be read.
+ * loop ends. Throws DataError where the folder cannot be read, and where one below it cannot, unless `onUnreadable` takes that.
  */
-export async function listFolder(root: string): Promise<FolderListing> {
+export async function listFolder(
+  root: string,
+  onUnreadable?: (path: string, error: DataError) => void,
+): Promise<FolderListing> {
   const files: string[] = [];
   const passed: { path: string; reason: string }[] = [];
+  const read = async (path: string): ReturnType<typeof entriesOf> => {
+    try {
+      return await entriesOf(join(root, path));
+    } catch (error) {
+      if (path === "" || !onUnreadable || !(error instanceof DataError)) throw error;
+      onUnreadable(path, error);
+      return [];
+    }
+  };
   const walk = async (path: string, seen: Set<string>): Promise<void> => {
-    for (const { name, kind } of await entriesOf(join(root, path))) {
+    for (const { name, kind } of await read(path)) {
       const at = path === "" ? name : `${path}/${name}`;
       if (isHidden(name)) passed.push({ path: at, reason: `a hidden or system ${kind} is no data` });
       else if (kind === "file") files.push(at);

@@ -1,0 +1,13 @@
+export { mapAhead } from "./ahead.ts";
+export { decodingThreads, type EmbedOptions, embedPictures, type Loaded, type Outcome } from "./embed-pictures.ts";
+export type { Encoder } from "./encoder.ts";
+export { type Hit, nearestRows } from "./exact.ts";
+export * from "./inputs/index.ts";
+export {
+  type FolderIndex,
+  type Found,
+  INDEX_FOLDER,
+  type IndexOptions,
+  openFolderIndex,
+} from "./search/folder-index.ts";
+export type { Changes } from "./search/update.ts";
