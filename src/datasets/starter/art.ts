@@ -20,6 +20,8 @@ export interface CaptionedArt {
   readonly id: string;
   readonly label: string;
   readonly tags: readonly string[];
+  /** What its makers file it under. */
+  readonly category?: string | undefined;
   readonly art: Art;
 }
 
@@ -38,7 +40,8 @@ interface Alias {
   readonly rotate?: number | undefined;
 }
 
-interface IconSet {
+/** Iconify's `icons.json`. */
+export interface IconSet {
   readonly icons: Readonly<Record<string, Icon>>;
   readonly aliases?: Readonly<Record<string, Alias>> | undefined;
   readonly width?: number | undefined;
@@ -114,49 +117,6 @@ function fileStyle(
   };
 }
 
-/** The icons of a set of silhouettes whose names are captions: "bone-gnawer" → "bone gnawer". Numbered ones without a name are left out. */
-export function namedIcons(pack: PackageFiles): readonly CaptionedArt[] {
-  const set = readIconSet(pack);
-  return Object.keys(set.icons).flatMap((id) => {
-    const label = id
-      .split("-")
-      .filter((word) => !/^0\d+$/.test(word))
-      .join(" ");
-    const svg = /^abstract-\d+$/.test(id) ? undefined : iconSvg(set, id);
-    return svg === undefined ? [] : [{ id, label, tags: [], art: { svg } }];
-  });
-}
-
-/** Last words of an icon's name that say how it is drawn, not what it shows. */
-const RENDERINGS: ReadonlySet<string> = new Set(["duo", "flat"]);
-
-/**
- * The icons of a set in colour, their names as captions: "bird-cage-2" → "bird cage", "car-duo" → "car". Brands are left out.
- * With `sizes`, names end in the side in pixels, and of the sizes of one drawing the largest is taken.
- */
-export function colouredIcons(
-  pack: PackageFiles,
-  { sizes = false }: { sizes?: boolean } = {},
-): readonly CaptionedArt[] {
-  const set = readIconSet(pack);
-  const ids = sizes ? largestSizes(Object.keys(set.icons)) : Object.keys(set.icons);
-  return ids.flatMap((id) => {
-    const words = id.split("-").filter((word) => !/^\d+$/.test(word));
-    const label = words.filter((word, i) => i < words.length - 1 || i === 0 || !RENDERINGS.has(word)).join(" ");
-    const svg = label === "" || words.includes("logo") ? undefined : iconSvg(set, id);
-    return svg === undefined ? [] : [{ id, label, tags: [], art: { svg } }];
-  });
-}
-
-function largestSizes(ids: readonly string[]): readonly string[] {
-  const largest = new Map<string, { readonly id: string; readonly side: number }>();
-  for (const id of ids) {
-    const [, drawing = id, side = "0"] = /^(.+)-(\d+)$/.exec(id) ?? [];
-    if (Number(side) >= (largest.get(drawing)?.side ?? 0)) largest.set(drawing, { id, side: Number(side) });
-  }
-  return Array.from(largest.values(), ({ id }) => id);
-}
-
 /** OpenMoji's pictures beyond Unicode, with annotation and tags; brands are left out. */
 export function openmojiExtras(pack: PackageFiles): readonly CaptionedArt[] {
   return openmojiEntries(pack)
@@ -187,7 +147,8 @@ export function slugOf(label: string): string {
     .replace(/^-|-$/g, "");
 }
 
-function readIconSet(pack: PackageFiles): IconSet {
+/** The icons of an Iconify package. Throws DataError where `icons.json` is something else. */
+export function readIconSet(pack: PackageFiles): IconSet {
   const set = iconSetSchema.safeParse(readJson(pack, "icons.json"));
   if (!set.success) throw new DataError(`${pack.name} icons.json: ${z.prettifyError(set.error)}`);
   // Looked up by names from elsewhere: without a prototype, "constructor" is no icon.
@@ -198,15 +159,15 @@ function readIconSet(pack: PackageFiles): IconSet {
   };
 }
 
-/** The icon as an SVG document with a viewBox, black where it takes its colour from around it. */
-function iconSvg(set: IconSet, name: string): string | undefined {
+/** The icon as an SVG document with a viewBox, in `colour` where it takes its colour from around it. */
+export function iconSvg(set: IconSet, name: string, colour = "#000"): string | undefined {
   const alias = set.aliases?.[name];
   const icon = set.icons[name] ?? (alias && set.icons[alias.parent]);
   if (icon === undefined || alias?.rotate || alias?.vFlip) return undefined;
   const { left = 0, top = 0, width = set.width ?? 16, height = set.height ?? 16 } = icon;
   const mirrored = set.icons[name] === undefined && alias?.hFlip;
   const flip = `<g transform="translate(${2 * left + width} 0) scale(-1 1)">`;
-  const body = icon.body.replaceAll("currentColor", "#000");
+  const body = icon.body.replaceAll("currentColor", colour);
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="${left} ${top} ${width} ${height}">` +
     `${mirrored ? `${flip}${body}</g>` : body}</svg>`

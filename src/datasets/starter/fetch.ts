@@ -134,7 +134,7 @@ async function make(
 
 function checkRecipe({
   size = "full",
-  pixels = 96,
+  pixels = 64,
   evaluationTags = "all",
   heldOutBy = "families",
 }: StarterOptions): StarterRecipe {

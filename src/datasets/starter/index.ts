@@ -1,4 +1,4 @@
-export { type CaptionOptions, evaluationCaption, starterCaption } from "../../data/loader/tag-captions.ts";
+export { evaluationCaption, starterCaption } from "../../data/loader/tag-captions.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
 export * from "./fetch.ts";
 export {

@@ -10,7 +10,7 @@ import type { PinnedPackage, StarterSize } from "./packages.ts";
 import type { HeldOutBy } from "./split.ts";
 
 /** Raised when the same packages are prepared in another way, so that old folders are not taken for new ones. */
-export const STARTER_FORMAT = 4;
+export const STARTER_FORMAT = 5;
 
 /** What decides the contents, and so the name of the folder. */
 export interface StarterRecipe {
@@ -42,9 +42,9 @@ export interface StarterManifest extends StarterRecipe {
   readonly packages: readonly PinnedPackage[];
   readonly splits: Readonly<Record<string, SplitEntry>>;
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
-  /** The held-out concepts, by emoji id. */
+  /** The held-out styles of emoji and sets of icons, and the held-out concepts by emoji id. */
   readonly heldOut: {
-    readonly style: string;
+    readonly styles: readonly string[];
     readonly test: Readonly<Record<string, string>>;
     readonly validation: Readonly<Record<string, string>>;
   };
@@ -96,7 +96,7 @@ const schema: z.ZodType<StarterManifest> = z.strictObject({
     }),
   ),
   files: z.record(z.string(), z.strictObject({ bytes: count, sha256: z.string() })),
-  heldOut: z.strictObject({ style: z.string(), test: names, validation: names }),
+  heldOut: z.strictObject({ styles: z.array(z.string()), test: names, validation: names }),
   leftOut: z.strictObject({
     conceptsNamingHeldOut: count,
     captionsNamingHeldOut: count,

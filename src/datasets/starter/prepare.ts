@@ -30,11 +30,11 @@ export async function prepareStarter(
 ): Promise<StarterManifest> {
   const { size, pixels, evaluationTags, heldOutBy, packages, signal, onProgress } = options;
   const catalogue = await readCatalogue(open, size);
-  const { drawings, silhouettes, icons } = catalogue.captioned;
-  // Icons do not count as captions that name a family: "calendar" may be held out although many icons show one.
-  const counted = [drawings, silhouettes].flatMap((styles) => Object.values(styles).flat());
-  const captioned = [...counted, ...Object.values(icons).flat()];
-  const split = splitConcepts(catalogue.concepts, counted.map(fullCaption), { ...options.split, by: heldOutBy });
+  const { drawings, icons, lines } = catalogue.captioned;
+  const named = [icons, lines].flatMap((sets) => Object.values(sets).flat());
+  const captioned = [...Object.values(drawings).flat(), ...named];
+  const captions = [...Object.values(drawings).flat().map(fullCaption), ...named.map(({ label }) => label)];
+  const split = splitConcepts(catalogue.concepts, captions, { ...options.split, by: heldOutBy });
   const drawn = await drawSplits(assemblePictures(catalogue, split, { evaluationTags, heldOutBy }), options);
   const out = new Writer(dir, signal);
   for (const [name, pictures] of Object.entries(drawn.splits)) await out.pictures(name, pictures);
@@ -49,11 +49,11 @@ export async function prepareStarter(
   const proof = await prove(dir, out, catalogue, split);
   const leftOut = {
     conceptsNamingHeldOut: conceptsOf(catalogue, split, "excluded").length,
-    captionsNamingHeldOut: captioned.filter(split.isNamedBy).length,
+    captionsNamingHeldOut: captioned.filter((picture) => split.allowed(picture) === undefined).length,
     picturesEqualToHeldOut: drawn.equal,
   };
   const heldOut = {
-    style: catalogue.heldOutStyle.name,
+    styles: heldOutStyles(catalogue),
     test: labelsOf(conceptsOf(catalogue, split, "test")),
     validation: labelsOf(conceptsOf(catalogue, split, "validation")),
   };
@@ -73,11 +73,16 @@ async function prove(dir: string, out: Writer, catalogue: Catalogue, split: Spli
   const { pictures, captions } = await proveHeldOut(dir, training, {
     concepts: new Set(heldOut.map(({ id }) => id)),
     names: split.names,
-    style: catalogue.heldOutStyle.name,
+    styles: heldOutStyles(catalogue),
     shards: out.filesOf(({ use }) => use === "evaluate", /^(mnist|groups)|jsonl$/),
   });
   return { heldOutNames: split.names.length, trainingPictures: pictures, trainingCaptions: captions, violations: 0 };
 }
+
+const heldOutStyles = ({ heldOutStyles, unseen }: Catalogue): string[] => [
+  ...Object.values(heldOutStyles).map(({ name }) => name),
+  ...Object.values(unseen).map(({ style }) => style),
+];
 
 function conceptsOf({ concepts }: Catalogue, split: Split, name: SplitName): Concept[] {
   return concepts.filter(({ id }) => split.of.get(id) === name);

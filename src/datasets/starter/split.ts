@@ -21,7 +21,7 @@ export interface SplitOptions {
   readonly by?: HeldOutBy | undefined;
   /** How many concepts to hold out for the test. Default 164, a tenth of the emoji. */
   readonly testConcepts?: number | undefined;
-  /** How many for evaluation during a run. Default 64. */
+  /** How many single concepts to hold out for evaluation during a run, whose names and relatives stay in training. Default 64. */
   readonly validationConcepts?: number | undefined;
   /** Families larger than this stay in training. Default 4. */
   readonly maxFamily?: number | undefined;
@@ -32,10 +32,15 @@ export interface SplitOptions {
 export interface Split {
   /** By concept id. */
   readonly of: ReadonlyMap<string, SplitName>;
-  /** The names of all held-out concepts, as `captionWords` gives them. */
+  /** The names of all concepts held out for the test, as `captionWords` gives them; none where single concepts are. */
   readonly names: readonly string[];
-  /** Whether a caption of this picture could name what is held out. */
-  readonly isNamedBy: (picture: Pick<Concept, "label" | "tags">) => boolean;
+  /**
+   * The picture without the tags that name what is held out; undefined where its label does, or where tags that stand side by
+   * side do.
+   */
+  readonly allowed: <T extends Pick<Concept, "label" | "tags">>(picture: T) => T | undefined;
+  /** Whether a text names what is held out. */
+  readonly isNamedIn: (text: string) => boolean;
 }
 
 /** A concept's names in the form in which captions are searched. */
@@ -67,24 +72,27 @@ export function splitConcepts(
   options: SplitOptions = {},
 ): Split {
   const { by = "families", testConcepts = 164, validationConcepts = 64 } = options;
-  const candidates = by === "concepts" ? singles(concepts) : familiesToDraw(concepts, otherCaptions, options);
   const of = new Map<string, SplitName>(concepts.map(({ id }) => [id, "train"]));
-  const room = { test: testConcepts, validation: validationConcepts };
-  for (const [, members] of candidates.sort(([a], [b]) => rank(a) - rank(b))) {
-    const split = room.test >= members.length ? "test" : "validation";
-    if (room[split] < members.length) continue;
-    room[split] -= members.length;
-    for (const { id } of members) of.set(id, split);
-  }
-  if (by === "concepts") return { of, names: [], isNamedBy: () => false };
-  const names = concepts.filter(({ id }) => of.get(id) !== "train").flatMap(namesOf);
+  const inTraining = (): Concept[] => concepts.filter(({ id }) => of.get(id) === "train");
+  const hold = (candidates: Candidates, split: SplitName, room: number): void => {
+    for (const [, members] of candidates.sort(([a], [b]) => rank(a) - rank(b))) {
+      if (members.length > room) continue;
+      room -= members.length;
+      for (const { id } of members) of.set(id, split);
+    }
+  };
+  hold(by === "concepts" ? singles(concepts) : familiesToDraw(concepts, otherCaptions, options), "test", testConcepts);
+  const names = by === "concepts" ? [] : concepts.filter(({ id }) => of.get(id) === "test").flatMap(namesOf);
   const index = new NameIndex(names.map((name) => [name, name] as const));
-  const isNamedBy: Split["isNamedBy"] = (picture) =>
-    spelledOut(picture).some((caption) => index.find(caption) !== undefined);
-  for (const concept of concepts) {
-    if (of.get(concept.id) === "train" && isNamedBy(concept)) of.set(concept.id, "excluded");
-  }
-  return { of, names: [...new Set(names)], isNamedBy };
+  const isNamedIn = (text: string): boolean => index.find(text) !== undefined;
+  const allowed: Split["allowed"] = (picture) => {
+    if (isNamedIn(picture.label)) return undefined;
+    const rest = { ...picture, tags: picture.tags.filter((tag) => !isNamedIn(tag)) };
+    return spelledOut(rest).some(isNamedIn) ? undefined : rest;
+  };
+  for (const concept of inTraining()) if (allowed(concept) === undefined) of.set(concept.id, "excluded");
+  hold(singles(inTraining()), "validation", validationConcepts);
+  return { of, names: [...new Set(names)], allowed, isNamedIn };
 }
 
 /** What may be held out together, by its id. */

@@ -12,7 +12,7 @@ export interface HeldOut {
   readonly concepts: ReadonlySet<string>;
   /** Their names, as `captionWords` gives them. */
   readonly names: readonly string[];
-  readonly style: string;
+  readonly styles: readonly string[];
   /** Shards of the held-out pictures: training must not hold an equal picture under another name. */
   readonly shards: readonly string[];
 }
@@ -45,9 +45,9 @@ export async function proveHeldOut(
       const text = new TextDecoder().decode(bytes);
       const json = name.endsWith(".json") ? (JSON.parse(text) as Record<string, unknown>) : {};
       if (heldOut.concepts.has(String(json.concept))) fail(`the concept ${String(json.concept)}`);
-      if (json.style === heldOut.style) fail(`the style ${heldOut.style}`);
+      if (heldOut.styles.includes(String(json.style))) fail(`the style ${String(json.style)}`);
       const captions = name.endsWith(".json")
-        ? [json.captions ?? [], json.name ?? [], json.tags ?? []].flat().map(String)
+        ? [json.captions ?? [], json.name ?? [], json.tags ?? [], json.definition ?? []].flat().map(String)
         : [text];
       for (const caption of captions) {
         counts.captions++;

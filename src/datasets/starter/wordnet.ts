@@ -10,6 +10,8 @@ export interface Gloss {
   readonly examples: readonly string[];
   /** Of nouns: one of the 26 lexicographer files, such as "animal". */
   readonly supersense: string | undefined;
+  /** Ids of the more general ones that it points at. */
+  readonly hypernyms: readonly string[];
 }
 
 /** Names of the lexicographer files 03 to 28 (lexnames(5WN)): the supersenses of nouns. */
@@ -22,12 +24,15 @@ const FIRST_NOUN_FILE = 3;
 
 /** All glosses of nouns, verbs, adjectives and adverbs. Throws DataError at a line that is not in the format. */
 export function readGlosses(pack: PackageFiles): Gloss[] {
-  return ["noun", "verb", "adj", "adv"].flatMap((part) =>
-    readText(pack, `dict/data.${part}`)
-      .split("\n")
-      .filter((line) => line !== "" && !line.startsWith("  "))
-      .map((line) => parseGloss(line, `${pack.name} dict/data.${part}`)),
-  );
+  return ["noun", "verb", "adj", "adv"].flatMap((part) => readSynsets(pack, part));
+}
+
+/** Those of one part of speech. */
+export function readSynsets(pack: PackageFiles, part: string): Gloss[] {
+  return readText(pack, `dict/data.${part}`)
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("  "))
+    .map((line) => parseGloss(line, `${pack.name} dict/data.${part}`));
 }
 
 /** `offset file type word-count (word id)… pointer-count … | gloss` */
@@ -49,6 +54,7 @@ export function parseGloss(line: string, file = "data"): Gloss {
     definition: (definition ?? "").replace(/;$/, "").trim(),
     examples: examples.map(unquoted).filter((example) => example !== ""),
     supersense: type === "n" ? SUPERSENSES[Number(lexFile) - FIRST_NOUN_FILE] : undefined,
+    hypernyms: fields.flatMap((field, i) => (field === "@" ? `${fields[i + 2]}${fields[i + 1]}` : [])),
   };
 }
 
