@@ -172,10 +172,8 @@ function limits({ image, text, vocabulary }: RecipeFacts): string {
       `It sees ${image.side} × ${image.side} pixels and at most ${text.maxTokens} tokens of English; it counts, reads and locates as poorly as that implies.`,
     );
   if (vocabulary === "reduced")
-    lines.push("Its vocabulary is that of its training texts: other words fall apart into letters.");
-  if (vocabulary === "caption-words")
     lines.push(
-      "It knows the words of its training captions, each by its spelling; it does not see others at all. transformers gives them to it as `[UNK]`, which it has never seen: leave them out there.",
+      "Its vocabulary is that of its training texts: other words are spelled in pieces, the strangest in letters.",
     );
   return lines.map((line) => `- ${line}`).join("\n");
 }

@@ -10,7 +10,7 @@ export interface RecipeFacts {
   readonly text: { readonly layers: number; readonly maxTokens: number } | undefined;
   readonly multimodalLayers: number | undefined;
   readonly projectionDim: number | undefined;
-  /** "bert", "reduced", "caption-words". */
+  /** "full", "reduced", "file". */
   readonly vocabulary: string | undefined;
   /** Names of the sources by what they give: pairs, images, texts. */
   readonly sources: Readonly<Record<string, readonly string[]>>;

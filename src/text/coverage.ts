@@ -1,4 +1,4 @@
-/** How much of some texts a vocabulary knows: a model that reads [UNK] alone, or nothing, learns nothing and says so nowhere. */
+/** How much of some texts a vocabulary knows: a model that reads [UNK] alone learns nothing and says so nowhere. */
 import type { TextTokenizer } from "./tokenizer.ts";
 import { isKnownWord, textWords } from "./unknown-words.ts";
 
@@ -6,7 +6,7 @@ export interface Coverage {
   readonly texts: number;
   /** As `textWords` splits them: without punctuation. */
   readonly words: number;
-  /** Those that the vocabulary can neither name nor spell: they become [UNK], or nothing where unknown words are skipped. */
+  /** Those that the vocabulary can neither name nor spell: they become [UNK]. */
   readonly unknown: number;
   /** unknown / words; 0 where there are no words. */
   readonly unknownShare: number;

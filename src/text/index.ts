@@ -9,11 +9,9 @@ export * from "./tokenizer-hash.ts";
 export {
   type BertNormalization,
   bertTokenizerJson,
-  skippingUnknown,
   type TokenizerConfig,
   type TokenizerJson,
 } from "./tokenizer-json.ts";
 export { type Truncation, truncatePair } from "./truncation.ts";
 export * from "./unknown-words.ts";
 export * from "./vocabulary.ts";
-export * from "./words.ts";

@@ -6,8 +6,7 @@ import type { TokenizerJson } from "./tokenizer-json.ts";
  * The order of keys, and what other programs keep there (padding, truncation, the template of pairs), does not count.
  */
 export async function tokenizerHash(json: TokenizerJson): Promise<string> {
-  const { added_tokens, normalizer, pre_tokenizer } = json;
-  const model = { ...json.model, skip_unknown: json.model.skip_unknown || undefined };
+  const { added_tokens, normalizer, pre_tokenizer, model } = json;
   const text = canonicalJson({ added_tokens, normalizer, pre_tokenizer, model });
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

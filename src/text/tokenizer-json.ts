@@ -22,11 +22,6 @@ export interface TokenizerJson {
     readonly type?: string | undefined;
     readonly vocab: Readonly<Record<string, number>>;
     readonly continuing_subword_prefix: string;
-    /**
-     * Words outside the vocabulary leave no token, instead of `[UNK]`. Our own field: Hugging Face's tokenizers ignores it here, and
-     * opens no file that has a field of its own outside of `model`.
-     */
-    readonly skip_unknown?: boolean | undefined;
     readonly [field: string]: unknown;
   };
   readonly [field: string]: unknown;
@@ -41,13 +36,11 @@ export interface TokenizerConfig {
 
 const tokenizerJson: z.ZodType<TokenizerJson> = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.int().nonnegative(), content: z.string() })).default([]),
-  skip_unknown: z.never('skip_unknown belongs into "model": other readers refuse the file otherwise').optional(),
   normalizer: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.string().optional(),
     vocab: z.record(z.string(), z.int().nonnegative()),
     continuing_subword_prefix: z.string().default("##"),
-    skip_unknown: z.boolean().optional(),
   }),
 });
 
@@ -97,12 +90,6 @@ export function bertTokenizerJson(
     },
   };
 }
-
-/** The same tokenizer, with words outside the vocabulary left out or not. */
-export const skippingUnknown = (json: TokenizerJson, skip = true): TokenizerJson => ({
-  ...json,
-  model: { ...json.model, skip_unknown: skip },
-});
 
 /** What a `tokenizer.json` does to a text before WordPiece, for another tokenizer that does the same. */
 export function normalizationLike({ normalizer }: TokenizerJson): BertNormalization {

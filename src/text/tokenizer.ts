@@ -109,8 +109,7 @@ function fromChecked(json: TokenizerJson): TextTokenizer {
   };
   const specialIds = new Set(Object.values(special));
   const prefix = json.model.continuing_subword_prefix;
-  const all = (text: string): number[] => library.encode(spaceRareIdeographs(text), { add_special_tokens: false }).ids;
-  const ids = json.model.skip_unknown ? (text: string) => all(text).filter((id) => id !== special.unk) : all;
+  const ids = (text: string): number[] => library.encode(spaceRareIdeographs(text), { add_special_tokens: false }).ids;
   const encode = (text: string, options: EncodeOptions = {}): EncodedText => encodeOne(ids, special, text, options);
   return {
     vocabulary,

@@ -1,4 +1,4 @@
-/** Which words of a text a tokenizer does not know: they become [UNK], or nothing where unknown words are skipped. */
+/** Which words of a text a tokenizer does not know: they become [UNK]. */
 import type { TextTokenizer } from "./tokenizer.ts";
 
 const SPECIAL = String.raw`\[(?:PAD|UNK|CLS|SEP|MASK)\]`;

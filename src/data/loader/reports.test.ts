@@ -2,14 +2,13 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { listSource, temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError } from "../../errors.ts";
-import { bertTokenizer, skippingUnknown, tokenizerFromJson } from "../../text/index.ts";
+import { bertTokenizer } from "../../text/index.ts";
 import { type BadSample, badList, openSource, type Sample, type Source } from "../sources/index.ts";
 import { createLoader, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";
 import { distinctNames, renamed } from "./source-names.ts";
 import type { TextCounts } from "./text-counts.ts";
 
 const tokenizer = bertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "square"]);
-const skipping = tokenizerFromJson(skippingUnknown(tokenizer.json));
 const loaders: Loader[] = [];
 afterEach(async () => {
   await Promise.all(loaders.splice(0).map((loader) => loader.close()));
@@ -104,11 +103,6 @@ describe("onTexts", () => {
   it("tells of the first batch alone: unknown tokens, and rows in which nothing can be masked", async () => {
     const expected = { dataset: "texts", step: 1, rows: 4, tokens: 7, unknown: 4, unknownShare: 4 / 7, unmaskable: 2 };
     expect(await told(texts(source))).toEqual([expected]);
-  });
-
-  it("counts rows that are empty because unknown words are skipped", async () => {
-    const [counts] = await told({ ...texts(source), tokenizer: skipping });
-    expect(counts).toMatchObject({ rows: 4, tokens: 3, unknown: 0, unknownShare: 0, unmaskable: 2 });
   });
 
   it("tells of texts that are all unknown", async () => {

@@ -1,39 +1,65 @@
 import { describe, expect, it } from "vitest";
 import { random } from "../../tensor/index.ts";
-import { evaluationCaption, joinTags, starterCaption } from "./tag-captions.ts";
+import type { Sample } from "../sources/source.ts";
+import { evaluationCaption, joinTags, pluralOf, starterCaption } from "./tag-captions.ts";
 
 const sample = {
   key: "a",
   texts: ["red apple", "red apple, fruit"],
-  meta: { name: "red apple", tags: joinTags(["fruit", "food, red", "tree"]) },
+  meta: { name: "red apple", tags: joinTags(["fruit", "food, red", "tree"]), definition: "grows on trees" },
 };
-const captions = Array.from({ length: 2000 }, (_, i) => starterCaption(sample, random(1, "test", i)));
+const drawn = (from: Sample): string[] =>
+  Array.from({ length: 4000 }, (_, i) => starterCaption(from, random(1, "test", i)));
+const captions = drawn(sample);
+const share = (is: (caption: string) => boolean, of = captions): number => of.filter(is).length / of.length;
+const near = (value: number): number => 4.5 * Math.sqrt((value * (1 - value)) / captions.length);
 
 describe("starterCaption", () => {
-  it("gives the label, then all tags, each order alike often", () => {
-    const orders = new Map<string, number>();
-    for (const caption of captions) orders.set(caption, (orders.get(caption) ?? 0) + 1);
-    const tags = ["fruit", "food  red", "tree"];
-    const expected = tags.flatMap((a) =>
-      tags.filter((b) => b !== a).map((b) => [a, b, tags.find((c) => c !== a && c !== b)]),
-    );
-    expect([...orders.keys()].sort()).toEqual(expected.map((order) => ["red apple", ...order].join(", ")).sort());
-    const near = 4.5 * Math.sqrt(captions.length * (1 / 6) * (5 / 6));
-    for (const count of orders.values()) expect(Math.abs(count - captions.length / 6)).toBeLessThan(near);
+  it("gives the name alone, a tag, some or all tags, or a definition, each in its share", () => {
+    const tags = (caption: string): number => caption.split(", ").length - 1;
+    const isAlone = (caption: string): boolean => /^(a )?red apples?$/.test(caption);
+    for (const [is, expected] of [
+      [isAlone, 0.3],
+      [(caption: string) => ["fruit", "food  red", "tree"].includes(caption), 0.06],
+      [(caption: string) => caption === "red apple: grows on trees", 0.1],
+      [(caption: string) => tags(caption) === 3, 0.26 + 0.28 / 3],
+      [(caption: string) => tags(caption) > 0 && caption.startsWith("red apple, "), 0.54],
+    ] as const)
+      expect(Math.abs(share(is) - expected)).toBeLessThan(near(expected));
+    expect(share((caption) => caption === "a red apple")).toBeGreaterThan(0.03);
+    expect(share((caption) => caption === "red apples")).toBeGreaterThan(0.02);
   });
 
-  it("is the same for the same draw, and keeps to maxTags", () => {
+  it("is the same for the same draw", () => {
     expect(starterCaption(sample, random(1, "test", 7))).toBe(captions[7]);
-    const short = Array.from({ length: 50 }, (_, i) => starterCaption(sample, random(1, "test", i), { maxTags: 1 }));
-    expect(Math.max(...short.map((caption) => caption.split(", ").length))).toBe(2);
   });
 
-  it("draws one of the texts of a sample without tags", () => {
-    const drawn = Array.from({ length: 50 }, (_, i) =>
+  it("names what has neither tags nor a definition", () => {
+    const bare = drawn({ key: "b", texts: ["ox"], meta: { name: "ox", tags: "" } });
+    expect([...new Set(bare)].sort()).toEqual(["an ox", "ox", "oxes"]);
+    const sign = drawn({ key: "b", texts: ["x"], meta: { name: "ON! arrow", tags: "" } });
+    expect(new Set(sign)).toEqual(new Set(["ON! arrow"]));
+  });
+
+  it("draws one of the texts of a sample without a name", () => {
+    const texts = Array.from({ length: 50 }, (_, i) =>
       starterCaption({ key: "b", texts: ["x", "y"] }, random(1, "test", i)),
     );
-    expect(new Set(drawn)).toEqual(new Set(["x", "y"]));
+    expect(new Set(texts)).toEqual(new Set(["x", "y"]));
     expect(starterCaption({ key: "c" }, random(1, "test"))).toBe("");
+  });
+});
+
+describe("pluralOf", () => {
+  it.each([
+    ["tulip", "tulips"],
+    ["fox", "foxes"],
+    ["strawberry", "strawberries"],
+    ["toy", "toys"],
+    ["fire woman", "fire women"],
+    ["glasses", "glasses"],
+  ])("%s → %s", (name, plural) => {
+    expect(pluralOf(name)).toBe(plural);
   });
 });
 

@@ -1,6 +1,6 @@
 import sharp, { type OutputInfo } from "sharp";
 import { describe, expect, it } from "vitest";
-import { colouredIcons, iconifyStyle, namedIcons, slugOf } from "./art.ts";
+import { iconifyStyle, slugOf } from "./art.ts";
 import { drawAll, drawPng } from "./draw.ts";
 import { encodePng } from "./png.ts";
 import type { PackageFiles } from "./tarball.ts";
@@ -98,8 +98,6 @@ describe("iconifyStyle", () => {
           icons: {
             "left-hand": { body: '<path fill="currentColor" d="M0 0h2v2z"/>' },
             "womans-hat": { body: "<g/>", left: 1, top: 2, width: 3, height: 4 },
-            "abstract-001": { body: "<g/>" },
-            "tarot-00-the-fool": { body: "<g/>" },
           },
           aliases: { "right-hand": { parent: "left-hand", hFlip: true }, turned: { parent: "left-hand", rotate: 1 } },
         },
@@ -122,31 +120,5 @@ describe("iconifyStyle", () => {
 
   it("has nothing for unknown, turned, or inherited names", () => {
     expect([svg("1f600"), svg("1f44e"), svg("1f44f")]).toEqual([undefined, undefined, undefined]);
-  });
-
-  it("reads names as captions, but for numbers", () => {
-    expect(namedIcons(pack).map(({ label }) => label)).toEqual(["left hand", "womans hat", "tarot the fool"]);
-  });
-});
-
-describe("colouredIcons", () => {
-  const pack = (...names: readonly string[]): PackageFiles => {
-    const icons = Object.fromEntries(names.map((name) => [name, { body: "<path/>" }]));
-    return { name: "icons", files: new Map([["icons.json", new TextEncoder().encode(JSON.stringify({ icons }))]]) };
-  };
-
-  it("reads names as captions without numbers and how they are drawn, and leaves brands out", () => {
-    const icons = colouredIcons(pack("bird-cage-2", "car-duo", "a-logo-1", "404", "flat", "flat-tyre"));
-    expect(icons.map(({ id, label }) => [id, label])).toEqual([
-      ["bird-cage-2", "bird cage"],
-      ["car-duo", "car"],
-      ["flat", "flat"],
-      ["flat-tyre", "flat tyre"],
-    ]);
-  });
-
-  it("takes the largest of the sizes of a drawing", () => {
-    const icons = colouredIcons(pack("cat-24", "cat-100", "cat-16", "dog-20", "cow"), { sizes: true });
-    expect(icons.map(({ id }) => id)).toEqual(["cat-100", "dog-20", "cow"]);
   });
 });

@@ -32,13 +32,14 @@ describe("proveHeldOut", () => {
   const heldOut = async (): Promise<Parameters<typeof proveHeldOut>[2]> => ({
     concepts: new Set(["1f415"]),
     names: ["dog"],
-    style: "emojione",
+    styles: ["emojione"],
     shards: await shard({ "h.png": "picture of a dog" }),
   });
 
   it.each([
     ["a caption", { "a.txt": "two hot Dogs" }, /"two hot Dogs", which names "dog"/],
     ["a tag", { "b.json": '{"style":"noto","tags":"pet, dog"}' }, /which names "dog"/],
+    ["a definition", { "g.json": '{"style":"noto","definition":"kept by a dog"}' }, /which names "dog"/],
     ["a concept", { "c.json": '{"concept":"1f415"}' }, /the concept 1f415/],
     ["the style", { "d.json": '{"style":"emojione"}' }, /the style emojione/],
     ["an equal picture", { "e.png": "picture of a dog" }, /a picture equal to a held-out one/],

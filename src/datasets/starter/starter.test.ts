@@ -31,7 +31,7 @@ async function samplesOf(name: string, from: StarterData = data): Promise<Sample
 
 describe("fetchStarter", () => {
   it("gives splits that the sources can read, with as many samples as the manifest says", async () => {
-    expect(Object.keys(data.manifest.splits)).toHaveLength(21 + 4);
+    expect(Object.keys(data.manifest.splits)).toHaveLength(25 + 4);
     for (const [name, { samples, kind, classes }] of Object.entries(data.manifest.splits)) {
       const read = await samplesOf(name);
       expect([name, read.length]).toEqual([name, samples]);
@@ -80,7 +80,7 @@ describe("fetchStarter", () => {
   });
 
   it("tells how far it is", () => {
-    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 21 });
+    expect(seen.at(0)).toEqual({ stage: "download", what: "npm packages", done: 0, total: 33 });
     const pictures = seen.filter(({ what }) => what === "pictures");
     expect(pictures.map(({ done }) => done)).toEqual(Array.from({ length: pictures[0]!.total }, (_, i) => i + 1));
   });
@@ -166,7 +166,7 @@ describe("fetchStarter", () => {
     expect(concepts.manifest.leftOut).toMatchObject({ conceptsNamingHeldOut: 0, captionsNamingHeldOut: 0 });
     const { test, validation } = concepts.manifest.heldOut;
     expect([Object.keys(test).length, Object.keys(validation).length]).toEqual([164, 64]);
-    const pairs = [...(await samplesOf("pairs", concepts)), ...(await samplesOf("pairs_icons", concepts))];
+    const pairs = await samplesOf("pairs", concepts);
     expect(pairs.filter(({ meta }) => [test, validation].some((ids) => String(meta!.concept) in ids))).toEqual([]);
     const names = Object.values(test).map(namePattern);
     expect(pairs.some(({ texts }) => texts!.some((text) => names.some((name) => name.test(text))))).toBe(true);
@@ -185,14 +185,9 @@ describe("fetchStarter", () => {
 const namePattern = (label: string): RegExp => new RegExp(`\\b${label.replace(/^(man|woman) /, "")}s?\\b`);
 
 describe("the splits", () => {
-  const held = (): string[] => [
-    ...Object.values(data.manifest.heldOut.test),
-    ...Object.values(data.manifest.heldOut.validation),
-  ];
-
   it("name no held-out concept in any training caption, and show none in any training picture", async () => {
     const names = new RegExp(
-      held()
+      Object.values(data.manifest.heldOut.test)
         .map((label) => namePattern(label).source)
         .join("|"),
     );
@@ -202,27 +197,24 @@ describe("the splits", () => {
     ]);
     const training = [
       ...(await samplesOf("pairs")),
-      ...(await samplesOf("pairs_icons")),
       ...(await samplesOf("images")),
       ...(await samplesOf("groups_train")),
     ];
     expect(training.length).toBeGreaterThan(1000);
     for (const { key, texts = [], meta = {} } of training) {
-      for (const text of [...texts, String(meta.name ?? ""), String(meta.tags ?? "")])
+      for (const text of [...texts, meta.name, meta.tags, meta.definition].map((said) => String(said ?? "")))
         expect(names.test(text) ? `${key}: ${text}` : "").toBe("");
       expect(heldIds.has(String(meta.concept)), key).toBe(false);
-      expect(meta.style).not.toBe("emojione");
+      expect(data.manifest.heldOut.styles).not.toContain(meta.style);
     }
   });
 
-  it("hold out 164 and 64 concepts in whole families, each in every test style, one caption each", async () => {
+  it("hold out 164 concepts in whole families and 64 single ones, each in every test style, one caption each", async () => {
     const { test, validation } = data.manifest.heldOut;
     expect([Object.keys(test).length, Object.keys(validation).length]).toEqual([164, 64]);
-    for (const split of [test, validation]) {
-      const plain = Object.values(split).map((label) => label.replace(/^(man|woman) /, ""));
-      for (const name of plain.filter((one) => entries.some(({ label }) => label === `man ${one}`)))
-        expect(plain.filter((one) => one === name)).toHaveLength(3);
-    }
+    const plain = Object.values(test).map((label) => label.replace(/^(man|woman) /, ""));
+    for (const name of plain.filter((one) => entries.some(({ label }) => label === `man ${one}`)))
+      expect(plain.filter((one) => one === name)).toHaveLength(3);
     for (const name of ["unseen_families_noto", "unseen_families_twemoji", "unseen_families_fluent_3d"]) {
       const samples = await samplesOf(name);
       expect(samples.map(({ meta }) => meta!.concept).sort()).toEqual(Object.keys(test).sort());
@@ -245,10 +237,7 @@ describe("the splits", () => {
     expect(proof.violations).toBe(0);
     const pairs = await samplesOf("pairs");
     expect(proof.trainingPictures).toBe(
-      pairs.length +
-        data.manifest.splits.pairs_icons!.samples +
-        data.manifest.splits.images!.samples +
-        data.manifest.splits.groups_train!.samples,
+      pairs.length + data.manifest.splits.images!.samples + data.manifest.splits.groups_train!.samples,
     );
     expect(pairs.filter(({ meta }) => meta!.style === "openmoji-extras").map(({ meta }) => meta!.name)).not.toContain(
       "odd0",
@@ -267,15 +256,29 @@ describe("the splits", () => {
     expect(sample!.meta!.tags).toBe("pair, library word, round");
   });
 
-  it("have icons with their names, one of several sizes, and emoji of a style that the drawings lack", async () => {
-    const samples = await samplesOf("pairs_icons");
-    const count = (style: string): number => samples.filter(({ meta }) => meta!.style === style).length;
-    expect(count("fluent-color")).toBeGreaterThan(20);
-    expect(count("fluent-color")).toBeLessThan(60);
-    expect(count("flat-color-icons")).toBe(2 * count("fluent-color"));
-    expect(samples.find(({ meta }) => meta!.style === "fluent-color")!.texts![0]).toMatch(/^\w+ sign$/);
-    expect(count("streamline-emojis")).toBeGreaterThan(50);
-    expect((await samplesOf("pairs")).some(({ meta }) => meta!.style === "streamline-emojis")).toBe(false);
+  it("have icons with their names, and styles and sets that training lacks, one picture a name", async () => {
+    const count = async (split: string, style: string): Promise<number> =>
+      (await samplesOf(split)).filter(({ meta }) => meta!.style === style).length;
+    expect(await count("pairs_icons", "fluent-color")).toBeGreaterThan(30);
+    expect(await count("pairs_lines", "maki")).toBe(60); // the words of the dictionary
+    expect(await count("pairs_drawings", "streamline-emojis")).toBeGreaterThan(50);
+    expect(data.manifest.heldOut.styles).toEqual([
+      "emojione",
+      "fxemoji",
+      "flat-color-icons",
+      "fa6-solid",
+      "streamline-kameleon-color",
+    ]);
+    for (const name of ["validation_colours", "validation_lines", "unseen_source"]) {
+      const samples = await samplesOf(name);
+      expect(new Set(samples.map(({ texts }) => texts![0])).size).toBe(samples.length);
+      expect(samples.every(({ texts }) => texts!.length === 1 && texts![0]!.split(" ").length <= 2)).toBe(true);
+    }
+  });
+
+  it("have definitions of things that the dictionary knows", async () => {
+    const [sample] = (await samplesOf("pairs_lines")).filter(({ meta }) => meta!.name === "word x7");
+    expect(sample!.meta!.definition).toBe("meaning number 7");
   });
 
   it("give a training picture its label first, then captions with tags", async () => {

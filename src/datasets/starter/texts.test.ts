@@ -49,6 +49,7 @@ describe("parseGloss", () => {
     const gloss = parseGloss(line(7, 'an animal; barks; "the dog barked"; "what a dog!" - Anon'));
     expect(gloss).toEqual({
       id: "n00000007",
+      hypernyms: ["n00000001"],
       words: ["dog 7", "hound"],
       definition: "an animal; barks",
       examples: ["the dog barked", "what a dog!"],

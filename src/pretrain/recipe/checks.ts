@@ -25,14 +25,9 @@ export function checkRecipe(tables: Tables, recipe: Unplaced, context: z.Refinem
   }
 }
 
-function checkVocabulary({ vocabulary: { kind, path, minCount }, data }: Unplaced, report: Report): void {
+function checkVocabulary({ vocabulary: { kind, path } }: Unplaced, report: Report): void {
   if ((kind === "file") !== (path !== null))
     report(["vocabulary", "path"], `kind "${kind}" ${path === null ? "needs the" : "takes no"} path of a tokenizer`);
-  if (kind !== "caption-words") return;
-  if (data.pairs.length === 0)
-    report(["vocabulary", "kind"], '"caption-words" are those of data.pairs, which is empty');
-  if (minCount !== 1)
-    report(["vocabulary", "minCount"], 'counts of texts do not choose among "caption-words": minCaptionCount does');
 }
 
 function checkBatch({ batchSize, gradientAccumulationSteps: micro }: StageBase, report: Report): void {

@@ -246,16 +246,6 @@ describe("parseRecipe", () => {
       /"eval\/coco\/i2t_r1" is not measured by this stage: expected eval\/ and one of \w+/,
     ],
     [
-      "words of captions without captions",
-      { vocabulary: { kind: "caption-words" }, data: { pairs: [] } },
-      /"caption-words" are those of data\.pairs, which is empty/,
-    ],
-    [
-      "words of captions by their counts in texts",
-      { vocabulary: { kind: "caption-words", minCount: 2 } },
-      /minCaptionCount does/,
-    ],
-    [
       "a set with the name of another evaluation",
       { evaluation: { validation: { knn: "synthetic:4" } } },
       /"knn" is the name of another evaluation/,

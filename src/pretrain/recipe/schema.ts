@@ -92,16 +92,14 @@ const evaluation = z
 const vocabulary = z
   .strictObject({
     kind: z
-      .enum(["full", "reduced", "caption-words", "file"])
+      .enum(["full", "reduced", "file"])
       .optional()
       .describe(
-        "reduced: only the entries that the texts use; caption-words: whole words of the captions, others are skipped; file: those at `path`. Default: file where there is a path, else full.",
+        "reduced: only the entries that the texts use; file: those at `path`. Default: file where there is a path, else full.",
       ),
     path: z.string().min(1).nullable().default(null).describe("A model's folder, tokenizer.json or vocab.txt."),
     minCount: whole.default(1).describe("reduced: entries used less often are dropped; 1 drops nothing that occurs."),
-    minCaptionCount: whole
-      .default(1)
-      .describe("Entries that captions use so often stay, however rare in texts; caption-words: others do not."),
+    minCaptionCount: whole.default(1).describe("Entries that captions use so often stay, however rare in texts."),
   })
   .prefault({})
   .transform((given) => ({

@@ -42,12 +42,11 @@ export interface Recipe {
 
 /**
  * `full`: the 30,522 entries of bert-base-uncased. `reduced`: those that the recipe's captions and texts use `minCount` times
- * or more, and those that its captions use `minCaptionCount` times or more. `caption-words`: whole words that its captions use
- * `minCaptionCount` times or more; all others are skipped, in texts too. Equal texts count once. `file`: that of another model, in
+ * or more, and those that its captions use `minCaptionCount` times or more. Equal texts count once. `file`: that of another model, in
  * its order, at `path`.
  */
 export interface VocabularyChoice {
-  readonly kind: "full" | "reduced" | "caption-words" | "file";
+  readonly kind: "full" | "reduced" | "file";
   /** A model's folder, tokenizer.json or vocab.txt; null unless `kind` is `file`. */
   readonly path: string | null;
   readonly minCount: number;

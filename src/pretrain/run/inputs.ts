@@ -5,7 +5,7 @@ import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { makeFolder, saveFile, statOf } from "../../io/index.ts";
 import { findRunInfo } from "../../record/index.ts";
-import { reducedVocabulary, type TextTokenizer, tokenizerHash, wordTokenizer } from "../../text/index.ts";
+import { reducedVocabulary, type TextTokenizer, tokenizerHash } from "../../text/index.ts";
 import { loadBertTokenizer, loadTokenizer } from "../../text/load.node.ts";
 import type { Recipe, WeightedSource } from "../recipe/types.ts";
 
@@ -77,8 +77,7 @@ export async function makeTokenizer(
   const { kind, path: given } = recipe.vocabulary;
   const full = given === null ? await loadBertTokenizer() : await loadTokenizer(given, signal ? { signal } : {});
   if (given !== null) note(`vocabulary: ${full.vocabSize.toLocaleString("en-US")} entries, those of ${given}`);
-  const own = kind === "reduced" || kind === "caption-words";
-  return own ? ofCorpus(recipe, full, sources, signal, note) : full;
+  return kind === "reduced" ? ofCorpus(recipe, full, sources, signal, note) : full;
 }
 
 /**
@@ -95,7 +94,7 @@ export async function checkTokenizer(runDir: string, tokenizer: TextTokenizer): 
 }
 
 async function ofCorpus(
-  { data, vocabulary }: Recipe,
+  { data, vocabulary: { minCount, minCaptionCount } }: Recipe,
   full: TextTokenizer,
   sources: Sources,
   signal: AbortSignal | undefined,
@@ -110,23 +109,13 @@ async function ofCorpus(
     for (const given of list)
       for await (const { sample } of (await sources.training(given)).samples({ signal }))
         for (const text of sample.texts ?? []) if (!into.has(text)) into.set(text, full.ids(text));
-  const tokenizer = cutVocabulary(vocabulary, full, [...captions.values()], [...texts.values()]);
+  const keep = frequentIds(captions.values(), full.vocabSize, minCaptionCount);
+  const { tokenizer } = reducedVocabulary(full, [...captions.values(), ...texts.values()], { minCount, keep });
   note(
     `vocabulary: ${tokenizer.vocabSize.toLocaleString("en-US")} entries, from ` +
       `${captions.size.toLocaleString("en-US")} different captions and ${texts.size.toLocaleString("en-US")} different texts`,
   );
   return tokenizer;
-}
-
-function cutVocabulary(
-  { kind, minCount, minCaptionCount }: Recipe["vocabulary"],
-  full: TextTokenizer,
-  captions: readonly number[][],
-  texts: readonly number[][],
-): TextTokenizer {
-  if (kind === "caption-words") return wordTokenizer(full, captions, { minCount: minCaptionCount });
-  const keep = frequentIds(captions, full.vocabSize, minCaptionCount);
-  return reducedVocabulary(full, [...captions, ...texts], { minCount, keep }).tokenizer;
 }
 
 function frequentIds(texts: Iterable<readonly number[]>, vocabSize: number, minCount: number): number[] {
