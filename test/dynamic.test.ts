@@ -78,6 +78,24 @@ for (const name of ["cpu", "interpret"] as const)
       }
     });
 
+    it("runs in fp16 and q8 near float32, or says that it can't", async () => {
+      const weights = singles(tinyParameters(pairs.params));
+      const feeds = singles({ pixel_values: golden("pixel_values", [2, 3, 32, 32], -2, 2), ...texts(2, 6) });
+      for (const dtype of ["fp16", "q8"] as const) {
+        const compiling = compile(pairs.graph, device, { weights, dtype });
+        if (name === "interpret") {
+          await expect(compiling).rejects.toThrow(/device interpret runs fp32, not /);
+          continue;
+        }
+        using low = await compiling;
+        using exact = await compile(pairs.graph, device, { weights });
+        const [found, expected] = [await low.run(feeds), await exact.run(feeds)];
+        const limit = dtype === "fp16" ? 0.005 : 0.2;
+        for (const key of ["image_embeds", "text_embeds", "itm_logits"])
+          expect(found[key], key).toBeAllclose(expected[key]!, { atol: limit });
+      }
+    });
+
     it("refuses feeds whose open axes differ", async () => {
       const g = open(({ rows }) => graph("open", { y: add(input("a", [rows!, 2]), input("b", [rows!, 2])) }));
       using executable = await compile(g, device);

@@ -1,5 +1,5 @@
 /** From a graph or program to something that runs on a device. */
-import { NameError } from "../errors.ts";
+import { EngineError, NameError } from "../errors.ts";
 import {
   type AxisSizes,
   type DynamicGraph,
@@ -11,6 +11,7 @@ import {
   type Value,
 } from "../graph/index.ts";
 import { optimize, type PrecisionOptions, precision } from "../graph/passes/index.ts";
+import type { ModelDType } from "../lower/onnx/index.ts";
 import { nearest, type Tensor } from "../tensor/index.ts";
 import type { Device } from "./device.ts";
 import type { Buffer, Session, SessionFeeds, SessionOptions, Want } from "./session.ts";
@@ -23,6 +24,11 @@ export interface CompileOptions extends SessionOptions {
   state?: State;
   /** Inputs that become fixed numbers: the weights of an inference graph, which the engine packs once. */
   weights?: Readonly<Record<string, Tensor>>;
+  /**
+   * What `weights` and the products with them are kept in: "fp32" (default), "fp16", or "q8": 8-bit whole numbers, for inference on
+   * processors. With q8 activations are rounded together, so a result depends a little on what else is in the batch.
+   */
+  dtype?: ModelDType | undefined;
   /** Products and convolutions read bfloat16 (graph/passes/precision.ts); float32 unless said. */
   precision?: PrecisionOptions;
 }
@@ -64,8 +70,9 @@ export async function compile(
   device: Device,
   options: CompileOptions = {},
 ): Promise<Executable> {
+  checkDType(program.name, device, options.dtype);
   if (isDynamic(program)) return compileDynamic(program, device, options);
-  const { state = new State(device), weights = {}, precision: low, ...sessionOptions } = options;
+  const { state = new State(device), weights = {}, precision: low, dtype, ...sessionOptions } = options;
   const updates: Record<string, Value> = { ...("updates" in program ? program.updates : {}) };
   for (const [name, value] of Object.entries(updates)) {
     if (!state.has(name))
@@ -81,7 +88,12 @@ export async function compile(
     ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
   };
   const traced = passes(graph(program.name, all), low);
-  const task = { graph: traced, weights, updates: Object.fromEntries(names.map((name) => [name, updateName(name)])) };
+  const task = {
+    graph: traced,
+    weights,
+    dtype,
+    updates: Object.fromEntries(names.map((name) => [name, updateName(name)])),
+  };
   const { session, inPlace } = await device.prepare(task, sessionOptions);
   return executable(session, {
     graph: traced,
@@ -93,6 +105,14 @@ export async function compile(
   });
 }
 
+function checkDType(where: string, { name, dtypes = [] }: Device, dtype: ModelDType = "fp32"): void {
+  if (dtype === "fp32" || dtypes.includes(dtype)) return;
+  throw new EngineError(
+    `${where}: device ${name} runs fp32${dtypes.map((other) => ` and ${other}`).join("")}, not ${dtype}`,
+    "device cpu runs fp16 and q8",
+  );
+}
+
 function passes(g: Graph, low: PrecisionOptions | undefined): Graph {
   const exact = optimize(g);
   return low ? precision(exact, low) : exact;
@@ -101,23 +121,24 @@ function passes(g: Graph, low: PrecisionOptions | undefined): Graph {
 async function compileDynamic(
   { name, axes, trace }: DynamicGraph,
   device: Device,
-  { state = new State(device), weights = {}, precision: low, ...options }: CompileOptions,
+  { state = new State(device), weights = {}, precision: low, dtype, ...options }: CompileOptions,
 ): Promise<Executable> {
   const results = ({ outputs }: Graph): Record<string, Value> =>
     Object.fromEntries(Object.entries(outputs).map(([key, value]) => [resultName(key), value]));
-  const traced = new Map<string, Graph>();
+  const traced = new Map<string, Graph>(); // until the session stands: its making asks twice for the same lengths
   const traceOnce = (sizes: AxisSizes): Graph => {
     const key = JSON.stringify(sizes);
     const known = traced.get(key) ?? passes(graph(name, results(trace(sizes))), low);
-    traced.set(key, known);
+    if (!session) traced.set(key, known);
     return known;
   };
+  let session: Session | undefined;
   const g: DynamicGraph = { name, axes, trace: traceOnce };
   const open = async (fixed: Graph): Promise<Session> =>
     (await device.prepare({ graph: fixed, weights }, options)).session;
   const example = sample(g).of[0]!;
-  const session = device.prepareDynamic
-    ? await device.prepareDynamic({ graph: g, weights }, options)
+  session = device.prepareDynamic
+    ? await device.prepareDynamic({ graph: g, weights, dtype }, options)
     : sizedSessions(g, new Set(Object.keys(weights)), open);
   traced.clear();
   return executable(session, {

@@ -1,5 +1,6 @@
 /** What a device is: where a graph can run. Each makes sessions from graphs and holds buffers; all behave alike. */
 import type { DynamicGraph, Graph } from "../graph/index.ts";
+import type { ModelDType } from "../lower/onnx/index.ts";
 import type { DType, Shape, Tensor } from "../tensor/index.ts";
 import type { DeviceName } from "./device-names.ts";
 import type { Buffer, Session, SessionOptions } from "./session.ts";
@@ -15,12 +16,14 @@ export interface Task {
   readonly graph: Graph;
   /** Inputs that become part of the session: packed once by the engine, and no longer fed. */
   readonly weights?: Readonly<Record<string, Tensor>>;
+  /** What weights and products are kept in; "fp32" unless said. */
+  readonly dtype?: ModelDType | undefined;
   /** State: input → the output that is its next value. */
   readonly updates?: Readonly<Record<string, string>>;
 }
 
 /** A graph with open axes. */
-export interface DynamicTask extends Pick<Task, "weights"> {
+export interface DynamicTask extends Pick<Task, "weights" | "dtype"> {
   readonly graph: DynamicGraph;
 }
 
@@ -36,6 +39,8 @@ export interface Device {
   readonly name: DeviceName;
   /** Engine and version, for logs. */
   readonly description: string;
+  /** What else than "fp32" a task may ask for. */
+  readonly dtypes?: readonly ModelDType[];
   /** Lowers the graph and opens a session. Throws EngineError when the engine refuses the graph. */
   prepare(task: Task, options?: SessionOptions): Promise<Prepared>;
   /** The same for a graph with open axes. An engine without it gets a session for each length (`sized-sessions.ts`). */

@@ -5,7 +5,7 @@
 import { ShapeError } from "../../errors.ts";
 import { axisOf, type Extent, extentOf, formatSize, type Samples, type Size } from "../../graph/index.ts";
 import { fromNumbers, sameShape, type Tensor } from "../../tensor/index.ts";
-import { type Draft, freshNames, usedInitializers } from "./draft.ts";
+import { type Draft, type FixedNumbers, freshNames, usedInitializers } from "./draft.ts";
 import type { Attributes, OnnxNode, OnnxPort } from "./schema.ts";
 
 /** One draft for all lengths. Throws ShapeError that names the node where the drafts differ in more than sizes. */
@@ -41,7 +41,7 @@ export function joinDrafts(samples: Samples<Draft>): Draft {
 }
 
 /** An operand by what it is, whatever it is called: a result of a node, an input, or fixed numbers. */
-type Operand = string | Tensor;
+type Operand = string | FixedNumbers;
 
 function resolver(draft: Draft): (name: string) => Operand {
   const made = new Map(

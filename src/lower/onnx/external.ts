@@ -1,5 +1,5 @@
 /** Where initialisers live: inside the model, or in a data file beside it (external data, needed above protobuf's 2 GB). */
-import type { Tensor } from "../../tensor/index.ts";
+import type { FixedNumbers } from "./draft.ts";
 import type { OnnxTensor } from "./schema.ts";
 
 export interface ExternalDataOptions {
@@ -21,7 +21,7 @@ const PAGE = 4096;
 
 /** Splits initialisers between the model and the data file. Bytes are views of the tensors. */
 export function place(
-  initializers: ReadonlyMap<string, Tensor>,
+  initializers: ReadonlyMap<string, FixedNumbers>,
   options: ExternalDataOptions | undefined,
 ): { tensors: OnnxTensor[]; externalData?: ExternalData } {
   const threshold = options ? (options.thresholdBytes ?? 1024) : Number.POSITIVE_INFINITY;

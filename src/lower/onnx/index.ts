@@ -1,5 +1,5 @@
 export { type ExternalData, type ExternalDataOptions, joinExternalData } from "./external.ts";
 export type { FusionName } from "./fusion.ts";
-export { type Lowered, type LowerOptions, toOnnx } from "./lower.ts";
+export { type Lowered, type LowerOptions, type ModelDType, toOnnx } from "./lower.ts";
 export { decodeModel } from "./read.ts";
 export type { Attribute, Attributes, OnnxGraph, OnnxModel, OnnxNode, OnnxPort, OnnxTensor } from "./schema.ts";

@@ -8,18 +8,26 @@ import { Emitter } from "./emitter.ts";
 import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
 import { type FusionName, plan } from "./fusion.ts";
 import { allFusions } from "./fusions/index.ts";
+import { half } from "./passes/half.ts";
+import { downgrade, IR_VERSIONS, OPSET } from "./passes/opset.ts";
+import { quantize } from "./passes/quantize.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxPort } from "./schema.ts";
 import { encodeModel } from "./write.ts";
 
-/** Operator set 21 (IR version 10): Gelu, 4-bit types not needed; ONNX Runtime ≥ 1.20, web builds included, run it. */
-const OPSET = 21;
-const IR_VERSION = 10;
+/** What weights and products are kept in: float32, float16 (`passes/half.ts`), or 8-bit whole numbers (`passes/quantize.ts`). */
+export type ModelDType = "fp32" | "fp16" | "q8";
 
 export interface LowerOptions {
   /** Inputs that become fixed numbers of the model, by input name: weights of an inference graph. */
   initializers?: Readonly<Record<string, Tensor>>;
   /** Which fusions may apply; all when left out, none with []. */
   fusions?: readonly FusionName[];
+  /** "fp32" unless said. Inputs and outputs stay as they are. */
+  dtype?: ModelDType;
+  /** With q8, whether weights have 7 bits (see `QuantizeOptions`). */
+  reduceRange?: boolean | undefined;
+  /** Operator set, 17 to 21; 21 unless said. */
+  opset?: number;
   /** Keep large initialisers in a file beside the model; needed above 2 GB. */
   external?: ExternalDataOptions;
   /** Written into the model as metadata_props. */
@@ -48,7 +56,9 @@ export interface Lowered {
  *   EngineError for collectives between several workers, ShapeError where more than sizes depends on the length of an open axis.
  */
 export function toOnnx(g: Graph | DynamicGraph, options: LowerOptions = {}): Lowered {
-  const { nodeScopes, made, ...draft } = isDynamic(g) ? dynamicDraft(g, options) : draftOf(g, options);
+  const { opset = OPSET, dtype = "fp32" } = options;
+  const exact = isDynamic(g) ? dynamicDraft(g, options) : draftOf(g, options);
+  const { nodeScopes, made, ...draft } = PASSES[dtype](downgrade(exact, opset), options);
   const { tensors, externalData } = place(draft.initializers, options.external);
   const onnxGraph: OnnxGraph = {
     name: draft.name,
@@ -58,7 +68,7 @@ export function toOnnx(g: Graph | DynamicGraph, options: LowerOptions = {}): Low
     outputs: Object.values(draft.outputs),
   };
   return {
-    model: encodeModel(modelOf(onnxGraph, options.metadata ?? {})),
+    model: encodeModel(modelOf(onnxGraph, opset, options.metadata ?? {})),
     inputs: draft.inputs,
     outputs: draft.outputs,
     nodeScopes,
@@ -66,6 +76,12 @@ export function toOnnx(g: Graph | DynamicGraph, options: LowerOptions = {}): Low
     ...(externalData && { externalData }),
   };
 }
+
+const PASSES: { readonly [D in ModelDType]: (draft: Draft, options: LowerOptions) => Draft } = {
+  fp32: (draft) => draft,
+  fp16: half,
+  q8: quantize,
+};
 
 function dynamicDraft(g: DynamicGraph, options: LowerOptions): Draft {
   const traces = sample(g);
@@ -116,10 +132,10 @@ function emitAll(g: Graph, e: Emitter, { fusions }: LowerOptions): Emitted {
   return { tensors, made };
 }
 
-function modelOf(graph: OnnxGraph, metadata: Readonly<Record<string, string>>): OnnxModel {
-  const opsets = [{ domain: "", version: OPSET }];
+function modelOf(graph: OnnxGraph, version: number, metadata: Readonly<Record<string, string>>): OnnxModel {
+  const opsets = [{ domain: "", version }];
   if (graph.nodes.some((n) => n.domain === "com.microsoft")) opsets.push({ domain: "com.microsoft", version: 1 });
-  return { irVersion: IR_VERSION, producer: "flava", opsets, metadata, graph };
+  return { irVersion: IR_VERSIONS[version]!, producer: "flava", opsets, metadata, graph };
 }
 
 /** Output names; a name that an input has gets a mark, because ONNX tensors have one name space. */

@@ -5,6 +5,7 @@ import type { DType } from "../../tensor/index.ts";
 import {
   type Attribute,
   DATA_TYPES,
+  type OnnxDType,
   type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
@@ -16,7 +17,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Reads one field and says whether it knew it. */
 type Field = (r: BinaryReader, field: number, wire: WireType) => boolean;
 
-const DTYPES = new Map(Object.entries(DATA_TYPES).map(([dtype, code]) => [code, dtype as DType]));
+const DTYPES = new Map(Object.entries(DATA_TYPES).map(([dtype, code]) => [code, dtype as OnnxDType]));
 
 /**
  * Reads a ModelProto. Initialiser bytes are views of `bytes` (copied where the file packs them as numbers).
@@ -142,7 +143,7 @@ function readPort(bytes: Uint8Array): OnnxPort {
     return true;
   };
   const tensor: Field = (r, field) => {
-    if (field === 1) port.dtype = dtypeOf(r.int32());
+    if (field === 1) port.dtype = portType(r.int32());
     else if (field === 2)
       nested(r, 1, (dim) => {
         const before = port.shape.length;
@@ -206,18 +207,25 @@ function repeated(r: BinaryReader, wire: WireType, read: (r: BinaryReader) => vo
   while (inner.pos < inner.len) read(inner);
 }
 
-function dtypeOf(code: number): DType {
+function dtypeOf(code: number): OnnxDType {
   const dtype = DTYPES.get(code);
   if (!dtype) throw new CheckpointError(`onnx: expected a known element type, got TensorProto.DataType ${code}`);
   return dtype;
 }
 
-function packNumbers(dtype: DType, values: readonly number[]): Uint8Array {
+function portType(code: number): DType {
+  const dtype = dtypeOf(code);
+  if (dtype === "int8") throw new CheckpointError("onnx: 8-bit signed inputs and outputs are not known here");
+  return dtype;
+}
+
+function packNumbers(dtype: OnnxDType, values: readonly number[]): Uint8Array {
   const arrays = {
     float32: Float32Array,
     float64: Float64Array,
     int32: Int32Array,
     uint8: Uint8Array,
+    int8: Int8Array,
     bool: Uint8Array,
     float16: Uint16Array,
     bfloat16: Uint16Array,

@@ -40,10 +40,13 @@ export type Attribute =
   | { readonly tensor: OnnxTensor }
   | { readonly graph: OnnxGraph };
 
+/** Element types of a model: those of graphs, and 8-bit signed numbers. */
+export type OnnxDType = DType | "int8";
+
 /** Fixed numbers, in the file or in a file beside it. Bytes are little-endian, row-major. */
 export interface OnnxTensor {
   readonly name: string;
-  readonly dtype: DType;
+  readonly dtype: OnnxDType;
   readonly shape: readonly number[];
   readonly bytes?: Uint8Array;
   readonly external?: { readonly location: string; readonly offset: number; readonly length: number };
@@ -57,9 +60,10 @@ export interface OnnxPort {
 }
 
 /** TensorProto.DataType. */
-export const DATA_TYPES: Readonly<Record<DType, number>> = {
+export const DATA_TYPES: Readonly<Record<OnnxDType, number>> = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,

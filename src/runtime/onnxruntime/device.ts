@@ -22,16 +22,17 @@ export async function openJsDevice(options: JsDeviceOptions): Promise<Device> {
 
 function ortDevice(name: DeviceName, engine: Engine, { threads, session: chosen = {} }: JsDeviceOptions): Device {
   const lowered = async (
-    { graph, weights = {} }: Pick<Task, "weights"> & { graph: Graph | DynamicGraph },
+    { graph, weights = {}, dtype = "fp32" }: Pick<Task, "weights" | "dtype"> & { graph: Graph | DynamicGraph },
     options: OrtSessionOptions,
   ): Promise<Lowered & { session: Session }> => {
-    const lowered = toOnnx(graph, { initializers: weights });
+    const lowered = toOnnx(graph, { initializers: weights, dtype });
     const all = { name: graph.name, ...(threads ? { threads } : {}), ...options, ...chosen };
     return { ...lowered, session: await engine.createSession(lowered.model, all) };
   };
   return {
     name,
     description: `ONNX Runtime ${engine.version} (${engine.name})`,
+    dtypes: ["fp16", "q8"],
     prepare: async (task, options = {}) => {
       const { session, made } = await lowered(task, sessionOptions(task, options));
       return { session, inPlace: inPlaceUpdates(task.graph, task.updates ?? {}, made) };
