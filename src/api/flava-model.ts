@@ -65,6 +65,10 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   readonly model: Model;
   readonly processor: FlavaProcessor;
   readonly device: Device;
+  /** Samples that go through the model at once. */
+  readonly batchSize: number;
+  /** Tells the weights from others, 16 hexadecimal digits; absent where they are the caller's. */
+  readonly weightsHash: string | undefined;
   readonly #encoding: Encoding;
   readonly #owned: boolean;
   readonly #probe: Probe | undefined;
@@ -76,6 +80,8 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     const { imageSize = pictures?.size ?? 0, onWarning = () => undefined, ...textOptions } = parts;
     this.model = model;
     this.device = device;
+    this.batchSize = loaded.batchSize;
+    this.weightsHash = loaded.weightsHash;
     this.processor = createProcessor({
       tokenizer,
       maxLength: texts?.maxPositions ?? 0,

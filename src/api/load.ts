@@ -5,6 +5,7 @@ import { families, type Model } from "../models/index.ts";
 import { type Device, type DeviceName, type DeviceOptionsOf, openDevice, State } from "../runtime/index.ts";
 import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
 import { type TextTokenizer, tokenizerFromJson } from "../text/index.ts";
+import { fingerprint } from "./fingerprint.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { ModelFiles, OpenOptions } from "./model-files.ts";
 
@@ -42,12 +43,20 @@ export async function loadModel(files: ModelFiles, options: LoadOptions): Promis
   const device = await deviceOf(options);
   const state = new State(device);
   try {
-    await readWeights(files, model, state, signal);
+    const weightsHash = await readWeights(files, model, state, signal);
+    return {
+      name: files.name,
+      model,
+      device,
+      state,
+      tokenizer: tokenizer ?? NO_TOKENIZER(files.name),
+      batchSize,
+      weightsHash,
+    };
   } catch (error) {
     state.dispose();
     throw error;
   }
-  return { name: files.name, model, device, state, tokenizer: tokenizer ?? NO_TOKENIZER(files.name), batchSize };
 }
 
 /** A model whose texts nobody can read: whoever asks is told. */
@@ -90,13 +99,14 @@ function neededParameters(model: Model): { readonly name: string; readonly shape
   return [...new Map([...specs, ...scale].map((spec) => [spec.name, spec])).values()];
 }
 
-/** Tensor by tensor, so that the host holds one at a time. */
+/** Tensor by tensor, so that the host holds one at a time. Returns their fingerprint. */
 async function readWeights(
   { name: where, weights }: ModelFiles,
   model: Model,
   state: State,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string> {
+  const hash = fingerprint();
   const problems: string[] = [];
   for (const { name, shape } of neededParameters(model)) {
     if (!weights.tensors.has(name)) continue;
@@ -105,6 +115,7 @@ async function readWeights(
       problems.push(`${name}: expected float32 ${formatShape(shape)}, got ${t.dtype} ${formatShape(t.shape)}`);
     else {
       checkFinite(where, name, t);
+      hash.add(name, t);
       state.write(name, t);
     }
   }
@@ -116,6 +127,7 @@ async function readWeights(
     throw new CheckpointError(
       `${where}: expected weights of a FLAVA, got ${weights.tensors.size} tensors of other names: ${[...weights.tensors.keys()].slice(0, 3).join(", ")}`,
     );
+  return hash.text();
 }
 
 function checkFinite(where: string, name: string, { data }: Tensor): void {

@@ -15,5 +15,7 @@ export interface LoadedModel {
   readonly tokenizer: TextTokenizer;
   /** Samples that go through the model at once; no result depends on it. */
   readonly batchSize: number;
+  /** Of the tensors (fingerprint.ts); absent where they were not read from files. */
+  readonly weightsHash?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,8 +1,10 @@
 export { mapAhead } from "./ahead.ts";
+export { type EmbedJob, type EmbedResult, embedToFile } from "./embed/embed-to-file.ts";
 export { decodingThreads, type EmbedOptions, embedPictures, type Loaded, type Outcome } from "./embed-pictures.ts";
 export type { Encoder } from "./encoder.ts";
 export { type Hit, nearestRows } from "./exact.ts";
 export * from "./inputs/index.ts";
+export { modelEncoder } from "./model-encoder.ts";
 export {
   type FolderIndex,
   type Found,

@@ -1,0 +1,33 @@
+/** A FLAVA as the encoder of a collection. */
+import { createHash } from "node:crypto";
+import type { FlavaModel } from "../api/index.ts";
+import { CheckpointError } from "../errors.ts";
+import type { Encoder } from "./encoder.ts";
+
+/** What is done to pictures before the model sees them; another text where that changes, so that indexes are built anew. */
+const PREPROCESSING = "decode|white|resize(bicubic)|normalize(clip) 1";
+
+/** The encoder of a model. Throws CheckpointError where it embeds no pictures. */
+export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
+  const { pictures, texts } = model.model;
+  if (!pictures) throw new CheckpointError("expected a model with an image encoder, got one without");
+  const { size, codebookSize } = pictures;
+  const hash = createHash("sha256").update(`${model.weightsHash} ${PREPROCESSING} ${size}\n`);
+  if (texts) hash.update(JSON.stringify(model.processor.tokenizer?.json ?? null));
+  const shape = [1, 3, size, size];
+  const blank = { dtype: "float32", shape, data: new Float32Array(3 * size * size) } as const;
+  const { image_embeds } = await model.encodeImage({ pixel_values: blank }, { outputs: ["image_embeds"] });
+  return {
+    identity: hash.digest("hex"),
+    width: image_embeds.shape[1]!,
+    batchSize: model.batchSize,
+    build: { size, codebookSize, augment: null, mask: null },
+    async images(pixel_values, signal) {
+      const found = await model.encodeImage({ pixel_values }, { outputs: ["image_embeds"], signal });
+      return found.image_embeds.data;
+    },
+    async texts(list, signal) {
+      return (await model.encodeText(list, { outputs: ["text_embeds"], signal })).text_embeds.data;
+    },
+  };
+}
