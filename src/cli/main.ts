@@ -10,6 +10,7 @@ import { define as compare } from "./compare.ts";
 import { define as data } from "./data.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as report } from "./report.ts";
+import { define as table } from "./table.ts";
 
 /** A new verb is a new entry here. */
 const VERBS: readonly ((program: Command) => void)[] = [
@@ -17,6 +18,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   data,
   report,
   compare,
+  table,
 ];
 
 function createProgram(): Command {

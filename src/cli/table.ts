@@ -1,0 +1,109 @@
+/** `flava table`: the results of models on the tasks, beside those that the paper printed. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { ConfigError } from "../errors.ts";
+import type { Column, ResultTable, Task } from "../tasks/index.ts";
+import { action, type Io } from "./command.ts";
+
+interface Options {
+  readonly published?: true | readonly string[];
+  readonly systems?: true;
+  readonly format: "markdown" | "csv" | "html";
+  readonly difference?: readonly [string, string];
+  readonly output?: string;
+}
+
+const HELP = `
+Examples:
+  flava table --published                       the paper's table 4 with its averages
+  flava table --published --systems             its table 5: other systems
+  flava table results/ --published flava clip   cells of flava eval beside two columns of the paper
+  flava table results/ --format html --difference flava clip-pmd --output table.html`;
+
+export function define(program: Command): void {
+  program
+    .command("table")
+    .summary("results of flava eval → one table, beside the paper's")
+    .description(
+      "Prints the results of models on the tasks with the averages of the paper: NLP, vision, multimodal, and macro. Best of a row in bold.",
+    )
+    .argument("[results...]", "files and folders that flava eval has written")
+    .option(
+      "--published [columns...]",
+      "the paper's columns: all, or those named (mim mlm flava-c flava-mm flava-no-init flava clip-pmd clip)",
+    )
+    .option("--systems", "with --published: the systems of the paper's table 5 instead")
+    .addOption(
+      new Option("--format <format>", "how it is written").choices(["markdown", "csv", "html"]).default("markdown"),
+    )
+    .option("--difference <two>", "two columns, `a,b`: html gets a chart of a less b", twoNames)
+    .option("--output <file>", "where to write it; stdout unless given")
+    .addHelpText("after", HELP)
+    .action(action<Options>(table));
+}
+
+function twoNames(text: string): [string, string] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.length !== 2 || names.some((name) => name === ""))
+    throw new InvalidArgumentError("expected two columns, `a,b`");
+  return names as [string, string];
+}
+
+async function table(io: Io, paths: readonly string[], options: Options): Promise<void> {
+  const { csvTable, htmlTable, markdownTable, paperTasks, resultTable } = await import("../tasks/index.ts");
+  if (paths.length === 0 && !options.published)
+    throw new ConfigError(
+      "table: expected results of flava eval, got none",
+      "name a folder of results, or ask for --published",
+    );
+  const tasks = await paperTasks();
+  const { columns, notes } = await allColumns(tasks, paths, options);
+  const rows = options.systems ? tasks.filter((task) => columns.some((column) => hasFigure(column, task))) : tasks;
+  const found = resultTable(rows, columns, { notes, ...(options.systems && { averaged: ["nlp"] }) });
+  const text = {
+    markdown: () => markdownTable(found),
+    csv: () => csvTable(found),
+    html: () => htmlTable(found, options.difference),
+  }[options.format]();
+  if (!options.output) return io.result(text, asJson(found));
+  const { saveFile } = await import("../io/index.ts");
+  await saveFile(options.output, `${text}\n`);
+  io.result(options.output, { output: options.output });
+}
+
+const hasFigure = ({ values }: Column, { name }: Task): boolean =>
+  [...values.keys()].some((key) => key.startsWith(`${name}/`));
+
+async function allColumns(tasks: readonly Task[], paths: readonly string[], { published, systems }: Options) {
+  const { cellColumns, publishedColumns, publishedSystems, publishedTable, readCells, systemColumns } = await import(
+    "../tasks/index.ts"
+  );
+  const own = cellColumns(tasks, await readCells(paths));
+  const notes = own.left.length > 0 ? [`Left out, since no task has that name: ${own.left.join(", ")}.`] : [];
+  if (!published) return { columns: own.columns, notes };
+  const printed = systems
+    ? systemColumns(tasks, await publishedSystems())
+    : publishedTable(tasks, await publishedColumns());
+  const columns = published === true ? printed.columns : pick(printed.columns, published);
+  return { columns: [...columns, ...own.columns], notes: [...printed.notes, ...notes] };
+}
+
+function pick(columns: readonly Column[], names: readonly string[]): Column[] {
+  return names.map((name) => {
+    const column = columns.find(({ key }) => key === name);
+    if (!column)
+      throw new ConfigError(`--published ${name}: expected one of ${columns.map(({ key }) => key).join(", ")}`);
+    return column;
+  });
+}
+
+const asJson = ({ columns, rows, notes }: ResultTable): object => ({
+  columns: columns.map(({ key, title }) => ({ key, title })),
+  rows: rows.map(({ title, metric, group, average, values }) => ({
+    title,
+    metric,
+    group,
+    average,
+    values: Object.fromEntries(values.flatMap((value, c) => (value === undefined ? [] : [[columns[c]!.key, value]]))),
+  })),
+  notes,
+});

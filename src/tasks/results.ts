@@ -1,0 +1,80 @@
+/** Cells of the table: what a model scored on a task, one JSON file each, with the keys of CLIP_benchmark. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { DataError } from "../errors.ts";
+import { readJson, saveJson, statOf } from "../io/index.ts";
+import type { Task } from "./schema.ts";
+import { type Column, figureKey } from "./table.ts";
+
+/** What a model scored on a task. */
+export interface Cell {
+  /** Name of the task. */
+  readonly dataset: string;
+  readonly model: string;
+  /** Where its weights come from. */
+  readonly pretrained: string;
+  /** How it was measured. */
+  readonly task: string;
+  readonly language: string;
+  /** In 0..1, −1..1 for correlations; null where one is not defined. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+}
+
+const cellSchema: z.ZodType<Cell> = z.looseObject({
+  dataset: z.string(),
+  model: z.string(),
+  pretrained: z.string(),
+  task: z.string(),
+  language: z.string(),
+  metrics: z.record(z.string(), z.number().nullable()),
+});
+
+/** The file of a cell. */
+export const cellPath = (folder: string, { dataset, model, task }: Pick<Cell, "dataset" | "model" | "task">): string =>
+  join(folder, `${dataset}_${model.replace(/[^\w.-]+/g, "-")}_${task}.json`);
+
+/** Writes a cell, whole or not at all. */
+export const saveCell = (folder: string, cell: Cell): Promise<void> => saveJson(cellPath(folder, cell), cell);
+
+/** Reads cells: files, and all JSON files of folders. Throws DataError for one that is no cell. */
+export async function readCells(paths: readonly string[]): Promise<Cell[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const stat = await statOf(path);
+    if (stat?.isDirectory())
+      files.push(
+        ...(await readdir(path))
+          .filter((name) => name.endsWith(".json"))
+          .sort()
+          .map((name) => join(path, name)),
+      );
+    else files.push(path);
+  }
+  return Promise.all(files.map(readCell));
+}
+
+async function readCell(path: string): Promise<Cell> {
+  const parsed = cellSchema.safeParse(await readJson(path));
+  if (!parsed.success)
+    throw new DataError(`${path}: expected a result of flava eval: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** A column for each model, in the order in which they come, in per cent. Cells of other tasks are named in `left`. */
+export function cellColumns(tasks: readonly Task[], cells: readonly Cell[]): { columns: Column[]; left: string[] } {
+  const columns = new Map<string, Map<string, number>>();
+  const left: string[] = [];
+  for (const { dataset, model, metrics } of cells) {
+    const task = tasks.find(({ name }) => name === dataset);
+    const values = columns.get(model) ?? new Map<string, number>();
+    columns.set(model, values);
+    if (!task) left.push(`${dataset} of ${model}`);
+    for (const figure of task?.figures ?? []) {
+      const found = (figure.of ?? [figure.metric]).map((metric) => metrics[metric]);
+      if (found.some((value) => value === undefined || value === null)) continue;
+      values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
+    }
+  }
+  return { columns: [...columns].map(([model, values]) => ({ key: model, title: model, values })), left };
+}

@@ -1,0 +1,164 @@
+/** What a task file says (tasks/*.json), and the figures of the paper beside it. */
+import { z } from "zod";
+
+/** The three parts of the paper's table. */
+export const GROUPS: readonly ["nlp", "vision", "multimodal"] = ["nlp", "vision", "multimodal"];
+
+/** A part of the paper's table. */
+export type Group = (typeof GROUPS)[number];
+
+/** How a task is measured: §7.3 to §7.6 of the reference. */
+export const PROTOCOLS = ["linear", "finetune-text", "finetune-image", "finetune-pair", "retrieval"] as const;
+
+/** How a task is measured. */
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** Ways in which data sets lie on disk. */
+export const LAYOUTS = [
+  "glue-tsv",
+  "glue-parquet",
+  "class-folders",
+  "path-lists",
+  "labelled-lists",
+  "cifar-binary",
+  "stl-binary",
+  "idx",
+  "mat-lists",
+  "gtsrb",
+  "kitti",
+  "pcam",
+  "clevr",
+  "fer-csv",
+  "vqa-json",
+  "snli-ve",
+  "hateful-memes",
+  "karpathy-json",
+  "webdataset",
+  "parquet",
+  "starter",
+] as const;
+
+/** A way in which a data set lies on disk. */
+export type Layout = (typeof LAYOUTS)[number];
+
+/** A printed figure that is wrong, what it is read as, and why. */
+export interface Misprint {
+  readonly printed: number;
+  readonly read: number;
+  readonly why: string;
+}
+
+/** A row of the table. */
+export interface Figure {
+  /** accuracy, mean_per_class_recall, matthews, pearson, auroc, vqa_score, …_retrieval_recall@k; "mean" of those in `of`. */
+  readonly metric: string;
+  readonly of?: readonly string[] | undefined;
+  /** Title of its row; that of the task unless given. */
+  readonly label?: string | undefined;
+  /** By column of the paper's table, in per cent. */
+  readonly published: Readonly<Record<string, number | Misprint>>;
+}
+
+/** Which samples are for what. */
+export type SplitName = "train" | "validation" | "test";
+
+/** Where a task's data lie, and what is in them. */
+export interface TaskData {
+  /** Below the data root. */
+  readonly folder: string;
+  /** Those in which it is published, the canonical one first. */
+  readonly layouts: readonly Layout[];
+  /** Columns or keys with the texts. */
+  readonly fields?: readonly string[] | undefined;
+  readonly classes?: readonly string[] | undefined;
+  readonly classCount?: number | undefined;
+  /** Of a regression: least and greatest target. */
+  readonly range?: readonly [number, number] | undefined;
+  /** Published numbers of samples. */
+  readonly sizes?: Readonly<Record<string, number>> | undefined;
+  /** The data set's own splits that make up each. */
+  readonly splits: { readonly [S in SplitName]?: readonly string[] | undefined };
+  readonly imageSize?: number | undefined;
+  /** Where the data can be got. */
+  readonly source: string;
+}
+
+/** Settings of a fine-tuning. */
+export interface TuningSettings {
+  readonly lr: number;
+  readonly batchSize: number;
+  readonly steps: number;
+  readonly warmupSteps: number;
+  readonly weightDecay: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly schedule: "linear" | "cosine" | "constant";
+  readonly dropout?: number | undefined;
+  /** Width of the head's hidden layer; none: one linear layer. */
+  readonly headHidden?: number | undefined;
+}
+
+/** A task as its file says it. */
+export interface Task {
+  readonly name: string;
+  readonly title: string;
+  /** Place in the table. */
+  readonly order: number;
+  readonly group: Group;
+  readonly protocol: Protocol;
+  readonly data: TaskData;
+  readonly settings?: TuningSettings | undefined;
+  /** For zero-shot classification; {} stands for the class. */
+  readonly templates?: readonly string[] | undefined;
+  readonly figures: readonly Figure[];
+}
+
+const text = z.string().min(1);
+const count = z.int().positive();
+const misprint = z.strictObject({ printed: z.number(), read: z.number(), why: text });
+
+const figure = z.strictObject({
+  metric: text,
+  of: z.array(text).optional(),
+  label: text.optional(),
+  published: z.record(text, z.union([z.number(), misprint])).default({}),
+});
+
+const data = z.strictObject({
+  folder: text,
+  layouts: z.array(z.enum(LAYOUTS)).min(1),
+  fields: z.array(text).optional(),
+  classes: z.array(text).optional(),
+  classCount: count.optional(),
+  range: z.tuple([z.number(), z.number()]).optional(),
+  sizes: z.record(text, count).optional(),
+  splits: z.partialRecord(z.enum(["train", "validation", "test"]), z.array(text)),
+  imageSize: count.optional(),
+  source: text,
+});
+
+const settings = z.strictObject({
+  lr: z.number().positive(),
+  batchSize: count,
+  steps: count,
+  warmupSteps: z.int().nonnegative(),
+  weightDecay: z.number().nonnegative(),
+  betas: z.tuple([z.number(), z.number()]),
+  eps: z.number().positive(),
+  schedule: z.enum(["linear", "cosine", "constant"]),
+  dropout: z.number().min(0).max(1).optional(),
+  headHidden: count.optional(),
+});
+
+/** A task file. Unknown keys are refused. */
+export const taskSchema: z.ZodType<Task> = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]+$/),
+  title: text,
+  order: count,
+  group: z.enum(GROUPS),
+  protocol: z.enum(PROTOCOLS),
+  data,
+  settings: settings.optional(),
+  templates: z.array(z.string().includes("{}")).optional(),
+  figures: z.array(figure).min(1),
+});

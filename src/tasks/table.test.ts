@@ -1,0 +1,145 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  type Cell,
+  cellColumns,
+  csvTable,
+  htmlTable,
+  markdownTable,
+  paperTasks,
+  pickTasks,
+  publishedColumns,
+  publishedSystems,
+  publishedTable,
+  type ResultTable,
+  readCells,
+  readTask,
+  resultTable,
+  saveCell,
+  systemColumns,
+  type Task,
+} from "./index.ts";
+
+let tasks: Task[];
+beforeAll(async () => {
+  tasks = await paperTasks();
+});
+
+const cell = (dataset: string, metrics: Cell["metrics"], model = "mine"): Cell => ({
+  dataset,
+  model,
+  pretrained: "runs/mine",
+  task: "finetune",
+  language: "en",
+  metrics,
+});
+
+describe("task files", () => {
+  it("are the 35 of the paper: 8 of language, 22 of images, 5 of both with 11 figures", () => {
+    const count = (group: string): number => tasks.filter((task) => task.group === group).length;
+    expect([tasks.length, count("nlp"), count("vision"), count("multimodal")]).toEqual([35, 8, 22, 5]);
+    expect(tasks.filter((t) => t.group === "multimodal").flatMap((t) => t.figures)).toHaveLength(11);
+    expect(new Set(tasks.map((t) => t.order)).size).toBe(35);
+  });
+
+  it("agree with themselves: classes are as many as counted, steps follow from sizes", () => {
+    for (const { name, data } of tasks)
+      if (data.classes && data.classCount) expect([name, data.classes.length]).toEqual([name, data.classCount]);
+    for (const { name, settings } of tasks)
+      if (settings) expect([name, settings.warmupSteps < settings.steps]).toEqual([name, true]);
+    expect(tasks.find((t) => t.name === "imagenet")!.templates).toHaveLength(80);
+  });
+
+  it("with an unknown key or value are refused by file and key", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "flava-task-")), "mine.json");
+    writeFileSync(path, JSON.stringify({ ...tasks[0], metrics: [] }));
+    await expect(readTask(path)).rejects.toThrow(/mine\.json: .*metrics/s);
+    writeFileSync(path, JSON.stringify({ ...tasks[0], data: { ...tasks[0]!.data, layouts: ["glue"] } }));
+    await expect(readTask(path)).rejects.toThrow(/mine\.json: .*layouts/s);
+    expect(() => pickTasks(tasks, ["mnli", "cifar01"])).toThrow(/"cifar01" does not exist.*cifar10/s);
+  });
+});
+
+describe("the paper's table", () => {
+  it("has the averages that the paper prints, once QQP's misprint is read as it is meant", async () => {
+    const published = await publishedColumns();
+    const { columns, notes } = publishedTable(tasks, published);
+    const table = resultTable(tasks, columns, { notes });
+    expect(table.rows).toHaveLength(41 + 4);
+    let checked = 0;
+    for (const row of table.rows.filter(({ average }) => average))
+      for (const [c, { key }] of table.columns.entries()) {
+        const printed = published.averages[row.group]![key];
+        if (printed === undefined) expect(row.values[c]).toBeUndefined();
+        else {
+          expect(Math.abs(row.values[c]! - printed)).toBeLessThan(0.0151); // rounding, as the paper's columns 7 and 8
+          checked++;
+        }
+      }
+    expect(checked).toBe(7 + 7 + 6 + 8);
+    expect(notes.join()).toMatch(/QQP, FLAVA w\/o init.*98\.61, read as 88\.6/);
+  });
+
+  it("of other systems has means of accuracy and F1, and says where F1 is missing", async () => {
+    const { columns, notes } = systemColumns(tasks, await publishedSystems());
+    const flava = columns.find(({ key }) => key === "FLAVA")!;
+    expect(flava.values.get("mrpc/mean")).toBeCloseTo((81.4 + 86.9) / 2, 10);
+    expect(columns.find(({ key }) => key === "UniT")!.values.has("qqp/mean")).toBe(false);
+    expect(notes).toEqual(["QQP, UniT: accuracy 90.60, no F1 is given."]);
+  });
+});
+
+describe("a table of one's own", () => {
+  const figures = (given: readonly Cell[]): ResultTable => resultTable(tasks, cellColumns(tasks, given).columns);
+  const at = (table: ResultTable, title: string): number | undefined =>
+    table.rows.find((row) => row.title === title)!.values[0];
+
+  it("averages a group only where all of its rows are there, and counts a missing group as 0", () => {
+    const nlp = tasks.filter((t) => t.group === "nlp");
+    const cells = nlp.map(({ name, figures: [f] }) =>
+      cell(name, Object.fromEntries((f!.of ?? [f!.metric]).map((m, i) => [m, 0.5 + 0.1 * i]))),
+    );
+    const whole = figures(cells);
+    expect(at(whole, "MNLI")).toBeCloseTo(55, 10);
+    expect(at(whole, "NLP average")).toBeCloseTo((3 * 55 + 5 * 50) / 8, 10);
+    expect(at(whole, "Macro average")).toBeCloseTo((3 * 55 + 5 * 50) / 24, 10);
+    const part = figures(cells.slice(1));
+    expect(at(part, "NLP average")).toBeUndefined();
+    expect(at(part, "Macro average")).toBeUndefined();
+  });
+
+  it("leaves figures out that are not defined, and names cells of unknown tasks", () => {
+    const { columns, left } = cellColumns(tasks, [cell("mrpc", { accuracy: 0.7, f1: null }), cell("mine", {})]);
+    expect(columns).toHaveLength(1);
+    expect(columns[0]!.values.size).toBe(0);
+    expect(left).toEqual(["mine of mine"]);
+  });
+
+  it("reads back the cells it writes, and refuses other JSON", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "flava-cells-"));
+    const written = [cell("rte", { accuracy: 0.6 }), cell("rte", { accuracy: 0.5 }, "org/other model")];
+    for (const one of written) await saveCell(folder, one);
+    expect(await readCells([folder])).toEqual(expect.arrayContaining(written));
+    writeFileSync(join(folder, "other.json"), "{}");
+    await expect(readCells([folder])).rejects.toThrow(/other\.json: expected a result of flava eval/);
+  });
+
+  it("prints the best of a row in bold, as Markdown, CSV and HTML", () => {
+    const rte = tasks.filter(({ name }) => name === "rte");
+    const { columns } = cellColumns(rte, [cell("rte", { accuracy: 0.6 }), cell("rte", { accuracy: 0.5 }, "a,b|<c>")]);
+    const table = resultTable(rte, columns);
+    expect(markdownTable(table).split("\n")[2]).toBe("| RTE | accuracy | **60.00** | 50.00 |");
+    expect(markdownTable(table)).toContain("a,b\\|<c>");
+    expect(csvTable(table).split("\r\n").slice(0, 2)).toEqual([
+      'task,metric,group,mine,"a,b|<c>"',
+      "RTE,accuracy,nlp,60,50",
+    ]);
+    const page = htmlTable(table, ["mine", "a,b|<c>"]);
+    expect(page).toContain("<b>60.00</b>");
+    expect(page).toContain("a,b|&lt;c&gt;");
+    expect(page).toContain(">10.0</text>");
+    expect(() => htmlTable(table, ["mine", "yours"])).toThrow(/column "yours" does not exist/);
+  });
+});
