@@ -22,21 +22,21 @@ const MAX_DEPTH = 4;
  */
 export function findStateDict(where: string, root: PyValue, entry?: string): StateDict {
   const others: OtherEntry[] = [];
-  let value = moduleDict(root) ?? root;
+  let value = moduleDict(where, root) ?? root;
   let path = "";
   for (const key of entry === undefined ? [] : entry.split(".")) {
     const next: PyValue | undefined = isA("dict", value) ? value.entries.get(key) : undefined;
     if (next === undefined) throw new CheckpointError(`${where}: expected an entry "${entry}", got ${listKeys(value)}`);
     others.push(...beside(value as PyDict, key, path));
     path += `${key}.`;
-    value = moduleDict(next) ?? next;
+    value = moduleDict(where, next) ?? next;
   }
   for (let depth = 0; depth < MAX_DEPTH && isA("dict", value) && !holdsTensors(value); depth++) {
     const key = modelKey(where, value, path);
     others.push(...beside(value, key, path));
     path += `${key}.`;
     const next = value.entries.get(key)!;
-    value = moduleDict(next) ?? next;
+    value = moduleDict(where, next) ?? next;
   }
   if (!isA("dict", value) || !holdsTensors(value))
     throw new CheckpointError(
@@ -112,26 +112,26 @@ function listKeys(value: PyValue): string {
 }
 
 /** The state dict of a pickled module, from the fields that every torch module has; undefined for what is none. */
-function moduleDict(root: PyValue): PyDict | undefined {
+function moduleDict(where: string, root: PyValue): PyDict | undefined {
   if (!isA("object", root) || !isModule(root.state)) return undefined;
   const entries = new Map<PyValue, PyValue>();
-  const open: { readonly prefix: string; readonly value: PyValue; readonly depth: number }[] = [
-    { prefix: "", value: root, depth: 0 },
-  ];
-  for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    const { prefix, value, depth } = next;
-    if (!isA("object", value) || !isModule(value.state) || depth > MAX_MODULES) continue;
+  const open: { readonly prefix: string; readonly value: PyValue }[] = [{ prefix: "", value: root }];
+  for (let done = 0; done < open.length; done++) {
+    const { prefix, value } = open[done]!;
+    if (!isA("object", value) || !isModule(value.state)) continue;
     for (const field of ["_parameters", "_buffers"])
       for (const [key, t] of fieldOf(value.state, field))
         if (isA("tensor", t)) entries.set(`${prefix}${label(key)}`, t);
     for (const [key, child] of fieldOf(value.state, "_modules"))
-      if (open.length < MAX_MODULES) open.push({ prefix: `${prefix}${label(key)}.`, value: child, depth: depth + 1 });
+      open.push({ prefix: `${prefix}${label(key)}.`, value: child });
+    if (open.length > MAX_MODULES)
+      throw new CheckpointError(`${where}: expected at most ${MAX_MODULES} modules, got one that holds itself`);
   }
   return { type: "dict", entries };
 }
 
-/** Of modules that wait to be entered, and of their depth: a module that holds itself ends there. */
-const MAX_MODULES = 256;
+/** The dVAE has some eighty. */
+const MAX_MODULES = 5000;
 
 const isModule = (state: PyValue): state is PyDict => isA("dict", state) && state.entries.has("_parameters");
 

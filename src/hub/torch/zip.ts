@@ -122,8 +122,9 @@ async function table64(bytes: Bytes, tail: DataView, at: number): Promise<Table>
   };
 }
 
-/** Past what a number holds exactly there is no file: such sizes fail the checks that follow. */
-const safe = (n: bigint): number => (n > BigInt(Number.MAX_SAFE_INTEGER / 4) ? Number.MAX_SAFE_INTEGER / 4 : Number(n));
+/** No file is as long: such sizes fail the checks that follow. */
+const MOST_BYTES = 2 ** 50;
+const safe = (n: bigint): number => (n > BigInt(MOST_BYTES) ? MOST_BYTES : Number(n));
 
 function parseTable(where: string, view: DataView, { count }: Table): ZipEntry[] {
   const entries: ZipEntry[] = [];
