@@ -18,6 +18,7 @@ export { colourJitter, type JitterOptions } from "./jitter.ts";
 export * from "./normalize.ts";
 export * from "./pipeline.ts";
 export { filledPixels, type Pixels, pixels, type Region, type Size } from "./pixels.ts";
+export { imageOptionsFromJson, imageOptionsToJson } from "./preprocessor.ts";
 export { type RandomCropOptions, randomCropRegion } from "./random-crop.ts";
 export {
   type Box,

@@ -1,4 +1,5 @@
 export * from "./bfloat16.ts";
+export * from "./cast.ts";
 export * from "./compare.ts";
 export * from "./dtype.ts";
 export * from "./half.ts";

@@ -5,6 +5,7 @@ export * from "./graphs.ts";
 export * from "./heads.ts";
 export * from "./hf-config.ts";
 export * from "./hf-notes.ts";
+export * from "./infer-config.ts";
 export * from "./layouts/index.ts";
 export * from "./model.ts";
 export * from "./multimodal-encoder.ts";

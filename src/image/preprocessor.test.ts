@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../errors.ts";
+import { imageOptionsFromJson, imageOptionsToJson } from "./index.ts";
+import { CLIP_NORM } from "./normalize.ts";
+
+/** The published file (facebook/flava-full). */
+const PUBLISHED = {
+  size: 224,
+  crop_size: 224,
+  resample: 3,
+  do_resize: true,
+  do_center_crop: true,
+  do_normalize: true,
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+  codebook_size: 112,
+  codebook_crop_size: 112,
+  codebook_resample: 1,
+  codebook_do_resize: true,
+  codebook_do_center_crop: true,
+  codebook_do_map_pixels: true,
+  codebook_do_normalize: true,
+  codebook_image_mean: [0, 0, 0],
+  codebook_image_std: [1, 1, 1],
+  input_size_patches: 14,
+  total_mask_patches: 75,
+  mask_group_min_patches: 16,
+  mask_group_max_patches: null,
+  mask_group_min_aspect_ratio: 0.3,
+  mask_group_max_aspect_ratio: null,
+  feature_extractor_type: "FlavaFeatureExtractor",
+  processor_class: "FlavaProcessor",
+};
+const base = { size: 224, codebookSize: 112, cropSize: 224, codebookCropSize: 112, norm: CLIP_NORM };
+
+describe("preprocessor_config.json", () => {
+  it("is read in its old form and in its new one, and has the published values where it says nothing", () => {
+    expect(imageOptionsFromJson(PUBLISHED)).toEqual(base);
+    const square = (side: number) => ({ height: side, width: side });
+    const newer = {
+      ...PUBLISHED,
+      size: square(224),
+      crop_size: square(224),
+      codebook_size: square(112),
+      rescale_factor: 0.00392156862745098,
+    };
+    expect(imageOptionsFromJson(newer)).toEqual(base);
+    expect(imageOptionsFromJson({})).toEqual(base);
+    expect(imageOptionsFromJson({ size: 256, do_center_crop: false, codebook_do_center_crop: false })).toEqual({
+      size: 256,
+      codebookSize: 112,
+      norm: CLIP_NORM,
+    });
+  });
+
+  it("is written with every value of the published one, and read back", () => {
+    const written = JSON.parse(imageOptionsToJson({ size: 224, codebookSize: 112 }, 16));
+    for (const [key, value] of Object.entries(PUBLISHED))
+      expect(written[key], key).toEqual(/(^|_)size$/.test(key) ? { height: value, width: value } : value);
+    expect(imageOptionsFromJson(written)).toEqual(base);
+    const small = { size: 48, codebookSize: 24, norm: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } } as const;
+    expect(imageOptionsFromJson(JSON.parse(imageOptionsToJson(small, 8)))).toEqual({
+      ...small,
+      cropSize: 48,
+      codebookCropSize: 24,
+    });
+  });
+
+  it.each([
+    [
+      { size: { height: 224, width: 448 } },
+      /size: expected a side in pixels, or height and width that are the same, got \{"height":224/,
+    ],
+    [{ size: { shortest_edge: 224 } }, /size: expected/],
+    [{ size: "large" }, /size: expected/],
+    [{ resample: 2 }, /resample: expected 3, got 2/],
+    [{ do_normalize: false }, /do_normalize: expected true, got false/],
+    [{ codebook_do_map_pixels: false }, /codebook_do_map_pixels/],
+    [{ image_mean: [0.5, 0.5] }, /image_mean: expected three numbers/],
+    [{ rescale_factor: 1 }, /rescale_factor/],
+  ])("%j is refused, as such pictures are not made here", (json, reason) => {
+    expect(() => imageOptionsFromJson(json)).toThrow(ConfigError);
+    expect(() => imageOptionsFromJson(json)).toThrow(reason);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * `preprocessor_config.json`, in and out: how Hugging Face's FlavaImageProcessor prepares pictures. Sizes are numbers in the published
+ * file and `{ height, width }` in later ones; a missing key has the processor's default, which is the published value.
+ */
+import { ConfigError } from "../errors.ts";
+import { scaledBlockMask } from "./block-mask.ts";
+import type { FlavaImageOptions } from "./branches.ts";
+import { CLIP_NORM, type MeanStd } from "./normalize.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Pillow's numbers for its filters. */
+const BICUBIC = 3;
+const LANCZOS = 1;
+
+/**
+ * What a preprocessor_config.json asks for. Throws ConfigError for what is no such file and for what is not computed here: sides of
+ * different lengths, other filters, steps that are left out.
+ */
+export function imageOptionsFromJson(json: Json): FlavaImageOptions {
+  const size = sideOf(json, "size", 224);
+  const codebookSize = sideOf(json, "codebook_size", 112);
+  refuseOther(json, "resample", [BICUBIC], BICUBIC);
+  refuseOther(json, "codebook_resample", [LANCZOS], LANCZOS);
+  for (const key of [
+    "do_resize",
+    "do_rescale",
+    "do_normalize",
+    "codebook_do_resize",
+    "codebook_do_rescale",
+    "codebook_do_map_pixels",
+  ])
+    refuseOther(json, key, [true], true);
+  refuseOther(json, "rescale_factor", [1 / 255, 0.00392156862745098], 1 / 255);
+  const [mean, std] = [threeOf(json, "codebook_image_mean", [0, 0, 0]), threeOf(json, "codebook_image_std", [1, 1, 1])];
+  if (json.codebook_do_normalize !== false && ([...mean].some((x) => x !== 0) || [...std].some((x) => x !== 1)))
+    throw wrong("codebook_image_mean and codebook_image_std", "0 and 1", json.codebook_image_mean);
+  return {
+    size,
+    codebookSize,
+    ...(json.do_center_crop !== false && { cropSize: sideOf(json, "crop_size", size) }),
+    ...(json.codebook_do_center_crop !== false && {
+      codebookCropSize: sideOf(json, "codebook_crop_size", codebookSize),
+    }),
+    norm: { mean: threeOf(json, "image_mean", CLIP_NORM.mean), std: threeOf(json, "image_std", CLIP_NORM.std) },
+  };
+}
+
+const wrong = (key: string, expected: string, got: unknown): ConfigError =>
+  new ConfigError(
+    `preprocessor_config.json: ${key}: expected ${expected}, got ${JSON.stringify(got)}`,
+    "prepare the pictures as that processor does, and give pixel_values",
+  );
+
+const isSide = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
+
+function sideOf(json: Json, key: string, otherwise: number): number {
+  const value = json[key] ?? otherwise;
+  if (isSide(value)) return value;
+  const { height, width, shortest_edge: short } = Object(value) as Json;
+  const side = height ?? short;
+  if (isSide(side) && (width === undefined || width === side) && (short === undefined || key.includes("crop")))
+    return side;
+  throw wrong(key, "a side in pixels, or height and width that are the same", value);
+}
+
+function refuseOther(json: Json, key: string, known: readonly unknown[], otherwise: unknown): void {
+  const value = json[key] ?? otherwise;
+  if (!known.includes(value)) throw wrong(key, String(known[0]), value);
+}
+
+function threeOf(json: Json, key: string, otherwise: MeanStd["mean"]): MeanStd["mean"] {
+  const value = json[key] ?? otherwise;
+  const list = typeof value === "number" ? [value, value, value] : value;
+  if (Array.isArray(list) && list.length === 3 && list.every((x) => typeof x === "number" && Number.isFinite(x)))
+    return list as unknown as MeanStd["mean"];
+  throw wrong(key, "three numbers", value);
+}
+
+/** The preprocessor_config.json of a model with patches of `patchSize` pixels, as text. */
+export function imageOptionsToJson(options: FlavaImageOptions, patchSize: number): string {
+  const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, norm = CLIP_NORM } = options;
+  const square = (side: number): Json => ({ height: side, width: side });
+  const grid = cropSize / patchSize;
+  const mask = scaledBlockMask(grid, grid);
+  const config = {
+    image_processor_type: "FlavaImageProcessor",
+    feature_extractor_type: "FlavaFeatureExtractor",
+    processor_class: "FlavaProcessor",
+    do_resize: true,
+    size: square(size),
+    resample: BICUBIC,
+    do_center_crop: true,
+    crop_size: square(cropSize),
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: norm.mean,
+    image_std: norm.std,
+    return_image_mask: false,
+    input_size_patches: grid,
+    total_mask_patches: mask.total,
+    mask_group_min_patches: mask.minBlock,
+    mask_group_max_patches: null,
+    mask_group_min_aspect_ratio: 0.3,
+    mask_group_max_aspect_ratio: null,
+    return_codebook_pixels: false,
+    codebook_do_resize: true,
+    codebook_size: square(codebookSize),
+    codebook_resample: LANCZOS,
+    codebook_do_center_crop: true,
+    codebook_crop_size: square(codebookCropSize),
+    codebook_do_rescale: true,
+    codebook_rescale_factor: 1 / 255,
+    codebook_do_map_pixels: true,
+    codebook_do_normalize: true,
+    codebook_image_mean: [0, 0, 0],
+    codebook_image_std: [1, 1, 1],
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
