@@ -1,7 +1,7 @@
 /** Any number of pictures, texts and pairs through the encoders, batch by batch: the next one is prepared while the engine is at work. */
 import { DataError, ShapeError, settled } from "../errors.ts";
 import { allocate, type Feeds, size, type Tensor } from "../tensor/index.ts";
-import { type GraphKind, type Graphs, nextLength } from "./graphs.ts";
+import type { GraphKind, Graphs } from "./graphs.ts";
 import type { ImageInput } from "./image-input.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { cutSecond, type OutputTensor, Rows } from "./output.ts";
@@ -257,7 +257,7 @@ function textSource(encoding: Encoding, texts: Texts) {
     /** Rows of one compiled length; of the whole length T where `whole`. */
     feeds(places: readonly number[], whole: boolean): Feeds {
       const longest = whole ? T : places.reduce((most, i) => Math.max(most, length(i)), 0);
-      const to = padHidden ? nextLength(longest, maxPositions) : T;
+      const to = padHidden ? encoding.graphs.textLength(longest, maxPositions) : T;
       const rows = (from: Tensor<"int32">): Tensor => {
         const data = new Int32Array(places.length * to);
         for (const [i, place] of places.entries())

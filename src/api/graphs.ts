@@ -1,12 +1,13 @@
 /**
- * The graphs of a loaded model, each compiled for a few sizes when first needed. A batch takes the next size and is filled up, so that any
- * number of samples and any length of text share a handful of sessions; the weights are the state's, which all of them read where they lie.
+ * The graphs of a loaded model, each compiled once, when first needed, for any batch and text length. The weights are the state's:
+ * all graphs read them where they lie. An engine that compiles for fixed sizes is fed a few sizes, and what was not asked for is cut off.
  */
 import { CheckpointError, ConfigError } from "../errors.ts";
-import type { Model, ModelGraph } from "../models/index.ts";
+import { dynamicGraph, type Model, type ModelGraph, type OpenSizes } from "../models/index.ts";
+import { compile, type Executable } from "../runtime/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { createRunner, hasParameters, only, type Runner } from "./runner.ts";
+import { cutRows, fillRows, hasParameters, only } from "./runner.ts";
 
 /** What can be run. */
 export type GraphKind = "image" | "text" | "fusion" | "textWords" | "pairWords";
@@ -38,9 +39,6 @@ const CALLED: { readonly [K in GraphKind]: string } = {
   pairWords: "a head for masked words beside a picture (mmm_text_head)",
 };
 
-/** Sessions that are kept; the one that was not used for longest gives way. */
-const KEPT = 16;
-
 /** The next of 8, 12, 16, 24, 32, 48, …: so that at most a third of a text is padding. */
 export function nextLength(length: number, longest: number): number {
   let step = 8;
@@ -48,17 +46,20 @@ export function nextLength(length: number, longest: number): number {
   return Math.min(step, longest);
 }
 
-/** Runs any of a model's graphs on up to `batchSize` samples. */
+/** Runs any of a model's graphs. */
 export class Graphs {
   readonly #loaded: LoadedModel;
   readonly #imageSize: number;
-  readonly #runners = new Map<string, Runner>();
+  readonly #compiled = new Map<string, Promise<Executable>>();
+  /** Whether the engine takes any sizes as they are; else each new one is compiled. */
+  readonly #anySize: boolean;
   /** Graphs of one sample, to ask what they need. */
   readonly #small = new Map<GraphKind, ModelGraph | undefined>();
 
   constructor(loaded: LoadedModel, imageSize: number) {
     this.#loaded = loaded;
     this.#imageSize = imageSize;
+    this.#anySize = loaded.device.prepareDynamic !== undefined || loaded.device.name === "interpret";
   }
 
   /** Of `outputs`, those that the model has and has the weights of. */
@@ -96,25 +97,51 @@ export class Graphs {
     }
   }
 
-  /** The results for the samples fed, at most `batchSize`; the length of texts is the feeds'. */
+  /** The length that texts are padded to; `longest` is the most that the model takes. */
+  textLength(length: number, longest: number): number {
+    return this.#anySize ? length : nextLength(length, longest);
+  }
+
+  /** The results for the samples fed; the length of texts is the feeds'. */
   async run(
     kind: GraphKind,
     feeds: Feeds,
     outputs: readonly string[],
     signal?: AbortSignal,
   ): Promise<Record<string, Tensor>> {
-    const [first] = Object.values(feeds);
-    const rows = first!.shape[0]!;
-    const textLength = feeds.input_ids?.shape[1] ?? feeds.text_mm?.shape[1] ?? 1;
-    return this.#runner(kind, { batch: this.#batch(rows), textLength, imageSize: this.#imageSize }, outputs).run(
-      feeds,
-      signal,
-    );
+    signal?.throwIfAborted();
+    const withMm = outputs.some((name) => MM.test(name));
+    const key = `${kind} ${withMm}`;
+    const made = this.#compiled.get(key) ?? this.#compile(kind, withMm);
+    this.#compiled.set(key, made);
+    made.catch(() => this.#compiled.delete(key));
+    const compiled = await made;
+    const given = compiled.feeds.flatMap((name) => (feeds[name] ? [[name, feeds[name]] as const] : []));
+    const rows = given[0]?.[1].shape[0] ?? 0;
+    const batch = this.#anySize ? rows : powerOfTwo(rows);
+    const full = Object.fromEntries(given.map(([name, t]) => [name, fillRows(t, batch)]));
+    const found = await compiled.run(full, { want: outputs, ...(signal && { signal }) });
+    return Object.fromEntries(Object.entries(found).map(([name, t]) => [name, cutRows(t, rows)]));
   }
 
   dispose(): void {
-    for (const runner of this.#runners.values()) runner.dispose();
-    this.#runners.clear();
+    for (const one of this.#compiled.values())
+      one.then(
+        (executable) => executable.dispose(),
+        () => undefined,
+      );
+    this.#compiled.clear();
+  }
+
+  /** With everything that the model has; what is not wanted of it costs next to nothing, but for the states of all tokens projected. */
+  #compile(kind: GraphKind, withMm: boolean): Promise<Executable> {
+    const { device, state, model } = this.#loaded;
+    const imageSize = this.#imageSize;
+    const names = Object.keys(this.#smallest(kind)!.graph.outputs).filter((name) => withMm || !MM.test(name));
+    const make = ({ batch, textLength }: OpenSizes): ModelGraph =>
+      BUILD[kind](model, { batch, textLength, imageSize })!;
+    const { graph } = dynamicGraph(model, OPEN[kind], make, this.available(kind, names));
+    return compile(graph, device, { state });
   }
 
   #smallest(kind: GraphKind): ModelGraph | undefined {
@@ -122,28 +149,22 @@ export class Graphs {
       this.#small.set(kind, BUILD[kind](this.#loaded.model, { batch: 1, textLength: 1, imageSize: this.#imageSize }));
     return this.#small.get(kind);
   }
+}
 
-  /** The next power of two, at most the batch of the model. */
-  #batch(rows: number): number {
-    let batch = 1;
-    while (batch < rows) batch *= 2;
-    return rows > this.#loaded.batchSize ? batch : Math.min(batch, this.#loaded.batchSize);
-  }
+/** What is open in each graph. */
+const OPEN: { readonly [K in GraphKind]: readonly (keyof OpenSizes)[] } = {
+  image: ["batch"],
+  text: ["batch", "textLength"],
+  fusion: ["batch", "textLength"],
+  textWords: ["batch"],
+  pairWords: ["batch"],
+};
 
-  #runner(kind: GraphKind, sizes: Sizes, outputs: readonly string[]): Runner {
-    const key = [kind, sizes.batch, sizes.textLength, ...outputs].join(" ");
-    let runner = this.#runners.get(key);
-    if (!runner) {
-      const { device, state, model } = this.#loaded;
-      runner = createRunner(device, only(BUILD[kind](model, sizes)!, ...outputs), sizes.batch, { state });
-    }
-    this.#runners.delete(key);
-    this.#runners.set(key, runner);
-    for (const [oldest, one] of this.#runners) {
-      if (this.#runners.size <= KEPT) break;
-      one.dispose();
-      this.#runners.delete(oldest);
-    }
-    return runner;
-  }
+/** Projected states of all tokens, which only the multimodal encoder reads. */
+const MM = /^(image|text)_mm$/;
+
+function powerOfTwo(n: number): number {
+  let power = 1;
+  while (power < n) power *= 2;
+  return power;
 }

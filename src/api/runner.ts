@@ -59,7 +59,7 @@ export function cutRows<T extends Tensor>(t: T, rows: number): T {
 }
 
 /** Rows up to `rows`, the last one again and again: what it gives is cut off, and it is never an odd case for the model. */
-function fillRows(t: Tensor, rows: number): Tensor {
+export function fillRows(t: Tensor, rows: number): Tensor {
   if (t.shape[0] === rows) return t;
   const shape = [rows, ...t.shape.slice(1)];
   const one = size(t.shape.slice(1));
