@@ -1,5 +1,5 @@
 /** The package's front door: what most programs need. docs/package.md lists the other entries, `flava/<room>`. */
-export { createProcessor, FlavaModel, type FlavaProcessor, pipeline } from "./api/index.ts";
+export { FlavaModel, FlavaProcessor, pipeline } from "./api/index.ts";
 export { FlavaError } from "./errors.ts";
 export { flavaConfig, imageGraph, multimodalGraph, textGraph, variants } from "./models/flava/index.ts";
 export { initialize, Params } from "./nn/index.ts";

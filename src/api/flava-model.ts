@@ -1,9 +1,9 @@
 /** A FLAVA with its weights on a device, and everything that can be asked of it. */
-import { openModelFiles } from "#platform";
 import { CheckpointError } from "../errors.ts";
+import type { FlavaImageOptions } from "../image/index.ts";
 import type { Model } from "../models/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { allocate, type Tensor } from "../tensor/index.ts";
 import {
   type Encoding,
   encodeImages,
@@ -21,10 +21,10 @@ import {
 import { type FilledMask, type FillMaskOptions, fillMask } from "./fill-mask.ts";
 import { type GraphKind, Graphs } from "./graphs.ts";
 import type { ImageInput } from "./image-input.ts";
-import { type LoadOptions, loadModel } from "./load.ts";
+import { type LoadOptions, openLoaded } from "./load.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type OutputTensor, output } from "./output.ts";
-import { type LabelScore, PROBE_FILE, type Probe, probeScores, readProbe } from "./probe.ts";
+import { type LabelScore, PROBE_FILE, type Probe, probeScores } from "./probe.ts";
 import { createProcessor, type FlavaProcessor, type TextOptions } from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
 
@@ -53,7 +53,8 @@ export interface Similarity {
 /** What a model is made of when its weights are the caller's. */
 export interface ModelParts extends TextOptions {
   readonly probe?: Probe | undefined;
-  readonly imageSize?: number | undefined;
+  /** How pictures are prepared; at the model's own size, as published, unless said. */
+  readonly image?: FlavaImageOptions | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -77,7 +78,8 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   private constructor(loaded: LoadedModel, parts: ModelParts, config: Readonly<Record<string, unknown>> | undefined) {
     const { model, device, tokenizer } = loaded;
     const { pictures, texts } = model;
-    const { imageSize = pictures?.size ?? 0, onWarning = () => undefined, ...textOptions } = parts;
+    const own: FlavaImageOptions | undefined = pictures && { size: pictures.size, codebookSize: pictures.codebookSize };
+    const { image = own, onWarning = () => undefined, ...textOptions } = parts;
     this.model = model;
     this.device = device;
     this.batchSize = loaded.batchSize;
@@ -85,9 +87,9 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     this.processor = createProcessor({
       tokenizer,
       maxLength: texts?.maxPositions ?? 0,
-      image: pictures && { size: imageSize, codebookSize: pictures.codebookSize },
+      image,
     });
-    const graphs = new Graphs(loaded, imageSize);
+    const graphs = new Graphs(loaded, image?.cropSize ?? image?.size ?? 0);
     this.#encoding = { loaded, processor: this.processor, graphs, texts: textOptions, onWarning };
     this.#probe = parts.probe;
     this.config = config ?? {};
@@ -104,16 +106,9 @@ export class FlavaModel implements Disposable, AsyncDisposable {
    * Throws FileError, CheckpointError, ConfigError, EngineError.
    */
   static async fromPretrained(idOrPath: string, options: LoadOptions = {}): Promise<FlavaModel> {
-    const files = await openModelFiles(idOrPath, options);
-    try {
-      const loaded = await loadModel(files, options);
-      options.progressCallback?.({ status: "ready", name: files.name });
-      const probe = files.probe && (await readProbe(files.probe, options.signal));
-      return new FlavaModel(loaded, { ...options, probe }, files.config as Readonly<Record<string, unknown>>);
-    } finally {
-      await files.weights.close();
-      await files.probe?.close();
-    }
+    const { loaded, config, ...found } = await openLoaded(idOrPath, options);
+    options.progressCallback?.({ status: "ready", task: "flava", model: idOrPath });
+    return new FlavaModel(loaded, { ...options, ...found }, config);
   }
 
   /** Pictures → `image_embeds` (N, E) of length 1, `image_features` (N, E), `pooler_output` (N, D), `image_embeddings` (N, P, D). */
@@ -260,6 +255,7 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   }
 
   #available(kind: GraphKind, outputs: readonly string[]): string[] {
+    this.#encoding.graphs.need(kind, []);
     const found = this.#encoding.graphs.available(kind, outputs);
     if (found.length === 0) this.#encoding.graphs.need(kind, outputs);
     return found;
@@ -269,8 +265,10 @@ export class FlavaModel implements Disposable, AsyncDisposable {
 /** Cosines of rows of length 1, and the logits that they make. */
 export function compare(images: Tensor, texts: Tensor, scale: number): Similarity {
   const [N, M, E] = [images.shape[0]!, texts.shape[0]!, images.shape[1]!];
-  const make = (shape: readonly number[], value: (i: number) => number): OutputTensor =>
-    output({ dtype: "float32", shape, data: Float32Array.from({ length: N * M }, (_, i) => value(i)) });
+  const make = (shape: readonly number[], value: (i: number) => number): OutputTensor => {
+    const data = allocate(images.dtype, N * M) as Float32Array;
+    return output({ dtype: images.dtype, shape, data: data.map((_, i) => value(i)) } as Tensor);
+  };
   const [a, b] = [images.data as Float32Array, texts.data as Float32Array];
   const cosines = new Float64Array(N * M);
   for (let n = 0; n < N; n++)

@@ -2,7 +2,7 @@
  * The graphs of a loaded model, each compiled once, when first needed, for any batch and text length. The weights are the state's:
  * all graphs read them where they lie. An engine that compiles for fixed sizes is fed a few sizes, and what was not asked for is cut off.
  */
-import { CheckpointError, ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError, EngineError } from "../errors.ts";
 import { dynamicGraph, type Model, type ModelGraph, type OpenSizes } from "../models/index.ts";
 import { compile, type Executable } from "../runtime/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
@@ -53,6 +53,7 @@ export class Graphs {
   readonly #compiled = new Map<string, Promise<Executable>>();
   /** Whether the engine takes any sizes as they are; else each new one is compiled. */
   readonly #anySize: boolean;
+  #disposed = false;
   /** Graphs of one sample, to ask what they need. */
   readonly #small = new Map<GraphKind, ModelGraph | undefined>();
 
@@ -78,6 +79,7 @@ export class Graphs {
   /** Throws ConfigError for a result that there is none of, CheckpointError for one whose weights were not there. */
   need(kind: GraphKind, outputs: readonly string[]): void {
     const { model, state, name = "model" } = this.#loaded;
+    if (this.#disposed) throw new EngineError(`${name}: used after dispose`, "open it again, or dispose of it later");
     const small = this.#smallest(kind);
     if (!small) throw new CheckpointError(`${name}: expected ${CALLED[kind]}, got a ${model.family} without one`);
     for (const wanted of outputs) {
@@ -125,6 +127,7 @@ export class Graphs {
   }
 
   dispose(): void {
+    this.#disposed = true;
     for (const one of this.#compiled.values())
       one.then(
         (executable) => executable.dispose(),

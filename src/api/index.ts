@@ -7,7 +7,7 @@ export { type ImageInput, type Picture, type RawPixels, readImage } from "./imag
 export type { DtypeName, LoadOptions } from "./load.ts";
 export type { LoadedModel } from "./loaded-model.ts";
 export { createMatcher, type Matcher, type PictureText } from "./match.ts";
-export type { OpenOptions, ProgressEvent } from "./model-files.ts";
+export type { OpenOptions } from "./model-files.ts";
 export type { Nested, OutputTensor } from "./output.ts";
 export {
   type ImageFeatureOptions,
@@ -22,7 +22,7 @@ export { type LabelScore, PROBE_FILE, type Probe, type ProbeInput, probeTensors,
 export {
   createProcessor,
   type EncodedTextFeeds,
-  type FlavaProcessor,
+  FlavaProcessor,
   type ImageFeeds,
   type PictureFeeds,
   type ProcessorInputs,

@@ -1,13 +1,25 @@
 /** A model's files → its weights on a device. */
-import { CheckpointError, ConfigError, DataError } from "../errors.ts";
-import { type ConfigJson, fromHuggingFaceConfig } from "../models/flava/index.ts";
-import { families, type Model } from "../models/index.ts";
+import { CheckpointError, ConfigError, FileError } from "../errors.ts";
+import type { TensorFile } from "../hub/tensor-file.ts";
+import type { FlavaImageOptions } from "../image/index.ts";
+import { type ConfigJson, type FlavaConfig, fromHuggingFaceConfig } from "../models/flava/index.ts";
+import {
+  compareWeights,
+  differencesError,
+  families,
+  type Model,
+  type NamedWeights,
+  underOurNames,
+} from "../models/index.ts";
+import type { ParamSpec } from "../nn/index.ts";
 import { type Device, type DeviceName, type DeviceOptionsOf, openDevice, State } from "../runtime/index.ts";
-import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
-import { type TextTokenizer, tokenizerFromJson } from "../text/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import type { ModelFiles, OpenOptions } from "./model-files.ts";
+import { type OpenOptions, openModelFiles, openProbe, readDescriptions } from "./model-files.ts";
+import { imageOptions } from "./preprocessor.ts";
+import { type Probe, readProbe } from "./probe.ts";
 
 /** What numbers are computed in. */
 export type DtypeName = "fp32" | "fp16" | "bf16";
@@ -24,35 +36,36 @@ export interface LoadOptions extends OpenOptions {
   readonly batchSize?: number | undefined;
   /** Side of the pictures in pixels, whole patches; position embeddings are interpolated. The model's own unless said. */
   readonly imageSize?: number | undefined;
-  /** Told, in a sentence, what was cut or is not as asked for. */
-  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** Its weights are the caller's to dispose of. Throws CheckpointError, ConfigError, EngineError. */
-export async function loadModel(files: ModelFiles, options: LoadOptions): Promise<LoadedModel> {
-  const { signal, batchSize = 8, onWarning } = options;
+/** A model with what it was opened from. */
+export interface Opened {
+  readonly loaded: LoadedModel;
+  /** config.json, as it was read. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly image: FlavaImageOptions | undefined;
+  readonly probe: Probe | undefined;
+}
+
+/** Opens the files, the device, and reads the weights onto it. Throws FileError, CheckpointError, ConfigError, EngineError. */
+export async function openLoaded(idOrPath: string, options: LoadOptions): Promise<Opened> {
+  const { signal, batchSize = 8, imageSize, onWarning } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new ConfigError(`batchSize: expected a whole number from 1, got ${batchSize}`);
-  const tokenizer =
-    files.tokenizer === undefined ? undefined : tokenizerFromJson(files.tokenizer, files.tokenizerConfig);
-  const model = modelOf(files, onWarning);
-  if (tokenizer && model.texts && tokenizer.vocabSize > model.texts.vocabSize)
-    throw new CheckpointError(
-      `${files.name}: expected a tokenizer of at most ${model.texts.vocabSize} entries, as config.json says, got ${tokenizer.vocabSize}`,
-    );
+  const files = await openModelFiles(idOrPath, options);
+  const { name } = files;
+  const { config = {}, preprocessor, tokenizer } = await readDescriptions(files);
+  await using weights = await files.weights();
+  await using probe = await openProbe(files);
+  const { model, named } = modelOf(name, config, weights, onWarning);
+  checkSizes(name, model, tokenizer, imageSize);
+  const image = model.pictures && imageOptions(name, preprocessor, model.pictures, imageSize);
   const device = await deviceOf(options);
   const state = new State(device);
   try {
-    const weightsHash = await readWeights(files, model, state, signal);
-    return {
-      name: files.name,
-      model,
-      device,
-      state,
-      tokenizer: tokenizer ?? NO_TOKENIZER(files.name),
-      batchSize,
-      weightsHash,
-    };
+    const weightsHash = await readWeights(named, model, state, signal);
+    const loaded = { name, model, device, state, tokenizer: tokenizer ?? noTokenizer(name), batchSize, weightsHash };
+    return { loaded, config, image, probe: probe && (await readProbe(probe, signal)) };
   } catch (error) {
     state.dispose();
     throw error;
@@ -60,17 +73,40 @@ export async function loadModel(files: ModelFiles, options: LoadOptions): Promis
 }
 
 /** A model whose texts nobody can read: whoever asks is told. */
-const NO_TOKENIZER = (name: string): TextTokenizer =>
+const noTokenizer = (name: string): TextTokenizer =>
   new Proxy({} as TextTokenizer, {
-    get: (_, key) => {
-      if (typeof key === "symbol" || key === "then") return undefined;
-      throw new DataError(`${name}: expected tokenizer.json or vocab.txt beside the weights, got neither`);
+    get: () => {
+      throw new FileError(`${name}: expected tokenizer.json or vocab.txt beside the weights, got neither`);
     },
   });
 
-function modelOf(files: ModelFiles, onWarning: LoadOptions["onWarning"]): Model {
-  const note = onWarning && { note: onWarning };
-  return families.flava.of(fromHuggingFaceConfig(files.config as ConfigJson, note ?? {}));
+/** The model of config.json with the file's tensors under our names. What their code base computes differently is switched on. */
+function modelOf(
+  name: string,
+  config: ConfigJson,
+  weights: TensorFile,
+  onWarning: LoadOptions["onWarning"],
+): { readonly model: Model; readonly named: NamedWeights } {
+  const named = underOurNames(weights, families.flava.layouts);
+  const switches = config.flava_options === undefined ? families.flava.layouts[named.layout]!.switches : undefined;
+  if (Object.keys(config).length === 0)
+    onWarning?.(`${name}: no config.json; the sizes are taken to be those of the base model`);
+  const read = fromHuggingFaceConfig(config, onWarning ? { note: onWarning } : {});
+  return { model: families.flava.of({ ...read, ...(switches as Partial<FlavaConfig> | undefined) }), named };
+}
+
+function checkSizes(
+  name: string,
+  { texts, pictures }: Model,
+  tokenizer: TextTokenizer | undefined,
+  imageSize: number | undefined,
+): void {
+  if (tokenizer && texts && tokenizer.vocabSize > texts.vocabSize)
+    throw new CheckpointError(
+      `${name}: expected a tokenizer of at most ${texts.vocabSize} entries, as config.json says, got ${tokenizer.vocabSize}`,
+    );
+  if (imageSize !== undefined && pictures && !(imageSize >= pictures.patchSize && imageSize % pictures.patchSize === 0))
+    throw new ConfigError(`imageSize: expected whole patches of ${pictures.patchSize} pixels, got ${imageSize}`);
 }
 
 async function deviceOf({ device = "cpu", threads, dtype = "fp32", onWarning }: LoadOptions): Promise<Device> {
@@ -86,7 +122,7 @@ async function deviceOf({ device = "cpu", threads, dtype = "fp32", onWarning }: 
 }
 
 /** What a model is asked for in use; a codebook and the heads of masked patches are not. */
-function neededParameters(model: Model): { readonly name: string; readonly shape: readonly number[] }[] {
+function neededParameters(model: Model): Pick<ParamSpec, "name" | "shape" | "aliases">[] {
   const graphs = [
     model.image?.({ batch: 1 }),
     model.text?.({ batch: 1, textLength: 1 }),
@@ -94,39 +130,36 @@ function neededParameters(model: Model): { readonly name: string; readonly shape
     model.words?.("text", 1),
     model.words?.("pair", 1),
   ];
-  const specs = graphs.flatMap((each) => each?.params ?? []).map(({ name, shape }) => ({ name, shape }));
-  const scale = model.logitScale ? [{ name: model.logitScale.name, shape: [] }] : [];
-  return [...new Map([...specs, ...scale].map((spec) => [spec.name, spec])).values()];
+  const scale = model.logitScale ? [{ name: model.logitScale.name, shape: [], aliases: [] }] : [];
+  const specs = [...graphs.flatMap((each) => each?.params ?? []), ...scale];
+  return [...new Map(specs.map((spec) => [spec.name, spec])).values()];
 }
 
 /** Tensor by tensor, so that the host holds one at a time. Returns their fingerprint. */
 async function readWeights(
-  { name: where, weights }: ModelFiles,
+  file: NamedWeights,
   model: Model,
   state: State,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const hash = fingerprint();
-  const problems: string[] = [];
-  for (const { name, shape } of neededParameters(model)) {
-    if (!weights.tensors.has(name)) continue;
-    const t = await weights.read(name, { signal });
-    if (t.dtype !== "float32" || !sameShape(t.shape, shape))
-      problems.push(`${name}: expected float32 ${formatShape(shape)}, got ${t.dtype} ${formatShape(t.shape)}`);
-    else {
-      checkFinite(where, name, t);
-      hash.add(name, t);
-      state.write(name, t);
-    }
+  const found = neededParameters(model).flatMap((spec) => {
+    const stored = [spec.name, ...(spec.aliases ?? [])].find((name) => file.tensors.has(name));
+    return stored === undefined ? [] : [{ ...spec, stored }];
+  });
+  const { misshapen } = compareWeights(found, file);
+  const error = differencesError(file.name, { missing: [], unexpected: [], misshapen });
+  if (error) throw error;
+  if (found.length === 0)
+    throw new CheckpointError(
+      `${file.name}: expected weights of an encoder, got ${[...file.tensors.keys()].slice(0, 3).join(", ")}`,
+    );
+  for (const { name, stored } of found) {
+    const t = await file.read(stored, { signal });
+    checkFinite(file.name, name, t);
+    hash.add(name, t);
+    state.write(name, t);
   }
-  if (problems.length > 0)
-    throw new CheckpointError(
-      `${where}: ${problems.length} tensors are not those of config.json:\n  ${problems.slice(0, 5).join("\n  ")}`,
-    );
-  if (state.names().length === 0)
-    throw new CheckpointError(
-      `${where}: expected weights of a FLAVA, got ${weights.tensors.size} tensors of other names: ${[...weights.tensors.keys()].slice(0, 3).join(", ")}`,
-    );
   return hash.text();
 }
 

@@ -1,53 +1,95 @@
 /** What a model is opened from: its configuration, its tokenizer, and its tensors by name. */
-import type { Tensor } from "../tensor/index.ts";
+import { openFiles } from "#platform";
+import { CheckpointError, FileError } from "../errors.ts";
+import { readModelJson } from "../hub/model-files.ts";
+import type { ProgressEvent } from "../hub/repository/progress.ts";
+import type { TensorFile } from "../hub/tensor-file.ts";
+import type { Bytes } from "../io/bytes.ts";
+import {
+  bertTokenizer,
+  normalizationOf,
+  parseTokenizerConfig,
+  parseVocabularyText,
+  type TextTokenizer,
+  tokenizerFromJson,
+} from "../text/index.ts";
+import { PROBE_FILE } from "./probe.ts";
 
-/** Tensors that are read one by one. */
-export interface TensorFile {
-  readonly name: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tensors: ReadonlyMap<string, unknown>;
-  read(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Tensor>;
-  close(): Promise<void>;
-}
-
-/** The files of a model; what is not there is undefined. */
-export interface ModelFiles {
+/** The files of a model, wherever they are. */
+export interface FileAccess {
   /** Folder or repository, for messages. */
   readonly name: string;
-  /** config.json. */
-  readonly config: unknown;
-  /** tokenizer.json. */
-  readonly tokenizer: unknown;
-  /** tokenizer_config.json. */
-  readonly tokenizerConfig: unknown;
-  /** preprocessor_config.json. */
-  readonly preprocessor: unknown;
-  readonly weights: TensorFile;
-  /** probe.safetensors. */
-  readonly probe: TensorFile | undefined;
-}
-
-/** One line of a load's progress, as transformers.js reports it. */
-export interface ProgressEvent {
-  readonly status: "initiate" | "download" | "progress" | "done" | "ready";
-  /** The repository or folder. */
-  readonly name?: string;
-  readonly file?: string;
-  /** Bytes. */
-  readonly loaded?: number;
-  readonly total?: number;
-  /** 0 to 100. */
-  readonly progress?: number;
+  /** A file by its name; undefined where there is none. Throws FileError for one that cannot be read. */
+  open(file: string): Promise<Bytes | undefined>;
+  /** The tensors, in one file or several. Throws CheckpointError where there are none. */
+  weights(): Promise<TensorFile>;
+  /** A file of tensors by its name. */
+  tensors(file: string): Promise<TensorFile | undefined>;
 }
 
 /** Where a model comes from, and what is reported on the way. */
 export interface OpenOptions {
   /** A branch, tag or commit of a repository. Default "main". */
   readonly revision?: string | undefined;
+  /** A folder inside of the repository. */
+  readonly subfolder?: string | undefined;
   /** Where downloads are kept; the Hub's shared cache unless said. */
   readonly cacheDir?: string | undefined;
   /** Nothing is downloaded: what is not in the cache is an error. */
   readonly localFilesOnly?: boolean | undefined;
+  /** The Hub's; that of the environment unless said. False sends none. */
+  readonly token?: string | false | undefined;
+  /** The events of transformers.js. */
   readonly progressCallback?: ((event: ProgressEvent) => void) | undefined;
+  /** Told, in a sentence, what was cut or is not as asked for. */
+  readonly onWarning?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The small files of a model; what is not there is undefined. */
+export interface Descriptions {
+  readonly config: JsonObject | undefined;
+  readonly preprocessor: JsonObject | undefined;
+  readonly tokenizer: TextTokenizer | undefined;
+}
+
+/** Reads what describes a model. */
+export async function readDescriptions(files: FileAccess): Promise<Descriptions> {
+  return {
+    config: await readModelJson(files, "config.json"),
+    preprocessor: await readModelJson(files, "preprocessor_config.json"),
+    tokenizer: await readTokenizer(files),
+  };
+}
+
+/** `tokenizer.json`, else `vocab.txt`; `tokenizer_config.json` beside it is honoured. Throws DataError unless it is BERT's WordPiece. */
+async function readTokenizer(files: FileAccess): Promise<TextTokenizer | undefined> {
+  const config = (await readModelJson(files, "tokenizer_config.json")) ?? {};
+  const json = await readModelJson(files, "tokenizer.json");
+  if (json) return tokenizerFromJson(json, config);
+  const vocabulary = await files.open("vocab.txt");
+  if (!vocabulary) return undefined;
+  try {
+    if (vocabulary.byteLength > MAX_VOCABULARY)
+      throw new FileError(`${vocabulary.name}: expected at most ${MAX_VOCABULARY} bytes, got ${vocabulary.byteLength}`);
+    const text = new TextDecoder().decode(await vocabulary.slice(0));
+    return bertTokenizer(parseVocabularyText(text, vocabulary.name), normalizationOf(parseTokenizerConfig(config)));
+  } finally {
+    await vocabulary.close();
+  }
+}
+
+/** Bytes; BERT's is 0.2 MB, that of a hundred languages 1 MB. */
+const MAX_VOCABULARY = 64 * 2 ** 20;
+
+/** A model's files, found. Throws FileError, CheckpointError. */
+export async function openModelFiles(idOrPath: string, options: OpenOptions): Promise<FileAccess> {
+  if (typeof idOrPath !== "string" || idOrPath.trim() === "")
+    throw new CheckpointError(`model: expected a folder or a repository of the Hub, got ${JSON.stringify(idOrPath)}`);
+  return openFiles(idOrPath, options);
+}
+
+/** The probe beside a model, opened. */
+export const openProbe = (files: FileAccess): Promise<TensorFile | undefined> => files.tensors(PROBE_FILE);

@@ -1,8 +1,10 @@
 /** What the api reads from outside, in browsers. Its counterpart for Node is platform.node.ts. */
 import { FileError } from "../errors.ts";
-import { readSafetensors } from "../hub/safetensors/read.ts";
-import { openHttp } from "../io/http.ts";
-import type { ModelFiles, OpenOptions } from "./model-files.ts";
+import { openWeights } from "../hub/model-files.ts";
+import { openTensors } from "../hub/open-tensors.ts";
+import type { Bytes } from "../io/bytes.ts";
+import { memoryBytes } from "../io/memory.ts";
+import type { FileAccess, OpenOptions } from "./model-files.ts";
 
 /** There are no files in a browser. Throws FileError. */
 export async function readFile(location: string): Promise<Uint8Array> {
@@ -11,26 +13,36 @@ export async function readFile(location: string): Promise<Uint8Array> {
 
 const HUB = "https://huggingface.co";
 
-/** A folder at an address, or a repository of the Hub. Tensors are read by range. Throws FileError, CheckpointError. */
-export async function openModelFiles(location: string, options: OpenOptions): Promise<ModelFiles> {
-  const { revision = "main", signal } = options;
-  const root = /^https?:/i.test(location) ? location.replace(/\/$/, "") : `${HUB}/${location}/resolve/${revision}`;
-  const json = async (name: string): Promise<unknown> => {
-    const response = await fetch(`${root}/${name}`, signal ? { signal } : {});
+/** A folder at an address, or a repository of the Hub; the browser's own cache keeps what it has fetched. Throws FileError. */
+export async function openFiles(location: string, options: OpenOptions): Promise<FileAccess> {
+  const { revision = "main", subfolder, signal, token, progressCallback } = options;
+  const base = /^https?:/i.test(location) ? location.replace(/\/$/, "") : `${HUB}/${location}/resolve/${revision}`;
+  const root = subfolder ? `${base}/${subfolder}` : base;
+  const open = async (file: string): Promise<Bytes | undefined> => {
+    const name = `${root}/${file}`;
+    const told = { name: location, file };
+    progressCallback?.({ status: "initiate", ...told });
+    const response = await fetch(name, {
+      ...(signal && { signal }),
+      ...(token && { headers: { authorization: `Bearer ${token}` } }),
+    }).catch((cause: Error) => {
+      signal?.throwIfAborted();
+      throw new FileError(`${name}: expected a file, got ${cause.message}`, undefined, { cause });
+    });
     if (response.status === 404) return undefined;
-    if (!response.ok) throw new FileError(`${root}/${name}: expected a file, got status ${response.status}`);
-    return response.json();
+    if (!response.ok) throw new FileError(`${name}: expected a file, got status ${response.status}`);
+    progressCallback?.({ status: "download", ...told });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    progressCallback?.({ status: "done", ...told });
+    return memoryBytes(name, bytes);
   };
-  const tensors = async (name: string) => readSafetensors(await openHttp(`${root}/${name}`, signal ? { signal } : {}));
-  const config = await json("config.json");
-  if (config === undefined) throw new FileError(`${root}: expected config.json, got none`);
+  const files = { name: location, open };
   return {
-    name: location,
-    config,
-    tokenizer: await json("tokenizer.json"),
-    tokenizerConfig: await json("tokenizer_config.json"),
-    preprocessor: await json("preprocessor_config.json"),
-    weights: await tensors("model.safetensors"),
-    probe: await tensors("probe.safetensors").catch(() => undefined),
+    ...files,
+    weights: () => openWeights(files),
+    tensors: async (file) => {
+      const bytes = await open(file);
+      return bytes && openTensors(bytes);
+    },
   };
 }

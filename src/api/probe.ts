@@ -3,9 +3,9 @@
  * metadata. A classifier that was trained on top of the model is saved so, and image-classification reads it.
  */
 import { CheckpointError } from "../errors.ts";
+import type { TensorFile } from "../hub/tensor-file.ts";
 import { formatShape, type Tensor } from "../tensor/index.ts";
 import type { ImageOutput } from "./encode.ts";
-import type { TensorFile } from "./model-files.ts";
 import { dot, softmax } from "./numbers.ts";
 
 /** What a probe reads: CLS after the final LayerNorm, the pooler, or the contrastive projection, as it is or of length 1. */

@@ -1,9 +1,13 @@
 /** Pictures and texts → what the model is fed, as Hugging Face's FlavaProcessor does it. */
 import { ConfigError, DataError } from "../errors.ts";
 import { type DecodeOptions, type FlavaImageOptions, flavaEvalImage } from "../image/index.ts";
+import { fromHuggingFaceConfig } from "../models/flava/index.ts";
+import { families } from "../models/index.ts";
 import { size, type Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type ImageInput, readImage } from "./image-input.ts";
+import { type OpenOptions, openModelFiles, readDescriptions } from "./model-files.ts";
+import { imageOptions } from "./preprocessor.ts";
 
 /** Pictures as numbers. */
 export interface ImageFeeds {
@@ -68,6 +72,23 @@ export interface ProcessorParts {
   /** Absent: there are no pictures. */
   readonly image?: FlavaImageOptions | undefined;
 }
+
+/** Opens processors of models: of their files, without their weights. */
+export const FlavaProcessor: {
+  /** Throws FileError, ConfigError, DataError. */
+  fromPretrained(
+    idOrPath: string,
+    options?: OpenOptions & { readonly imageSize?: number | undefined },
+  ): Promise<FlavaProcessor>;
+} = {
+  async fromPretrained(idOrPath, options = {}) {
+    const files = await openModelFiles(idOrPath, options);
+    const { config = {}, preprocessor, tokenizer } = await readDescriptions(files);
+    const { pictures, texts } = families.flava.of(fromHuggingFaceConfig(config));
+    const image = pictures && imageOptions(files.name, preprocessor, pictures, options.imageSize);
+    return createProcessor({ tokenizer, maxLength: texts?.maxPositions ?? 0, image });
+  },
+};
 
 /** The processor of a tokenizer and the sizes of pictures. */
 export function createProcessor(parts: ProcessorParts): FlavaProcessor {

@@ -1,6 +1,6 @@
 /** The weights and configuration among the files of a model, wherever they lie: a folder, a repository, files of a web page. */
 import { CheckpointError } from "../errors.ts";
-import type { Bytes } from "../io/index.ts";
+import type { Bytes } from "../io/bytes.ts";
 import { openTensors } from "./open-tensors.ts";
 import { openShards } from "./shards.ts";
 import type { TensorFile } from "./tensor-file.ts";

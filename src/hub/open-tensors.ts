@@ -1,6 +1,6 @@
 /** Opens a file of weights, whatever its format: the first bytes say which. */
 import { CheckpointError } from "../errors.ts";
-import type { Bytes } from "../io/index.ts";
+import type { Bytes } from "../io/bytes.ts";
 import { readSafetensors } from "./safetensors/read.ts";
 import type { TensorFile } from "./tensor-file.ts";
 import { readTorch, type TorchOptions } from "./torch/read.ts";

@@ -9,6 +9,8 @@ export * from "./tokenizer-hash.ts";
 export {
   type BertNormalization,
   bertTokenizerJson,
+  normalizationOf,
+  parseTokenizerConfig,
   type TokenizerConfig,
   type TokenizerJson,
 } from "./tokenizer-json.ts";

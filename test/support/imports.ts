@@ -15,6 +15,17 @@ export interface Import {
 
 const parse = (path: string, text: string): ts.SourceFile => ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
 
+const known = new Map<string, { readonly text: string; readonly imports: Import[] }>();
+
+/** `importsOf` of a file that is asked about again and again. */
+function importsOnce(path: string, text: string): Import[] {
+  const before = known.get(path);
+  if (before?.text === text) return before.imports;
+  const imports = importsOf(path, text);
+  known.set(path, { text, imports });
+  return imports;
+}
+
 /** All imports of a file: static, re-exports, dynamic, and files named by `new URL("./x", import.meta.url)`. */
 export function importsOf(path: string, text: string): Import[] {
   const found: Import[] = [];
@@ -87,7 +98,7 @@ export function reachedFrom(entry: string, { read, follow, aliases = {} }: Reach
   const visit = (path: string, chain: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const one of importsOf(path, read(path)).filter(follow)) {
+    for (const one of importsOnce(path, read(path)).filter(follow)) {
       const { specifier, file = aliases[specifier] } = one;
       if (file?.endsWith(".ts")) visit(file, `${chain} → ${file}`);
       else if (!file && !found.has(specifier)) found.set(specifier, chain);

@@ -3,7 +3,7 @@
  * without running anything: see allowed.ts.
  */
 import { CheckpointError } from "../../errors.ts";
-import type { Bytes } from "../../io/index.ts";
+import type { Bytes } from "../../io/bytes.ts";
 import { formatShape, size, type Tensor, type TypedArray, tensor } from "../../tensor/index.ts";
 import { decodeStored, STORED } from "../stored.ts";
 import type { StoredTensor, TensorFile } from "../tensor-file.ts";

@@ -3,7 +3,7 @@
  * Strict where archives are forged: names once and without ways out of the archive, entries that do not overlap, sizes that fit.
  */
 import { CheckpointError } from "../../errors.ts";
-import type { Bytes } from "../../io/index.ts";
+import type { Bytes } from "../../io/bytes.ts";
 
 /** One entry. */
 export interface ZipEntry {
