@@ -4,6 +4,7 @@
  */
 
 import { createEmbedder, createMatcher, type PictureText } from "../api/index.ts";
+import type { Device } from "../runtime/index.ts";
 import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { type Gallery, galleries, hardNegatives } from "./galleries.ts";
 import { createMaskedPairs, type MaskedPairOptions } from "./masked-pairs.ts";
@@ -59,7 +60,7 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
       const compared: Compared[] = [];
       for (const gallery of galleries(set))
         compared.push(embedder ? await embedGallery(embedder, gallery, signal) : { gallery });
-      yield* retrievalMetrics(compared, chance);
+      yield* retrievalMetrics(await recallsOf(context.device, compared), chance);
       if (matcher) {
         const matches = compared.flatMap((each) => matchesOf(each, seed));
         chance.itm_accuracy = 0.5;
@@ -92,9 +93,14 @@ async function embedGallery(
   };
 }
 
-/** Recalls of all galleries, averaged; their chance levels go into `chance`. */
-function* retrievalMetrics(compared: readonly Compared[], chance: Record<string, number>): Generator<Metric> {
-  const found = compared.flatMap(({ images, texts }) => (images && texts ? [retrieval(images, texts)] : []));
+async function recallsOf(device: Device, compared: readonly Compared[]): Promise<Retrieval[]> {
+  const found: Retrieval[] = [];
+  for (const { images, texts } of compared) if (images && texts) found.push(await retrieval(device, images, texts));
+  return found;
+}
+
+/** The mean over galleries; chance levels go into `chance`. */
+function* retrievalMetrics(found: readonly Retrieval[], chance: Record<string, number>): Generator<Metric> {
   if (found.length === 0) return;
   const mean = (of: (r: Retrieval) => number): number => found.reduce((sum, r) => sum + of(r), 0) / found.length;
   for (const k of RECALLS) chance[`i2t_r${k}`] = mean((r) => r.chance.text[k]);

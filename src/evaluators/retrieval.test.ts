@@ -1,12 +1,18 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Device, openDevice } from "../runtime/index.ts";
 import { fromNumbers, random } from "../tensor/index.ts";
-import { ranks, recallAt, retrieval, scores, topK } from "./retrieval.ts";
+import { ranks, recallAt, retrieval, scoreBlocks, scores, topK } from "./retrieval.ts";
 
 const unit = (rows: number[][]) =>
   fromNumbers(
     rows.flatMap((r) => r.map((x) => x / Math.hypot(...r))),
     [rows.length, rows[0]!.length],
   );
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("cpu");
+});
 
 describe("scores", () => {
   it("are cosines of unit rows", () => {
@@ -41,8 +47,9 @@ describe("ranks", () => {
 });
 
 describe("retrieval", () => {
-  it("is perfect for perfect embeddings, with several images of a concept", () => {
-    const r = retrieval(
+  it("is perfect for perfect embeddings, with several images of a concept", async () => {
+    const r = await retrieval(
+      device,
       {
         embeds: unit([
           [1, 0, 0],
@@ -67,21 +74,38 @@ describe("retrieval", () => {
     expect(r.chance.image[1]).toBeCloseTo((2 / 4 + 1 / 4 + 1 / 4) / 3);
     expect(r.chance.image[5]).toBe(1);
   });
-  it("is near chance for random embeddings", () => {
+  it("is near chance for random embeddings", async () => {
     const rng = random(7, "retrieval-test");
     const rows = () => unit(Array.from({ length: 300 }, () => Array.from({ length: 16 }, () => rng.normal())));
     const concepts = Array.from({ length: 300 }, (_, i) => String(i));
-    const r = retrieval({ embeds: rows(), concepts }, { embeds: rows(), concepts });
+    const r = await retrieval(device, { embeds: rows(), concepts }, { embeds: rows(), concepts });
     expect(r.chance.text[10]).toBeCloseTo(1 / 30);
     expect(r.text_retrieval_recall[10]).toBeLessThan(0.09); // chance 1/30; five standard deviations above it
   });
 });
 
+describe("scoreBlocks", () => {
+  it("gives what scores gives, block by block, with a last block that is not full", async () => {
+    const rng = random(8, "score-blocks");
+    const rows = (n: number) => unit(Array.from({ length: n }, () => Array.from({ length: 5 }, () => rng.normal())));
+    const [queries, candidates] = [rows(2500), rows(7)];
+    const all = scores(queries, candidates);
+    const firsts: number[] = [];
+    for await (const [first, scored] of scoreBlocks(device, queries, candidates)) {
+      firsts.push(first);
+      scored.forEach((score, i) => {
+        expect(Math.abs(score - all[first * 7 + i]!)).toBeLessThan(1e-6);
+      });
+    }
+    expect(firsts).toEqual([0, 1024, 2048]);
+  });
+});
+
 describe("chance", () => {
-  it("is what counting all orders gives", () => {
+  it("is what counting all orders gives", async () => {
     const one = (n: number) => unit(Array.from({ length: n }, () => [1, 0]));
     const texts = ["a", "a", "b", "b", "b", "c", "c"]; // of a query "a": 2 right ones among 7
-    const r = retrieval({ embeds: one(1), concepts: ["a"] }, { embeds: one(7), concepts: texts });
+    const r = await retrieval(device, { embeds: one(1), concepts: ["a"] }, { embeds: one(7), concepts: texts });
     let [hits, all] = [0, 0];
     for (let set = 0; set < 2 ** 7; set++) {
       const chosen = texts.filter((_, i) => (set >> i) & 1);

@@ -1,15 +1,14 @@
 /** Retrieval measured exactly: every query against every candidate, as CLIP_benchmark does (names of its metrics too). */
 import { ShapeError } from "../errors.ts";
+import { graph, input, matmul } from "../graph/index.ts";
+import { compile, type Device } from "../runtime/index.ts";
 import { formatShape, type Tensor } from "../tensor/index.ts";
 
 /** Cosine scores of rows (Q, E) against rows (C, E), both of unit length: (Q, C), row-major. */
 export function scores(queries: Tensor<"float32">, candidates: Tensor<"float32">): Float32Array {
   const [Q, E] = queries.shape as [number, number];
-  const [C, E2] = candidates.shape as [number, number];
-  if (E !== E2)
-    throw new ShapeError(
-      `scores: widths differ: queries ${formatShape(queries.shape)}, candidates ${formatShape(candidates.shape)}`,
-    );
+  const [C] = candidates.shape as [number, number];
+  checkWidths(queries, candidates);
   const out = new Float32Array(Q * C);
   for (let q = 0; q < Q; q++)
     for (let c = 0; c < C; c++) {
@@ -18,6 +17,13 @@ export function scores(queries: Tensor<"float32">, candidates: Tensor<"float32">
       out[q * C + c] = dot;
     }
   return out;
+}
+
+function checkWidths(queries: Tensor, candidates: Tensor): void {
+  if (queries.shape[1] !== candidates.shape[1])
+    throw new ShapeError(
+      `scores: widths differ: queries ${formatShape(queries.shape)}, candidates ${formatShape(candidates.shape)}`,
+    );
 }
 
 /**
@@ -81,32 +87,55 @@ export interface Retrieval {
  * Recall both ways. A hit is any candidate of the query's concept: any of an image's captions (Karpathy's protocol on COCO),
  * any picture of a thing.
  */
-export function retrieval(images: Embedded, texts: Embedded): Retrieval {
+export async function retrieval(device: Device, images: Embedded, texts: Embedded): Promise<Retrieval> {
   return {
-    text_retrieval_recall: recalls(images, texts),
-    image_retrieval_recall: recalls(texts, images),
+    text_retrieval_recall: await recalls(device, images, texts),
+    image_retrieval_recall: await recalls(device, texts, images),
     chance: { text: chance(images.concepts, texts.concepts), image: chance(texts.concepts, images.concepts) },
   };
 }
 
 /** Queries that are scored together: no more than these rows of the score matrix are held. */
-const BLOCK = 256;
+const BLOCK = 1024;
 
-function recalls(queries: Embedded, candidates: Embedded): Recalls {
+async function recalls(device: Device, queries: Embedded, candidates: Embedded): Promise<Recalls> {
   const numbers = new Map([...new Set(candidates.concepts)].map((concept, i) => [concept, i]));
   const wanted = Int32Array.from(queries.concepts, (concept) => numbers.get(concept) ?? -1);
   const found = Int32Array.from(candidates.concepts, (concept) => numbers.get(concept)!);
-  const [Q, E] = queries.embeds.shape as [number, number];
-  const rank = new Int32Array(Q);
-  for (let q = 0; q < Q; q += BLOCK) {
-    const data = queries.embeds.data.subarray(q * E, (q + BLOCK) * E);
-    const scored = scores({ ...queries.embeds, shape: [data.length / E, E], data }, candidates.embeds);
+  const rank = new Int32Array(wanted.length);
+  for await (const [q, scored] of scoreBlocks(device, queries.embeds, candidates.embeds))
     rank.set(
       ranks(scored, found.length, (i, c) => wanted[q + i] === found[c]),
       q,
     );
-  }
   return atEach((k) => recallAt(rank, k));
+}
+
+/** `scores`, on the device, some queries at a time with the number of the first. */
+export async function* scoreBlocks(
+  device: Device,
+  queries: Tensor<"float32">,
+  candidates: Tensor<"float32">,
+): AsyncGenerator<readonly [first: number, scores: Float32Array]> {
+  const [Q, E] = queries.shape as [number, number];
+  const [C] = candidates.shape as [number, number];
+  checkWidths(queries, candidates);
+  const rows = Math.min(BLOCK, Q);
+  const product = graph("scores", { scores: matmul(input("queries", [rows, E]), input("candidates", [E, C])) });
+  using executable = await compile(product, device, { weights: { candidates: transposed(candidates) } });
+  for (let q = 0; q < Q; q += rows) {
+    const data = new Float32Array(rows * E); // rows past the last query are 0, and cut off
+    data.set(queries.data.subarray(q * E, (q + rows) * E));
+    const results = await executable.run({ queries: { dtype: "float32", shape: [rows, E], data } });
+    yield [q, (results.scores!.data as Float32Array).subarray(0, Math.min(rows, Q - q) * C)];
+  }
+}
+
+function transposed({ shape, data }: Tensor<"float32">): Tensor<"float32"> {
+  const [rows, columns] = shape as [number, number];
+  const out = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
+  return { dtype: "float32", shape: [columns, rows], data: out };
 }
 
 /** Expected recall of a random order: the chance that one of r right candidates is among the first k of C. */
