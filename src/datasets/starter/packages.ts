@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 
-/** `"tiny"`: emoji in three styles and the Brown corpus, about 15 MB to download. `"full"`: everything, about 80 MB. */
+/** `"tiny"`: emoji in three styles and the Brown corpus, about 15 MB to download. `"full"`: everything, about 87 MB. */
 export type StarterSize = "full" | "tiny";
 
 /** What a package is under which terms; `spdx` is the licence of the content, not of the packaging. */
