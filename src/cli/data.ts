@@ -19,6 +19,7 @@ export function define(program: Command): void {
   defineBuild(data);
   defineSplit(data);
   defineInspect(data);
+  defineExtract(data);
 }
 
 function defineFetch(data: Command): void {
@@ -72,6 +73,21 @@ function defineSplit(data: Command): void {
     .option(...CACHE_DIR)
     .addHelpText("after", SOURCES)
     .action(action(async (io, args, options) => (await import("./data-split.ts")).split(io, args, options as never)));
+}
+
+function defineExtract(data: Command): void {
+  data
+    .command("extract")
+    .description("write the pictures of a source as files, with their captions in metadata.jsonl")
+    .argument("<source>", "where the pictures come from")
+    .argument("<dir>", "a new folder for the files")
+    .option("--limit <n>", "the most pictures", positive)
+    .option(...OUTSIDE)
+    .option(...CACHE_DIR)
+    .addHelpText("after", `${SOURCES}\n\nExample:\n  flava data extract starter:unseen_style drawings --limit 1000`)
+    .action(
+      action(async (io, args, options) => (await import("./data-extract.ts")).extract(io, args, options as never)),
+    );
 }
 
 function defineInspect(data: Command): void {

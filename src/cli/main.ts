@@ -5,16 +5,26 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { writeError } from "../io/index.ts";
+import { define as classify } from "./classify.ts";
 import { EXIT, report as reportError } from "./command.ts";
 import { define as compare } from "./compare.ts";
 import { define as data } from "./data.ts";
+import { define as embed } from "./embed.ts";
+import { define as fill } from "./fill.ts";
+import { define as match } from "./match.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as report } from "./report.ts";
+import { define as search } from "./search.ts";
 import { define as table } from "./table.ts";
 
 /** A new verb is a new entry here. */
 const VERBS: readonly ((program: Command) => void)[] = [
   definePretrain(() => import("./pretrain-run.ts")),
+  embed,
+  classify,
+  match,
+  fill,
+  search,
   data,
   report,
   compare,

@@ -30,8 +30,8 @@ export function nearestRows(
   return best;
 }
 
-/** Four sums at once: one would wait for each addition before the next. */
-function dot(rows: Float32Array, at: number, query: Float32Array): number {
+/** The product of the row at `at` with a query. Four sums at once: one would wait for each addition before the next. */
+export function dot(rows: Float32Array, at: number, query: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   let i = 0;
   for (; i + 3 < query.length; i += 4) {

@@ -1,7 +1,7 @@
 /**
  * Rows of floats and what belongs to them, in two files that only grow: `*.f32` holds the rows, `log.jsonl` a line for each batch, with
- * the checksums of the line and of its rows. Rows reach the disk before their line does, so a process that is killed loses at most the
- * batch that it was writing. One process writes at a time (io/lock.ts).
+ * the checksums of the line and of its rows. Rows are written before their line is, so a process that is killed loses at most the
+ * batch that it was writing; a power cut can cost the last seconds. One process writes at a time (io/lock.ts).
  */
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, readdir, readFile, rm } from "node:fs/promises";
@@ -32,9 +32,11 @@ export interface LogBatch<R> {
 export interface VectorLog<R> extends AsyncDisposable {
   readonly header: LogHeader;
   readonly batches: readonly LogBatch<R>[];
+  /** Another text whenever the log was written anew: rows keep their numbers as long as it is the same. */
+  readonly generation: string;
   /** Rows so far. */
   readonly rows: number;
-  /** Adds a batch: `rows` is (count, width). It lasts when the promise resolves. */
+  /** Adds a batch: `rows` is (count, width). When the promise resolves it outlives the process. */
   append(records: readonly R[], rows: Float32Array): Promise<void>;
   /** All rows, (rows, width), or those of some batches. Throws DataError where they are not those that were written. */
   read(batches?: readonly LogBatch<R>[]): Promise<Float32Array>;
@@ -43,6 +45,8 @@ export interface VectorLog<R> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What is written waits this long at most for the disk, which takes longer over each batch than a small model does. */
+const SYNC_MS = 2000;
 const LOG = "log.jsonl";
 const VERSION = 1;
 
@@ -163,13 +167,23 @@ async function openLog<R>(folder: string, contents: Contents, mode: "r" | "r+" =
   let bytes = contents.bytes;
   let rows = batches.reduce((n, { count }) => n + count, 0);
   const [rowsHandle, logHandle] = [await open(rowsPath, mode), await open(logPath, mode)];
+  let synced = performance.now();
+  const sync = async (): Promise<void> => {
+    await rowsHandle.datasync();
+    await logHandle.datasync();
+    synced = performance.now();
+  };
+  let changed = false;
   const close = async (): Promise<void> => {
+    if (changed) await sync();
+    changed = false;
     await rowsHandle.close();
     await logHandle.close();
   };
   return {
     header,
     batches,
+    generation: rowsFile.replace(/\.f32$/, ""),
     get rows() {
       return rows;
     },
@@ -182,6 +196,8 @@ async function openLog<R>(folder: string, contents: Contents, mode: "r" | "r+" =
       rows += batch.count;
       bytes += text.length;
       batches.push(batch);
+      changed = true;
+      if (performance.now() - synced > SYNC_MS) await sync();
     },
     async readRows(first, count) {
       const out = new Float32Array(count * header.width);
@@ -211,7 +227,6 @@ async function writeAt(path: string, handle: FileHandle, data: Uint8Array, posit
     for (let done = 0; done < data.length; )
       done += (await handle.write(data, done, data.length - done, position + done)).bytesWritten;
     await handle.truncate(position + data.length);
-    await handle.datasync();
   } catch (error) {
     throw writeError(path, error);
   }

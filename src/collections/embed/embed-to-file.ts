@@ -25,7 +25,7 @@ export interface EmbedJob {
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Pictures and texts that are done, of `total`; `start` were done before. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onProgress?: ((done: number, total: number, start: number) => void) | undefined;
 }
 
 /** What became of it. */
@@ -63,17 +63,9 @@ export async function embedToFile(job: EmbedJob): Promise<EmbedResult> {
   const bad = await embedMissing(job, items, log, rows);
   const done = items.filter((item) => rows.has(idOf(item)));
   const images = done.filter(({ info }) => info.kind === "image").length;
-  const files = await writeTable(
-    out,
-    {
-      count: done.length,
-      images,
-      width: encoder.width,
-      about: { ...job.about, encoder: encoder.identity },
-      parts: () => parts(done, rows, log),
-    },
-    job.signal,
-  );
+  const about = { ...job.about, encoder: encoder.identity };
+  const table = { count: done.length, images, width: encoder.width, about, parts: () => parts(done, rows, log) };
+  const files = done.length > 0 ? await writeTable(out, table, job.signal) : [];
   await rm(work, { recursive: true, force: true });
   return { files, images, texts: done.length - images, width: encoder.width, resumed: before, bad };
 }
@@ -135,7 +127,8 @@ async function embedMissing(
   const missing = [...new Map(items.map((item) => [idOf(item), item]))].flatMap(([id, item]) =>
     rows.has(id) ? [] : item,
   );
-  let done = items.length - missing.length;
+  const start = items.length - missing.length;
+  let done = start;
   const commit = async (part: readonly (readonly [Item, Float32Array])[]): Promise<void> => {
     const all = new Float32Array(part.length * encoder.width);
     for (const [i, [item, row]] of part.entries()) {
@@ -154,7 +147,7 @@ async function embedMissing(
     await commit(outcomes.flatMap((one) => ("row" in one ? [[one.item, one.row] as const] : [])));
     for (const one of outcomes) if ("reason" in one) bad.push({ key: one.item.info.key, reason: one.reason });
     done += outcomes.length;
-    onProgress?.(done, items.length);
+    onProgress?.(done, items.length, start);
   }
   const texts = missing.filter(({ info }) => info.kind === "text");
   for (let from = 0; from < texts.length; from += encoder.batchSize) {
@@ -165,7 +158,7 @@ async function embedMissing(
     );
     await commit(part.map((item, i) => [item, found.subarray(i * encoder.width, (i + 1) * encoder.width)] as const));
     done += part.length;
-    onProgress?.(done, items.length);
+    onProgress?.(done, items.length, start);
   }
   return bad;
 }

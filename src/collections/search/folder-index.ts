@@ -52,6 +52,10 @@ export interface FolderIndex {
   readonly passed: { readonly hidden: number; readonly others: number };
   /** All rows, (N, width), dead ones included. */
   readonly rows: Float32Array;
+  readonly width: number;
+  /** Another text where rows have other numbers than before. */
+  readonly generation: string;
+  readonly signal: AbortSignal | undefined;
   /** The paths that have this row; none where it is dead. */
   pathsOf(row: number): readonly string[];
   /** The `count` pictures nearest to a query of the same encoder, best first. */
@@ -159,6 +163,7 @@ async function bringUpToDate({ folder, place, found, log, encoder, options, repl
   const known = knownFiles(log.batches);
   const { changes, unread } = await updateIndex({ ...options, folder, log, known, found: found.files, encoder });
   let files = [...known.values()];
+  let generation = log.generation;
   let rows = await log.read().catch((error: unknown) => {
     throw error instanceof DataError ? new DamagedIndex(error.message, { cause: error }) : error;
   });
@@ -167,12 +172,15 @@ async function bringUpToDate({ folder, place, found, log, encoder, options, repl
     await log.close();
     const smaller = await rewrite(place, log.header, files, rows);
     replace(smaller);
+    generation = smaller.generation;
     files = [...knownFiles(smaller.batches).values()];
     rows = await smaller.read();
   }
   const remembered = files.flatMap(({ path, bad }) => (bad === undefined ? [] : [{ key: path, reason: bad }]));
   const bad = [...found.bad, ...unread, ...remembered];
-  return { ...searchable(files, rows, encoder.width), place, changes, bad, passed: found.passed };
+  const { width } = encoder;
+  const { passed } = found;
+  return { ...searchable(files, rows, width), width, generation, place, changes, bad, passed, signal: options.signal };
 }
 
 /** Only the rows that a file has, in the order of the files. */
