@@ -58,6 +58,8 @@ export interface FlavaProcessor {
   (inputs: ProcessorInputs, options?: TextOptions & DecodeOptions): Promise<Partial<PictureFeeds & EncodedTextFeeds>>;
   readonly tokenizer: TextTokenizer | undefined;
   readonly maxLength: number;
+  /** How pictures are prepared; absent where there are none. */
+  readonly image: FlavaImageOptions | undefined;
   /** Decoded one after another, so that no more than one is held as pixels of its own size. Throws DataError, FileError. */
   images(images: readonly ImageInput[], options?: DecodeOptions): Promise<PictureFeeds>;
   /** Throws DataError for a text that is too long where it may not be cut. */
@@ -102,7 +104,13 @@ export function createProcessor(parts: ProcessorParts): FlavaProcessor {
       ...(inputs.text !== undefined && texts(listOf(inputs.text), options)),
     };
   };
-  return Object.assign(both, { tokenizer: parts.tokenizer, maxLength: parts.maxLength, images, texts });
+  return Object.assign(both, {
+    tokenizer: parts.tokenizer,
+    maxLength: parts.maxLength,
+    image: parts.image,
+    images,
+    texts,
+  });
 }
 
 /** One or many as many. */

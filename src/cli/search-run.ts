@@ -54,6 +54,9 @@ export async function search(
   if (text !== "") await sayUnknown(io, model, [text]);
   const index = await timed(timings, "index", () => openIndex(io, folder, encoder, options));
   sayIndex(io, index, timings.index);
+  if (options.bad !== undefined)
+    await saveFile(options.bad, index.bad.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  if (index.pictures === 0) throw new DataError(`${folder}: expected pictures below this folder, found none`);
   if (text === "" && picture === undefined) return io.result(indexText(index), summary(index, timings));
   const embed = (): Promise<Float32Array> => (picture ? embedOne(picture, encoder) : encoder.texts([text], io.signal));
   await embed(); // the first of its size compiles the graph: part of loading

@@ -1,19 +1,19 @@
 /** A FLAVA as the encoder of a collection. */
 import { createHash } from "node:crypto";
 import type { FlavaModel } from "../api/index.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, DataError } from "../errors.ts";
 import type { Encoder } from "./encoder.ts";
 
-/** What is done to pictures before the model sees them; another text where that changes, so that indexes are built anew. */
-const PREPROCESSING = "decode|white|resize(bicubic)|normalize(clip) 1";
+/** Changes with what is done to pictures before the model sees them, so that indexes are built anew. */
+const PREPROCESSING = 1;
 
 /** The encoder of a model. Throws CheckpointError where it embeds no pictures. */
 export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
-  const { pictures, texts } = model.model;
-  if (!pictures) throw new CheckpointError("expected a model with an image encoder, got one without");
-  const { size, codebookSize } = pictures;
-  const hash = createHash("sha256").update(`${model.weightsHash} ${PREPROCESSING} ${size}\n`);
-  if (texts) hash.update(JSON.stringify(model.processor.tokenizer?.json ?? null));
+  const { image: whole } = model.processor;
+  if (!whole) throw new CheckpointError("expected a model with an image encoder, got one without");
+  const { size: resized, cropSize: size = resized, codebookSize: full, codebookCropSize: codebookSize = full } = whole;
+  const facts = [model.weightsHash, PREPROCESSING, whole, tokenizerOf(model)];
+  const hash = createHash("sha256").update(JSON.stringify(facts));
   const shape = [1, 3, size, size];
   const blank = { dtype: "float32", shape, data: new Float32Array(3 * size * size) } as const;
   const { image_embeds } = await model.encodeImage({ pixel_values: blank }, { outputs: ["image_embeds"] });
@@ -21,7 +21,7 @@ export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
     identity: hash.digest("hex"),
     width: image_embeds.shape[1]!,
     batchSize: model.batchSize,
-    build: { size, codebookSize, augment: null, mask: null },
+    build: { size, codebookSize, augment: null, whole, mask: null },
     async images(pixel_values, signal) {
       const found = await model.encodeImage({ pixel_values }, { outputs: ["image_embeds"], signal });
       return found.image_embeds.data;
@@ -30,4 +30,14 @@ export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
       return (await model.encodeText(list, { outputs: ["text_embeds"], signal })).text_embeds.data;
     },
   };
+}
+
+/** Absent where the model has none: it embeds pictures all the same. */
+function tokenizerOf({ processor }: FlavaModel): unknown {
+  try {
+    return processor.tokenizer?.json;
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }

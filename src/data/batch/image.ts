@@ -27,7 +27,7 @@ const CROP = { scale: [0.9, 1] } as const;
  * `pixel_values` (B, 3, S, S), `codebook_pixel_values` (B, 3, C, C), and with a mask of P patches and total Kp:
  * `bool_masked_pos` (B, P), `mim_positions` (B, Kp) padded with 0, `mim_position_mask` (B, Kp).
  */
-export function imageFields({ size, codebookSize, augment, mask }: ImageBuild): Part {
+export function imageFields({ size, codebookSize, augment, whole, mask }: ImageBuild): Part {
   const pixelValues: Field = { name: "pixel_values", dtype: "float32", shape: [3, size, size] };
   const codebook: Field = { name: "codebook_pixel_values", dtype: "float32", shape: [3, codebookSize, codebookSize] };
   const masks = mask === null ? undefined : maskFields(mask);
@@ -38,7 +38,7 @@ export function imageFields({ size, codebookSize, augment, mask }: ImageBuild): 
       pixel_values: rowOf(rows, pixelValues, row),
       codebook_pixel_values: rowOf(rows, codebook, row),
     };
-    if (augment === null) flavaEvalImage(picture, { size, codebookSize }, out);
+    if (augment === null) flavaEvalImage(picture, whole ?? { size, codebookSize }, out);
     else {
       const { crop = CROP, flip = 0 } = augment;
       flavaTrainImage(picture, { size, codebookSize, crop, flip }, random(seed, `crop:${stream}`, epoch, ordinal), out);

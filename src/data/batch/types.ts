@@ -1,6 +1,6 @@
 /** What goes into a batch and what is made of it, as plain data that travels to worker threads. */
 
-import type { BlockMaskOptions, DinoOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
+import type { BlockMaskOptions, DinoOptions, FlavaImageOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
 import type { MaskOptions } from "../../text/index.ts";
 import type { Field, Rows } from "./rows.ts";
 
@@ -35,6 +35,8 @@ export interface ImageBuild {
   readonly codebookSize: number;
   /** Random crop and flip of training; null: the whole picture, for evaluation. */
   readonly augment: { readonly crop?: RandomCropOptions | undefined; readonly flip?: number | undefined } | null;
+  /** How a whole picture is prepared, where that is not as published. */
+  readonly whole?: FlavaImageOptions | undefined;
   /** Patches to mask; its `total` is Kp. null: no masks in the batch. */
   readonly mask: BlockMaskOptions | null;
   /**
