@@ -366,6 +366,14 @@ describe("a folder", () => {
     await expect(FlavaModel.fromPretrained(other, { dtype: "q9" as never })).rejects.toThrow(ConfigError);
   });
 
+  it("in 8 bits gives nearly the same", async () => {
+    await using small = await FlavaModel.fromPretrained(folder, { dtype: "q8", threads: 1 });
+    const [few, full] = [(await small.encodeText("a cat")).text_embeds, (await model.encodeText("a cat")).text_embeds];
+    expect(few.data.reduce((sum, x, i) => sum + x * full.data[i]!, 0)).toBeGreaterThan(0.99);
+    expect(few.data).not.toEqual(full.data);
+    await expect(FlavaModel.fromPretrained(folder, { dtype: "q8", device: "interpret" })).rejects.toThrow(/q8 needs/);
+  });
+
   it("tells of its loading, and stops when asked to", async () => {
     const events: string[] = [];
     await using loaded = await FlavaModel.fromPretrained(folder, {

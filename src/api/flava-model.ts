@@ -4,6 +4,7 @@ import type { FlavaImageOptions } from "../image/index.ts";
 import type { Model } from "../models/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { allocate, type Tensor } from "../tensor/index.ts";
+import { unknownWords } from "../text/index.ts";
 import {
   type Encoding,
   encodeImages,
@@ -24,6 +25,7 @@ import type { ImageInput } from "./image-input.ts";
 import { type LoadOptions, openLoaded } from "./load.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type OutputTensor, output } from "./output.ts";
+import { imageOptions } from "./preprocessor.ts";
 import { type LabelScore, PROBE_FILE, type Probe, probeScores } from "./probe.ts";
 import { createProcessor, type FlavaProcessor, type TextOptions } from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
@@ -78,7 +80,7 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   private constructor(loaded: LoadedModel, parts: ModelParts, config: Readonly<Record<string, unknown>> | undefined) {
     const { model, device, tokenizer } = loaded;
     const { pictures, texts } = model;
-    const own: FlavaImageOptions | undefined = pictures && { size: pictures.size, codebookSize: pictures.codebookSize };
+    const own = pictures && imageOptions(loaded.name ?? "model", undefined, pictures);
     const { image = own, onWarning = () => undefined, ...textOptions } = parts;
     this.model = model;
     this.device = device;
@@ -192,6 +194,11 @@ export class FlavaModel implements Disposable, AsyncDisposable {
         `${name}: ${PROBE_FILE}: expected weights for rows of ${D}, got ${probe.weight.shape[1]}`,
       );
     return Array.from({ length: found.shape[0]! }, (_, i) => probeScores(probe, found.row(i).subarray(0, D)));
+  }
+
+  /** The words of a text that the model's vocabulary does not know: it reads nothing in them. */
+  unknownWords(text: string): string[] {
+    return unknownWords(this.#encoding.loaded.tokenizer, text);
   }
 
   /** For each `[MASK]` of the text, the likeliest words. */

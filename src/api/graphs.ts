@@ -137,14 +137,17 @@ export class Graphs {
   }
 
   /** With everything that the model has; what is not wanted of it costs next to nothing, but for the states of all tokens projected. */
-  #compile(kind: GraphKind, withMm: boolean): Promise<Executable> {
-    const { device, state, model } = this.#loaded;
+  async #compile(kind: GraphKind, withMm: boolean): Promise<Executable> {
+    const { device, state, model, arithmetic = {} } = this.#loaded;
     const imageSize = this.#imageSize;
     const names = Object.keys(this.#smallest(kind)!.graph.outputs).filter((name) => withMm || !MM.test(name));
     const make = ({ batch, textLength }: OpenSizes): ModelGraph =>
       BUILD[kind](model, { batch, textLength, imageSize })!;
-    const { graph } = dynamicGraph(model, OPEN[kind], make, this.available(kind, names));
-    return compile(graph, device, { state });
+    const { graph, params } = dynamicGraph(model, OPEN[kind], make, this.available(kind, names));
+    if (arithmetic.dtype === undefined) return compile(graph, device, { state, ...arithmetic });
+    // Weights of fewer bits are part of the session.
+    const weights = await Promise.all(params.map(async ({ name }) => [name, await state.read(name)] as const));
+    return compile(graph, device, { weights: Object.fromEntries(weights), ...arithmetic });
   }
 
   #smallest(kind: GraphKind): ModelGraph | undefined {

@@ -2,11 +2,12 @@
 import { CheckpointError, ConfigError, FileError } from "../errors.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
-import { type ConfigJson, type FlavaConfig, fromHuggingFaceConfig } from "../models/flava/index.ts";
+import { type ConfigJson, type FlavaConfig, fromHuggingFaceConfig, inferFlavaConfig } from "../models/flava/index.ts";
 import {
   compareWeights,
   differencesError,
   families,
+  type Layout,
   type Model,
   type NamedWeights,
   underOurNames,
@@ -21,14 +22,17 @@ import { type OpenOptions, openModelFiles, openProbe, readDescriptions } from ".
 import { imageOptions } from "./preprocessor.ts";
 import { type Probe, readProbe } from "./probe.ts";
 
-/** What numbers are computed in. */
-export type DtypeName = "fp32" | "fp16" | "bf16";
+/** What numbers are computed in; "q8": products of 8-bit whole numbers. */
+export type DtypeName = "fp32" | "fp16" | "bf16" | "q8";
 
 /** How a model is opened. */
 export interface LoadOptions extends OpenOptions {
   /** A device by name, or one that is open already. Default "cpu". */
   readonly device?: DeviceName | "auto" | Device | undefined;
-  /** Default "fp32". Weights of 16 bits are widened as they are read; a processor computes in float32 whatever they were stored as. */
+  /**
+   * Default "fp32". Weights of 16 bits are widened as they are read. "bf16" is computed by XLA; elsewhere both halves are computed in
+   * float32, which `onWarning` is told. "q8" is for processors: faster, a little off, and a result depends slightly on its batch.
+   */
   readonly dtype?: DtypeName | undefined;
   /** Threads of one operator; all processors unless said. */
   readonly threads?: number | undefined;
@@ -54,18 +58,22 @@ export async function openLoaded(idOrPath: string, options: LoadOptions): Promis
     throw new ConfigError(`batchSize: expected a whole number from 1, got ${batchSize}`);
   const files = await openModelFiles(idOrPath, options);
   const { name } = files;
-  const { config = {}, preprocessor, tokenizer } = await readDescriptions(files);
+  const { config, preprocessor, tokenizer } = await readDescriptions(files);
   await using weights = await files.weights();
   await using probe = await openProbe(files);
   const { model, named } = modelOf(name, config, weights, onWarning);
-  checkSizes(name, model, tokenizer, imageSize);
+  checkVocabulary(name, model, tokenizer);
   const image = model.pictures && imageOptions(name, preprocessor, model.pictures, imageSize);
   const device = await deviceOf(options);
   const state = new State(device);
   try {
     const weightsHash = await readWeights(named, model, state, signal);
-    const loaded = { name, model, device, state, tokenizer: tokenizer ?? noTokenizer(name), batchSize, weightsHash };
-    return { loaded, config, image, probe: probe && (await readProbe(probe, signal)) };
+    const loaded = {
+      ...{ name, model, device, state, batchSize, weightsHash },
+      tokenizer: tokenizer ?? noTokenizer(name),
+      arithmetic: arithmetic(device, options.dtype ?? "fp32", onWarning),
+    };
+    return { loaded, config: config ?? {}, image, probe: probe && (await readProbe(probe, signal)) };
   } catch (error) {
     state.dispose();
     throw error;
@@ -80,45 +88,49 @@ const noTokenizer = (name: string): TextTokenizer =>
     },
   });
 
-/** The model of config.json with the file's tensors under our names. What their code base computes differently is switched on. */
+/** The model of config.json, else of the shapes, with the file's tensors under our names. What their code base computes differently is switched on. */
 function modelOf(
   name: string,
-  config: ConfigJson,
+  config: ConfigJson | undefined,
   weights: TensorFile,
   onWarning: LoadOptions["onWarning"],
 ): { readonly model: Model; readonly named: NamedWeights } {
   const named = underOurNames(weights, families.flava.layouts);
-  const switches = config.flava_options === undefined ? families.flava.layouts[named.layout]!.switches : undefined;
-  if (Object.keys(config).length === 0)
-    onWarning?.(`${name}: no config.json; the sizes are taken to be those of the base model`);
+  const { switches } = families.flava.layouts[named.layout]! as Layout<Partial<FlavaConfig>>;
+  if (!config) {
+    const inferred = inferFlavaConfig(name, named.tensors, switches);
+    for (const line of inferred.assumed) onWarning?.(`${name}: no config.json; ${line}`);
+    return { model: families.flava.of(inferred.config), named };
+  }
   const read = fromHuggingFaceConfig(config, onWarning ? { note: onWarning } : {});
-  return { model: families.flava.of({ ...read, ...(switches as Partial<FlavaConfig> | undefined) }), named };
+  return { model: families.flava.of({ ...read, ...(config.flava_options === undefined ? switches : {}) }), named };
 }
 
-function checkSizes(
-  name: string,
-  { texts, pictures }: Model,
-  tokenizer: TextTokenizer | undefined,
-  imageSize: number | undefined,
-): void {
+function checkVocabulary(name: string, { texts }: Model, tokenizer: TextTokenizer | undefined): void {
   if (tokenizer && texts && tokenizer.vocabSize > texts.vocabSize)
     throw new CheckpointError(
-      `${name}: expected a tokenizer of at most ${texts.vocabSize} entries, as config.json says, got ${tokenizer.vocabSize}`,
+      `${name}: expected a tokenizer of at most ${texts.vocabSize} entries, as the model has, got ${tokenizer.vocabSize}`,
     );
-  if (imageSize !== undefined && pictures && !(imageSize >= pictures.patchSize && imageSize % pictures.patchSize === 0))
-    throw new ConfigError(`imageSize: expected whole patches of ${pictures.patchSize} pixels, got ${imageSize}`);
 }
 
-async function deviceOf({ device = "cpu", threads, dtype = "fp32", onWarning }: LoadOptions): Promise<Device> {
-  if (dtype !== "fp32" && dtype !== "fp16" && dtype !== "bf16")
-    throw new ConfigError(`dtype: expected fp32, fp16 or bf16, got "${dtype}"`);
-  const opened =
-    typeof device === "object"
-      ? device
-      : await openDevice(device === "auto" ? "cpu" : device, (threads ? { threads } : {}) as DeviceOptionsOf["cpu"]);
+const DTYPES: readonly DtypeName[] = ["fp32", "fp16", "bf16", "q8"];
+
+/** How graphs are compiled for a dtype on a device; a device that has no such arithmetic computes in float32, and that is said. */
+function arithmetic(device: Device, dtype: DtypeName, onWarning: LoadOptions["onWarning"]): LoadedModel["arithmetic"] {
+  if (dtype === "q8") {
+    if (device.dtypes?.includes("q8")) return { dtype };
+    throw new ConfigError(`dtype: q8 needs the device cpu or cpu-js, got ${device.name}`);
+  }
+  if (dtype === "bf16" && device.name.startsWith("xla")) return { precision: {} };
   if (dtype !== "fp32")
-    onWarning?.(`dtype ${dtype}: ${opened.name} computes in float32, from the weights as they are stored`);
-  return opened;
+    onWarning?.(`dtype ${dtype}: ${device.name} computes in float32, from the weights as they are stored`);
+  return {};
+}
+
+async function deviceOf({ device = "cpu", threads, dtype = "fp32" }: LoadOptions): Promise<Device> {
+  if (!DTYPES.includes(dtype)) throw new ConfigError(`dtype: expected ${DTYPES.join(", ")}, got "${dtype}"`);
+  if (typeof device === "object") return device;
+  return openDevice(device === "auto" ? "cpu" : device, (threads ? { threads } : {}) as DeviceOptionsOf["cpu"]);
 }
 
 /** What a model is asked for in use; a codebook and the heads of masked patches are not. */

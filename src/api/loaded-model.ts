@@ -1,6 +1,6 @@
 /** A model with weights on a device and the tokenizer it was trained with: what embedding, matching and the evaluators work on. */
 import type { Model } from "../models/index.ts";
-import type { Device, State } from "../runtime/index.ts";
+import type { CompileOptions, Device, State } from "../runtime/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 
 /** A model, its weights, its tokenizer, and the device it runs on. */
@@ -17,5 +17,7 @@ export interface LoadedModel {
   readonly batchSize: number;
   /** Of the tensors (fingerprint.ts); absent where they were not read from files. */
   readonly weightsHash?: string | undefined;
+  /** How its graphs are compiled; in float32 unless said. */
+  readonly arithmetic?: Pick<CompileOptions, "dtype" | "precision"> | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,6 @@
 /** What the api reads from outside, in Node. Its counterpart for browsers is platform.web.ts. */
 import { fileURLToPath } from "node:url";
-import { openModel, openTensors, openWeights, resolveRepository } from "../hub/index.ts";
+import { openTensors, openWeightsOf, repositoryFiles, resolveRepository } from "../hub/index.ts";
 import { readBytes } from "../io/index.ts";
 import type { FileAccess, OpenOptions } from "./model-files.ts";
 
@@ -12,15 +12,10 @@ export const readFile = (location: string, maxBytes: number, signal?: AbortSigna
 export async function openFiles(location: string, options: OpenOptions): Promise<FileAccess> {
   const { progressCallback, onWarning, ...rest } = options;
   const repository = await resolveRepository(location, { ...rest, onProgress: progressCallback, note: onWarning });
-  const files = {
-    name: repository.name,
-    open: async (file: string) => ((await repository.has(file)) ? repository.open(file) : undefined),
-  };
-  const { signal } = options;
+  const files = repositoryFiles(repository);
   return {
     ...files,
-    weights: async () =>
-      repository.kind === "hub" ? openWeights(files) : (await openModel(repository.name, { signal })).weights,
+    weights: () => openWeightsOf(repository, files, {}),
     tensors: async (file) => {
       const bytes = await files.open(file);
       return bytes && openTensors(bytes);

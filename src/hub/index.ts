@@ -1,5 +1,5 @@
 export { type ModelFiles, openWeights, readModelJson, type WeightsOptions, weightFiles } from "./model-files.ts";
-export { type OpenModel, type OpenModelOptions, openModel, repositoryFiles } from "./open-model.ts";
+export { type OpenModel, type OpenModelOptions, openModel, openWeightsOf, repositoryFiles } from "./open-model.ts";
 export { openTensors } from "./open-tensors.ts";
 export {
   DEFAULT_ENDPOINT,

@@ -40,7 +40,7 @@ const USUAL = /^(model|pytorch_model)[.-]/;
 export async function openModel(idOrPath: string, options: OpenModelOptions = {}): Promise<OpenModel> {
   const repository = await resolveRepository(idOrPath, options);
   const files = repositoryFiles(repository);
-  const weights = await weightsOf(repository, files, options);
+  const weights = await openWeightsOf(repository, files, options);
   const close = (): Promise<void> => weights.close();
   try {
     const config = await readModelJson(files, "config.json");
@@ -51,8 +51,12 @@ export async function openModel(idOrPath: string, options: OpenModelOptions = {}
   }
 }
 
-/** The file that was named; else the usual names; else the only file of weights there is. */
-async function weightsOf(repository: Repository, files: ModelFiles, options: OpenModelOptions): Promise<TensorFile> {
+/** The weights of a repository: the file that was named; else the usual names; else the only file of weights there is. */
+export async function openWeightsOf(
+  repository: Repository,
+  files: ModelFiles,
+  options: OpenModelOptions,
+): Promise<TensorFile> {
   if (repository.file !== undefined) return openOne(repository, files, repository.file, options);
   const names =
     repository.kind === "hub" ? (await repository.files()).map(({ name }) => name) : await namesIn(repository.dir);
