@@ -25,9 +25,8 @@ import type { ImageInput } from "./image-input.ts";
 import { type LoadOptions, openLoaded } from "./load.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type OutputTensor, output } from "./output.ts";
-import { imageOptions } from "./preprocessor.ts";
 import { type LabelScore, PROBE_FILE, type Probe, probeScores } from "./probe.ts";
-import { createProcessor, type FlavaProcessor, type TextOptions } from "./processor.ts";
+import { createProcessor, type FlavaProcessor, processorOf, type TextOptions } from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
 
 /** Which results are computed, and how the call is stopped. */
@@ -79,20 +78,17 @@ export class FlavaModel implements Disposable, AsyncDisposable {
 
   private constructor(loaded: LoadedModel, parts: ModelParts, config: Readonly<Record<string, unknown>> | undefined) {
     const { model, device, tokenizer } = loaded;
-    const { pictures, texts } = model;
-    const own = pictures && imageOptions(loaded.name ?? "model", undefined, pictures);
-    const { image = own, onWarning = () => undefined, ...textOptions } = parts;
+    const { image, onWarning = () => undefined, padding, maxLength, truncation } = parts;
     this.model = model;
     this.device = device;
     this.batchSize = loaded.batchSize;
     this.weightsHash = loaded.weightsHash;
-    this.processor = createProcessor({
-      tokenizer,
-      maxLength: texts?.maxPositions ?? 0,
-      image,
-    });
-    const graphs = new Graphs(loaded, image?.cropSize ?? image?.size ?? 0);
-    this.#encoding = { loaded, processor: this.processor, graphs, texts: textOptions, onWarning };
+    this.processor = image
+      ? createProcessor({ tokenizer, maxLength: model.texts?.maxPositions ?? 0, image })
+      : processorOf(loaded);
+    const graphs = new Graphs(loaded, image?.cropSize ?? image?.size ?? model.pictures?.size ?? 0);
+    const texts = { padding, maxLength, truncation };
+    this.#encoding = { loaded, processor: this.processor, graphs, texts, onWarning };
     this.#probe = parts.probe;
     this.config = config ?? {};
     this.#owned = config !== undefined;
@@ -111,6 +107,12 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     const { loaded, config, ...found } = await openLoaded(idOrPath, options);
     options.progressCallback?.({ status: "ready", task: "flava", model: idOrPath });
     return new FlavaModel(loaded, { ...options, ...found }, config);
+  }
+
+  /** Whether the model has a result and the weights for it. */
+  gives(result: ImageOutput | TextOutput | PairOutput): boolean {
+    const kind = result.startsWith("image_") ? "image" : result.startsWith("text_") ? "text" : "fusion";
+    return this.#encoding.graphs.available(kind, [result]).length > 0;
   }
 
   /** Pictures → `image_embeds` (N, E) of length 1, `image_features` (N, E), `pooler_output` (N, D), `image_embeddings` (N, P, D). */

@@ -1,14 +1,11 @@
-export { createEmbedder, type Embedder } from "./embed.ts";
 export type { ImageOutput, Images, PairOutput, TextOutput, Texts } from "./encode.ts";
-export { imageFeeds, textFeeds } from "./feeds.ts";
 export type { FilledMask, FillMaskOptions } from "./fill-mask.ts";
 export { type CallOptions, FlavaModel, type ModelParts, type ResultOptions, type Similarity } from "./flava-model.ts";
 export { type ImageInput, type Picture, type RawPixels, readImage } from "./image-input.ts";
 export type { DtypeName, LoadOptions } from "./load.ts";
 export type { LoadedModel } from "./loaded-model.ts";
-export { createMatcher, type Matcher, type PictureText } from "./match.ts";
 export type { OpenOptions } from "./model-files.ts";
-export type { Nested, OutputTensor } from "./output.ts";
+export { type Nested, type OutputTensor, Rows } from "./output.ts";
 export {
   type ImageFeatureOptions,
   type Pipeline,
@@ -26,9 +23,10 @@ export {
   type ImageFeeds,
   type PictureFeeds,
   type ProcessorInputs,
+  processorOf,
   type TextFeeds,
   type TextOptions,
 } from "./processor.ts";
 export { runOnce } from "./run-once.ts";
-export { batches, createRunner, cutRows, hasParameters, joinEmbeds, only, type Runner } from "./runner.ts";
+export { batches, createRunner, cutRows, hasParameters, only, type Runner } from "./runner.ts";
 export type { Embedded, NotEmbedded, StreamOptions } from "./stream.ts";

@@ -21,12 +21,13 @@ import type { LoadedModel } from "./loaded-model.ts";
 import { type OpenOptions, openModelFiles, openProbe, readDescriptions } from "./model-files.ts";
 import { imageOptions } from "./preprocessor.ts";
 import { type Probe, readProbe } from "./probe.ts";
+import type { TextOptions } from "./processor.ts";
 
 /** What numbers are computed in; "q8": products of 8-bit whole numbers. */
 export type DtypeName = "fp32" | "fp16" | "bf16" | "q8";
 
 /** How a model is opened. */
-export interface LoadOptions extends OpenOptions {
+export interface LoadOptions extends OpenOptions, Pick<TextOptions, "maxLength" | "truncation"> {
   /** A device by name, or one that is open already. Default "cpu". */
   readonly device?: DeviceName | "auto" | Device | undefined;
   /**

@@ -6,6 +6,7 @@ import { families } from "../models/index.ts";
 import { size, type Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type ImageInput, readImage } from "./image-input.ts";
+import type { LoadedModel } from "./loaded-model.ts";
 import { type OpenOptions, openModelFiles, readDescriptions } from "./model-files.ts";
 import { imageOptions } from "./preprocessor.ts";
 
@@ -112,6 +113,14 @@ export function createProcessor(parts: ProcessorParts): FlavaProcessor {
     texts,
   });
 }
+
+/** The processor of a model that is loaded: as published, at the model's own sizes. */
+export const processorOf = ({ model, tokenizer }: Pick<LoadedModel, "model" | "tokenizer">): FlavaProcessor =>
+  createProcessor({
+    tokenizer,
+    maxLength: model.texts?.maxPositions ?? 0,
+    image: model.pictures && imageOptions(model.family, undefined, model.pictures),
+  });
 
 /** One or many as many. */
 export const listOf = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);

@@ -76,15 +76,3 @@ export function* batches<T>(
 ): Generator<readonly [first: number, part: readonly T[]]> {
   for (let first = 0; first < items.length; first += size) yield [first, items.slice(first, first + size)];
 }
-
-/** Rows of several tensors, (N, D) in all. */
-export function joinEmbeds(parts: readonly Tensor[]): Tensor<"float32"> {
-  const D = parts[0]?.shape[1] ?? 0;
-  const data = new Float32Array(parts.reduce((n, part) => n + part.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data as Float32Array, at);
-    at += part.data.length;
-  }
-  return { dtype: "float32", shape: [D === 0 ? 0 : data.length / D, D], data };
-}

@@ -1,6 +1,6 @@
 /** k-NN classification by the image encoder's CLS (Wu et al., arXiv:1805.01978; DINO's eval_knn.py): no training, no choices. */
 
-import { batches, createRunner, hasParameters, imageFeeds, joinEmbeds, type Runner } from "../api/index.ts";
+import { batches, createRunner, hasParameters, processorOf, Rows, type Runner } from "../api/index.ts";
 import type { ModelGraph } from "../models/index.ts";
 import { initialize } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -32,15 +32,21 @@ export function createKnn(context: EvaluationContext, options: KnnOptions): Eval
   if (!features) return undefined;
   const graph = features(batchSize, scope);
   const runner = createRunner(device, graph, batchSize, { state });
+  const processor = processorOf(context);
   const chance: Record<string, number> = {};
 
   async function accuracy(by: Runner, signal: AbortSignal | undefined): Promise<number> {
     const [known, asked] = [await train(), await test()];
     const featuresOf = async (images: readonly Labelled[]): Promise<Tensor<"float32">> => {
-      const parts: Tensor[] = [];
-      for (const [, part] of batches(images, batchSize))
-        parts.push((await by.run(await imageFeeds({ model, signal }, part), signal)).features!);
-      return joinEmbeds(parts);
+      const rows = new Rows(images.length);
+      for (const [first, part] of batches(images, batchSize)) {
+        const feeds = await processor.images(part, { ...(signal && { signal }) });
+        rows.add(
+          (await by.run({ ...feeds }, signal)).features!,
+          Array.from(part, (_, i) => first + i),
+        );
+      }
+      return rows.tensor([0]);
     };
     const labels = known.map(({ label }) => label);
     const said = nearestLabels(await featuresOf(known), labels, await featuresOf(asked));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { imageFeeds, textFeeds } from "../api/index.ts";
+import { imageFeeds, textFeeds } from "../../test/support/feeds.ts";
 import { type BadSample, openSource, type Sample, sourceOf } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage, flavaEvalImage } from "../image/index.ts";

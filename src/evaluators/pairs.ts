@@ -3,7 +3,7 @@
  * negatives, and masked multimodal modelling.
  */
 
-import { createEmbedder, createMatcher, type PictureText } from "../api/index.ts";
+import { FlavaModel, type Picture } from "../api/index.ts";
 import type { Device } from "../runtime/index.ts";
 import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { type Gallery, galleries, hardNegatives } from "./galleries.ts";
@@ -43,8 +43,7 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
   const { name, pairs, textLength } = options;
   const { seed } = context;
   const open = () => ({
-    embedder: options.retrieval ? createEmbedder(context, textLength) : undefined,
-    matcher: options.matching ? createMatcher(context, textLength) : undefined,
+    asked: FlavaModel.of(context, { maxLength: textLength }),
     masked: createMaskedPairs(context, { ...options.masked, textLength }),
   });
   let parts: ReturnType<typeof open> | undefined;
@@ -55,16 +54,17 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
     chance,
     async *run(_step, signal = context.signal) {
       parts ??= open();
-      const { embedder, matcher, masked } = parts;
+      const { asked, masked } = parts;
       const set = await pairs();
       const compared: Compared[] = [];
+      const embeds = options.retrieval && asked.gives("image_embeds") && asked.gives("text_embeds");
       for (const gallery of galleries(set))
-        compared.push(embedder ? await embedGallery(embedder, gallery, signal) : { gallery });
+        compared.push(embeds ? await embedGallery(asked, gallery, signal) : { gallery });
       yield* retrievalMetrics(await recallsOf(context.device, compared), chance);
-      if (matcher) {
+      if (options.matching && asked.gives("itm_logits")) {
         const matches = compared.flatMap((each) => matchesOf(each, seed));
         chance.itm_accuracy = 0.5;
-        if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await matcher.matches(matches, signal))];
+        if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await saidToMatch(asked, matches, signal))];
       }
       for (const [head, found] of Object.entries((await masked?.measure(set, signal)) ?? {})) {
         chance[`mmm_${head}_accuracy`] = found.majority;
@@ -77,19 +77,14 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
   };
 }
 
-async function embedGallery(
-  embedder: NonNullable<ReturnType<typeof createEmbedder>>,
-  gallery: Gallery,
-  signal: AbortSignal | undefined,
-): Promise<Compared> {
+async function embedGallery(asked: FlavaModel, gallery: Gallery, signal: AbortSignal | undefined): Promise<Compared> {
   const texts = gallery.texts.map(({ text }) => text);
+  const { image_embeds } = await asked.encodeImage(gallery.pairs, { outputs: ["image_embeds"], signal });
+  const { text_embeds } = await asked.encodeText(texts, { outputs: ["text_embeds"], signal });
   return {
     gallery,
-    images: {
-      embeds: await embedder.images(gallery.pairs, signal),
-      concepts: gallery.pairs.map(({ concept }) => concept),
-    },
-    texts: { embeds: await embedder.texts(texts, signal), concepts: gallery.texts.map(({ concept }) => concept) },
+    images: { embeds: image_embeds, concepts: gallery.pairs.map(({ concept }) => concept) },
+    texts: { embeds: text_embeds, concepts: gallery.texts.map(({ concept }) => concept) },
   };
 }
 
@@ -110,8 +105,17 @@ function* retrievalMetrics(found: readonly Retrieval[], chance: Record<string, n
 }
 
 /** A picture with a caption, and whether it is its own. */
-interface Match extends PictureText {
+interface Match {
+  readonly picture: Picture;
+  readonly text: string;
   readonly matched: boolean;
+}
+
+/** For each, whether the head says that it matches. */
+async function saidToMatch(asked: FlavaModel, matches: readonly Match[], signal?: AbortSignal): Promise<boolean[]> {
+  const pictures = matches.map(({ picture }) => picture);
+  const texts = matches.map(({ text }) => text);
+  return (await asked.match(pictures, texts, { signal })).map((probability) => probability > 0.5);
 }
 
 /** Share of right answers. */

@@ -1,5 +1,5 @@
 /** Where each word of a caption looks: the last multimodal layer's attention from text tokens to patches, mean over heads. */
-import { imageFeeds, runOnce, textFeeds } from "../api/index.ts";
+import { processorOf, runOnce } from "../api/index.ts";
 import type { AttentionMaps } from "../record/index.ts";
 import { type TextTokenizer, wordsOf } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
@@ -15,12 +15,10 @@ export async function attention(drawing: Drawing, textLength: number): Promise<A
   const some = pairs.slice(0, SHOWN);
   const asked = context.model.attention?.({ batch: some.length, textLength });
   if (!asked) return undefined;
-  const texts = textFeeds(
-    context,
-    some.map(({ caption }) => caption),
-    textLength,
-  );
-  const feeds = { ...(await imageFeeds(context, some)), ...texts };
+  const processor = processorOf(context);
+  const captions = some.map(({ caption }) => caption);
+  const { input_ids, attention_mask } = processor.texts(captions, { padding: textLength });
+  const feeds = { ...(await processor.images(some)), input_ids, attention_mask };
   const results = await runOnce(context, asked.graph, feeds);
   const files = await saveSeen(drawing, some);
   const side = picturesOf(context).grid;
@@ -35,7 +33,7 @@ export async function attention(drawing: Drawing, textLength: number): Promise<A
       grid: [side, side] as const,
       words: wordMaps(
         context.tokenizer,
-        (texts.input_ids!.data as Int32Array).subarray(b * textLength, (b + 1) * textLength),
+        input_ids.data.subarray(b * textLength, (b + 1) * textLength),
         (results.maps!.data as Float32Array).subarray(row(b), row(b + 1)),
       ),
     })),

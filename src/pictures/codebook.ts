@@ -1,5 +1,5 @@
 /** The codebook at work: pictures to visual words and back (DALL-E's dVAE, arXiv:2102.12092; FLAVA's, arXiv:2112.04482 §3.2). */
-import { imageFeeds, runOnce } from "../api/index.ts";
+import { processorOf, runOnce } from "../api/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { EvaluationContext } from "../evaluators/index.ts";
 import { graph, input } from "../graph/index.ts";
@@ -25,7 +25,7 @@ export async function reconstructions({ context, pairs, save }: Drawing): Promis
   const pixels = input("codebook_pixel_values", [some.length, codebook.channels, side, side]);
   const averaged = context.state.names().some((name) => name.startsWith(`${AVERAGES}.`));
   const { decoded: values } = codebook.reconstruct(averaged ? new Params().at(AVERAGES) : new Params(), pixels);
-  const feeds = await imageFeeds(context, some);
+  const feeds = { ...(await processorOf(context).images(some)) };
   const results = await runOnce(context, graph("pictures.codebook", { decoded: values }), feeds);
   const originals = pixelsOf(feeds.codebook_pixel_values, fromMapped);
   const decoded = pixelsOf(results.decoded!, fromUnit);

@@ -1,6 +1,6 @@
 /** What every section draws from: the model, held-out samples in shuffled order, and the folder that takes the pictures. */
 import { join } from "node:path";
-import { imageFeeds } from "../api/index.ts";
+import { processorOf } from "../api/index.ts";
 import type { EvaluationContext, Pair } from "../evaluators/index.ts";
 import type { Pixels } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
@@ -55,7 +55,7 @@ export async function saveSeen(
   some: readonly Pair[],
 ): Promise<Map<Pair, string>> {
   const distinct = [...new Set(some)];
-  const { pixel_values } = await imageFeeds(context, distinct);
+  const { pixel_values } = await processorOf(context).images(distinct);
   const files = new Map<Pair, string>();
   for (const [i, picture] of picturesOf(pixel_values, fromNormalized).entries())
     files.set(distinct[i]!, await save("seen", pairs.indexOf(distinct[i]!), picture));

@@ -1,6 +1,5 @@
 /** Held-out captions ranked for a picture and pictures for a caption: the candidates and scores of the reported recalls. */
-import { createEmbedder, type Embedder } from "../api/index.ts";
-import { ConfigError } from "../errors.ts";
+import { FlavaModel } from "../api/index.ts";
 import {
   type Candidate,
   type EvaluationContext,
@@ -38,33 +37,33 @@ interface Embedded {
   readonly captions: Tensor<"float32">;
 }
 
-/** Embeds all pairs. Throws ConfigError where the model has no contrastive projections. */
+/** Embeds all pairs. Throws CheckpointError where the model has no contrastive projections. */
 export async function rank(context: EvaluationContext, pairs: readonly Pair[], textLength: number): Promise<Ranking> {
-  const embedder = createEmbedder(context, textLength);
-  if (!embedder) throw new ConfigError("rank: expected a model with contrastive projections, got none in the state");
+  const asked = FlavaModel.of(context, { maxLength: textLength });
   try {
     const groups = new Map<string, Embedded>();
     for (const { pairs: members, texts } of galleries(pairs))
-      groups.set(members[0]!.group, await embed(embedder, members, texts, context.signal));
+      groups.set(members[0]!.group, await embed(asked, members, texts, context.signal));
     const groupOf = ({ group }: Pair): Embedded => groups.get(group)!;
     return {
       captions: (query, k) => captionsOf(groupOf(query), query, k),
       pictures: (query, k) => picturesOf(groupOf(query), query, k),
     };
   } finally {
-    embedder.dispose();
+    asked.dispose();
   }
 }
 
 async function embed(
-  embedder: Embedder,
+  asked: FlavaModel,
   pairs: readonly Pair[],
   texts: readonly Candidate[],
   signal: AbortSignal | undefined,
 ): Promise<Embedded> {
-  const images = await embedder.images(pairs, signal);
+  const { image_embeds } = await asked.encodeImage(pairs, { outputs: ["image_embeds"], signal });
   const wordings = texts.map(({ text }) => text);
-  return { pairs, texts, images, captions: await embedder.texts(wordings, signal) };
+  const { text_embeds } = await asked.encodeText(wordings, { outputs: ["text_embeds"], signal });
+  return { pairs, texts, images: image_embeds, captions: text_embeds };
 }
 
 function captionsOf({ pairs, texts, images, captions }: Embedded, query: Pair, k: number): Ranked<Candidate> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { batches, createRunner, imageFeeds } from "../../src/api/index.ts";
+import { batches, createRunner } from "../../src/api/index.ts";
 import { createKnn, type EvaluationContext, type Evaluator, type PairSet } from "../../src/evaluators/index.ts";
 import { input, mean, mul, reshape, sub, type Value } from "../../src/graph/index.ts";
 import { ownNames } from "../../src/models/layout.ts";
@@ -17,6 +17,7 @@ import { pretrain } from "../../src/pretrain/run/run.ts";
 import type { StageBase, StageKind } from "../../src/pretrain/stages/stage.ts";
 import { tables as own, type Tables } from "../../src/pretrain/tables.ts";
 import { toNumbers } from "../../src/tensor/index.ts";
+import { imageFeeds } from "../support/feeds.ts";
 
 // A model: the mean of every cell of a grid over the picture, through one linear map and back.
 
