@@ -32,6 +32,7 @@ import { openDevice, State } from "../runtime/index.ts";
 import { fromNumbers, random, type Shape, type Tensor, toNumbers } from "../tensor/index.ts";
 import { bertTokenizer } from "../text/index.ts";
 import { createCodebook } from "./codebook.ts";
+import { colourErrors, evened, planesOf } from "./colour-errors.ts";
 import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { builtFeeds } from "./feeds.ts";
 import { createKnn, nearestLabels } from "./knn.ts";
@@ -340,6 +341,11 @@ describe("codebook", () => {
       const context = contextOf({}, { ...live, ...averaged });
       const found = await measure(createCodebook(context, { pairs, imageSize: null, scope: which }));
       const [codes, errors]: [number[], number[]] = [[], []];
+      const colours: Record<string, number[]> = {
+        colour_error: [],
+        picture_colour_error: [],
+        patch_lightness_error: [],
+      };
       for (const { key, image } of await pairs[0]!()) {
         const feeds = await builtFeeds({ kind: "dvae", size: 32, augment: null }, {}, [{ key, image }]);
         const z = toNumbers(compute({ logits }, feeds, values).logits!);
@@ -357,6 +363,10 @@ describe("codebook", () => {
           values,
         );
         const x = toNumbers(truth!);
+        const [original, decoded] = [planesOf(truth!, 0), planesOf(back!, 0)];
+        colours.colour_error!.push(colourErrors(original, decoded).colour);
+        colours.picture_colour_error!.push(colourErrors(original, evened(original, 32)).colour);
+        colours.patch_lightness_error!.push(colourErrors(original, evened(original, 8)).lightness);
         errors.push(mean(toNumbers(back!).map((y, i) => (y - x[i]!) ** 2)));
       }
       const shares = [...new Set(codes)].map((code) => share(codes, (c) => c === code));
@@ -366,6 +376,7 @@ describe("codebook", () => {
         9,
       );
       expect(found.mse).toBeCloseTo(mean(errors), 9);
+      for (const [name, values] of Object.entries(colours)) expect(found[name], name).toBeCloseTo(mean(values), 4);
       expect(shares.length).toBeGreaterThan(1);
     }
   });

@@ -15,6 +15,7 @@ export { type DinoOptions, type DinoSizes, type DinoViewOptions, dinoOptions, di
 export type { Filter } from "./filters.ts";
 export { IMAGE_EXTENSIONS, type ImageFormat, type ImageHeader, readImageHeader } from "./header.ts";
 export { colourJitter, type JitterOptions } from "./jitter.ts";
+export { lab } from "./lab.ts";
 export * from "./normalize.ts";
 export * from "./pipeline.ts";
 export { filledPixels, type Pixels, pixels, type Region, type Size } from "./pixels.ts";
