@@ -17,6 +17,13 @@ export function klToUniform(logits: Value, axis = -1): Value {
   return add(sum(mul(softmax(logits, axis), logSoftmax(logits, axis)), [axis]), Math.log(V));
 }
 
+/** KL(mean of softmax(logits) over all places ‖ uniform): logits (B, V, h, w). */
+function divergenceOfMean(logits: Value): Value {
+  const { V } = logits.dims("B V h w");
+  const share = mean(softmax(logits, 1), [0, 2, 3]);
+  return add(sum(mul(share, log(add(share, 1e-9)))), Math.log(V));
+}
+
 export interface DvaeValues {
   /** (B, C, H, W), mapped to [0.1, 0.9]. */
   readonly pixels: Value;
@@ -27,6 +34,8 @@ export interface DvaeValues {
   readonly logits: Value;
   /** β: weight of the divergence; 6.6 after its warm-up in the paper. */
   readonly beta: Value | number;
+  /** Weight of the batch's divergence from even use of the words; 0, the default, as in the paper. */
+  readonly evenness?: number | undefined;
 }
 
 export interface DvaeObjective {
@@ -36,6 +45,8 @@ export interface DvaeObjective {
   readonly reconstruction: Value;
   /** (): divergence from the uniform prior, mean over places. 0 means that words say nothing; ln V is the most. */
   readonly kl: Value;
+  /** (): divergence of the mean distribution over words, of all places of the batch, from the uniform one. 0 where all are used alike. */
+  readonly unevenness: Value;
 }
 
 /**
@@ -43,10 +54,12 @@ export interface DvaeObjective {
  * divides the whole bound by the number of pixel values (there 256·256·3, so the mean divergence weighs β/192). Every pixel is
  * a target.
  */
-export function dvaeLoss({ pixels, mu, logScale, logits, beta }: DvaeValues): DvaeObjective {
+export function dvaeLoss({ pixels, mu, logScale, logits, beta, evenness = 0 }: DvaeValues): DvaeObjective {
   const { C, H, W } = pixels.dims("B C H W");
   const { h, w } = logits.dims("B V h w");
   const reconstruction = neg(mean(logitLaplace(pixels, mu, logScale)));
   const kl = mean(klToUniform(logits, 1));
-  return { loss: add(reconstruction, mul(mul(kl, beta), (h * w) / (C * H * W))), reconstruction, kl };
+  const bound = add(reconstruction, mul(mul(kl, beta), (h * w) / (C * H * W)));
+  const unevenness = divergenceOfMean(logits);
+  return { loss: evenness === 0 ? bound : add(bound, mul(unevenness, evenness)), reconstruction, kl, unevenness };
 }

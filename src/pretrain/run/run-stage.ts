@@ -29,6 +29,7 @@ import type { Stage } from "../recipe/types.ts";
 import { planOf } from "../tables.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
 import { guesses, measured } from "./evaluation.ts";
+import { writeFirstValues } from "./first-values.ts";
 import { lossBoard } from "./reporter.ts";
 import { recipeHash } from "./resumable.ts";
 import { CURSORS, openData, type StageData } from "./stage-data.ts";
@@ -63,6 +64,7 @@ export async function runStage(
   const declared = declaredState(graphs, plan);
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
+  if (!resumed) await writeFirstValues(context, stage, plan, state);
   const note = (line: string): void => reporter.note(line);
   const precision = recipe.dtype === "bf16" ? BF16 : undefined;
   const updater = await createUpdater({ options: stage, plan, graphs, state, device, precision, note, signal });

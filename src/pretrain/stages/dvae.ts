@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type Augmentation, augmentOf } from "../../data/index.ts";
 import { createCodebook } from "../../evaluators/index.ts";
-import { input } from "../../graph/index.ts";
+import { constant, input } from "../../graph/index.ts";
 import { dvae, wordSize } from "../../models/dvae/index.ts";
 import { codebookImageSize } from "../../models/flava/index.ts";
 import { dvaeLoss } from "../../objectives/index.ts";
@@ -12,6 +12,7 @@ import { adamW, augmentation, common, initFrom, ramp, schedule, whole } from "..
 import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
 import { checkSource } from "./checks.ts";
 import { type DefaultsFor, scaleFor, shareOf } from "./defaults.ts";
+import { firstWords } from "./first-words.ts";
 import { gumbel } from "./gumbel.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { tinyRamp } from "./tiny.ts";
@@ -24,6 +25,12 @@ export interface DvaeStage extends StageBase {
   readonly temperature: Ramp;
   /** β of the KL term. */
   readonly kl: Ramp;
+  /** What the visual words are before the first step: clusters of training patches, or nothing yet. */
+  readonly firstWords: "random" | "clusters";
+  /** What the encoder's learning rate is multiplied by. */
+  readonly encoderLr: number;
+  /** Weight of the batch's divergence from even use of the words. */
+  readonly evenness: number;
   readonly augmentation: Augmentation;
   readonly init: { readonly codebook: InitFrom };
 }
@@ -41,6 +48,22 @@ const schema = z.strictObject({
   kl: ramp(0, 6.6, 5000).describe(
     "β of the KL term; the loss is β/192 of its mean over words plus the mean over values.",
   ),
+  firstWords: z
+    .enum(["random", "clusters"])
+    .default("random")
+    .describe(
+      "Visual words to begin with: random (the paper's), or clusters of training patches by colour, for short training.",
+    ),
+  encoderLr: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("What the encoder's learning rate is multiplied by: below 1, words that are clusters stay words."),
+  evenness: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe("Weight of the divergence of the batch's words, taken together, from even use; the paper has none."),
   augmentation,
   init: z.strictObject({ codebook: initFrom("random") }).prefault({}),
 });
@@ -60,6 +83,16 @@ export const dvaeKind: StageKind<DvaeStage> = {
   },
   tiny: (stage) => ({ ...stage, imageSize: null, temperature: tinyRamp(stage.temperature), kl: tinyRamp(stage.kl) }),
   plan,
+  async firstValues(beginning, stage, { model, seed }) {
+    const config = model.codebook!;
+    if (stage.firstWords === "random" || stage.init.codebook !== "random") return {};
+    return firstWords(beginning, {
+      config,
+      side: stage.imageSize ?? codebookImageSize(model),
+      batch: stage.batchSize,
+      seed,
+    });
+  },
   measures: { codebook: "validation" },
   evaluators: (context, { validation }, { imageSize, ema }) => [
     createCodebook(context, { pairs: Object.values(validation), imageSize, scope: ema === null ? "" : AVERAGES }),
@@ -104,15 +137,18 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
         losses(p, batch) {
           const pixels = input("codebook_pixel_values", [batch, config.channels, side, side]);
           const out = dvae(p, config, pixels, input("gumbel", noise(batch)), scalarInput("temperature"));
-          const { loss, reconstruction, kl: divergence } = dvaeLoss({ ...out, pixels, beta: scalarInput("kl_weight") });
+          const beta = scalarInput("kl_weight");
+          const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, evenness: stage.evenness });
           // The divergence has no guess to beat: 0 is a codebook that says nothing.
-          return { losses: { dvae: loss }, metrics: { reconstruction, kl: divergence }, chance: {} };
+          return { losses: { dvae: loss }, metrics: { ...parts }, chance: {} };
         },
       },
     },
     datasets: [
       { kind: "dvae", data: "images", build: { kind: "dvae", size: side, augment: augmentOf(stage.augmentation) } },
     ],
+    gate: (name) =>
+      stage.encoderLr !== 1 && name.startsWith("image_codebook.") ? constant(stage.encoderLr) : undefined,
     scalars: (step) => ({ temperature: temperature(step), kl_weight: kl(step) }),
     noise: (step) => ({ gumbel: gumbel(seed, step, noise(stage.batchSize)) }),
   };

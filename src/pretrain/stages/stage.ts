@@ -1,8 +1,9 @@
 /** What a kind of stage provides. Each kind is one row of the table in kinds.ts. */
 import type { z } from "zod";
-import type { BadSample, BatchBuild, DatasetOptions, Source } from "../../data/index.ts";
+import type { BadSample, BatchBuild, DatasetOptions, Sample, Source } from "../../data/index.ts";
 import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
 import type { Drawing, NamedSection } from "../../pictures/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
 import type { TrainingOptions, TrainingPlan } from "../../train/index.ts";
 import type { DataKind, InitFrom, Recipe } from "../recipe/types.ts";
 import type { DefaultsFor } from "./defaults.ts";
@@ -68,6 +69,12 @@ export interface HeldOut {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
+/** A stage before its first step: its parameters have their first values. */
+export interface Beginning extends Pick<EvaluationContext, "device" | "state" | "signal"> {
+  /** Training samples of a kind of data, at most `count`, alike many of each source. */
+  samples(kind: DataKind, count: number): Promise<readonly Sample[]>;
+}
+
 /** A row of the table of kinds: all that the rest of the package asks of a kind of stage. */
 export interface StageKind<S extends StageBase> {
   /** What a recipe may say, with every default. */
@@ -84,6 +91,8 @@ export interface StageKind<S extends StageBase> {
   check?(recipe: Unplaced, stage: S, report: Report): void;
   /** The same stage for a model that its family made tiny; steps, batch and intervals are small already. */
   tiny?(stage: S, recipe: Recipe): S;
+  /** First values that depend on the training data, by parameter: they replace those of a stage that begins. */
+  firstValues?(beginning: Beginning, stage: S, recipe: Recipe): Promise<Readonly<Record<string, Tensor>>>;
   /** What it trains on what. `recipe.model` has the sizes of the vocabulary in use. */
   plan(recipe: Recipe, stage: S): StagePlan;
   /** Its evaluations that do not belong to a set of pairs: the held-out data that each is measured on, by the prefix of its metrics. */

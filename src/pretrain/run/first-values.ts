@@ -1,0 +1,47 @@
+/** First values of parameters that depend on the training data. */
+import type { Sample } from "../../data/index.ts";
+import type { State } from "../../runtime/index.ts";
+import type { DataKind, Stage } from "../recipe/types.ts";
+import type { StagePlan } from "../stages/stage.ts";
+import { kindOf } from "../tables.ts";
+import type { RunContext } from "./context.ts";
+
+/** Asks the kind of stage for them, and puts them into the state, averages too. */
+export async function writeFirstValues(
+  context: RunContext,
+  stage: Stage,
+  { average }: StagePlan,
+  state: State,
+): Promise<void> {
+  const { recipe, tables, device, signal } = context;
+  const samples = (kind: DataKind, count: number): Promise<Sample[]> => someSamples(context, kind, count);
+  const values = await kindOf(tables, stage).firstValues?.({ device, state, signal, samples }, stage, recipe);
+  for (const [name, value] of Object.entries(values ?? {})) {
+    state.write(name, value);
+    if (average && state.has(average.name(name))) state.write(average.name(name), value);
+  }
+}
+
+/** Not more than every so-manieth sample is taken: a large source is not read to its end. */
+const LONGEST_STRIDE = 32;
+
+/** Samples spread over each source where it says how many it has. */
+async function someSamples(
+  { recipe, sources, signal, onBad }: RunContext,
+  kind: DataKind,
+  count: number,
+): Promise<Sample[]> {
+  const list = recipe.data[kind];
+  const found: Sample[] = [];
+  for (const [i, { source }] of list.entries()) {
+    const opened = await sources.open(source);
+    const until = Math.round((count * (i + 1)) / list.length);
+    const stride = Math.min(LONGEST_STRIDE, Math.floor((opened.count ?? 0) / (until - found.length)) || 1);
+    let place = 0;
+    for await (const { sample } of opened.samples({ signal, onBad })) {
+      if (found.length >= until) break;
+      if (place++ % stride === 0 && sample.image) found.push(sample);
+    }
+  }
+  return found;
+}
