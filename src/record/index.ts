@@ -1,20 +1,21 @@
 export * from "./checkpoint/index.ts";
 export { type Difference, differences, formatDifference, hashOf, listDifferences } from "./differences.ts";
 export { type Environment, environment } from "./environment.ts";
-export {
-  type AttentionMaps,
-  GALLERY_FOLDER,
-  type GallerySection,
-  type Guess,
-  type ImageToText,
-  type LoadedSection,
-  loadGallery,
-  type MaskedPatches,
-  type MaskedWords,
-  type Reconstructions,
-  saveGallerySection,
-  type TextToImage,
-} from "./gallery.ts";
+export type {
+  AttentionMaps,
+  ColourErrors,
+  GallerySection,
+  Guess,
+  ImageToText,
+  MaskedPatches,
+  MaskedWords,
+  NearestWords,
+  Reconstructions,
+  SectionForms,
+  SectionKind,
+  TextToImage,
+} from "./forms.ts";
+export { GALLERY_FOLDER, type LoadedSection, loadGallery, saveGallerySection } from "./gallery.ts";
 export * from "./logs/index.ts";
 export { RECIPE_FILE, readRecipe, refuseOldRun, saveRecipe } from "./recipe.ts";
 export {

@@ -39,6 +39,17 @@ const METRICS: readonly Words[] = [
   [/codebook[/_]usage$/, () => "share of the visual words that occur"],
   [/codebook[/_]perplexity$/, () => "how many visual words there would be if all were equally frequent"],
   [/codebook[/_]mse$/, () => "mean squared error of the pictures made of visual words, pixels in 0..1"],
+  [
+    /codebook[/_]patch_(?:colour|lightness)_error$/,
+    () => "the same for one colour a patch: what a codebook of plain squares would reach",
+  ],
+  [/codebook[/_]picture_(?:colour|lightness)_error$/, () => "the same for one colour a picture"],
+  [
+    /codebook[/_]colour_error$/,
+    () => "mean error in colour of pictures made of visual words: √(Δa*² + Δb*²), a part of ΔE*ab (CIE 1976)",
+  ],
+  [/codebook[/_]lightness_error$/, () => "their mean error in lightness: |ΔL*|, the other part"],
+  [/^unevenness$/, () => "divergence of the batch's visual words, taken together, from even use, nats"],
   [/^dvae$/, () => "loss of the codebook: reconstruction and weighted divergence"],
   [/^reconstruction$/, () => "how unlikely the pixels are, given their visual words"],
   [/^kl$/, () => "divergence of the visual words from even use, nats"],

@@ -1,13 +1,16 @@
 /** The picture sections of a report as HTML. */
 import type {
   AttentionMaps,
-  GallerySection,
+  ColourErrors,
   Guess,
   ImageToText,
   LoadedSection,
   MaskedPatches,
   MaskedWords,
+  NearestWords,
   Reconstructions,
+  SectionForms,
+  SectionKind,
   TextToImage,
 } from "../record/index.ts";
 import { type Html, html } from "./html.ts";
@@ -23,22 +26,19 @@ ${(section.kind === "masked-words" || section.kind === "attention") && section.i
 ${body(section, show)}</section>`;
 }
 
-function body(section: GallerySection, show: Show): Html {
-  switch (section.kind) {
-    case "reconstructions":
-      return reconstructions(section, show);
-    case "masked-patches":
-      return maskedPatches(section, show);
-    case "masked-words":
-      return maskedWords(section, show);
-    case "image-to-text":
-      return imageToText(section, show);
-    case "text-to-image":
-      return textToImage(section, show);
-    case "attention":
-      return attention(section, show);
-  }
-}
+/** How each form is shown: one without a row does not compile. */
+const SHOWN: { readonly [K in SectionKind]: (section: SectionForms[K], show: Show) => Html } = {
+  reconstructions,
+  "masked-patches": maskedPatches,
+  "masked-words": maskedWords,
+  "image-to-text": imageToText,
+  "text-to-image": textToImage,
+  attention,
+  "nearest-words": nearestWords,
+};
+
+const body = <K extends SectionKind>(section: SectionForms[K] & { readonly kind: K }, show: Show): Html =>
+  SHOWN[section.kind](section, show);
 
 /** Pictures side by side under one caption. */
 const strip = (pictures: readonly Html[], caption: string | undefined): Html =>
@@ -46,17 +46,21 @@ const strip = (pictures: readonly Html[], caption: string | undefined): Html =>
 
 const legend = (...names: string[]): Html => html`<p class="muted legend">each: ${names.join(" → ")}</p>`;
 
-const reconstructions = (
-  { items }: Reconstructions,
-  show: Show,
-): Html => html`${legend("picture", "from its visual words")}
+function reconstructions({ items, errors = [] }: Reconstructions, show: Show): Html {
+  return html`${errors.length > 0 && errorTable(errors)}${legend("picture", "from its visual words")}
 <div class="strips">${items.map(({ original, reconstruction, caption }) => strip([show(original, caption ?? "picture"), show(reconstruction, "reconstruction")], caption))}</div>`;
+}
 
-const maskedPatches = (
-  { items }: MaskedPatches,
-  show: Show,
-): Html => html`${legend("picture", "what the model sees", "what it puts there")}
+const errorTable = (errors: readonly ColourErrors[]): Html =>
+  html`<table class="facts narrow"><tr><th>mean error of all held-out pictures</th><th class="number">in colour</th><th class="number">in lightness</th></tr>${errors.map(
+    ({ of, colour, lightness }) =>
+      html`<tr><td>${of}</td><td class="number">${colour.toFixed(1)}</td><td class="number">${lightness.toFixed(1)}</td></tr>`,
+  )}</table><p class="muted">In CIELAB units, the two parts of ΔE*ab (CIE 1976): √(Δa*² + Δb*²) and |ΔL*|. Black and white are 100 apart in lightness; about 2 is the least that is seen.</p>`;
+
+function maskedPatches({ items }: MaskedPatches, show: Show): Html {
+  return html`${legend("picture", "what the model sees", "what it puts there")}
 <div class="strips wide">${items.map(({ original, masked, filled, caption }) => strip([show(original, caption ?? "picture"), show(masked, "with hidden patches"), show(filled, "filled in by the model")], caption))}</div>`;
+}
 
 const percent = (p: number): string => (p < 0.0995 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`);
 
@@ -157,4 +161,11 @@ function excesses(maps: readonly (readonly number[])[]): number[][] {
   });
   const most = Math.max(1, ...raw.flat());
   return raw.map((shades) => shades.map((shade) => shade / most));
+}
+
+function nearestWords({ columns, items }: NearestWords): Html {
+  return html`<table class="facts"><tr><th>word</th>${columns.map((column) => html`<th>${column}</th>`)}</tr>${items.map(
+    ({ word, nearest }) =>
+      html`<tr><td><b>${word}</b></td>${nearest.map((list) => html`<td>${list.map(({ text }) => text).join(", ")}</td>`)}</tr>`,
+  )}</table>`;
 }

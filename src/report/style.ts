@@ -91,6 +91,7 @@ li.answer{color:var(--bad);border-top:1px dashed var(--line);margin-top:6px}
 .heat img{filter:grayscale(1) contrast(.75) brightness(1.1)}
 .heat svg{position:absolute;inset:0;width:100%;height:100%;fill:var(--heat);opacity:.8;filter:blur(3px)}
 table.facts{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
+table.narrow{width:auto}
 .facts td,.facts th{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 .facts th{font-weight:500;color:var(--muted)}
 .facts td.number,.facts th.number{text-align:right;padding-right:0;padding-left:14px;white-space:nowrap}

@@ -14,20 +14,23 @@ export interface PixelDistribution {
 
 /** Weights over words at each place (B, V, h, w), one-hot or relaxed → distributions of pixels (B, C, h·s, w·s). */
 export function dvaeDecoder(p: Params, config: DvaeConfig, words: Value): PixelDistribution {
-  return rest(p, config, convolution(p.at("blocks.input"), words, config.hiddenSize / 2, 1));
+  return rest(p, config, convolution(p.at("blocks.input"), words, embeddingSize(config), 1));
 }
 
 /** The same for hard words, ids (B, h, w): the first convolution becomes a look-up. */
 export function dvaeDecoderOfIds(p: Params, config: DvaeConfig, ids: Value): PixelDistribution {
   const scope = p.at("blocks.input");
   const x = scope.scope(() => {
-    const D = config.hiddenSize / 2;
+    const D = embeddingSize(config);
     const weight = reshape(scope.get("weight", [D, config.vocabSize, 1, 1], convNormal), [D, config.vocabSize]);
     const rows = gather(permute(weight, [1, 0]), ids); // (B, h, w, D)
     return permute(add(rows, scope.get("bias", [D], zeros)), [0, 3, 1, 2]); // (B, D, h, w)
   });
   return rest(p, config, x);
 }
+
+/** What the decoder reads of a word: 128 numbers of the published size, and never so few that small ones could not tell words apart. */
+export const embeddingSize = ({ hiddenSize }: Pick<DvaeConfig, "hiddenSize">): number => Math.max(32, hiddenSize / 2);
 
 function rest(p: Params, config: DvaeConfig, x: Value): PixelDistribution {
   const blocks = p.at("blocks");

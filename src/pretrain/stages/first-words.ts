@@ -6,7 +6,7 @@
 import { createRunner } from "../../api/index.ts";
 import { builtFeeds } from "../../evaluators/index.ts";
 import { input } from "../../graph/index.ts";
-import { type DvaeConfig, dvaeFeatures, featureSize, wordSize } from "../../models/dvae/index.ts";
+import { type DvaeConfig, dvaeFeatures, embeddingSize, featureSize, wordSize } from "../../models/dvae/index.ts";
 import { modelGraph } from "../../models/index.ts";
 import { Params } from "../../nn/index.ts";
 import { type Random, random, type Tensor, tensor } from "../../tensor/index.ts";
@@ -31,16 +31,42 @@ const CHROMA = 2;
 /** Logits, in units of the mean squared distance to the nearest centre: at 8 about half of the draws take the nearest. */
 const SHARPNESS = 4;
 
-/** The encoder's last layer and the decoder's first for words that are clusters of training patches. */
+/**
+ * The encoder's first and last layer and the decoder's first, for words that are clusters of training patches. The first filters become
+ * smooth, each a random mix of the channels: random ones react to edges, and colours are lost between them.
+ */
 export async function firstWords(beginning: Beginning, sizes: Sizes): Promise<Record<string, Tensor>> {
   const { config, seed } = sizes;
+  const filters = smoothed(await beginning.state.read(FILTERS));
+  beginning.state.write(FILTERS, filters);
   const { features, colours } = await patches(beginning, sizes);
   const readOut = leastSquares(features, colours);
   const { centres, distance } = kMeans(predict(features, readOut), config.vocabSize, random(seed, "first words"));
   return {
+    [FILTERS]: filters,
     ...wordLogits(config, readOut, centres, SHARPNESS / Math.max(distance, 1e-6)),
     "image_decoder.blocks.input.weight": embeddings(config, centres, random(seed, "first words", 1)),
   };
+}
+
+const FILTERS = "image_codebook.blocks.input.weight";
+/** Standard deviation of the smooth filters, in pixels. */
+const BLUR = 2;
+
+/** Filters (O, C, K, K) as multiples of one Gaussian, of the same mean square as before. */
+function smoothed({ shape, data }: Tensor): Tensor {
+  const side = shape[3]!;
+  const bell = Array.from({ length: side ** 2 }, (_, i) => {
+    const [y, x] = [Math.floor(i / side), i % side].map((at) => at - (side - 1) / 2) as [number, number];
+    return Math.exp(-(x ** 2 + y ** 2) / (2 * BLUR ** 2));
+  });
+  const norm = Math.hypot(...bell);
+  const out = new Float32Array(data.length);
+  for (let from = 0; from < data.length; from += bell.length) {
+    const along = bell.reduce((sum, value, i) => sum + value * Number(data[from + i]), 0) / norm;
+    for (const [i, value] of bell.entries()) out[from + i] = (side * along * value) / norm;
+  }
+  return tensor("float32", shape, out);
 }
 
 /** Of places of training pictures: what the encoder's last layer reads, and the colours there. */
@@ -135,7 +161,7 @@ function wordLogits(
 
 /** What the decoder reads of each word: its centre in random directions, so that words that look alike are read alike. */
 function embeddings(config: DvaeConfig, { width: E, data }: Rows, rng: Random): Tensor {
-  const [V, D] = [config.vocabSize, config.hiddenSize / 2];
+  const [V, D] = [config.vocabSize, embeddingSize(config)];
   const centre = Array.from({ length: E }, (_, e) => meanOf(V, (v) => data[v * E + e]!));
   const spread = Math.sqrt(meanOf(V, (v) => centre.reduce((sum, c, e) => sum + (data[v * E + e]! - c) ** 2, 0))) || 1;
   const weight = new Float32Array(D * V);
