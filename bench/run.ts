@@ -37,6 +37,7 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
   core,
   kernels: async ({ rounds }) => (await import("./kernels.ts")).kernels(rounds),
   train: async ({ rounds }, args) => (await import("./train.ts")).train(6 * rounds, args),
+  sources: async (_, args) => (await import("./sources.ts")).sources(args),
   words: async (_, args) => (await import("./words.ts")).words(args),
   data: async (_, args) => (await import("./data.ts")).data(args),
 };
