@@ -10,6 +10,7 @@ import { EXIT, report as reportError } from "./command.ts";
 import { define as compare } from "./compare.ts";
 import { define as data } from "./data.ts";
 import { define as embed } from "./embed.ts";
+import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
 import { define as match } from "./match.ts";
 import { definePretrain } from "./pretrain.ts";
@@ -25,6 +26,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   match,
   fill,
   search,
+  exportModel,
   data,
   report,
   compare,

@@ -1,0 +1,97 @@
+/** The small files beside the graphs, as transformers and transformers.js read them: configuration, tokenizer, picture preparation. */
+import { ConfigError } from "../errors.ts";
+import { CLIP_NORM } from "../image/index.ts";
+import type { Model, PictureSizes } from "../models/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What a model was opened with. */
+export interface GivenFiles {
+  readonly config: unknown;
+  readonly tokenizer: unknown;
+  readonly tokenizerConfig: unknown;
+  readonly preprocessor: unknown;
+}
+
+export interface SideFileOptions {
+  readonly model: Model;
+  readonly tokenizer: TextTokenizer | undefined;
+  readonly imageSize?: number | undefined;
+  /** Files of graphs, without ending, whose weights lie in a file beside them. */
+  readonly external: readonly string[];
+}
+
+/** File name → content. What the model came with is kept; what was missing is made from its configuration. */
+export function sideFiles(given: GivenFiles, options: SideFileOptions): Record<string, Json> {
+  const { model, tokenizer, imageSize, external } = options;
+  if (typeof given.config !== "object" || given.config === null)
+    throw new ConfigError("config.json: expected an object");
+  const useExternal = Object.fromEntries(external.map((file) => [`${file}.onnx`, true]));
+  const forJs = external.length > 0 ? { "transformers.js_config": { use_external_data_format: useExternal } } : {};
+  const files: Record<string, Json> = { "config.json": { ...(given.config as Json), ...forJs } };
+  if (given.tokenizer !== undefined && tokenizer) {
+    files["tokenizer.json"] = given.tokenizer as Json;
+    files["tokenizer_config.json"] = {
+      ...tokenizerConfig(given.tokenizer as Json, model),
+      ...(given.tokenizerConfig as Json | undefined),
+    };
+  }
+  if (model.pictures)
+    files["preprocessor_config.json"] = {
+      ...preprocessor(model.pictures, imageSize ?? model.pictures.size),
+      ...(imageSize === undefined ? (given.preprocessor as Json | undefined) : {}),
+    };
+  return files;
+}
+
+const BOUND = { cls_token: "[CLS]", mask_token: "[MASK]", pad_token: "[PAD]", sep_token: "[SEP]", unk_token: "[UNK]" };
+
+function tokenizerConfig({ normalizer }: Json, { texts }: Model): Json {
+  const { lowercase = true, strip_accents = null, handle_chinese_chars = true } = (normalizer ?? {}) as Json;
+  return {
+    tokenizer_class: "BertTokenizer",
+    do_lower_case: lowercase,
+    strip_accents,
+    tokenize_chinese_chars: handle_chinese_chars,
+    model_max_length: texts?.maxPositions,
+    clean_up_tokenization_spaces: true,
+    ...BOUND,
+  };
+}
+
+/** The resampling filters by Pillow's numbers, which these files use. */
+const PILLOW = { lanczos: 1, bicubic: 3 } as const;
+
+/** What FlavaImageProcessor does at inference, at the sizes of this model. */
+function preprocessor({ codebookSize, grid }: PictureSizes, side: number): Json {
+  const square = (size: number): Json => ({ height: size, width: size });
+  return {
+    image_processor_type: "FlavaImageProcessor",
+    processor_class: "FlavaProcessor",
+    do_resize: true,
+    size: square(side),
+    resample: PILLOW.bicubic,
+    do_center_crop: true,
+    crop_size: square(side),
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: [...CLIP_NORM.mean],
+    image_std: [...CLIP_NORM.std],
+    return_codebook_pixels: false,
+    codebook_do_resize: true,
+    codebook_size: square(codebookSize),
+    codebook_resample: PILLOW.lanczos,
+    codebook_do_center_crop: true,
+    codebook_crop_size: square(codebookSize),
+    codebook_do_rescale: true,
+    codebook_rescale_factor: 1 / 255,
+    codebook_do_map_pixels: true,
+    codebook_do_normalize: true,
+    codebook_image_mean: [0, 0, 0],
+    codebook_image_std: [1, 1, 1],
+    return_image_mask: false,
+    input_size_patches: grid,
+  };
+}
