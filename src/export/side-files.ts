@@ -1,6 +1,6 @@
 /** The small files beside the graphs, as transformers and transformers.js read them: configuration, tokenizer, picture preparation. */
 import { ConfigError } from "../errors.ts";
-import { CLIP_NORM } from "../image/index.ts";
+import { imageOptionsToJson } from "../image/index.ts";
 import type { Model, PictureSizes } from "../models/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 
@@ -60,38 +60,6 @@ function tokenizerConfig({ normalizer }: Json, { texts }: Model): Json {
   };
 }
 
-/** The resampling filters by Pillow's numbers, which these files use. */
-const PILLOW = { lanczos: 1, bicubic: 3 } as const;
-
 /** What FlavaImageProcessor does at inference, at the sizes of this model. */
-function preprocessor({ codebookSize, grid }: PictureSizes, side: number): Json {
-  const square = (size: number): Json => ({ height: size, width: size });
-  return {
-    image_processor_type: "FlavaImageProcessor",
-    processor_class: "FlavaProcessor",
-    do_resize: true,
-    size: square(side),
-    resample: PILLOW.bicubic,
-    do_center_crop: true,
-    crop_size: square(side),
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: true,
-    image_mean: [...CLIP_NORM.mean],
-    image_std: [...CLIP_NORM.std],
-    return_codebook_pixels: false,
-    codebook_do_resize: true,
-    codebook_size: square(codebookSize),
-    codebook_resample: PILLOW.lanczos,
-    codebook_do_center_crop: true,
-    codebook_crop_size: square(codebookSize),
-    codebook_do_rescale: true,
-    codebook_rescale_factor: 1 / 255,
-    codebook_do_map_pixels: true,
-    codebook_do_normalize: true,
-    codebook_image_mean: [0, 0, 0],
-    codebook_image_std: [1, 1, 1],
-    return_image_mask: false,
-    input_size_patches: grid,
-  };
-}
+const preprocessor = ({ codebookSize, grid, size }: PictureSizes, side: number): Json =>
+  JSON.parse(imageOptionsToJson({ size: side, codebookSize }, size / grid));
