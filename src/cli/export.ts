@@ -66,7 +66,7 @@ async function run(io: Io, [model]: readonly string[], given: Options): Promise<
       license,
       ...(revision === undefined ? {} : { revision }),
       signal: io.signal,
-      note: (line) => progress.note(line),
+      onWarning: (line) => progress.note(line),
       onFile: (file, index, count) => progress.update(index, `of ${count}: ${file}`),
     });
     progress.update(report.files.length);

@@ -1,14 +1,14 @@
 /** A model → a folder of ONNX graphs with the files beside them, in the layout of transformers.js, and a report of their differences. */
 import { join } from "node:path";
-import type { OpenOptions } from "../api/index.ts";
-import { openModelFiles } from "../api/platform.node.ts";
-import { CheckpointError, ConfigError } from "../errors.ts";
+import type { LoadedModel, OpenOptions } from "../api/index.ts";
+import { openLoaded } from "../api/load.ts";
+import { CheckpointError, ConfigError, FileError } from "../errors.ts";
 import { makeFolder, readBytes, saveFile, statOf } from "../io/index.ts";
-import { type ConfigJson, fromHuggingFaceConfig, huggingFaceJson } from "../models/flava/index.ts";
-import { families, type Model } from "../models/index.ts";
-import { openDevice } from "../runtime/index.ts";
+import { type ConfigJson, huggingFaceJson } from "../models/flava/index.ts";
+import type { Model } from "../models/index.ts";
+import { openDevice, type State } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { tokenizerFromJson } from "../text/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
 import { exportCard } from "./card.ts";
 import { type ExportGraph, exportGraph, type GraphName, graphNames } from "./graphs.ts";
 import { allExpected } from "./parity.ts";
@@ -36,7 +36,6 @@ export interface ExportOptions extends OpenOptions {
   /** Licence that the card names, as the Hub spells it. */
   readonly license?: string | undefined;
   readonly threads?: number | undefined;
-  readonly note?: ((line: string) => void) | undefined;
   /** Called before each file is written and measured. */
   readonly onFile?: ((file: string, index: number, count: number) => void) | undefined;
 }
@@ -56,42 +55,44 @@ export interface ExportReport {
  * Throws ConfigError, FileError, CheckpointError, DataError, EngineError.
  */
 export async function exportOnnx(location: string, folder: string, options: ExportOptions = {}): Promise<ExportReport> {
-  const { dtypes = ["fp32"], signal } = options;
+  const { dtypes = ["fp32"] } = options;
   check(dtypes, exportDTypes, "dtype");
   check(options.only ?? [], graphNames, "only");
-  const given = await openModelFiles(location, options);
+  const { loaded, config, image } = await openLoaded(location, { ...options, device: "interpret" });
+  const { model, state } = loaded;
+  const tokenizer = tokenizerOf(loaded);
+  const notes: string[] = [];
+  const graphs = chosenGraphs(model, (name) => state.has(name), options, notes);
+  const weights = await readWeights(graphs, state);
+  state.dispose();
+  const tried = await trial(
+    { model, tokenizer, image },
+    { ...options, source: options.samples, count: options.sampleCount },
+  );
+  const device = await openDevice("cpu", options.threads ? { threads: options.threads } : {});
+  const expected = await allExpected(graphs, tried.feeds, weights, device);
+  await makeFolder(join(folder, "onnx"));
+  const files = await writeGraphs(graphs, { folder, dtypes, weights, options, expected });
+  const report: ExportReport = {
+    model: loaded.name ?? location,
+    folder,
+    files,
+    samples: tried.described,
+    reference: [...new Set(graphs.map(({ name }) => expected.of.get(name)!.by))].join(", or "),
+    notes: [...notes, ...remarks(model, options, dtypes)],
+  };
+  const side = sideFiles({ config, model, tokenizer, image, external: externalFiles(files) });
+  await writeSideFiles(report, side, location, options);
+  return report;
+}
+
+/** Undefined where the model came without. */
+function tokenizerOf({ tokenizer }: LoadedModel): TextTokenizer | undefined {
   try {
-    const model = families.flava.of(
-      fromHuggingFaceConfig(given.config as ConfigJson, options.note ? { note: options.note } : {}),
-    );
-    const tokenizer =
-      given.tokenizer === undefined ? undefined : tokenizerFromJson(given.tokenizer, given.tokenizerConfig);
-    const notes: string[] = [];
-    const graphs = chosenGraphs(model, (name) => given.weights.tensors.has(name), options, notes);
-    const tried = await trial(model, tokenizer, { ...options, source: options.samples, count: options.sampleCount });
-    const weights = await readWeights(graphs, (name) => given.weights.read(name, { signal }));
-    const device = await openDevice("cpu", options.threads ? { threads: options.threads } : {});
-    const expected = await allExpected(graphs, tried.feeds, weights, device);
-    await makeFolder(join(folder, "onnx"));
-    const written = await writeGraphs(graphs, { folder, dtypes, weights, options, expected });
-    const report: ExportReport = {
-      model: given.name,
-      folder,
-      files: written,
-      samples: tried.described,
-      reference: [...new Set(graphs.map(({ name }) => expected.of.get(name)!.by))].join(", or "),
-      notes: [...notes, ...remarks(model, options, dtypes)],
-    };
-    await writeSideFiles(
-      report,
-      sideFiles(given, { model, tokenizer, imageSize: options.imageSize, external: externalFiles(written) }),
-      location,
-      options,
-    );
-    return report;
-  } finally {
-    await given.weights.close();
-    await given.probe?.close();
+    return tokenizer.json ? tokenizer : undefined;
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
   }
 }
 
@@ -121,17 +122,13 @@ function chosenGraphs(
     }
   }
   if (found.length === 0) throw new CheckpointError(`expected weights of a FLAVA, got none that a graph needs`);
-  for (const line of notes) options.note?.(line);
+  for (const line of notes) options.onWarning?.(line);
   return found;
 }
 
-async function readWeights(
-  graphs: readonly ExportGraph[],
-  read: (name: string) => Promise<Tensor>,
-): Promise<Record<string, Tensor>> {
-  const names = new Set(graphs.flatMap(({ params }) => params.map(({ name }) => name)));
+async function readWeights(graphs: readonly ExportGraph[], state: State): Promise<Record<string, Tensor>> {
   const weights: Record<string, Tensor> = {};
-  for (const name of names) weights[name] = await read(name);
+  for (const { params } of graphs) for (const { name } of params) weights[name] ??= await state.read(name);
   return weights;
 }
 

@@ -4,6 +4,7 @@ import type { RawPixels } from "../api/index.ts";
 import { createProcessor, type FlavaProcessor, readImage } from "../api/index.ts";
 import { openSource } from "../data/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
+import type { FlavaImageOptions } from "../image/index.ts";
 import type { Model } from "../models/index.ts";
 import { fromNumbers, random, type Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
@@ -15,31 +16,36 @@ export interface Trial {
   readonly described: string;
 }
 
+/** What samples are prepared with. */
+export interface TrialParts {
+  readonly model: Model;
+  readonly tokenizer: TextTokenizer | undefined;
+  readonly image: FlavaImageOptions | undefined;
+}
+
 export interface TrialOptions {
   /** A data source, as `flava data inspect` takes it. */
   readonly source?: string | undefined;
   /** Samples. Default 8. */
   readonly count?: number | undefined;
-  readonly imageSize?: number | undefined;
   /** Told of samples that are left out. */
-  readonly note?: ((line: string) => void) | undefined;
+  readonly onWarning?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws ConfigError for a source without pictures and texts, DataError where the source itself is bad. */
-export async function trial(model: Model, tokenizer: TextTokenizer | undefined, options: TrialOptions): Promise<Trial> {
+export async function trial({ model, tokenizer, image }: TrialParts, options: TrialOptions): Promise<Trial> {
   const { source, count = 8, signal } = options;
   if (!Number.isInteger(count) || count < 1)
     throw new ConfigError(`samples: expected a whole number from 1, got ${count}`);
   const found = source === undefined ? { pictures: [], texts: [] } : await read(source, count, options);
   if (source !== undefined && found.pictures.length + found.texts.length === 0)
     throw new ConfigError(`${source}: expected pictures or texts, got none that can be read`);
-  const side = options.imageSize ?? model.pictures?.size ?? 0;
   const { pictures: sizes, texts: words } = model;
   const processor = createProcessor({
     tokenizer,
     maxLength: words?.maxPositions ?? 0,
-    image: sizes && { size: side, codebookSize: sizes.codebookSize },
+    image,
   });
   const pictures = sizes && cycle(found.pictures.length > 0 ? found.pictures : madePictures(count), count);
   const texts = cycle(found.texts.length > 0 ? found.texts : SENTENCES, count);
@@ -55,11 +61,11 @@ export async function trial(model: Model, tokenizer: TextTokenizer | undefined, 
 }
 
 /** The first pictures and texts of a source; pictures that cannot be decoded are said and left out. */
-async function read(source: string, count: number, { note, signal }: TrialOptions) {
+async function read(source: string, count: number, { onWarning, signal }: TrialOptions) {
   const opened = await openSource(source, { signal });
   const pictures: RawPixels[] = [];
   const texts: string[] = [];
-  const onBad = ({ key, reason }: { key: string; reason: string }): void => note?.(`${source}: ${key}: ${reason}`);
+  const onBad = ({ key, reason }: { key: string; reason: string }): void => onWarning?.(`${source}: ${key}: ${reason}`);
   for await (const { sample } of opened.samples({ signal, onBad })) {
     const text = sample.texts?.[0];
     if (text !== undefined && texts.length < count) texts.push(text);
@@ -68,7 +74,7 @@ async function read(source: string, count: number, { note, signal }: TrialOption
         pictures.push(await readImage({ key: sample.key, image: sample.image }, signal ? { signal } : {}));
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
-        note?.(`${source}: left out: ${error.message}`);
+        onWarning?.(`${source}: left out: ${error.message}`);
       }
     if (pictures.length === count || (!sample.image && texts.length === count)) break;
   }
