@@ -1,9 +1,16 @@
-/** Runs the TypeScript of README.md and docs/*.md, file by file, against the built package, and compares what it prints. */
+/**
+ * Runs the TypeScript of README.md and docs/*.md, file by file, against the built package, and compares what it prints. It runs in a folder
+ * where `runs/starter` is a tiny model and `photos/` has two pictures.
+ */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import ts from "typescript";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tinyModelFolder } from "./support/tiny-model.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -18,6 +25,23 @@ const pages = ["README.md", ...readdirSync(`${root}docs`).map((name) => `docs/${
   name.endsWith(".md"),
 );
 
+let work: string;
+beforeAll(async () => {
+  work = mkdtempSync(join(tmpdir(), "flava-docs-"));
+  const model = await tinyModelFolder();
+  cpSync(model, join(work, "runs", "starter"), { recursive: true });
+  rmSync(model, { recursive: true });
+  mkdirSync(join(work, "photos"));
+  for (const [name, background] of [
+    ["cat", "#c33"],
+    ["dog", "#36c"],
+  ] as const)
+    await sharp({ create: { width: 40, height: 30, channels: 3, background } })
+      .png()
+      .toFile(join(work, "photos", `${name}.png`));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
 describe("documentation", () => {
   for (const page of pages) {
     const code = codeOf(readFileSync(`${root}${page}`, "utf8"));
@@ -29,7 +53,7 @@ describe("documentation", () => {
       mkdirSync(`${root}build/docs`, { recursive: true });
       const file = `${root}build/docs/${page.replaceAll("/", "-")}.mjs`;
       writeFileSync(file, outputText);
-      const printed = execFileSync(process.execPath, [file], { cwd: root, encoding: "utf8" });
+      const printed = execFileSync(process.execPath, [file], { cwd: work, encoding: "utf8" });
       expect(
         printed
           .split("\n")
