@@ -1,6 +1,7 @@
 /** `flava data`: fetch the starter data, build shards from any source, look at a source. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { action } from "./command.ts";
+import { natural, positive, share } from "./numbers.ts";
 
 const SOURCES = `
 A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json .txt, or a folder), or TYPE:LOCATION:
@@ -112,22 +113,4 @@ function defineInspect(data: Command): void {
     .action(
       action(async (io, args, options) => (await import("./data-inspect.ts")).inspect(io, args, options as never)),
     );
-}
-
-function natural(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
-  return Number(text);
-}
-
-function positive(text: string): number {
-  const value = natural(text);
-  if (value < 1) throw new InvalidArgumentError("expected a whole number above 0");
-  return value;
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value < 1))
-    throw new InvalidArgumentError("expected a share from 0 to below 1, as 0.1");
-  return value;
 }

@@ -14,6 +14,7 @@ import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
 import { define as match } from "./match.ts";
 import { definePretrain } from "./pretrain.ts";
+import { define as probe } from "./probe.ts";
 import { define as report } from "./report.ts";
 import { define as search } from "./search.ts";
 import { define as table } from "./table.ts";
@@ -30,6 +31,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   data,
   report,
   compare,
+  probe,
   table,
 ];
 

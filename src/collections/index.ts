@@ -14,3 +14,4 @@ export {
   openFolderIndex,
 } from "./search/folder-index.ts";
 export type { Changes } from "./search/update.ts";
+export { type LogBatch, type LogHeader, openVectorLog, type VectorLog } from "./vector-log.ts";

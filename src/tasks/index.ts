@@ -1,6 +1,14 @@
 export { csvTable, markdownTable } from "./print-table.ts";
+export { type FeatureOptions, type Features, labelledFeatures } from "./probe/features.ts";
+export {
+  type LinearOptions,
+  type LinearResult,
+  type LinearSplits,
+  linearEvaluation,
+} from "./probe/linear-evaluation.ts";
 export type { LinearData } from "./probe/linear-objective.ts";
 export { type Fitted, fitLogistic, type LinearClassifier, type LogisticOptions, logits } from "./probe/logistic.ts";
+export { type SweepOptions, type Swept, sweepC, type Tried } from "./probe/sweep.ts";
 export {
   type PublishedColumns,
   type PublishedSystems,

@@ -10,7 +10,7 @@ export interface LogisticOptions {
   /** Inverse strength of the regularisation, as scikit-learn's C. */
   readonly C: number;
   /** Default 1000, as in the paper. */
-  readonly maxIterations?: number;
+  readonly maxIterations?: number | undefined;
   /** Where a search begins: a classifier of the same classes and width. */
   readonly start?: LinearClassifier | undefined;
   readonly signal?: AbortSignal | undefined;
