@@ -8,10 +8,12 @@ import { writeError } from "../io/index.ts";
 import { define as classify } from "./classify.ts";
 import { EXIT, report as reportError } from "./command.ts";
 import { define as compare } from "./compare.ts";
+import { define as convert } from "./convert.ts";
 import { define as data } from "./data.ts";
 import { define as embed } from "./embed.ts";
 import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
+import { define as inspect } from "./inspect.ts";
 import { define as match } from "./match.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as probe } from "./probe.ts";
@@ -33,6 +35,8 @@ const VERBS: readonly ((program: Command) => void)[] = [
   compare,
   probe,
   table,
+  convert,
+  inspect,
 ];
 
 function createProgram(): Command {

@@ -62,14 +62,15 @@ const top = z.looseObject({
 });
 
 /**
- * Reads a config.json. Missing and null parts are the base model's; an older `<part>_config_dict` wins over `<part>_config`, as
+ * Reads a config.json of the whole model or of one part. Missing and null parts are the base model's; an older `<part>_config_dict` wins over `<part>_config`, as
  * it does there. `note` is called with whatever is read as something else. Throws ConfigError for another model, or for what
  * this implementation does not compute (dropout, other activations, relative positions).
  */
 export function fromHuggingFaceConfig(
-  json: ConfigJson,
+  file: ConfigJson,
   { note }: { readonly note?: (line: string) => void } = {},
 ): FlavaConfig {
+  const json = wholeOf(file);
   const t = read("config.json", top, json);
   if (t.ce_ignore_index !== undefined && t.ce_ignore_index !== -100)
     throw new ConfigError(`config.json: ce_ignore_index: expected -100, got ${t.ce_ignore_index}`);
@@ -113,6 +114,48 @@ export function fromHuggingFaceConfig(
     );
   return config;
 }
+
+/** Their classes for parts of the model, which save a config.json of that part alone. */
+const PARTS: Readonly<Record<string, string>> = {
+  flava_image_model: "image_config",
+  flava_text_model: "text_config",
+  flava_multimodal_model: "multimodal_config",
+  flava_image_codebook: "image_codebook_config",
+};
+
+/** Whether a config.json is one of their FLAVA or of a part of it. */
+export const isFlavaConfig = ({ model_type: type }: ConfigJson): boolean =>
+  type === undefined || type === "flava" || (typeof type === "string" && Object.hasOwn(PARTS, type));
+
+/** A part's file as the whole one's. Heads and codebook agree on the visual words, of whichever of them the part says. */
+function wholeOf(file: ConfigJson): ConfigJson {
+  const part = typeof file.model_type === "string" ? PARTS[file.model_type] : undefined;
+  if (part === undefined) return file;
+  const words = file.vocab_size ?? (part === "image_codebook_config" ? 8192 : undefined);
+  return {
+    model_type: "flava",
+    ...(part === "image_codebook_config" ? { image_config: { vocab_size: words } } : { init_codebook: false }),
+    [part]: file,
+  };
+}
+
+/** The weights of the losses that a config.json holds, by the names that `toHuggingFaceConfig` takes. */
+export function lossWeightsOf(json: ConfigJson): Record<string, number> {
+  const found = Object.entries(WEIGHTS).flatMap(([name, key]) => {
+    const weight = json[key];
+    return typeof weight === "number" ? [[name, weight] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+const WEIGHTS: Readonly<Record<string, string>> = {
+  mim: "mim_weight",
+  mlm: "mlm_weight",
+  itm: "itm_weight",
+  globalContrastive: "global_contrastive_weight",
+  mmmImage: "mmm_image_weight",
+  mmmText: "mmm_text_weight",
+};
 
 /** What config.json says beyond the model's sizes. */
 export interface ToHuggingFaceOptions {
@@ -219,14 +262,8 @@ function transformer(where: string, e: z.infer<typeof encoder>): Input<Transform
   };
 }
 
-const weightKeys = (lossWeights: Readonly<Record<string, number>>): ConfigJson => ({
-  mim_weight: lossWeights.mim ?? 1,
-  mlm_weight: lossWeights.mlm ?? 1,
-  itm_weight: lossWeights.itm ?? 1,
-  global_contrastive_weight: lossWeights.globalContrastive ?? 1,
-  mmm_image_weight: lossWeights.mmmImage ?? 1,
-  mmm_text_weight: lossWeights.mmmText ?? 1,
-});
+const weightKeys = (lossWeights: Readonly<Record<string, number>>): ConfigJson =>
+  Object.fromEntries(Object.entries(WEIGHTS).map(([name, key]) => [key, lossWeights[name] ?? 1]));
 
 const imageKeys = (i: FlavaConfig["image"]): ConfigJson => ({
   model_type: "flava_image_model",

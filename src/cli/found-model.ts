@@ -1,0 +1,131 @@
+/** The model that a command is pointed at: its weights under our names, and its sizes. */
+import { type OpenModel, openModel, type ProgressEvent, STORED, type TensorFile } from "../hub/index.ts";
+import {
+  type FlavaConfig,
+  type FlavaLayout,
+  flavaLayouts,
+  flavaParameters,
+  fromHuggingFaceConfig,
+  inferFlavaConfig,
+  isFlavaConfig,
+  lossWeightsOf,
+} from "../models/flava/index.ts";
+import { compareWeights, type Differences, type NamedWeights, underOurNames } from "../models/index.ts";
+import type { ParamSpec } from "../nn/index.ts";
+import { size } from "../tensor/index.ts";
+import type { Io } from "./command.ts";
+import type { Progress } from "./progress.ts";
+
+/** Which of several things is meant. */
+export interface ModelChoice {
+  /** A branch, tag or commit of the Hub. */
+  readonly revision?: string | undefined;
+  /** The dict of tensors in a checkpoint of torch. */
+  readonly entry?: string | undefined;
+  /** "fp16" for `model.fp16.safetensors`. */
+  readonly variant?: string | undefined;
+}
+
+/** A model, open. Close `opened`. */
+export interface FoundModel {
+  readonly opened: OpenModel;
+  readonly named: NamedWeights<FlavaLayout>;
+  readonly config: FlavaConfig;
+  readonly lossWeights: Readonly<Record<string, number>>;
+  /** Where the sizes are from: "config.json", "the shapes of the tensors". */
+  readonly sizesFrom: string;
+  /** What was assumed and what was read as something else. */
+  readonly notes: readonly string[];
+  readonly specs: readonly ParamSpec[];
+  readonly fit: Fit;
+}
+
+/** How the tensors and the parameters of the model fit. */
+export interface Fit extends Omit<Differences, "missing"> {
+  /** Parts of the model of which there is nothing, and how many tensors each has. */
+  readonly absent: ReadonlyMap<string, number>;
+  /** Tensors that files of this code base do not have; they start anew. */
+  readonly lacking: readonly string[];
+  /** Tensors that are missing from parts which are there. */
+  readonly missing: readonly string[];
+}
+
+/** Opens what a command was given. Throws FileError, CheckpointError. */
+export async function openGiven(io: Io, idOrPath: string, choice: ModelChoice): Promise<OpenModel> {
+  const { revision, entry, variant } = choice;
+  let progress: Progress | undefined;
+  let done = 0;
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.status === "download") progress ??= io.progress({ label: "downloading", unit: "files" });
+    if (event.status === "done") done++;
+    progress?.update(done, "file" in event ? event.file : "");
+  };
+  try {
+    return await openModel(idOrPath, { revision, entry, variant, signal: io.signal, note: io.note, onProgress });
+  } finally {
+    progress?.end();
+  }
+}
+
+/** The model of opened weights. Throws CheckpointError for weights of another model, ConfigError for a config.json of another. */
+export function findModel(opened: OpenModel): FoundModel {
+  const named = underOurNames(opened.weights, flavaLayouts);
+  const notes: string[] = [];
+  const { config, sizesFrom } = sizesOf(opened, named, notes);
+  const specs = flavaParameters(config);
+  return {
+    opened,
+    named,
+    config,
+    lossWeights: lossWeightsOf(opened.config ?? {}),
+    sizesFrom,
+    notes,
+    specs,
+    fit: fitOf(specs, named),
+  };
+}
+
+function sizesOf(
+  { config, weights }: OpenModel,
+  named: NamedWeights<FlavaLayout>,
+  notes: string[],
+): { config: FlavaConfig; sizesFrom: string } {
+  if (config && isFlavaConfig(config))
+    return { config: fromHuggingFaceConfig(config, { note: (line) => notes.push(line) }), sizesFrom: "config.json" };
+  if (config) notes.push(`config.json is of another model (${String(config.model_type)}) and was not used`);
+  const found = inferFlavaConfig(weights.name, named.tensors, flavaLayouts[named.layout].switches ?? {});
+  notes.push(...found.assumed);
+  return { config: found.config, sizesFrom: "the shapes of the tensors" };
+}
+
+/** "flava.image_model", "mim_head", "image_codebook". */
+export const partOf = (name: string): string => /^(flava\.)?\w+/.exec(name)![0];
+
+/** What may be missing from a part that is there. */
+const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
+
+function fitOf(specs: readonly ParamSpec[], named: NamedWeights): Fit {
+  const { missing, unexpected, misshapen } = compareWeights(specs, named);
+  const present = new Set([...named.tensors.keys()].map(partOf));
+  const absent = new Map<string, number>();
+  const there: string[] = [];
+  for (const name of missing) {
+    const part = partOf(name);
+    if (present.has(part)) there.push(name);
+    else absent.set(part, (absent.get(part) ?? 0) + 1);
+  }
+  return {
+    absent,
+    lacking: there.filter((name) => MAY_LACK.test(name)),
+    missing: there.filter((name) => !MAY_LACK.test(name)),
+    unexpected: unexpected.filter((name) => !BESIDE.test(name)),
+    misshapen,
+  };
+}
+
+/** What this package saves beside FLAVA's own tensors: the codebook's decoder, DINO's teacher and head. */
+const BESIDE = /^(image_decoder|teacher|dino_head)\./;
+
+/** Bytes that a file's tensors have as they are stored. */
+export const storedBytes = (file: TensorFile): number =>
+  [...file.tensors.values()].reduce((n, { storedAs, shape }) => n + STORED[storedAs].bytes * size(shape), 0);

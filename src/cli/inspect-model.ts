@@ -1,0 +1,177 @@
+/** `flava inspect PATH|REPO`: what a file or repository of weights holds. */
+import { join } from "node:path";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import { type OpenModel, STORED, type StoredTensor } from "../hub/index.ts";
+import { flavaFamily, flavaLayouts } from "../models/flava/index.ts";
+import { formatShape, size } from "../tensor/index.ts";
+import type { Io } from "./command.ts";
+import { type FoundModel, findModel, type ModelChoice, openGiven, partOf, storedBytes } from "./found-model.ts";
+import { formatBytes, formatCount } from "./progress.ts";
+
+/** The options of the command. */
+export interface InspectOptions extends ModelChoice {
+  /** Every tensor on a line of its own. */
+  readonly all?: boolean | undefined;
+}
+
+/** Prints it. Nothing but headers is read of the weights. Throws FileError, CheckpointError. */
+export async function inspect(io: Io, [place = ""]: readonly string[], options: InspectOptions): Promise<void> {
+  if (/\.onnx$/i.test(place)) {
+    const { inspectOnnx } = await import("./inspect-onnx.ts");
+    return inspectOnnx(io, place, options);
+  }
+  await using opened = await openGiven(io, place, options);
+  const model = modelOf(opened);
+  io.result(text(opened, model, options), value(opened, model));
+}
+
+/** The model, or why it is none of FLAVA: a file of any tensors can be looked at. */
+function modelOf(opened: OpenModel): FoundModel | string {
+  try {
+    return findModel(opened);
+  } catch (error) {
+    if (error instanceof CheckpointError || error instanceof ConfigError) return error.message.split("\n  help:")[0]!;
+    throw error;
+  }
+}
+
+/** Tensors and parameters of each dtype as stored. */
+function byDtype(opened: OpenModel): Map<string, { tensors: number; parameters: number }> {
+  const found = new Map<string, { tensors: number; parameters: number }>();
+  for (const { storedAs, shape } of opened.weights.tensors.values()) {
+    const { tensors, parameters } = found.get(storedAs) ?? { tensors: 0, parameters: 0 };
+    found.set(storedAs, { tensors: tensors + 1, parameters: parameters + size(shape) });
+  }
+  return found;
+}
+
+function text(opened: OpenModel, model: FoundModel | string, { all = false }: InspectOptions): string {
+  const { weights, repository } = opened;
+  const where = repository.revision === undefined ? "" : ` at ${repository.revision.slice(0, 12)}`;
+  const files = weights.parts === 1 ? "1 file" : `${weights.parts} files`;
+  const types = [...byDtype(opened)].map(([dtype, { tensors }]) => `${formatCount(tensors)} ${dtype}`);
+  return [
+    `${repository.name}${where}`,
+    row("format", `${weights.format}, ${files}, ${formatBytes(storedBytes(weights))} of tensors`),
+    row("tensors", `${formatCount(weights.tensors.size)} (${types.join(", ")})`),
+    ...(typeof model === "string" ? [row("model", `none that is known: ${model}`)] : modelLines(model)),
+    ...Object.entries(weights.metadata).map(([key, said]) => row("metadata", `${key}: ${shorten(said)}`)),
+    ...weights.others.map(({ name, what }) => row("besides", `${name}: ${what}`)),
+    "",
+    ...tensorLines([...weights.tensors.values()], all),
+  ].join("\n");
+}
+
+const row = (label: string, said: string): string =>
+  `${label.padEnd(14)}${said.replaceAll("\n", `\n${" ".repeat(14)}`)}`;
+const shorten = (said: string): string => (said.length > 100 ? `${said.slice(0, 100)}…` : said);
+
+function modelLines({ named, config, sizesFrom, specs, fit, notes }: FoundModel): string[] {
+  const here = new Set([...named.tensors.keys()].map(partOf));
+  const total = specs
+    .filter(({ name, aliases }) => [name, ...aliases].some((one) => named.tensors.has(one)))
+    .reduce((n, { shape }) => n + size(shape), 0);
+  const words = `${formatCount(config.text.vocabSize)} words`;
+  const problems = [
+    ...list("missing", fit.missing),
+    ...list("not of this model", fit.unexpected),
+    ...list("of another shape", fit.misshapen),
+  ];
+  return [
+    row("layout", `${flavaLayouts[named.layout].title}: ${named.what}`),
+    row("sizes", `from ${sizesFrom}: ${formatCount(total)} parameters`),
+    ...flavaFamily
+      .describe(config, words)
+      .filter(([label]) => here.has(PARTS[label] ?? ""))
+      .map(([label, said]) => row(label, said)),
+    ...[...named.ignored].map(([kind, names]) =>
+      row("ignored", `${formatCount(names.length)} ${kind}: ${some(names)}`),
+    ),
+    ...(fit.absent.size > 0 ? [row("not here", [...fit.absent].map(([part, n]) => `${part} (${n})`).join(", "))] : []),
+    ...(fit.lacking.length > 0 ? [row("start anew", some(fit.lacking))] : []),
+    ...(problems.length > 0 ? problems : [row("fits", "every tensor has its place, name and shape")]),
+    ...notes.map((line) => row("note", line)),
+  ];
+}
+
+/** What the lines that describe a model are about. */
+const PARTS: Readonly<Record<string, string>> = {
+  "image encoder": "flava.image_model",
+  "text encoder": "flava.text_model",
+  multimodal: "flava.multimodal_model",
+  codebook: "image_codebook",
+};
+
+const some = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(", ")}${names.length > 3 ? `, … (${names.length})` : ""}`;
+const list = (what: string, names: readonly string[]): string[] =>
+  names.length === 0 ? [] : [row("✖", `${formatCount(names.length)} ${what}: ${some(names)}`)];
+
+/** A line for each tensor, or for each name that differs by a number only: `layer.{0..11}`. */
+function tensorLines(tensors: readonly StoredTensor[], all: boolean): string[] {
+  const groups = new Map<string, { numbers: number[]; tensor: StoredTensor }>();
+  for (const t of tensors) {
+    const place = all ? null : /\.(\d+)\./.exec(t.name);
+    const key = place ? `${t.name.replace(/\.\d+\./, ".#.")} ${t.storedAs} ${t.shape}` : t.name;
+    const group = groups.get(key) ?? { numbers: [], tensor: t };
+    if (place) group.numbers.push(Number(place[1]));
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ numbers, tensor: { name, storedAs, shape } }) => {
+    const shown = numbers.length < 2 ? name : name.replace(/\.\d+\./, `.${range(numbers)}.`);
+    return `  ${storedAs.padEnd(5)}${formatShape(shape).padEnd(20)} ${shown}`;
+  });
+}
+
+function range(numbers: readonly number[]): string {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const [low, high] = [sorted[0]!, sorted.at(-1)!];
+  return high - low + 1 === sorted.length ? `{${low}..${high}}` : `{${sorted.join(",")}}`;
+}
+
+/** The same for machines. */
+function value(opened: OpenModel, model: FoundModel | string): Record<string, unknown> {
+  const { weights, repository } = opened;
+  const tensors = [...weights.tensors.values()].map(({ name, storedAs, shape }) => ({
+    name,
+    dtype: storedAs,
+    shape,
+    bytes: STORED[storedAs].bytes * size(shape),
+    ...(typeof model !== "string" && { published: publishedNames(model, name) }),
+  }));
+  return {
+    name: repository.name,
+    ...(repository.file !== undefined && { file: join(repository.dir, repository.file) }),
+    ...(repository.revision !== undefined && { revision: repository.revision }),
+    format: weights.format,
+    files: weights.parts,
+    bytes: storedBytes(weights),
+    parameters: tensors.reduce((n, { shape }) => n + size(shape), 0),
+    dtypes: Object.fromEntries(byDtype(opened)),
+    metadata: weights.metadata,
+    others: weights.others,
+    ...(typeof model === "string" ? { layout: null, problem: model } : modelValue(model)),
+    config: opened.config ?? null,
+    tensors,
+  };
+}
+
+const publishedNames = ({ named }: FoundModel, stored: string): string[] =>
+  [...named.stored].filter(([, from]) => from === stored).map(([name]) => name);
+
+function modelValue({ named, config, sizesFrom, fit, notes }: FoundModel): Record<string, unknown> {
+  return {
+    layout: named.layout,
+    what: named.what,
+    sizesFrom,
+    model: config,
+    parts: [...new Set([...named.tensors.keys()].map(partOf))],
+    absent: Object.fromEntries(fit.absent),
+    startAnew: fit.lacking,
+    missing: fit.missing,
+    unexpected: fit.unexpected,
+    misshapen: fit.misshapen,
+    ignored: Object.fromEntries(named.ignored),
+    notes,
+  };
+}
