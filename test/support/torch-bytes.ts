@@ -1,5 +1,6 @@
 /** Checkpoints of torch as bytes, made piece by piece: honest ones and forged ones. Laid out as torch.save lays them out. */
 import { crc32 } from "node:zlib";
+import type { Tensor } from "../../src/tensor/index.ts";
 
 /** A piece of a pickle. */
 export type Piece = readonly number[];
@@ -212,3 +213,34 @@ export const checkpointBytes = (
   storages: Readonly<Record<string, Uint8Array>> = {},
   protocol = 2,
 ): Promise<Uint8Array> => zipBytes(torchParts(pickle(value, protocol), storages));
+
+const STORAGES: Readonly<Record<string, string>> = {
+  float32: "Float",
+  float16: "Half",
+  bfloat16: "BFloat16",
+  float64: "Double",
+  int64: "Long",
+};
+
+/** How torch.save describes tensors: those with the same data share a storage, as tied weights do. */
+export function describeTensors(tensors: Readonly<Record<string, Tensor>>): {
+  readonly described: Record<string, TorchTensor>;
+  readonly storages: Record<string, Uint8Array>;
+} {
+  const keys = new Map<unknown, string>();
+  const described: Record<string, TorchTensor> = {};
+  const storages: Record<string, Uint8Array> = {};
+  for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
+    const key = keys.get(data) ?? String(keys.size);
+    keys.set(data, key);
+    storages[key] = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    described[name] = { type: STORAGES[dtype]!, key, length: data.length, shape };
+  }
+  return { described, storages };
+}
+
+/** A state dict, saved. */
+export const savedTensors = (tensors: Readonly<Record<string, Tensor>>): Promise<Uint8Array> => {
+  const { described, storages } = describeTensors(tensors);
+  return checkpointBytes(stateDict(described), storages);
+};
