@@ -40,6 +40,7 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
   sources: async (_, args) => (await import("./sources.ts")).sources(args),
   words: async (_, args) => (await import("./words.ts")).words(args),
   data: async (_, args) => (await import("./data.ts")).data(args),
+  infer: async ({ rounds, threads }) => (await import("./infer.ts")).infer(rounds, threads),
 };
 
 const [name = "core", ...rest] = process.argv.slice(2).filter((arg, i) => i === 0 && !arg.startsWith("-"));
