@@ -11,6 +11,7 @@ import { formatCount } from "./progress.ts";
 
 interface ExtractOptions {
   readonly limit?: number;
+  readonly folders?: boolean;
   readonly outside?: boolean;
   readonly cacheDir?: string;
 }
@@ -40,7 +41,9 @@ export async function extract(
       const { image, texts, label } = sample;
       if (image === undefined) without++;
       else {
-        const file = fileName(sample, image, used);
+        const folder = options.folders && label !== undefined ? plain(String(label)) || "label" : "";
+        if (folder !== "") await makeFolder(join(out, folder));
+        const file = fileName(sample, image, folder, used);
         await writePicture(join(out, file), image);
         rows.push(
           `${JSON.stringify({ file_name: file, ...(texts && { text: texts }), ...(label !== undefined && { label }) })}\n`,
@@ -66,19 +69,23 @@ export async function extract(
 }
 
 /** What the sample is called, its name or its key, as a file's name with the ending of its format; with a number where it is taken. */
-function fileName({ key, meta }: Sample, image: Uint8Array, used: Set<string>): string {
+function fileName({ key, meta }: Sample, image: Uint8Array, folder: string, used: Set<string>): string {
   const format = readImageHeader(image)?.format ?? "bin";
-  const stem = String(meta?.name ?? key)
-    .replace(/\.(png|jpe?g|webp|gif|bmp|tiff?|svg|avif)$/i, "")
-    .replace(/[^\p{L}\p{N}._-]+/gu, "-")
-    .replace(/^[.-]+|-+$/g, "")
-    .slice(-100);
-  const named = (suffix: string): string => `${stem || "picture"}${suffix}.${ENDINGS[format] ?? format}`;
+  const stem = plain(String(meta?.name ?? key).replace(/\.(png|jpe?g|webp|gif|bmp|tiff?|svg|avif)$/i, ""));
+  const named = (suffix: string): string =>
+    `${folder && `${folder}/`}${stem || "picture"}${suffix}.${ENDINGS[format] ?? format}`;
   let name = named("");
   for (let i = 2; used.has(name.toLowerCase()); i++) name = named(`-${i}`);
   used.add(name.toLowerCase());
   return name;
 }
+
+/** Letters, digits and what else every system takes in a name. */
+const plain = (text: string): string =>
+  text
+    .replace(/[^\p{L}\p{N}._-]+/gu, "-")
+    .replace(/^[.-]+|[.-]+$/g, "")
+    .slice(-100);
 
 /** Not synced one by one: the list that is written last says which are whole. */
 const writePicture = (path: string, image: Uint8Array): Promise<void> =>

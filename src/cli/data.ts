@@ -83,6 +83,7 @@ function defineExtract(data: Command): void {
     .argument("<source>", "where the pictures come from")
     .argument("<dir>", "a new folder for the files")
     .option("--limit <n>", "the most pictures", positive)
+    .option("--folders", "a folder for each label")
     .option(...OUTSIDE)
     .option(...CACHE_DIR)
     .addHelpText("after", `${SOURCES}\n\nExample:\n  flava data extract starter:unseen_style drawings --limit 1000`)

@@ -32,6 +32,8 @@ interface Timings {
   model: number;
   /** Until the index is up to date and in memory. */
   index: number;
+  /** The query for the first time. */
+  warmUp: number;
   /** Of the query: its embedding, and the comparison with all pictures. */
   embedQuery: number;
   searchQuery: number;
@@ -46,7 +48,7 @@ export async function search(
   const text = words.join(" ").trim();
   const { image, rerank, top } = options;
   checkQuery(text, options);
-  const timings: Timings = { model: 0, index: 0, embedQuery: 0, searchQuery: 0 };
+  const timings: Timings = { model: 0, index: 0, warmUp: 0, embedQuery: 0, searchQuery: 0 };
   const picture = image === undefined ? undefined : await queryPicture(image, io.signal);
   const model = await timed(timings, "model", () => openUsed(io, options));
   await using _ = model;
@@ -59,9 +61,9 @@ export async function search(
   if (index.pictures === 0) throw new DataError(`${folder}: expected pictures below this folder, found none`);
   if (text === "" && picture === undefined) return io.result(indexText(index), summary(index, timings));
   const embed = (): Promise<Float32Array> => (picture ? embedOne(picture, encoder) : encoder.texts([text], io.signal));
-  await embed(); // the first of its size compiles the graph: part of loading
-  const query = await timed(timings, "embedQuery", embed);
   const nearest = await searcher(io, index, options);
+  await timed(timings, "warmUp", async () => nearest(await embed(), top)); // graphs and loops are compiled when first used
+  const query = await timed(timings, "embedQuery", embed);
   const found: Result[] = await timed(timings, "searchQuery", async () => nearest(query, Math.max(top, rerank ?? 0)));
   const judged =
     rerank === undefined ? found : await timed(timings, "rerank", () => judge(model, folder, text, found, rerank, io));
@@ -193,6 +195,7 @@ function timingsText(timings: Timings, { changes }: FolderIndex): string {
   return table([
     ["model opened", ms(timings.model), ""],
     ["index opened", ms(timings.index), rate],
+    ["first query", ms(timings.warmUp), ""],
     ["query embedded", ms(timings.embedQuery), ""],
     ["pictures compared", ms(timings.searchQuery), ""],
     ...(timings.rerank === undefined ? [] : [["first ones judged", ms(timings.rerank), ""]]),
