@@ -10,6 +10,7 @@ export function define(program: Command): void {
       "Prints a Markdown table of the results of runs that are done, with mean and standard deviation over them, and the recipe keys in which they differ.",
     )
     .argument("<run...>", "folders of runs, for example the same recipe with other seeds")
+    .addHelpText("after", "\nExample:\n  flava compare runs/seed-1 runs/seed-2 runs/seed-3")
     .action(
       action<object>(async (io, runs) => {
         const { compareRuns, comparisonTable } = await import("../report/index.ts");

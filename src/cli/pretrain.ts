@@ -1,8 +1,9 @@
 /** `flava pretrain RECIPE`: from options to a checked recipe, the plan of `--dry-run`, and then the run itself. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { ConfigError } from "../errors.ts";
 import type { MeasureStage, Override, Recipe } from "../pretrain/recipe/index.ts";
 import type { Preview } from "../pretrain/run/preview.ts";
+import { deviceNames } from "../runtime/device-names.ts";
 import { action, type Io } from "./command.ts";
 
 export interface PretrainOptions {
@@ -38,6 +39,12 @@ export interface Pretraining {
   readonly preview?: ((recipe: Recipe, io: Io) => Promise<Preview>) | undefined;
 }
 
+const EXAMPLES = `
+Examples:
+  flava pretrain recipes/starter.yaml --dry-run
+  flava pretrain recipes/starter.yaml --run-dir runs/mine --set stages.joint.steps=500 --seed 1
+  flava pretrain runs/mine/recipe.json --resume latest`;
+
 /** The verb, given what trains. */
 export const definePretrain =
   (load: () => Promise<Pretraining>) =>
@@ -54,11 +61,12 @@ export const definePretrain =
       .option("--run-dir <dir>", "where the run writes")
       .option("--set <key=value>", "change a value of the recipe; may be given again", collect, [])
       .option("--seed <n>", "as --set seed=n")
-      .option("--device <name>", "as --set device=name")
-      .option("--dtype <name>", "as --set dtype=name: fp32 or bf16")
+      .addOption(new Option("--device <name>", "as --set device=name").choices(deviceNames))
+      .addOption(new Option("--dtype <name>", "as --set dtype=name").choices(["fp32", "bf16"]))
       .option("--threads <n>", "as --set threads=n")
       .option("--tiny", "a small model, few steps and synthetic data, to see that all of it runs")
       .option("--dry-run", "print the plan, and stop")
+      .addHelpText("after", EXAMPLES)
       .action(
         action<PretrainOptions>(async (io, [path], options) => {
           const request = await pretrainRequest(path!, options);

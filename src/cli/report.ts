@@ -19,6 +19,7 @@ export function define(program: Command): void {
     .option("--output <file>", "where to write the page; report.html in the run's folder unless given")
     .option("--card", "write card.md, the model card, as well")
     .option("--license <id>", "licence that the card names, as the Hugging Face Hub spells it")
+    .addHelpText("after", "\nExample:\n  flava report runs/starter --card --license cc-by-4.0")
     .action(
       action<Options>(async (io, [run], { output, card, license }) => {
         const { writeCard, writeReport } = await import("../report/index.ts");

@@ -17,7 +17,7 @@ Examples:
   flava table --published                       the paper's table 4 with its averages
   flava table --published --systems             its table 5: other systems
   flava table results/ --published flava clip   cells of flava eval beside two columns of the paper
-  flava table results/ --format html --difference flava clip-pmd --output table.html`;
+  flava table results/ --format html --difference flava,clip-pmd --output table.html`;
 
 export function define(program: Command): void {
   program

@@ -5,6 +5,7 @@ export * from "./pack.ts";
 export * from "./reduce.ts";
 export * from "./select.ts";
 export * from "./tokenizer.ts";
+export { TOKENIZER_FILES, type TokenizerFiles, tokenizerFiles, tokenizerFromFiles } from "./tokenizer-files.ts";
 export * from "./tokenizer-hash.ts";
 export {
   type BertNormalization,

@@ -4,9 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DataError, FileError } from "../errors.ts";
 import { bertVocabulary } from "./bert-vocabulary.node.ts";
-import { bertTokenizer, type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
-import { normalizationOf, parseTokenizerConfig } from "./tokenizer-json.ts";
-import { parseVocabularyText } from "./vocabulary.ts";
+import { bertTokenizer, type TextTokenizer } from "./tokenizer.ts";
+import { TOKENIZER_FILES, tokenizerFromFiles } from "./tokenizer-files.ts";
 
 /** Bytes; the published tokenizer.json is 0.5 MB, the largest in common use about 20 MB. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
@@ -17,26 +16,25 @@ export async function loadBertTokenizer(): Promise<TextTokenizer> {
 }
 
 /**
- * The tokenizer of a model folder (`tokenizer.json`, else `vocab.txt`; `tokenizer_config.json` beside it is honoured), or
- * of one such file. Throws DataError where neither is there or the model is not BERT's WordPiece.
+ * The tokenizer of a model folder (`tokenizer.json`, else `vocab.txt`), or of one such file; the other files of a tokenizer beside it are
+ * honoured. Throws DataError where neither is there, the files are broken or contradict each other, or the model is not BERT's WordPiece.
  */
 export async function loadTokenizer(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<TextTokenizer> {
   const isFolder = (await statsOf(path))?.isDirectory() ?? false;
   const folder = isFolder ? path : dirname(path);
-  const names = isFolder ? ["tokenizer.json", "vocab.txt"] : [basename(path)];
-  const configText = await readText(join(folder, "tokenizer_config.json"), signal);
-  const config = configText === undefined ? {} : parseJson(configText, join(folder, "tokenizer_config.json"));
-  for (const name of names) {
-    const file = join(folder, name);
-    const text = await readText(file, signal);
-    if (text === undefined) continue;
-    if (name.endsWith(".json")) return tokenizerFromJson(parseJson(text, file), config);
-    return bertTokenizer(parseVocabularyText(text, file), normalizationOf(parseTokenizerConfig(config)));
+  const files: Record<string, string | undefined> = {};
+  for (const file of TOKENIZER_FILES) {
+    const isMain = file === "tokenizer.json" || file === "vocab.txt";
+    if (isFolder || !isMain) files[file] = await readText(join(folder, file), signal);
   }
-  throw new DataError(
-    `${path}: expected ${names.join(" or ")}, got none`,
-    "give a model folder, a tokenizer.json or a vocab.txt",
-  );
+  if (isFolder) return tokenizerFromFiles(files, path);
+  const text = await readText(path, signal);
+  if (text === undefined)
+    throw new DataError(
+      `${path}: expected ${basename(path)}, got none`,
+      "give a model folder, a tokenizer.json or a vocab.txt",
+    );
+  return tokenizerFromFiles({ ...files, [path.endsWith(".json") ? "tokenizer.json" : "vocab.txt"]: text }, folder);
 }
 
 async function readText(file: string, signal: AbortSignal | undefined): Promise<string | undefined> {
@@ -60,11 +58,3 @@ const statsOf = (path: string): Promise<Stats | undefined> =>
 
 const unreadable = (path: string, cause: NodeJS.ErrnoException): FileError =>
   new FileError(`${path}: expected a readable file, got ${cause.code ?? cause.message}`, undefined, { cause });
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DataError(`${file}: expected JSON, got ${JSON.stringify(text.slice(0, 40))}`, undefined, { cause });
-  }
-}

@@ -136,6 +136,8 @@ export function parseTokenizerJson(
       "FLAVA's text encoder reads bert-base-uncased ids",
     );
   }
+  const unknown = file.model.unk_token ?? "[UNK]";
+  if (unknown !== "[UNK]") throw new DataError(`${name}: expected unk_token [UNK], got ${JSON.stringify(unknown)}`);
   const vocabulary = vocabularyOf(file, name);
   checkVocabulary(vocabulary, name);
   const said = normalizationOf(config);
@@ -154,8 +156,19 @@ export function parseTokenizerJson(
 
 /** The entries in the order of their ids. Throws DataError where the ids have a gap or come twice. */
 export function vocabularyOf(file: TokenizerJson, name = "tokenizer.json"): readonly string[] {
-  const entries = new Map(Object.entries(file.model.vocab).map(([entry, id]) => [id, entry]));
-  for (const { id, content } of file.added_tokens) entries.set(id, content);
+  const entries = new Map<number, string>();
+  const all = [
+    ...Object.entries(file.model.vocab),
+    ...file.added_tokens.map(({ id, content }) => [content, id] as const),
+  ];
+  for (const [entry, id] of all) {
+    const other = entries.get(id) ?? entry;
+    if (other !== entry)
+      throw new DataError(
+        `${name}: expected one token for the id ${id}, got ${JSON.stringify(other)} and ${JSON.stringify(entry)}`,
+      );
+    entries.set(id, entry);
+  }
   return Array.from({ length: entries.size }, (_, id) => {
     const entry = entries.get(id);
     if (entry === undefined)

@@ -92,8 +92,12 @@ export function bertTokenizer(vocabulary: readonly string[], options: BertNormal
 }
 
 /** The tokenizer of parsed `tokenizer.json` and `tokenizer_config.json` files. Throws DataError unless it is BERT's WordPiece. */
-export function tokenizerFromJson(tokenizerJson: unknown, tokenizerConfig: unknown = {}): TextTokenizer {
-  return fromChecked(parseTokenizerJson(tokenizerJson, parseTokenizerConfig(tokenizerConfig)));
+export function tokenizerFromJson(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown = {},
+  name = "tokenizer.json",
+): TextTokenizer {
+  return fromChecked(parseTokenizerJson(tokenizerJson, parseTokenizerConfig(tokenizerConfig), name));
 }
 
 function fromChecked(json: TokenizerJson): TextTokenizer {

@@ -20,7 +20,7 @@ export function vocabularyText(vocabulary: readonly string[]): string {
 
 /** The entries of a `vocab.txt`. Throws DataError where an entry comes twice or a special token is missing. */
 export function parseVocabularyText(text: string, name = "vocab.txt"): readonly string[] {
-  const lines = text.split(/\r?\n/);
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   return checkVocabulary(lines, name);
 }

@@ -6,8 +6,11 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { EngineError } from "../../errors.ts";
 
+/** The hardware of PJRT plugins. */
+export const platforms = ["cpu", "cuda", "rocm", "tpu"] as const;
+
 /** The hardware of a PJRT plugin. */
-export type Platform = "cpu" | "cuda" | "rocm" | "tpu";
+export type Platform = (typeof platforms)[number];
 
 /** The plugin of each platform inside a folder of Python packages, best first, and what pip calls the first. */
 const PLUGINS: Readonly<Record<Platform, { readonly files: readonly string[]; readonly install: string }>> = {
@@ -45,7 +48,7 @@ export function enginesFolder(env: NodeJS.ProcessEnv = process.env): string {
 const ASK = "import sys; print('\\n'.join(p for p in sys.path if p))";
 
 /** Folders of packages that `python3` imports from; none without Python. */
-async function pythonFolders(): Promise<string[]> {
+export async function pythonFolders(): Promise<string[]> {
   try {
     const { stdout } = await promisify(execFile)("python3", ["-c", ASK], { timeout: 10_000 });
     return stdout.split("\n").filter((folder) => existsSync(folder));
