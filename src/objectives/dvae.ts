@@ -1,5 +1,20 @@
 /** The evidence lower bound of the discrete VAE (DALL-E, arXiv:2102.12092 §2.1 and appendix A). */
-import { abs, add, exp, log, logSoftmax, mean, mul, neg, softmax, sub, sum, type Value } from "../graph/index.ts";
+import {
+  abs,
+  add,
+  exp,
+  log,
+  logSoftmax,
+  mean,
+  mul,
+  neg,
+  sigmoid,
+  slice,
+  softmax,
+  sub,
+  sum,
+  type Value,
+} from "../graph/index.ts";
 
 /**
  * Log density of pixels x in (0, 1) under the logit-Laplace distribution, element by element:
@@ -24,6 +39,14 @@ function divergenceOfMean(logits: Value): Value {
   return add(sum(mul(share, log(add(share, 1e-9)))), Math.log(V));
 }
 
+/** Mean of |Δ(r − g)| + |Δ((r + g)/2 − b)|: pixels (B, 3, H, W). */
+function chromaError(x: Value, y: Value): Value {
+  const [r, g, b] = [0, 1, 2].map((channel) =>
+    sub(slice(x, 1, channel, channel + 1), slice(y, 1, channel, channel + 1)),
+  ) as [Value, Value, Value];
+  return mean(add(abs(sub(r, g)), abs(sub(mul(add(r, g), 0.5), b))));
+}
+
 export interface DvaeValues {
   /** (B, C, H, W), mapped to [0.1, 0.9]. */
   readonly pixels: Value;
@@ -36,6 +59,8 @@ export interface DvaeValues {
   readonly beta: Value | number;
   /** Weight of the batch's divergence from even use of the words; 0, the default, as in the paper. */
   readonly evenness?: number | undefined;
+  /** Weight of the errors in colour; 0, the default, as in the paper. */
+  readonly chroma?: number | undefined;
 }
 
 export interface DvaeObjective {
@@ -47,6 +72,8 @@ export interface DvaeObjective {
   readonly kl: Value;
   /** (): divergence of the mean distribution over words, of all places of the batch, from the uniform one. 0 where all are used alike. */
   readonly unevenness: Value;
+  /** (): mean error of the pixels' likeliest values in red against green and in yellow against blue; where it has a weight. */
+  readonly chroma?: Value;
 }
 
 /**
@@ -54,12 +81,16 @@ export interface DvaeObjective {
  * divides the whole bound by the number of pixel values (there 256·256·3, so the mean divergence weighs β/192). Every pixel is
  * a target.
  */
-export function dvaeLoss({ pixels, mu, logScale, logits, beta, evenness = 0 }: DvaeValues): DvaeObjective {
+export function dvaeLoss({ evenness = 0, chroma: colourful = 0, ...values }: DvaeValues): DvaeObjective {
+  const { pixels, mu, logScale, logits, beta } = values;
   const { C, H, W } = pixels.dims("B C H W");
   const { h, w } = logits.dims("B V h w");
   const reconstruction = neg(mean(logitLaplace(pixels, mu, logScale)));
   const kl = mean(klToUniform(logits, 1));
   const bound = add(reconstruction, mul(mul(kl, beta), (h * w) / (C * H * W)));
   const unevenness = divergenceOfMean(logits);
-  return { loss: evenness === 0 ? bound : add(bound, mul(unevenness, evenness)), reconstruction, kl, unevenness };
+  const even = evenness === 0 ? bound : add(bound, mul(unevenness, evenness));
+  if (colourful === 0) return { loss: even, reconstruction, kl, unevenness };
+  const chroma = chromaError(pixels, sigmoid(mu));
+  return { loss: add(even, mul(chroma, colourful)), reconstruction, kl, unevenness, chroma };
 }

@@ -312,6 +312,31 @@ describe("dvaeLoss", () => {
   });
   it("has the gradient of finite differences", () =>
     expectGradients(objective.loss, [v.mu, v.logScale, v.logits], feeds));
+  it("adds what its weights say: uneven use over the batch, and errors in colour", () => {
+    const [x, mu, z] = ["pixels", "mu", "logits"].map((n) => toNumbers(feeds[n]!)) as [number[], number[], number[]];
+    const share = Array.from({ length: 5 }, () => 0);
+    for (let b = 0; b < 2; b++)
+      for (let place = 0; place < 4; place++) {
+        const row = share.map((_, k) => z[b * 20 + k * 4 + place]!);
+        for (const [k, y] of row.entries()) share[k]! += Math.exp(y - logSumExp(row)) / 8;
+      }
+    const unevenness = share.reduce((sum, q) => sum + q * Math.log(q), Math.log(5));
+    let chroma = 0;
+    for (let b = 0; b < 2; b++)
+      for (let i = 0; i < 16; i++) {
+        const [red, green, blue] = [0, 1, 2].map((c) => {
+          const at = b * 48 + c * 16 + i;
+          return x[at]! - 1 / (1 + Math.exp(-mu[at]!));
+        }) as [number, number, number];
+        chroma += (Math.abs(red - green) + Math.abs((red + green) / 2 - blue)) / 32;
+      }
+    const both = dvaeLoss({ ...v, beta: 6.6, evenness: 0.3, chroma: 2 });
+    const found = run({ plain: objective.loss, loss: both.loss, uneven: both.unevenness, chroma: both.chroma! }, feeds);
+    expect(found.uneven).toBeAllclose([unevenness], { rtol: 1e-6, atol: 1e-8 });
+    expect(found.chroma).toBeAllclose([chroma], CLOSE);
+    expect(found.loss).toBeAllclose([found.plain![0]! + 0.3 * found.uneven![0]! + 2 * chroma], CLOSE);
+    return expectGradients(both.loss, [v.mu, v.logits], feeds);
+  });
   it("has divergence 0 for words that say nothing, and ln V for certain ones", () => {
     const logits = input("z", [2, 5]);
     const z = fromNumbers([0, 0, 0, 0, 0, 500, 0, 0, 0, 0], [2, 5], "float64");

@@ -24,6 +24,7 @@ export {
   type Resumption,
   RUN_FILE,
   type RunInfo,
+  type SetCoverage,
   type StageInfo,
   saveRunInfo,
 } from "./run-info.ts";

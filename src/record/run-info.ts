@@ -37,6 +37,19 @@ export interface Resumption {
   readonly changes: readonly string[];
 }
 
+/** How much of a set's texts the vocabulary knows. */
+export interface SetCoverage {
+  readonly texts: number;
+  readonly words: number;
+  readonly unknown: number;
+  readonly unknownShare: number;
+  /** Texts without a known word. */
+  readonly unreadable: number;
+  readonly commonest: readonly { readonly word: string; readonly count: number }[];
+  /** Only so many samples were counted; absent: all. */
+  readonly firstSamples?: number | undefined;
+}
+
 /** run.json: what a run is, where it stands, and what came out. */
 export interface RunInfo {
   readonly name: string;
@@ -49,6 +62,8 @@ export interface RunInfo {
   readonly environment: Environment;
   /** Hash of the tokenizer that its weights are for. */
   readonly tokenizer?: string | undefined;
+  /** What its vocabulary knows of each set of texts. */
+  readonly coverage?: Readonly<Record<string, SetCoverage>> | undefined;
   readonly stages: Readonly<Record<string, StageInfo>>;
   /** The final numbers, in the order in which they are printed. A name with `_over_chance` at its end is a multiple of chance. */
   readonly results: Readonly<Record<string, number>>;
@@ -90,6 +105,20 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
     platform: z.string(),
   }),
   tokenizer: z.string().optional(),
+  coverage: z
+    .record(
+      z.string(),
+      z.object({
+        texts: count,
+        words: count,
+        unknown: count,
+        unknownShare: count,
+        unreadable: count,
+        commonest: z.array(z.object({ word: z.string(), count })),
+        firstSamples: count.optional(),
+      }),
+    )
+    .optional(),
   stages: z.record(z.string(), stageInfo),
   results: numbers,
   chance: numbers.optional(),

@@ -2,13 +2,15 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { isJsonObject, type JsonObject, readJson, saveFile, statOf } from "../io/index.ts";
-import { loadRunInfo, type RunInfo, readRecipe } from "../record/index.ts";
+import { loadMetrics, loadRunInfo, type MetricsLine, type RunInfo, readRecipe } from "../record/index.ts";
 import { short } from "./chart.ts";
+import { codebookCard } from "./codebook.ts";
 import { code, codeBlock, markdown, table } from "./markdown.ts";
 import { candidates, count, duration, explain } from "./metric-words.ts";
 import { resultsOf } from "./numbers.ts";
 import { type RecipeFacts, recipeFacts } from "./recipe-facts.ts";
 import { repeatOf } from "./repeat.ts";
+import { unknownWordsCard } from "./words.ts";
 
 /** The model card of a run, in its folder. */
 export const CARD_FILE = "card.md";
@@ -19,6 +21,8 @@ export interface CardOptions {
   readonly license?: string | undefined;
   /** Where transformers reads the files differently from flava; undefined where there is no config.json. */
   readonly notes?: readonly string[] | undefined;
+  /** What was measured on the way. */
+  readonly metrics?: readonly MetricsLine[] | undefined;
   readonly output?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,6 +32,7 @@ export async function writeCard(runDir: string, options: CardOptions = {}): Prom
   const { output = join(runDir, CARD_FILE), signal } = options;
   const text = modelCard(await loadRunInfo(runDir), await readRecipe(runDir), {
     notes: await transformersNotes(join(runDir, "config.json")),
+    metrics: (await loadMetrics(runDir)).lines,
     ...options,
   });
   await saveFile(output, text, { signal });
@@ -43,8 +48,13 @@ async function transformersNotes(path: string): Promise<readonly string[] | unde
 }
 
 /** The card's text. */
-export function modelCard(info: RunInfo, recipe: JsonObject, { license, notes }: CardOptions = {}): string {
+export function modelCard(
+  info: RunInfo,
+  recipe: JsonObject,
+  { license, notes, metrics = [] }: CardOptions = {},
+): string {
   const facts = recipeFacts(recipe);
+  const [words, codebook] = [unknownWordsCard(info), codebookCard(metrics)];
   return [
     `---\n${stringify(frontMatter(info, license)).trimEnd()}\n---`,
     `# ${markdown(info.name)}`,
@@ -52,8 +62,10 @@ export function modelCard(info: RunInfo, recipe: JsonObject, { license, notes }:
     `## Load it\n\n${SNIPPETS}`,
     ...(notes ? [`## In transformers\n\n${inTransformers(notes)}`] : []),
     `## Results\n\n${results(info)}`,
+    ...(codebook === undefined ? [] : [`## The codebook\n\n${codebook}`]),
     `## Training\n\n${training(info)}`,
     `## Data\n\n${data(facts)}`,
+    ...(words === undefined ? [] : [`## Words it does not know\n\n${words}`]),
     `## What it can't do\n\n${limits(facts)}`,
     `## Repeat it\n\n${repeat(info, facts)}`,
   ]
@@ -147,14 +159,16 @@ function training({ stages, environment, peakMemoryBytes }: RunInfo): string {
   const rows = Object.entries(stages).map(([name, stage]) => [
     markdown(name),
     markdown(stage.kind),
-    String(stage.done),
-    String(stage.samples),
-    stage.parameters === undefined ? "" : short(stage.parameters),
+    whole(stage.done),
+    whole(stage.samples),
+    stage.parameters === undefined ? "" : whole(stage.parameters),
     duration(stage.seconds),
   ]);
   const memory = peakMemoryBytes === undefined ? "" : ` Peak memory: ${(peakMemoryBytes / 2 ** 30).toFixed(2)} GiB.`;
   return `${table(["stage", "kind", "steps", "samples", "trained parameters", "time"], rows)}\n\nOn ${count(environment.threads, "thread")} of ${markdown(environment.cpu)}, ${markdown(environment.engine)}, Node ${environment.node}.${memory}`;
 }
+
+const whole = (n: number): string => n.toLocaleString("en-US");
 
 function data({ sources }: RecipeFacts): string {
   const kinds = Object.entries(sources).filter(([, names]) => names.length > 0);

@@ -9,6 +9,7 @@ import { factsTable, numbersTable, resultCards } from "./numbers.ts";
 import { pictureSection } from "./pictures.ts";
 import { repeatOf } from "./repeat.ts";
 import { STYLE } from "./style.ts";
+import { unknownWordsTable } from "./words.ts";
 
 /** What the page of a run is made from. */
 export interface ReportContent {
@@ -44,7 +45,7 @@ export function reportPage({ info, recipe, metrics, gallery }: ReportContent, dr
 <main>
 ${gallery.map(pictureSection)}
 ${curves.length > 0 && html`<h2 id="curves">Curves</h2><p class="lead">By optimizer step. Names that begin with <code>eval/</code> are measured on held-out data, the others on the batches that are trained. The dashed line is what a guess would score: where a loss leaves it, something is learned.</p>${damagedNote(metrics)}${curves}`}
-<section id="numbers"><h2>Numbers</h2>${numbersTable(info)}${factsTable(info)}</section>
+<section id="numbers"><h2>Numbers</h2>${numbersTable(info)}${unknownWordsTable(info)}${factsTable(info)}</section>
 <section id="recipe"><h2>Recipe</h2><p class="lead">The run again:</p><pre>${commands}</pre>${changes.length > 0 && html`<p class="lead">It was stopped and went on with other values:</p><ul>${changes.map((line) => html`<li>${line}</li>`)}</ul>`}<p class="lead">Complete, with every default, it is <code>recipe.json</code> in the run folder.</p>
 <details><summary>show</summary><pre>${stringify(recipe, { lineWidth: 110, flowCollectionPadding: true })}</pre></details></section>
 </main>

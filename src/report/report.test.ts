@@ -78,11 +78,30 @@ describe("writeReport", () => {
       "5-words",
       "6-patches",
       "7-codebook",
+      "8-neighbours",
     ]);
     expect(page.match(/<li class="right">/g)).toHaveLength(6);
     expect(page.match(/<figure class="right">/g)).toHaveLength(3);
     expect(page).toContain('<li class="answer" value="23">');
     expect(page.match(/<rect x="/g)!.length).toBeGreaterThan(36);
+  });
+
+  it("tells how far colours are off, beside one colour a picture", () => {
+    expect(page).toContain(
+      '<tr><td>one colour a picture, its mean</td><td class="number">21.0</td><td class="number">16.0</td></tr>',
+    );
+  });
+
+  it("lists for each word those that are nearest, a column for each state of the model", () => {
+    expect(page).toContain("<th>before the joint stage</th><th>after it</th>");
+    expect(page).toContain("<td><b>strawberry</b></td><td>straw, berry</td><td>cherry, &lt;i&gt;</td>");
+  });
+
+  it("says which words the model does not see, of the sets that have any", () => {
+    expect(page).toContain(
+      '<td>test unseen_families</td><td class="number">491</td><td class="number">2.5 %</td><td class="number">4</td><td>quokka (12), &lt;b&gt;|`',
+    );
+    expect(page).not.toContain("pairs starter:pairs</td>");
   });
 
   it("colours attention where it is more than even, on one scale a text, and even attention not at all", () => {
@@ -273,6 +292,9 @@ describe("the model card", () => {
     );
     expect(body).toMatch(/^- images: `starter:/m);
     expect(body).toContain("flava pretrain recipes/starter.yaml");
+    expect(body).toContain("| `test unseen_families` | 491 | 2.5 % | 4 | ``quokka (12), <b>\\|` (3)`` |");
+    expect(body).toContain("| made of visual words | 11.6 | 8.7 |\n| one colour a patch, its mean | 10.2 | 8.9 |");
+    expect(body).toContain("| codebook | dvae | 300 | 19,200 | 812,345 | 2 min 10 s |");
   });
 
   it("says how the files open in transformers, by what config.json says", async () => {
@@ -295,6 +317,10 @@ describe("the model card", () => {
     const text = modelCard({ ...DEMO_INFO, results: {} }, JSON.parse(JSON.stringify(recipe)));
     expect(text).not.toContain("license");
     expect(text).toContain("Not measured.");
+    const { coverage } = DEMO_INFO;
+    const known = { ...DEMO_INFO, coverage: { pairs: coverage!["pairs starter:pairs"]! } };
+    expect(modelCard(known, {})).toContain("has a spelling for every word");
+    expect(modelCard({ ...DEMO_INFO, coverage: undefined }, {})).not.toContain("Words it does not know");
   });
 });
 

@@ -65,3 +65,16 @@ export function vocabularyCoverage(tokenizer: TextTokenizer, texts: Iterable<str
   for (const text of texts) counter.add(text);
   return counter.coverage();
 }
+
+/** "3.1 % of 24,100 words, the commonest: quokka (12), okapi (3); 5 of 8,000 texts have no known word". */
+export function describeCoverage(coverage: Coverage, most = 8): string {
+  const { texts, words, unknown, unknownShare, unreadable, commonest } = coverage;
+  const shown = (n: number): string => n.toLocaleString("en-US");
+  if (unknown === 0) return `none of ${shown(words)} words in ${shown(texts)} texts`;
+  const list = commonest.slice(0, most).map(({ word, count }) => `${clipped(word)} (${shown(count)})`);
+  const percent = `${100 * unknownShare < 0.995 ? Number((100 * unknownShare).toPrecision(2)) : (100 * unknownShare).toFixed(0)} %`;
+  const silent = unreadable === 0 ? "" : `; ${shown(unreadable)} of ${shown(texts)} texts have no known word`;
+  return `${percent} of ${shown(words)} words, the commonest: ${list.join(", ")}${silent}`;
+}
+
+const clipped = (word: string): string => (word.length > 24 ? `${word.slice(0, 23)}…` : word);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { vocabularyCoverage } from "./coverage.ts";
+import { describeCoverage, vocabularyCoverage } from "./coverage.ts";
 import { bertTokenizer, type TextTokenizer } from "./tokenizer.ts";
 import { tokenizerHash } from "./tokenizer-hash.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
@@ -28,6 +28,18 @@ describe("vocabularyCoverage", () => {
 
   it("counts a word that is spelled in pieces as one that is known", () => {
     expect(vocabularyCoverage(of("z", "##ebra", "##s"), ["zebras"])).toMatchObject({ words: 1, unknown: 0 });
+  });
+});
+
+describe("describeCoverage", () => {
+  it("says how many words are unknown, which, and how many texts are lost", () => {
+    expect(describeCoverage(vocabularyCoverage(of("red"), ["Zebra, red zebra!", "okapi"]), 1)).toBe(
+      "75 % of 4 words, the commonest: zebra (2); 1 of 2 texts have no known word",
+    );
+    expect(describeCoverage(vocabularyCoverage(of("red"), ["red", "Red red"]))).toBe("none of 3 words in 2 texts");
+    const one = vocabularyCoverage(of("red"), [`${"red ".repeat(299)} okapi`]);
+    expect(describeCoverage(one)).toBe("0.33 % of 300 words, the commonest: okapi (1)");
+    expect(describeCoverage(vocabularyCoverage(of("red"), ["a".repeat(90)]))).toContain(`${"a".repeat(23)}… (1)`);
   });
 });
 

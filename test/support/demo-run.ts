@@ -52,6 +52,28 @@ export const DEMO_INFO: RunInfo = {
     unseen_style_t2i_r1_over_chance: 100,
     mlm_loss: 4.61,
   },
+  coverage: {
+    "pairs starter:pairs": {
+      texts: 2000,
+      words: 6100,
+      unknown: 0,
+      unknownShare: 0,
+      unreadable: 0,
+      commonest: [],
+      firstSamples: 2000,
+    },
+    "test unseen_families": {
+      texts: 491,
+      words: 1200,
+      unknown: 30,
+      unknownShare: 0.025,
+      unreadable: 4,
+      commonest: [
+        { word: "quokka", count: 12 },
+        { word: "<b>|`", count: 3 },
+      ],
+    },
+  },
   peakMemoryBytes: 2.1 * 2 ** 30,
 };
 
@@ -75,6 +97,14 @@ async function writeMetrics(path: string): Promise<void> {
       "codebook/usage": 1 - Math.exp(-step / 60),
       lr: 1e-3,
     });
+  await log.log("codebook", 300, {
+    "eval/codebook/colour_error": 11.61,
+    "eval/codebook/lightness_error": 8.7,
+    "eval/codebook/patch_colour_error": 10.2,
+    "eval/codebook/patch_lightness_error": 8.9,
+    "eval/codebook/picture_colour_error": 21.04,
+    "eval/codebook/picture_lightness_error": 16,
+  });
   for (let step = 1; step <= 500; step++) {
     const t = step / 500;
     const kind = step % 7 === 0 ? "mim" : step % 7 === 1 ? "mlm" : "pairs";
@@ -243,7 +273,19 @@ async function saveSections(folder: string, pictures: Pictures, captions: readon
     kind: "reconstructions",
     title: "What the codebook keeps",
     text: "512 visual words of 8 × 8 pixels: 36 of them are a picture.",
+    errors: [
+      { of: "made of visual words", colour: 11.61, lightness: 8.7 },
+      { of: "one colour a picture, its mean", colour: 21.04, lightness: 16 },
+    ],
     items: pictures.map(({ original, reconstruction }) => ({ original, reconstruction })),
+  });
+  const near = (...words: readonly string[]) => words.map((text, i) => ({ text, similarity: 0.9 - i / 10 }));
+  await saveGallerySection(folder, "8-neighbours", {
+    kind: "nearest-words",
+    title: "Words that no caption has",
+    text: "Each with the nearest of 500 words.",
+    columns: ["before the joint stage", "after it"],
+    items: [{ word: "strawberry", nearest: [near("straw", "berry"), near("cherry", "<i>")] }],
   });
 }
 

@@ -1,5 +1,6 @@
 /** What a recipe will do, before it does it: `--dry-run`. */
 import { dataName } from "../../datasets/index.ts";
+import { type Coverage, describeCoverage } from "../../text/index.ts";
 import type { StageBase } from "../stages/stage.ts";
 import { familyOf, kindOf, modelOf, tables as own, type Tables } from "../tables.ts";
 import { DATA_KINDS, type DataKind, type InitFrom, type Recipe, type WeightedSource } from "./types.ts";
@@ -34,6 +35,8 @@ export interface Plan {
   readonly recipe: Recipe;
   /** How many words there will be; undefined where that is not known yet. */
   readonly words: number | undefined;
+  /** What the vocabulary knows of each set of texts. */
+  readonly coverage: Readonly<Record<string, Coverage>>;
   readonly stages: readonly PlannedStage[];
   readonly tables: Tables;
 }
@@ -42,6 +45,7 @@ export interface Plan {
 export interface PlanOptions {
   readonly measure?: MeasureStage | undefined;
   readonly words?: number | undefined;
+  readonly coverage?: Readonly<Record<string, Coverage>> | undefined;
   /** By stage. */
   readonly warnings?: Readonly<Record<string, readonly string[]>> | undefined;
   readonly tables?: Tables | undefined;
@@ -49,7 +53,7 @@ export interface PlanOptions {
 
 /** The plan of a recipe, with sizes where `measure` is given. */
 export async function describePlan(recipe: Recipe, options: PlanOptions = {}): Promise<Plan> {
-  const { measure, words, warnings = {}, tables = own } = options;
+  const { measure, words, coverage = {}, warnings = {}, tables = own } = options;
   const stages: PlannedStage[] = [];
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const { kind, steps, batchSize } = stage;
@@ -57,7 +61,7 @@ export async function describePlan(recipe: Recipe, options: PlanOptions = {}): P
     const warned = warnings[name] ?? [];
     stages.push({ name, kind, steps, batchSize, samples, warnings: warned, ...(await measure?.(recipe, name)) });
   }
-  return { recipe, words, stages, tables };
+  return { recipe, words, coverage, stages, tables };
 }
 
 const count = (n: number): string => n.toLocaleString("en-US");
@@ -72,7 +76,7 @@ const listed = (values: Readonly<Record<string, number>>, format: (n: number) =>
     .join(", ")}`;
 
 /** The plan as text, a line a fact. */
-export function formatPlan({ recipe, words, stages, tables }: Plan): string {
+export function formatPlan({ recipe, words, coverage, stages, tables }: Plan): string {
   const rows: [string, string][] = [
     [
       "recipe",
@@ -81,6 +85,10 @@ export function formatPlan({ recipe, words, stages, tables }: Plan): string {
     ...familyOf(tables, recipe).describe(recipe.model, wordsOf(tables, recipe, words)),
     ...DATA_KINDS.flatMap((kind) => sourceRows(kind, recipe.data[kind])),
     ...heldOutRows(recipe.evaluation),
+    ...Object.entries(coverage).map(([name, found], i): [string, string] => [
+      i === 0 ? "unknown words" : "",
+      `${name}: ${describeCoverage(found)}`,
+    ]),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
   const width = Math.max(...rows.map(([label]) => label.length));

@@ -33,8 +33,8 @@ async function someSamples(
 ): Promise<Sample[]> {
   const list = recipe.data[kind];
   const found: Sample[] = [];
-  for (const [i, { source }] of list.entries()) {
-    const opened = await sources.open(source);
+  for (const [i, given] of list.entries()) {
+    const opened = await sources.training(given);
     const until = Math.round((count * (i + 1)) / list.length);
     const stride = Math.min(LONGEST_STRIDE, Math.floor((opened.count ?? 0) / (until - found.length)) || 1);
     let place = 0;

@@ -74,6 +74,45 @@ it("takes the tokenizer that the run's folder keeps", async () => {
   expect((await previewRun(given, { note: () => undefined })).words).toBe(kept.vocabSize);
 });
 
+it("counts the words that the vocabulary lacks in each set, the held-out ones too, and says them in the plan", async () => {
+  const [pairs, held] = ["pairs.csv", "held.csv"].map((name) => join(dir, name)) as [string, string];
+  for (const name of ["a.png", "b.png"]) await writeFile(join(dir, name), "a picture");
+  await writeFile(pairs, "image,caption\na.png,a red circle\nb.png,a blue circle\n");
+  await writeFile(held, `image,caption\n${"a.png,a Quokka beside a quokka\n".repeat(2001)}`);
+  await writeFile(
+    join(dir, "vocab.txt"),
+    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "circle"].join("\n"),
+  );
+  const { coverage, recipe: given } = await preview(
+    { pairs, texts: ["synthetic:6", "text:https://example.org/texts.txt"] },
+    {
+      runDir: join(dir, "other"),
+      vocabulary: { kind: "file", path: join(dir, "vocab.txt") },
+      evaluation: { validation: { animals: held } },
+    },
+  );
+  expect(Object.keys(coverage)).toEqual([`pairs ${pairs}`, "texts synthetic:6", "validation animals"]);
+  expect(coverage[`pairs ${pairs}`]).toEqual({
+    texts: 2,
+    words: 6,
+    unknown: 1,
+    unknownShare: 1 / 6,
+    unreadable: 0,
+    commonest: [{ word: "blue", count: 1 }],
+  });
+  expect(coverage["validation animals"]).toMatchObject({
+    texts: 2000,
+    firstSamples: 2000,
+    commonest: [
+      { word: "quokka", count: 4000 },
+      { word: "beside", count: 2000 },
+    ],
+  });
+  expect(formatPlan(await describePlan(given, { coverage }))).toMatch(
+    /^unknown words +pairs .*: 17 % of 6 words, the commonest: blue \(1\)$/m,
+  );
+});
+
 it("notices a first batch that holds the same samples again", () => {
   const keys = Array.from({ length: 512 }, (_, i) => `line ${i % 40}`);
   expect(repeatsIn(keys)).toMatch(/^472 of the 512 rows of the first batch repeat samples/);

@@ -1,10 +1,12 @@
 /** What only the data say of a recipe, for its plan: the words there will be, and the samples there are. Nothing is fetched or written. */
 import { join } from "node:path";
 import { type DataSpec, dataName, isAtHand } from "../../datasets/index.ts";
+import type { SetCoverage } from "../../record/index.ts";
 import { DATA_KINDS, type Recipe } from "../recipe/types.ts";
 import { tables as own, planOf, type Tables, withVocabulary } from "../tables.ts";
 import { createSources, findTokenizer, makeTokenizer, type Sources, TOKENIZER_FILE } from "./inputs.ts";
 import { countsOf, warningsOf } from "./warnings.ts";
+import { wordCoverage } from "./word-coverage.ts";
 
 /** A recipe, as far as it is known before the run. */
 export interface Preview {
@@ -12,6 +14,8 @@ export interface Preview {
   readonly recipe: Recipe;
   /** How many words it will have; undefined where that is not known before the data are there. */
   readonly words: number | undefined;
+  /** What the vocabulary knows of each set of texts that is at hand. */
+  readonly coverage: Readonly<Record<string, SetCoverage>>;
   /** What a stage will do that its author may not expect, by stage. */
   readonly warnings: Readonly<Record<string, readonly string[]>>;
 }
@@ -40,7 +44,8 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
     name,
     warningsOf(stage, planOf(tables, recipe, stage), counts),
   ]);
-  return { recipe, words: tokenizer?.vocabSize, warnings: Object.fromEntries(warnings) };
+  const coverage = tokenizer ? await wordCoverage(recipe, sources, tokenizer, options.signal) : {};
+  return { recipe, words: tokenizer?.vocabSize, coverage, warnings: Object.fromEntries(warnings) };
 }
 
 async function notAtHand({ data }: Recipe): Promise<string[]> {

@@ -20,10 +20,10 @@ import {
 } from "../../record/index.ts";
 import { writeCard, writeReport } from "../../report/index.ts";
 import { type Device, openDevice } from "../../runtime/index.ts";
-import { tokenizerHash } from "../../text/index.ts";
+import { describeCoverage, tokenizerHash } from "../../text/index.ts";
 import { checkPlaces, loadRecipe, type Recipe } from "../recipe/index.ts";
 import type { HeldOut } from "../stages/stage.ts";
-import { tables as own, type Tables, withVocabulary } from "../tables.ts";
+import { kindOf, tables as own, type Tables, withVocabulary } from "../tables.ts";
 import type { RunContext, StageOutcome, StageRun } from "./context.ts";
 import { drawStage } from "./draw.ts";
 import { evaluatorsOf, finalNumbers } from "./evaluation.ts";
@@ -34,6 +34,7 @@ import { checkTokenizer, createSources, runTokenizer, TOKENIZER_FILE } from "./i
 import { type RunReporter, silentReporter } from "./reporter.ts";
 import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
+import { wordCoverage } from "./word-coverage.ts";
 
 /** Which recipe to run, and from where. */
 export interface RunRequest {
@@ -80,6 +81,7 @@ export async function pretrain(
     const prepared = await prepare(request, device, { reporter, signal, tables, onBad: bad.onBad, fresh });
     await using log = prepared.context.log;
     const record = await openRecord(request, prepared);
+    await countUnknownWords(prepared.context, record);
     const context = { ...prepared.context, log, onChanged: await openHistory(record, request, prepared) };
     const done = await runStages(context, prepared.start, record, request);
     sayBad(bad, join(runDir, BAD_FILE), (line) => reporter.note(line));
@@ -167,6 +169,16 @@ async function openRecord({ recipe, command }: RunRequest, { context }: Prepared
   });
 }
 
+/** Once a run: which words of its texts the model will not see. */
+async function countUnknownWords(context: Prepared["context"], record: RunRecord): Promise<void> {
+  if (record.info.coverage !== undefined) return;
+  const { recipe, sources, tokenizer, reporter, signal } = context;
+  const coverage = await wordCoverage(recipe, sources, tokenizer, signal);
+  await record.update({ coverage });
+  for (const [set, found] of Object.entries(coverage))
+    if (found.unknown > 0) reporter.note(`unknown words: ${set}: ${describeCoverage(found)}`);
+}
+
 /** The stages from the start on. run.json always says how things stand: running, stopped, failed or done. */
 async function runStages(context: RunContext, start: Start, record: RunRecord, request: RunRequest): Promise<RunInfo> {
   const { recipe, signal } = context;
@@ -175,6 +187,7 @@ async function runStages(context: RunContext, start: Start, record: RunRecord, r
     return record.info;
   };
   const held = heldOut(context);
+  if (!hasPairs(recipe)) context.reporter.note("no pictures will be drawn: the recipe has no validation pairs");
   try {
     for (const name of start.stages) {
       const resumed = name === start.stages[0] ? start.resumed : undefined;
@@ -212,11 +225,14 @@ function hooksOf(context: RunContext, held: HeldOut, record: RunRecord, name: st
 
 /** A run does not fail because of its pictures; it reports that they are missing. */
 async function draw(context: RunContext, held: HeldOut, run: StageRun): Promise<void> {
-  const { reporter } = context;
+  const { reporter, recipe, tables } = context;
+  if (!hasPairs(recipe) || !kindOf(tables, run.stage).pictures) return;
   reporter.note(`${run.name}: drawing pictures…`);
   const lines = await drawStage(context, held, run).catch((error: Error) => [`no pictures: ${error.message}`]);
   for (const line of lines) reporter.note(`${run.name}: ${line}`);
 }
+
+const hasPairs = ({ evaluation }: Recipe): boolean => Object.keys(evaluation.validation).length > 0;
 
 const progressOf = ({ step, samples, times: { total, ...times } }: StageOutcome): StageProgress => ({
   done: step,

@@ -31,6 +31,8 @@ export interface DvaeStage extends StageBase {
   readonly encoderLr: number;
   /** Weight of the batch's divergence from even use of the words. */
   readonly evenness: number;
+  /** Weight of errors in colour. */
+  readonly chroma: number;
   readonly augmentation: Augmentation;
   readonly init: { readonly codebook: InitFrom };
 }
@@ -64,6 +66,11 @@ const schema = z.strictObject({
     .nonnegative()
     .default(0)
     .describe("Weight of the divergence of the batch's words, taken together, from even use; the paper has none."),
+  chroma: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe("Weight of errors in colour beside the likelihood, which weighs lightness most; the paper has none."),
   augmentation,
   init: z.strictObject({ codebook: initFrom("random") }).prefault({}),
 });
@@ -138,7 +145,7 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
           const pixels = input("codebook_pixel_values", [batch, config.channels, side, side]);
           const out = dvae(p, config, pixels, input("gumbel", noise(batch)), scalarInput("temperature"));
           const beta = scalarInput("kl_weight");
-          const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, evenness: stage.evenness });
+          const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, evenness: stage.evenness, chroma: stage.chroma });
           // The divergence has no guess to beat: 0 is a codebook that says nothing.
           return { losses: { dvae: loss }, metrics: { ...parts }, chance: {} };
         },
