@@ -46,14 +46,23 @@ describe("drawCaption", () => {
   const draw = (ordinal: number) => ({ seed: 1, stream: "s", epoch: 0, ordinal });
   const sample = { key: "0", texts: ["one", "two", "three"] };
 
-  it("takes the first, any, or a name and its tags in random order", () => {
+  it("takes the first, any, or a name and its tags in many wordings", () => {
     const drawn = (mode: "first" | "any"): Set<string | undefined> =>
       new Set(Array.from({ length: 60 }, (_, i) => drawCaption(sample, mode, draw(i))));
     expect(drawn("first")).toEqual(new Set(["one"]));
     expect(drawn("any")).toEqual(new Set(["one", "two", "three"]));
     const tagged = { key: "1", texts: ["tulip"], meta: { name: "tulip", tags: "plant, spring" } };
-    const captions = new Set(Array.from({ length: 2000 }, (_, i) => drawCaption(tagged, "tags", draw(i))));
-    expect(captions).toEqual(new Set(["tulip, plant, spring", "tulip, spring, plant"]));
+    const captions = Array.from({ length: 2000 }, (_, i) => drawCaption(tagged, "tags", draw(i)));
+    const wordings = [
+      "tulip",
+      "a tulip",
+      "tulips",
+      "plant",
+      "tulip, plant",
+      "tulip, plant, spring",
+      "tulip, spring, plant",
+    ];
+    expect(new Set(captions)).toEqual(new Set([...wordings, "spring", "tulip, spring"]));
   });
 
   it("takes no caption of another picture of the same name for a negative", () => {
