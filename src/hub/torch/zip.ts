@@ -215,16 +215,17 @@ function refuseOverlaps(where: string, entries: readonly ZipEntry[], tableStart:
 
 /** Where an entry's bytes start: after its local header, which must name the same entry. */
 async function dataStart(bytes: Bytes, { name, start, stored }: ZipEntry): Promise<number> {
-  const header = new DataView(await bytes.slice(start, start + LOCAL_BYTES));
-  if (header.getUint32(0, true) !== SIGNATURE.local)
+  const expected = new TextEncoder().encode(name);
+  const raw = await bytes.slice(start, Math.min(start + LOCAL_BYTES + expected.length, bytes.byteLength));
+  const header = new DataView(raw);
+  if (raw.byteLength < LOCAL_BYTES || header.getUint32(0, true) !== SIGNATURE.local)
     throw refused(bytes.name, `${name}: expected an entry at ${start}, got none`);
-  const nameBytes = header.getUint16(26, true);
-  const data = start + LOCAL_BYTES + nameBytes + header.getUint16(28, true);
+  const found = new Uint8Array(raw, LOCAL_BYTES);
+  if (header.getUint16(26, true) !== expected.length || !expected.every((byte, i) => found[i] === byte))
+    throw refused(bytes.name, `${name}: expected one name, got another before its bytes`);
+  const data = start + LOCAL_BYTES + expected.length + header.getUint16(28, true);
   if (data + stored > bytes.byteLength)
     throw refused(bytes.name, `${name}: expected ${stored} bytes, got the end of the file`);
-  const raw = await bytes.slice(start + LOCAL_BYTES, start + LOCAL_BYTES + nameBytes);
-  if (new TextDecoder().decode(raw) !== name)
-    throw refused(bytes.name, `${name}: expected one name, got another before its bytes`);
   return data;
 }
 
