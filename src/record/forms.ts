@@ -95,18 +95,6 @@ export interface AttentionMaps extends Titled {
   }[];
 }
 
-/** Words, and those whose embeddings are nearest to theirs. */
-export interface NearestWords extends Titled {
-  readonly kind: "nearest-words";
-  /** Which embeddings: what heads the columns of the table. */
-  readonly columns: readonly string[];
-  readonly items: readonly {
-    readonly word: string;
-    /** A list for each column, the nearest first. */
-    readonly nearest: readonly (readonly { readonly text: string; readonly similarity: number }[])[];
-  }[];
-}
-
 /** The forms that a section may have. */
 export interface SectionForms {
   reconstructions: Reconstructions;
@@ -115,7 +103,6 @@ export interface SectionForms {
   "image-to-text": ImageToText;
   "text-to-image": TextToImage;
   attention: AttentionMaps;
-  "nearest-words": NearestWords;
 }
 
 export type SectionKind = keyof SectionForms;
@@ -147,23 +134,6 @@ const attention = z
   .refine(({ grid: [h, w], words }) => words.every(({ weights }) => weights.length === h * w), {
     path: ["words"],
     error: "expected a weight a patch of the grid",
-  });
-
-const nearest = z
-  .strictObject({
-    kind: z.literal("nearest-words"),
-    ...titled,
-    columns: z.array(z.string()),
-    items: z.array(
-      z.strictObject({
-        word: z.string(),
-        nearest: z.array(z.array(z.strictObject({ text: z.string(), similarity: z.number() }))),
-      }),
-    ),
-  })
-  .refine(({ columns, items }) => items.every((item) => item.nearest.length === columns.length), {
-    path: ["items"],
-    error: "expected a list a column",
   });
 
 /** All forms: one without a row does not compile. */
@@ -239,7 +209,6 @@ export const FORMS: { readonly [K in SectionKind]: Form<K> } = {
     schema: z.strictObject({ kind: z.literal("attention"), ...titled, items: z.array(attention) }),
     images: ({ items }) => items.map(({ image }) => image),
   },
-  "nearest-words": { schema: nearest, images: () => [] },
 };
 
 const kinded = z.looseObject({ kind: z.enum(Object.keys(FORMS) as [SectionKind, ...SectionKind[]]) });

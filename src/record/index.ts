@@ -9,7 +9,6 @@ export type {
   ImageToText,
   MaskedPatches,
   MaskedWords,
-  NearestWords,
   Reconstructions,
   SectionForms,
   SectionKind,

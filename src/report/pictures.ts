@@ -7,7 +7,6 @@ import type {
   LoadedSection,
   MaskedPatches,
   MaskedWords,
-  NearestWords,
   Reconstructions,
   SectionForms,
   SectionKind,
@@ -34,7 +33,6 @@ const SHOWN: { readonly [K in SectionKind]: (section: SectionForms[K], show: Sho
   "image-to-text": imageToText,
   "text-to-image": textToImage,
   attention,
-  "nearest-words": nearestWords,
 };
 
 const body = <K extends SectionKind>(section: SectionForms[K] & { readonly kind: K }, show: Show): Html =>
@@ -161,11 +159,4 @@ function excesses(maps: readonly (readonly number[])[]): number[][] {
   });
   const most = Math.max(1, ...raw.flat());
   return raw.map((shades) => shades.map((shade) => shade / most));
-}
-
-function nearestWords({ columns, items }: NearestWords): Html {
-  return html`<table class="facts"><tr><th>word</th>${columns.map((column) => html`<th>${column}</th>`)}</tr>${items.map(
-    ({ word, nearest }) =>
-      html`<tr><td><b>${word}</b></td>${nearest.map((list) => html`<td>${list.map(({ text }) => text).join(", ")}</td>`)}</tr>`,
-  )}</table>`;
 }

@@ -78,7 +78,6 @@ describe("writeReport", () => {
       "5-words",
       "6-patches",
       "7-codebook",
-      "8-neighbours",
     ]);
     expect(page.match(/<li class="right">/g)).toHaveLength(6);
     expect(page.match(/<figure class="right">/g)).toHaveLength(3);
@@ -90,11 +89,6 @@ describe("writeReport", () => {
     expect(page).toContain(
       '<tr><td>one colour a picture, its mean</td><td class="number">21.0</td><td class="number">16.0</td></tr>',
     );
-  });
-
-  it("lists for each word those that are nearest, a column for each state of the model", () => {
-    expect(page).toContain("<th>before the joint stage</th><th>after it</th>");
-    expect(page).toContain("<td><b>strawberry</b></td><td>straw, berry</td><td>cherry, &lt;i&gt;</td>");
   });
 
   it("says which words the model does not see, of the sets that have any", () => {

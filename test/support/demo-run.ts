@@ -279,14 +279,6 @@ async function saveSections(folder: string, pictures: Pictures, captions: readon
     ],
     items: pictures.map(({ original, reconstruction }) => ({ original, reconstruction })),
   });
-  const near = (...words: readonly string[]) => words.map((text, i) => ({ text, similarity: 0.9 - i / 10 }));
-  await saveGallerySection(folder, "8-neighbours", {
-    kind: "nearest-words",
-    title: "Words that no caption has",
-    text: "Each with the nearest of 500 words.",
-    columns: ["before the joint stage", "after it"],
-    items: [{ word: "strawberry", nearest: [near("straw", "berry"), near("cherry", "<i>")] }],
-  });
 }
 
 const guesses = (...words: readonly string[]): { text: string; probability: number }[] =>

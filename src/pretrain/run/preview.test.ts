@@ -75,10 +75,10 @@ it("takes the tokenizer that the run's folder keeps", async () => {
 });
 
 it("counts the words that the vocabulary lacks in each set, the held-out ones too, and says them in the plan", async () => {
-  const [pairs, held] = ["pairs.csv", "held.csv"].map((name) => join(dir, name)) as [string, string];
+  const [pairs, held] = ["pairs.csv", "held.txt"].map((name) => join(dir, name)) as [string, string];
   for (const name of ["a.png", "b.png"]) await writeFile(join(dir, name), "a picture");
   await writeFile(pairs, "image,caption\na.png,a red circle\nb.png,a blue circle\n");
-  await writeFile(held, `image,caption\n${"a.png,a Quokka beside a quokka\n".repeat(2001)}`);
+  await writeFile(held, "a Quokka beside a quokka\n".repeat(2001));
   await writeFile(
     join(dir, "vocab.txt"),
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "circle"].join("\n"),
@@ -88,10 +88,10 @@ it("counts the words that the vocabulary lacks in each set, the held-out ones to
     {
       runDir: join(dir, "other"),
       vocabulary: { kind: "file", path: join(dir, "vocab.txt") },
-      evaluation: { validation: { animals: held } },
+      evaluation: { texts: [held] },
     },
   );
-  expect(Object.keys(coverage)).toEqual([`pairs ${pairs}`, "texts synthetic:6", "validation animals"]);
+  expect(Object.keys(coverage)).toEqual([`pairs ${pairs}`, "texts synthetic:6", `held-out texts ${held}`]);
   expect(coverage[`pairs ${pairs}`]).toEqual({
     texts: 2,
     words: 6,
@@ -100,7 +100,7 @@ it("counts the words that the vocabulary lacks in each set, the held-out ones to
     unreadable: 0,
     commonest: [{ word: "blue", count: 1 }],
   });
-  expect(coverage["validation animals"]).toMatchObject({
+  expect(coverage[`held-out texts ${held}`]).toMatchObject({
     texts: 2000,
     firstSamples: 2000,
     commonest: [
