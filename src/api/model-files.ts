@@ -5,14 +5,7 @@ import { readModelJson } from "../hub/model-files.ts";
 import type { ProgressEvent } from "../hub/repository/progress.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { Bytes } from "../io/bytes.ts";
-import {
-  bertTokenizer,
-  normalizationOf,
-  parseTokenizerConfig,
-  parseVocabularyText,
-  type TextTokenizer,
-  tokenizerFromJson,
-} from "../text/index.ts";
+import { type TextTokenizer, TOKENIZER_FILES, tokenizerFromFiles } from "../text/index.ts";
 import { PROBE_FILE } from "./probe.ts";
 
 /** The files of a model, wherever they are. */
@@ -64,25 +57,28 @@ export async function readDescriptions(files: FileAccess): Promise<Descriptions>
   };
 }
 
-/** `tokenizer.json`, else `vocab.txt`; `tokenizer_config.json` beside it is honoured. Throws DataError unless it is BERT's WordPiece. */
+/** Whatever form it has. Throws DataError for broken files, for those that contradict each other, and unless it is BERT's WordPiece. */
 async function readTokenizer(files: FileAccess): Promise<TextTokenizer | undefined> {
-  const config = (await readModelJson(files, "tokenizer_config.json")) ?? {};
-  const json = await readModelJson(files, "tokenizer.json");
-  if (json) return tokenizerFromJson(json, config);
-  const vocabulary = await files.open("vocab.txt");
-  if (!vocabulary) return undefined;
-  try {
-    if (vocabulary.byteLength > MAX_VOCABULARY)
-      throw new FileError(`${vocabulary.name}: expected at most ${MAX_VOCABULARY} bytes, got ${vocabulary.byteLength}`);
-    const text = new TextDecoder().decode(await vocabulary.slice(0));
-    return bertTokenizer(parseVocabularyText(text, vocabulary.name), normalizationOf(parseTokenizerConfig(config)));
-  } finally {
-    await vocabulary.close();
-  }
+  const texts: Record<string, string | undefined> = {};
+  for (const file of TOKENIZER_FILES) texts[file] = await readText(files, file);
+  if (texts["tokenizer.json"] === undefined && texts["vocab.txt"] === undefined) return undefined;
+  return tokenizerFromFiles(texts, files.name);
 }
 
-/** Bytes; BERT's is 0.2 MB, that of a hundred languages 1 MB. */
-const MAX_VOCABULARY = 64 * 2 ** 20;
+/** Bytes; the vocabulary of BERT is 0.2 MB, a tokenizer.json of a hundred languages 10 MB. */
+const MAX_TEXT = 64 * 2 ** 20;
+
+async function readText(files: FileAccess, file: string): Promise<string | undefined> {
+  const bytes = await files.open(file);
+  if (!bytes) return undefined;
+  try {
+    if (bytes.byteLength > MAX_TEXT)
+      throw new FileError(`${bytes.name}: expected at most ${MAX_TEXT} bytes, got ${bytes.byteLength}`);
+    return new TextDecoder().decode(await bytes.slice(0));
+  } finally {
+    await bytes.close();
+  }
+}
 
 /** A model's files, found. Throws FileError, CheckpointError. */
 export async function openModelFiles(idOrPath: string, options: OpenOptions): Promise<FileAccess> {

@@ -1,5 +1,5 @@
 /** The model that a command is pointed at: its weights under our names, and its sizes. */
-import { type OpenModel, openModel, type ProgressEvent, STORED, type TensorFile } from "../hub/index.ts";
+import { type OpenModel, openModel, STORED, type TensorFile } from "../hub/index.ts";
 import {
   type FlavaConfig,
   type FlavaLayout,
@@ -14,7 +14,7 @@ import { compareWeights, type Differences, type NamedWeights, underOurNames } fr
 import type { ParamSpec } from "../nn/index.ts";
 import { size } from "../tensor/index.ts";
 import type { Io } from "./command.ts";
-import type { Progress } from "./progress.ts";
+import { withDownloads } from "./download-progress.ts";
 
 /** Which of several things is meant. */
 export interface ModelChoice {
@@ -53,18 +53,9 @@ export interface Fit extends Omit<Differences, "missing"> {
 /** Opens what a command was given. Throws FileError, CheckpointError. */
 export async function openGiven(io: Io, idOrPath: string, choice: ModelChoice): Promise<OpenModel> {
   const { revision, entry, variant } = choice;
-  let progress: Progress | undefined;
-  let done = 0;
-  const onProgress = (event: ProgressEvent): void => {
-    if (event.status === "download") progress ??= io.progress({ label: "downloading", unit: "files" });
-    if (event.status === "done") done++;
-    progress?.update(done, "file" in event ? event.file : "");
-  };
-  try {
-    return await openModel(idOrPath, { revision, entry, variant, signal: io.signal, note: io.note, onProgress });
-  } finally {
-    progress?.end();
-  }
+  return withDownloads(io, (onProgress) =>
+    openModel(idOrPath, { revision, entry, variant, signal: io.signal, note: io.note, onProgress }),
+  );
 }
 
 /** The model of opened weights. Throws CheckpointError for weights of another model, ConfigError for a config.json of another. */

@@ -1,10 +1,12 @@
 /** What the commands that use a model share: their options, the model, and what is said of inputs that could not be used. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { FlavaModel, LoadOptions } from "../api/index.ts";
 import type { BadInput } from "../collections/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { saveFile, statOf } from "../io/index.ts";
+import { deviceNames } from "../runtime/device-names.ts";
 import type { Io } from "./command.ts";
+import { withDownloads } from "./download-progress.ts";
 import { formatCount } from "./progress.ts";
 
 /** Options of every command that uses a model. */
@@ -24,7 +26,7 @@ const LAST_RUN = "runs/starter";
 export const withModel = (command: Command): Command =>
   command
     .option("--model <id>", `a run's folder, a model's folder, or a repository of the Hub (default: ${LAST_RUN})`)
-    .option("--device <name>", "what computes: cpu, cpu-js, interpret, xla:cpu, xla:cuda, …")
+    .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
     .option("--threads <n>", "threads of one operator (default: all processors)", positive)
     .option("--batch-size <n>", "pictures or texts that go through the model at once", positive)
     .option("--cache-dir <dir>", "where models of the Hub are kept")
@@ -44,15 +46,18 @@ export async function openUsed(io: Io, options: ModelOptions): Promise<FlavaMode
   const name = options.model ?? (await lastRun());
   const { FlavaModel: Flava } = await import("../api/index.ts");
   io.note(`model: ${name}`);
-  return Flava.fromPretrained(name, {
-    device: options.device as LoadOptions["device"],
-    threads: options.threads,
-    batchSize: options.batchSize ?? 16,
-    cacheDir: options.cacheDir,
-    localFilesOnly: options.offline,
-    onWarning: io.note,
-    signal: io.signal,
-  });
+  return withDownloads(io, (progressCallback) =>
+    Flava.fromPretrained(name, {
+      device: options.device as LoadOptions["device"],
+      threads: options.threads,
+      batchSize: options.batchSize ?? 16,
+      cacheDir: options.cacheDir,
+      localFilesOnly: options.offline,
+      onWarning: io.note,
+      progressCallback,
+      signal: io.signal,
+    }),
+  );
 }
 
 async function lastRun(): Promise<string> {
