@@ -5,6 +5,8 @@ import { temporaryFolder, writeFiles } from "../../../test/support/data-fixtures
 import { COMMIT, type FakeHub, fakeHub, gitSha1, type Mood, sha256 } from "../../../test/support/fake-hub.ts";
 import { FileError, NoSuchFile } from "../../errors.ts";
 import { CachedRepository, placeBlob } from "./cache.ts";
+import { downloadBlob } from "./download.ts";
+import { factsOfFile } from "./facts.ts";
 import type { ProgressEvent } from "./progress.ts";
 import type { RepositoryOptions } from "./repository.ts";
 import { resolveRepository } from "./resolve.ts";
@@ -300,6 +302,20 @@ describe("what goes wrong on the way", () => {
     const path = await (await open(hub)).path("model.safetensors");
     await writeFile(path, "cut");
     expect((await stat(await (await open(hub)).path("model.safetensors"))).size).toBe(700_000);
+  });
+
+  it("finds a full disk before it loads anything", async () => {
+    const hub = await fakeHub(FILES);
+    const remote = { endpoint: hub.url, token: undefined, id: "org/name" };
+    const facts = await factsOfFile(remote, COMMIT, "model.safetensors", {});
+    const blob = join(await temporaryFolder(), facts.etag);
+    const job = { remote, commit: COMMIT, name: "model.safetensors", facts, blob, http: {}, onBytes: () => undefined };
+    await expect(downloadBlob({ ...job, free: async () => 1000 })).rejects.toThrow(
+      /the disk is full: expected 700000 bytes of space, got 1000\n {2}help: free some space/,
+    );
+    expect(gets(hub)).toEqual([]);
+    await downloadBlob(job);
+    expect(sha256(await readFile(blob))).toBe(facts.etag);
   });
 
   it("refuses names that lead out of the cache, also a server's", async () => {
