@@ -3,7 +3,8 @@ import { type Command, Option } from "commander";
 import { action } from "./command.ts";
 import { natural, positive, share } from "./numbers.ts";
 
-const SOURCES = `
+/** How a source is named, for the help of commands. */
+export const SOURCES = `
 A SOURCE is a path or URL whose type shows (.tar .parquet .csv .tsv .jsonl .json .txt, or a folder), or TYPE:LOCATION:
   tar:shards/{000000..000146}.tar   tar:a.tar::b.tar   parquet:https://host/train.parquet
   csv:pairs.csv   json:dataset_coco.json#test   folder:images/   coco:captions_val2017.json   text:corpus.txt   synthetic:1000x64

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { type DataSpec, fetchData } from "../datasets/index.ts";
 import { statOf } from "../io/index.ts";
 import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
+import { estimateSeconds, measureSpeed } from "../pretrain/run/estimate.ts";
 import { measureStage } from "../pretrain/run/measure.ts";
 import { type Preview, previewRun } from "../pretrain/run/preview.ts";
 import { pretrain } from "../pretrain/run/run.ts";
+import { planOf, tables } from "../pretrain/tables.ts";
 import { findCheckpoints, RECIPE_FILE } from "../record/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
@@ -15,7 +17,24 @@ import { consoleReporter } from "./run-reporter.ts";
 export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
   previewRun(recipe, { signal: io.signal, note: (line) => io.note(line) });
 
-export const measure: (recipe: Recipe, stage: string) => Promise<StageMeasure> = measureStage;
+/** What a stage will need; with the time that it takes, where the device is here. */
+export async function measure(recipe: Recipe, name: string): Promise<StageMeasure> {
+  const measured = await measureStage(recipe, name);
+  const speed = await speedOf(recipe);
+  if (speed === undefined) return measured;
+  const stage = recipe.stages[name]!;
+  return { ...measured, seconds: estimateSeconds(stage, planOf(tables, recipe, stage), measured, speed) };
+}
+
+const speeds = new Map<string, Promise<number | undefined>>();
+
+/** Measured once for a device; undefined where there is none. */
+function speedOf({ device, threads }: Recipe): Promise<number | undefined> {
+  const key = `${device} ${threads}`;
+  const speed = speeds.get(key) ?? measureSpeed({ device, threads }).catch(() => undefined);
+  speeds.set(key, speed);
+  return speed;
+}
 
 /** Trains and prints the results as `name: value` lines. A run stopped by a signal says what is saved, and how to resume it. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {

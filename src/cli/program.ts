@@ -12,6 +12,7 @@ import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
 import { define as inspect } from "./inspect.ts";
 import { define as match } from "./match.ts";
+import { define as newRecipe } from "./new.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as probe } from "./probe.ts";
 import { define as report } from "./report.ts";
@@ -21,6 +22,7 @@ import { define as table } from "./table.ts";
 /** A new verb is a new entry here. */
 const VERBS: readonly ((program: Command) => void)[] = [
   definePretrain(() => import("./pretrain-run.ts")),
+  newRecipe,
   embed,
   classify,
   match,

@@ -32,11 +32,20 @@ export interface ReadOptions {
 }
 
 /** As `ReadOptions`, for pairs. */
-export type PairOptions = Omit<ReadOptions, "max"> & { readonly maxPairs: number };
+export type PairOptions = Omit<ReadOptions, "max"> & {
+  readonly maxPairs: number;
+  /** Whether pictures without a caption count, with an empty one: for what looks at pictures alone. */
+  readonly captionless?: boolean | undefined;
+};
 
 /** The first `maxPairs` good pairs of a source, in its order. Throws DataError where there is none. */
-export async function readPairs(source: Source, { maxPairs, ...options }: PairOptions): Promise<Pair[]> {
-  return readImages(source, { ...options, max: maxPairs }, toPair);
+export async function readPairs(
+  source: Source,
+  { maxPairs, captionless = false, ...options }: PairOptions,
+): Promise<Pair[]> {
+  return readImages(source, { ...options, max: maxPairs }, (sample) =>
+    toPair(captionless && !sample.texts?.length ? { ...sample, texts: [""] } : sample),
+  );
 }
 
 /** Pairs that are read when first asked for; evaluators and pictures that share a set share its memory. */

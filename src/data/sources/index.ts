@@ -10,6 +10,6 @@ export {
   sourceName,
   sourceSchema,
 } from "./formats.ts";
-export { locationsOf, openSource, splitSpec } from "./open.ts";
+export { locationsOf, openSource, resolveSpec, splitSpec } from "./open.ts";
 export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";
 export * from "./source.ts";

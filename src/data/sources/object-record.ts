@@ -19,6 +19,8 @@ export function objectRecord(
   const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);
   const textKey = options.text ?? firstOf(TEXT_KEYS, present);
   const labelKey = options.label ?? firstOf(LABEL_KEYS, present);
+  if (imageKey === undefined && textKey === undefined && !IMAGE_KEYS.some((name) => name in row))
+    return bad(`no image and no text among the keys ${Object.keys(row).slice(0, 8).join(", ") || "(none)"}`);
   const location = imageKey === undefined ? undefined : row[imageKey];
   if (imageKey === undefined ? IMAGE_KEYS.some((name) => name in row) : location === null)
     return bad("the image path is missing");

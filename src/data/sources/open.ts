@@ -42,6 +42,9 @@ function checkSpec(spec: unknown): SourceSpec {
   });
 }
 
+/** What a string stands for: its format, and its files. Throws ConfigError, DataError as openSource does. */
+export const resolveSpec = (spec: string, options: OpenOptions = {}): Promise<SourceSpec> => parseSpec(spec, options);
+
 async function parseSpec(spec: string, options: OpenOptions): Promise<SourceSpec> {
   const { type: named, rest } = splitSpec(spec);
   if (named !== undefined && isType(named)) return checkSpec(parseTyped(spec, named, rest));
@@ -131,7 +134,7 @@ async function guessFolder(path: string): Promise<SourceSpec> {
   const some = (types.length > 1 ? tables : names).slice(0, 5).join(", ") || "nothing";
   throw new DataError(
     `${path}: expected tar or parquet shards, metadata.jsonl or metadata.csv, or images, got ${some}`,
-    "put the type before the path, as in text:PATH/file",
+    names.length === 0 ? "is it the right folder?" : "put the type before the path, as in text:PATH/file",
   );
 }
 

@@ -55,7 +55,7 @@ describe("jsonlSource on JSON as Python writes it", () => {
       { key: "py.jsonl:1", texts: ["a"], meta: { far: "-Infinity", id: "1234567890123456789" } },
       { key: "py.jsonl:3", texts: ["b"], label: "9007199254740993" },
     ]);
-    expect(bad).toEqual(["py.jsonl:2 no image and no text"]);
+    expect(bad).toEqual(["py.jsonl:2 no image and no text among the keys text"]);
   });
 
   it("passes over null captions, and takes another key where one is null", async () => {

@@ -13,6 +13,13 @@ export interface Shares {
   readonly test: number;
 }
 
+/** Whose samples, which draw, and what belongs together. */
+export interface Drawing {
+  readonly name: string;
+  readonly seed: number;
+  readonly by: SplitBy;
+}
+
 /** The part of each group that is held out; all others are for training. */
 export type Assignment = ReadonlyMap<number, SplitPart>;
 
@@ -20,7 +27,7 @@ export type Assignment = ReadonlyMap<number, SplitPart>;
  * Draws whole groups for the held-out parts until they have about their share: a group that would be too much for a part stays in
  * training. Throws DataError where a part cannot have a sample.
  */
-export function assignGroups({ of, sizes }: Groups, shares: Shares, seed: number, by: SplitBy): Assignment {
+export function assignGroups({ of, sizes }: Groups, shares: Shares, { name, seed, by }: Drawing): Assignment {
   const groups = [...sizes.keys()];
   const order = Array.from(permutation(groups.length, random(seed, "split")), (i) => groups[i]!);
   const held = new Map<number, SplitPart>();
@@ -36,7 +43,7 @@ export function assignGroups({ of, sizes }: Groups, shares: Shares, seed: number
     }
     if (wanted > 0 && left === wanted) takeSmallest(sizes, held, part);
     const taken = [...held.values()].includes(part);
-    if (wanted > 0 && (!taken || held.size === groups.length)) throw tooFew(of.length, sizes, by, part);
+    if (wanted > 0 && (!taken || held.size === groups.length)) throw tooFew(name, of.length, sizes, by, part);
   }
   return held;
 }
@@ -55,10 +62,10 @@ const WIDER: Readonly<Record<SplitBy, string>> = {
   sample: "give more samples, or a set of your own to be measured on",
 };
 
-function tooFew(samples: number, sizes: Groups["sizes"], by: SplitBy, part: SplitPart): DataError {
+function tooFew(name: string, samples: number, sizes: Groups["sizes"], by: SplitBy, part: SplitPart): DataError {
   const largest = Math.max(0, ...sizes.values());
   return new DataError(
-    `expected samples that can be divided by ${by} with some left for ${part}, got ${samples} samples in ${sizes.size} ${sizes.size === 1 ? "group that belongs" : "groups that belong"} together, the largest of ${largest}`,
+    `${name}: expected samples that can be divided by ${by} with some left for ${part}, got ${samples} samples in ${sizes.size} ${sizes.size === 1 ? "group that belongs" : "groups that belong"} together, the largest of ${largest}`,
     WIDER[by],
   );
 }

@@ -64,7 +64,7 @@ export async function splitSource(source: Source, out: string, options: SplitOpt
       throw new DataError(`${source.name}: expected samples, got none that can be used`, nothing(bad.reasons));
     const read = grouping.count + bad.count;
     const groups = grouping.groups();
-    const assignment = assignGroups(groups, options, seed, by);
+    const assignment = assignGroups(groups, options, { name: source.name, seed, by });
     const written = await writeParts(source, folder, { ...options, groups, assignment, undecodable, onBad: bad.onBad });
     await bad.close();
     const kept = Object.values(written).reduce((n, { samples }) => n + samples, 0);

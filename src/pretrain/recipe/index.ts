@@ -4,6 +4,7 @@ export { checkPlaces, missingPlaces } from "./places.ts";
 export {
   describePlan,
   formatPlan,
+  formatTotals,
   type MeasureStage,
   type Plan,
   type PlannedStage,

@@ -32,9 +32,10 @@ export async function checkPlaces(recipe: Recipe, signal?: AbortSignal): Promise
 
 function* places(recipe: Recipe): Generator<[where: string, location: string]> {
   for (const kind of ["pairs", "images", "texts"] as const)
-    for (const [i, { source, without }] of recipe.data[kind].entries()) {
+    for (const [i, { source, without = [] }] of recipe.data[kind].entries()) {
       for (const location of locationsOf(source)) yield [`data.${kind}.${i}`, location];
-      for (const location of without ? locationsOf(without.source) : []) yield [`data.${kind}.${i}.without`, location];
+      for (const location of without.flatMap((held) => locationsOf(held.source)))
+        yield [`data.${kind}.${i}.without`, location];
     }
   for (const part of ["validation", "test"] as const)
     for (const [name, source] of Object.entries(recipe.evaluation[part]))

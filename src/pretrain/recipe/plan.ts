@@ -13,6 +13,10 @@ export interface StageMeasure {
   readonly memory: Readonly<Record<string, number>>;
   /** Nodes of the step graph by kind of batch. */
   readonly nodes?: Readonly<Record<string, number>> | undefined;
+  /** Floating-point operations of a step, by kind of batch. */
+  readonly flops?: Readonly<Record<string, number>> | undefined;
+  /** About how long its steps take on this machine as it is now, building its graphs included; unknown for other machines' devices. */
+  readonly seconds?: number | undefined;
 }
 
 /** Builds the stage's graphs, and no weights, to measure it. */
@@ -91,9 +95,32 @@ export function formatPlan({ recipe, words, coverage, stages, tables }: Plan): s
     ]),
   ];
   for (const plan of stages) rows.push(...stageRows(recipe.stages[plan.name]!, plan));
+  const totals = formatTotals({ stages });
+  if (totals !== "") rows.push(["in all", totals]);
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`.trimEnd()).join("\n");
 }
+
+/** Time and memory of the whole run, as far as they were measured. */
+export function formatTotals({ stages }: Pick<Plan, "stages">): string {
+  const seconds = stages.every((stage) => stage.seconds !== undefined)
+    ? `about ${duration(stages.reduce((total, stage) => total + stage.seconds!, 0))} of training on this machine as busy as it is now; reading, measuring and drawing come on top`
+    : "";
+  const most = Math.max(0, ...stages.map(({ memory = {} }) => sum(memory)));
+  return [seconds, most > 0 ? `${bytes(most + NODE_BYTES)} of memory` : ""].filter(Boolean).join("; ");
+}
+
+/** What the process takes beside the stages. */
+const NODE_BYTES = 400 * 2 ** 20;
+
+const duration = (seconds: number): string =>
+  seconds < 90
+    ? `${Math.ceil(seconds)} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : seconds < 172_800
+        ? `${(seconds / 3600).toFixed(1)} h`
+        : `${count(seconds / 86_400)} days`;
 
 /** How many words there will be. */
 function wordsOf(tables: Tables, recipe: Recipe, words: number | undefined): string {
@@ -104,8 +131,8 @@ function wordsOf(tables: Tables, recipe: Recipe, words: number | undefined): str
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
-  return sources.map(({ source, weight, without }, i) => {
-    const held = without ? `, without what shares a ${without.by} with ${dataName(without.source)}` : "";
+  return sources.map(({ source, weight, without = [] }, i) => {
+    const held = without.map((set) => `, without what shares a ${set.by} with ${dataName(set.source)}`).join("");
     const place = `${dataName(source)}${held}`;
     return [
       i === 0 ? kind : "",
@@ -154,6 +181,7 @@ function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
         .join(", ")}`,
     ]);
   for (const line of plan.warnings) rows.push(["", `warning: ${line}`]);
+  if (plan.seconds !== undefined) rows.push(["", `time about ${duration(plan.seconds)}`]);
   if (plan.memory) rows.push(["", `memory about ${listed(plan.memory, bytes)}`]);
   return rows;
 }

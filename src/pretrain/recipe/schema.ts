@@ -6,19 +6,27 @@ import { deviceNames } from "../../runtime/device-names.ts";
 import type { Tables } from "../tables.ts";
 import { checkRecipe } from "./checks.ts";
 import { whole } from "./parts-schema.ts";
-import type { Recipe, WeightedSource } from "./types.ts";
+import type { Recipe, WeightedSource, Without } from "./types.ts";
 
 const source = z
   .union([z.string().min(1), dataSchema])
   .describe("starter:PART, a path, a URL, type:location, or {type, path, …}.");
 
+const heldOut = z.union([
+  z.string().min(1),
+  z.strictObject({ source, by: z.enum(SPLIT_BY).default("concept") }),
+  dataSchema,
+]);
+
 const without = z
-  .union([z.string().min(1), z.strictObject({ source, by: z.enum(SPLIT_BY).default("concept") }), dataSchema])
-  .transform((given) =>
-    typeof given === "object" && "by" in given ? given : { source: given as string, by: "concept" as const },
+  .union([heldOut, z.array(heldOut)])
+  .transform((given): Without[] =>
+    [given]
+      .flat()
+      .map((one) => (typeof one === "object" && "by" in one ? one : { source: one as string, by: "concept" })),
   )
   .describe(
-    "A held-out set. Left out are samples with a picture, a caption or the head word of a short caption of one of its (by: concept), with a picture or caption of one (caption), or equal to one (sample).",
+    "Held-out sets. Left out are samples with a picture, a caption or the head word of a short caption of one of theirs (by: concept), with a picture or caption of one (caption), or equal to one (sample).",
   );
 
 const weighted = z.strictObject({

@@ -61,8 +61,8 @@ export interface WeightedSource {
   readonly weight: number;
   /** Which caption of a sample is read; absent: what the source says, else one at random. */
   readonly captions?: CaptionMode | undefined;
-  /** A held-out set: samples that share something with one of its samples are left out. */
-  readonly without?: Without | undefined;
+  /** Held-out sets: samples that share something with one of their samples are left out. */
+  readonly without?: readonly Without[] | undefined;
 }
 
 /** A held-out set, and what training samples must not share with it. */

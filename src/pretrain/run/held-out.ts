@@ -13,7 +13,7 @@ export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut
     Object.fromEntries(
       Object.entries(specs).map(([name, spec]) => [
         name,
-        pairSet(() => sources.open(spec), { maxPairs, signal, onBad }),
+        pairSet(() => sources.open(spec), { maxPairs, signal, onBad, captionless: recipe.data.pairs.length === 0 }),
       ]),
     );
   const images = (spec: Spec) => labelledSet(() => sources.open(spec), { max: maxPairs, signal, onBad });

@@ -30,11 +30,13 @@ export function createSources(recipe: Recipe, signal?: AbortSignal, note?: (line
     once(JSON.stringify(spec), () => openData(spec, { signal, note }));
   return {
     open,
-    training({ source, without }) {
-      if (!without) return open(source);
-      return once(JSON.stringify([source, without]), async () =>
-        withoutSource(await open(source), { source: await open(without.source), by: without.by }),
-      );
+    training({ source, without = [] }) {
+      if (without.length === 0) return open(source);
+      return once(JSON.stringify([source, without]), async () => {
+        let left = await open(source);
+        for (const { source: held, by } of without) left = withoutSource(left, { source: await open(held), by });
+        return left;
+      });
     },
     pixels: pixelCache(recipe.data.pixelBytes),
   };

@@ -26,23 +26,33 @@ export async function measureStage(recipe: Recipe, name: string, tables: Tables 
   const averaged = plan.average ? specs.filter((spec) => trained.has(spec.name)) : [];
   if (averaged.length > 0) memory.averages = bytes(averaged);
   const nodes: Record<string, number> = {};
+  const flops: Record<string, number> = {};
   for (const [kind, graphsOfKind] of Object.entries(graphs)) {
     const programs = programsOf(graphsOfKind);
     const peaks = programs.map((program) => {
       const traced = graph(program.name, { ...program.outputs, ...renamed(program.updates) });
       nodes[kind] = (nodes[kind] ?? 0) + traced.nodes.length;
-      return costOf(traced).peakBytes;
+      const cost = costOf(traced);
+      flops[kind] = (flops[kind] ?? 0) + cost.flops * timesIn(graphsOfKind, program);
+      return cost.peakBytes;
     });
     // Sessions share one arena: the most that any of them needs.
     memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
   }
-  return { parameters, memory, nodes };
+  return { parameters, memory, nodes, flops };
 }
 
 const programsOf = (graphs: StepGraphs): Program[] =>
   "whole" in graphs
     ? [graphs.whole.program]
     : [graphs.parts.embed, graphs.parts.contrast, graphs.parts.micro, graphs.parts.apply].flatMap((p) => p ?? []);
+
+/** How often a step runs a program: what is cut into parts runs once for each. */
+const timesIn = (graphs: StepGraphs, program: Program): number => {
+  if ("whole" in graphs) return 1;
+  const { embed, micro } = graphs.parts;
+  return program === embed || program === micro ? graphs.count : 1;
+};
 
 const renamed = (updates: Program["updates"]): Program["updates"] =>
   Object.fromEntries(Object.entries(updates).map(([name, value]) => [`update:${name}`, value]));

@@ -36,7 +36,7 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
   const tokenizer = await tokenizerOf(asked, sources, missing.length === 0, options);
   const recipe = tokenizer ? withVocabulary(tables, asked, tokenizer) : asked;
   const counts = await countsOf(recipe, async (given) =>
-    (await isAtHand(given.source)) && (!given.without || (await isAtHand(given.without.source)))
+    (await allAtHand([given.source, ...(given.without ?? []).map((held) => held.source)]))
       ? sources.training(given)
       : undefined,
   );
@@ -48,9 +48,14 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
   return { recipe, words: tokenizer?.vocabSize, coverage, warnings: Object.fromEntries(warnings) };
 }
 
+async function allAtHand(specs: readonly (string | DataSpec)[]): Promise<boolean> {
+  for (const spec of specs) if (!(await isAtHand(spec))) return false;
+  return true;
+}
+
 async function notAtHand({ data }: Recipe): Promise<string[]> {
   const all: (string | DataSpec)[] = DATA_KINDS.flatMap((kind) =>
-    data[kind].flatMap(({ source, without }) => [source, ...(without ? [without.source] : [])]),
+    data[kind].flatMap(({ source, without = [] }) => [source, ...without.map((held) => held.source)]),
   );
   const missing: string[] = [];
   for (const spec of all) if (!(await isAtHand(spec))) missing.push(dataName(spec));
