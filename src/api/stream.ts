@@ -1,5 +1,5 @@
 /** Embeddings of a stream: bounded memory, results in order, failures as values where that is wanted. */
-import { FlavaError } from "../errors.ts";
+import { FlavaError, settled } from "../errors.ts";
 import { type Encoding, encodeImages, encodeTexts } from "./encode.ts";
 import type { ImageInput } from "./image-input.ts";
 import type { OutputTensor } from "./output.ts";
@@ -24,7 +24,7 @@ export interface NotEmbedded<T> {
 }
 
 export interface StreamOptions {
-  /** "throw" ends the stream at the first failure (default); "yield" gives it in its place, and the stream goes on. */
+  /** "throw" ends the stream at the first failure, after what came before it (default); "yield" gives it in its place, and the stream goes on. */
   readonly onError?: "throw" | "yield" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -95,7 +95,7 @@ async function* embedStream<T, F>(
       return { index, input, feeds: await prepare(input) };
     } catch (error) {
       signal?.throwIfAborted();
-      if (onError === "yield" && error instanceof FlavaError) return { index, input, error };
+      if (error instanceof FlavaError) return { index, input, error };
       throw error;
     }
   };
@@ -108,16 +108,27 @@ async function* embedStream<T, F>(
         : { index: each.index, input: each.input, embeds: rows!.row(good.indexOf(each)).slice() },
     );
   };
-  let running: Promise<(Embedded<T> | NotEmbedded<T>)[]> | undefined;
+  const give = function* (rows: readonly (Embedded<T> | NotEmbedded<T>)[]): Generator<Embedded<T> | NotEmbedded<T>> {
+    for (const row of rows) {
+      if (row.error && onError === "throw") throw row.error;
+      yield row;
+    }
+  };
+  let running: ReturnType<typeof encode> | undefined;
   for await (const part of inParts(stream, loaded.batchSize)) {
     signal?.throwIfAborted();
     const ready: Prepared<T, F>[] = [];
-    for (const { input, index } of part) ready.push(await one(input, index));
-    if (running) yield* await running;
+    for (const { input, index } of part) {
+      ready.push(await one(input, index));
+      // What came before a failure is still given.
+      if (ready.at(-1)!.error && onError === "throw") break;
+    }
+    if (running) yield* give(await running);
     running = encode(ready);
-    running.catch(() => undefined);
+    void settled(running);
+    if (ready.length < part.length) break;
   }
-  if (running) yield* await running;
+  if (running) yield* give(await running);
 }
 
 /** `size` items at a time, with their numbers. */
