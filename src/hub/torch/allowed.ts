@@ -77,7 +77,8 @@ const CALLS: Readonly<Record<string, Call>> = {
     view(where, { storage, offset, shape, strides, dtype }),
   "torch._utils._rebuild_parameter": (where, [data]) => tensorOf(where, data),
   "torch._utils._rebuild_parameter_with_state": (where, [data]) => tensorOf(where, data),
-  "torch._tensor._rebuild_from_type_v2": (where, [f, , args]) => callNamed(where, f, itemsOf(args) ?? []),
+  "torch._tensor._rebuild_from_type_v2": (where, [f, , args]) =>
+    callNamed(where, notItself(where, f), itemsOf(args) ?? []),
   "torch.Size": (_, [items]) => ({ type: "tuple", items: itemsOf(items) ?? [] }),
   "torch.device": (_, args) => args.map((part) => (isA("global", part) ? part.name : part)),
   "torch.serialization._get_layout": (_, [name]) => name ?? null,
@@ -85,6 +86,14 @@ const CALLS: Readonly<Record<string, Call>> = {
   "builtins.set": (_, [items]) => [...(itemsOf(items) ?? [])],
   "__builtin__.set": (_, [items]) => [...(itemsOf(items) ?? [])],
 };
+
+const TYPED = "torch._tensor._rebuild_from_type_v2";
+
+/** A tensor of a type is made of a plain one: calls of that function inside of each other could go on without end. */
+function notItself(where: string, f: PyValue | undefined): PyValue | undefined {
+  if (!isA("global", f) || f.name !== TYPED) return f;
+  throw new CheckpointError(`${where}: ${TYPED}: expected a function that makes a plain tensor`);
+}
 
 const isAllowed = (name: string): boolean =>
   [CALLS, STORAGES, DTYPES].some((table) => Object.hasOwn(table, name)) || CLASSES.has(name) || MENTIONED.has(name);

@@ -242,6 +242,14 @@ describe("what a checkpoint must not do", () => {
       py.reduce(py.reduce(py.global("collections", "OrderedDict"), py.tuple()), py.tuple()),
       /expected a call that a state dict needs, got one of a dict/,
     ],
+    [
+      "calls inside of each other, deep",
+      py.reduce(
+        py.global("torch._tensor", "_rebuild_from_type_v2"),
+        py.tuple(py.global("torch._tensor", "_rebuild_from_type_v2"), py.none, py.tuple()),
+      ),
+      /expected a function that makes a plain tensor/,
+    ],
     ["a call of a dtype", py.reduce(py.global("torch", "float32"), py.tuple()), /got one of torch.float32/],
     ["an old instance", [0x28, 0x69, ...new TextEncoder().encode("os\nsystem\n")], /opcode 0x69/],
     ["the registry of extensions", [0x82, 1], /opcode 0x82/],
