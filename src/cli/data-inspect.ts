@@ -12,6 +12,7 @@ import type { Sample } from "../data/sources/index.ts";
 import { ConfigError } from "../errors.ts";
 import { scaledBlockMask } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
+import { type Coverage, coverageCounter, describeCoverage } from "../text/index.ts";
 import type { Io } from "./command.ts";
 import { openNamed } from "./data-source.ts";
 import { formatBytes, formatCount } from "./progress.ts";
@@ -25,6 +26,7 @@ interface InspectOptions {
   readonly imageSize: number;
   readonly patchSize: number;
   readonly textLength: number;
+  readonly tokenizer?: string;
   readonly bad?: string;
   readonly decode: boolean;
   readonly outside?: boolean;
@@ -36,18 +38,37 @@ export async function inspect(io: Io, [spec = ""]: readonly string[], options: I
   const { limit, sheet, rows, pictures, seed, decode } = options;
   if (sheet !== undefined && !/\.(png|html)$/i.test(sheet))
     throw new ConfigError(`--sheet ${sheet}: expected a name that ends in .png or .html`);
+  const words = options.tokenizer === undefined ? undefined : await wordsOf(options.tokenizer, io);
   const masks = options.masks ? await maskView(options) : undefined;
   const source = await openNamed(io, spec, options);
   const total = source.count === undefined ? limit : Math.min(source.count, limit ?? source.count);
   const progress = io.progress({ label: `reading ${spec}`, unit: "samples", total });
   const wanted = Math.max(rows, sheet === undefined ? 0 : pictures);
   const reading = { limit, examples: wanted, seed, decode, badFile: options.bad, signal: io.signal };
-  const found = await inspectSource(source, { ...reading, onProgress: progress.update }).finally(() => progress.end());
+  const found = await inspectSource(source, { ...reading, onProgress: progress.update, onSample: words?.add }).finally(
+    () => progress.end(),
+  );
   if (sheet !== undefined) await writeSheet(sheet, spec, found.examples.slice(0, pictures), masks);
   const shown = found.examples.slice(0, rows);
-  const value = { ...found.inspection, rows: shown.map(rowValue), ...(sheet !== undefined && { sheet }) };
-  io.result([...describe(found.inspection), ...shown.map(rowLine)].join("\n"), value);
+  const coverage = words?.coverage();
+  const value = {
+    ...found.inspection,
+    ...(coverage && { coverage }),
+    rows: shown.map(rowValue),
+    ...(sheet !== undefined && { sheet }),
+  };
+  io.result([...describe(found.inspection, coverage), ...shown.map(rowLine)].join("\n"), value);
   if (sheet !== undefined) io.note(`sheet: ${sheet}`);
+}
+
+/** Counts the words of samples that a tokenizer does not know. */
+async function wordsOf(path: string, { signal }: Io) {
+  const { loadTokenizer } = await import("../text/load.node.ts");
+  const { add, coverage } = coverageCounter(await loadTokenizer(path, { signal }));
+  const addAll = ({ texts = [] }: Sample): void => {
+    for (const text of texts) add(text);
+  };
+  return { add: addAll, coverage };
 }
 
 async function maskView({ imageSize, patchSize, textLength, seed }: InspectOptions): Promise<MaskView> {
@@ -70,7 +91,10 @@ async function writeSheet(
   await saveFile(file, bytes);
 }
 
-function describe({ source, samples, more, images, captions, labels, bad }: Inspection): string[] {
+function describe(
+  { source, samples, more, images, captions, labels, bad }: Inspection,
+  coverage: Coverage | undefined,
+): string[] {
   const lines = [`source    ${source}`, `samples   ${formatCount(samples)}${more ? " (and more)" : ""}`];
   if (images.count > 0) {
     const formats = Object.entries(images.formats).map(([format, count]) => `${formatCount(count)} ${format}`);
@@ -87,6 +111,7 @@ function describe({ source, samples, more, images, captions, labels, bad }: Insp
         `  twice   ${formatCount(captions.repeated)} captions; ${top.count} times ${JSON.stringify(shorten(top.text, 50))}`,
       );
   }
+  if (coverage) lines.push(`unknown   ${describeCoverage(coverage)}`);
   const classes = Object.entries(labels).sort((a, b) => b[1] - a[1]);
   if (classes.length > 0) {
     const some = classes.slice(0, 8).map(([label, count]) => `${label} (${formatCount(count)})`);

@@ -129,6 +129,7 @@ function defineInspect(data: Command): void {
     .option("--image-size <n>", "side of the masked pictures in pixels", positive, 224)
     .option("--patch-size <n>", "side of a patch in pixels", positive, 16)
     .option("--text-length <n>", "tokens of a masked caption", positive, 77)
+    .option("--tokenizer <path>", "count the words that this model folder, tokenizer.json or vocab.txt does not know")
     .addOption(new Option("--bad <file>", "list samples that cannot be used in this JSON Lines file"))
     .option(...CACHE_DIR)
     .option("--seed <n>", "which samples are shown, and their masks", natural, 0)

@@ -83,6 +83,16 @@ describe("flava", () => {
   });
 });
 
+it("counts, of a source's texts, the words that a tokenizer does not know", async () => {
+  const path = `${root}/vocab.txt`;
+  await writeFile(path, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"].join("\n"));
+  const { stdout } = await flava(["data", "inspect", "synthetic:9x16", "--json", "--quiet", "--tokenizer", path]);
+  const { coverage, captions } = JSON.parse(stdout);
+  expect(coverage).toMatchObject({ texts: 9, words: Math.round(9 * captions.words.mean), unreadable: 0 });
+  expect(coverage.unknown).toBeGreaterThan(coverage.words / 2);
+  expect(coverage.commonest[0]).toEqual({ word: "background", count: 9 });
+});
+
 describe("what the system refuses", () => {
   it.each([
     ["data", "build", "synthetic:3", "--out", "/dev/null/x"],

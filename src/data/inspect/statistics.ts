@@ -56,6 +56,8 @@ export interface InspectOptions {
   readonly badFile?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((samples: number) => void) | undefined;
+  /** Called with every sample that is looked at. */
+  readonly onSample?: ((sample: Sample) => void) | undefined;
 }
 
 const MAX_LABELS = 1000;
@@ -66,7 +68,15 @@ export async function inspectSource(
   source: Source,
   options: InspectOptions,
 ): Promise<{ inspection: Inspection; examples: Sample[] }> {
-  const { limit = Number.POSITIVE_INFINITY, examples: wanted, seed = 0, decode = true, signal, onProgress } = options;
+  const {
+    limit = Number.POSITIVE_INFINITY,
+    examples: wanted,
+    seed = 0,
+    decode = true,
+    signal,
+    onProgress,
+    onSample,
+  } = options;
   const bad = badList(options.badFile);
   const tally = new Tally();
   const rng = random(seed, "examples");
@@ -80,6 +90,7 @@ export async function inspectSource(
         break;
       }
       tally.add(sample);
+      onSample?.(sample);
       // Reservoir sampling: every sample has the same chance to be an example.
       const at = tally.samples - 1;
       if (examples.length < wanted) examples.push({ at, sample });
