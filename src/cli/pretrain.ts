@@ -12,6 +12,7 @@ export interface PretrainOptions {
   readonly runDir?: string;
   readonly set?: readonly string[];
   readonly seed?: string;
+  readonly seeds?: string;
   readonly device?: string;
   readonly dtype?: string;
   readonly threads?: string;
@@ -59,8 +60,9 @@ export const definePretrain =
       .option("--stage <name>", "only this stage")
       .option("--resume <from>", "go on from `latest` or from a checkpoint folder")
       .option("--run-dir <dir>", "where the run writes")
-      .option("--set <key=value>", "change a value of the recipe; may be given again", collect, [])
+      .option("--set <key=value>", "change a value of the recipe; may be given again", collect)
       .option("--seed <n>", "as --set seed=n")
+      .option("--seeds <list>", "a run for each seed in turn, as 0,1,2, and their results side by side")
       .addOption(new Option("--device <name>", "as --set device=name").choices(deviceNames))
       .addOption(new Option("--dtype <name>", "as --set dtype=name").choices(["fp32", "bf16"]))
       .option("--threads <n>", "as --set threads=n")
@@ -69,6 +71,11 @@ export const definePretrain =
       .addHelpText("after", EXAMPLES)
       .action(
         action<PretrainOptions>(async (io, [path], options) => {
+          if (options.seeds !== undefined && !options.dryRun) {
+            const { runSeeds } = await import("./pretrain-seeds.ts");
+            await runSeeds(io, options.seeds, options, { load, request: (given) => pretrainRequest(path!, given) });
+            return;
+          }
           const request = await pretrainRequest(path!, options);
           for (const { path: key, was, now } of request.overrides) io.note(`set ${key}: ${show(was)} → ${show(now)}`);
           if (options.dryRun) await printPlan(request.recipe, await load(), io);
@@ -77,7 +84,7 @@ export const definePretrain =
       );
   };
 
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 const show = (value: unknown): string => (value === undefined ? "(default)" : JSON.stringify(value));
 
 /** Resolves the recipe and checks the options against it and against each other. Throws ConfigError. */

@@ -139,7 +139,10 @@ function makeSchemas(tables: Tables): RecipeSchemas {
   });
   const recipe = fields
     .superRefine((given, context) => checkRecipe(tables, given as never, context))
-    .transform((given) => ({ ...given, runDir: given.runDir ?? `runs/${given.name}` }));
+    .transform((given) => ({
+      ...given,
+      runDir: (given.runDir ?? `runs/${given.name}`).replaceAll("{seed}", String(given.seed)),
+    }));
   return { file, recipe: recipe as never };
 }
 
@@ -160,7 +163,11 @@ function fieldsOf({ families, kinds }: Tables) {
         "What products read in training steps. Parameters, moments, losses and checkpoints are float32 in both.",
       ),
     threads: z.int().nonnegative().default(0).describe("Threads of the engine; 0: all processors."),
-    runDir: z.string().min(1).optional().describe("Where the run writes; runs/<name> unless given."),
+    runDir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Where the run writes; runs/<name> unless given. {seed} in it stands for the seed."),
     mayChange: z
       .array(z.string().regex(/^[\w*-]+(\.[\w*-]+)*$/, "expected a key, as in stages.joint.steps"))
       .default([])
