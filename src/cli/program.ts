@@ -40,6 +40,12 @@ const VERBS: readonly ((program: Command) => void)[] = [
   completion,
 ];
 
+const EXAMPLES = `
+Examples:
+  flava pretrain recipes/starter.yaml
+  flava search photos/ "a dog on a beach"
+  flava doctor`;
+
 /** The whole command line, not run yet. */
 export function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -48,6 +54,7 @@ export function createProgram(): Command {
     .version(version, "-V, --version")
     .option("--json", "print results as JSON")
     .option("--quiet", "print nothing but results and errors")
+    .addHelpText("after", EXAMPLES)
     .showSuggestionAfterError()
     .showHelpAfterError("(add --help to see what is possible)")
     .exitOverride();

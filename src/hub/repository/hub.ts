@@ -1,5 +1,7 @@
 /** A repository of the Hub at one commit: its files come into the shared cache when they are asked for. */
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { FileError, NoSuchFile } from "../../errors.ts";
 import type { HttpOptions } from "../../io/http-attempts.ts";
 import { type Bytes, lockFile, makeFolder, openFile, openHttp, statOf } from "../../io/index.ts";
@@ -126,6 +128,20 @@ async function missing({ cache, commit, remote, offline }: HubPlace, path: strin
   return new FileError(`${path}: expected ${name} of ${remote.id} in the cache, got none`, help);
 }
 
+const [SILENT_MS, POLL_MS] = [10_000, 250];
+
+/** Python's locks are empty files that stay when they are let go: one whose part has not grown for a while is nobody's. */
+async function clearSilentLock(lock: string, part: string, { signal, note }: HttpOptions): Promise<void> {
+  for (let said = false; ; said = true) {
+    const found = await statOf(lock);
+    if (!found || found.size > 0) return;
+    const last = Math.max(found.mtimeMs, (await statOf(part))?.mtimeMs ?? 0);
+    if (Date.now() - last > SILENT_MS) return rm(lock, { force: true });
+    if (!said) note?.(`${lock}: waiting for another process`);
+    await sleep(POLL_MS, undefined, signal ? { signal } : {});
+  }
+}
+
 async function download(place: HubPlace, path: string, name: string): Promise<void> {
   const { cache, commit, remote, http, onProgress } = place;
   const facts = await factsOfFile(remote, commit, name, http).catch(async (error: unknown) => {
@@ -142,6 +158,7 @@ async function download(place: HubPlace, path: string, name: string): Promise<vo
   const blob = cache.blob(facts.etag);
   const lock = cache.lock(facts.etag);
   for (const file of [blob, lock]) await makeFolder(dirname(file));
+  await clearSilentLock(lock, `${blob}.incomplete`, http);
   await using _held = await lockFile(lock, { wait: true, note: http.note, signal: http.signal });
   const there = await statOf(blob);
   if (!there || (facts.size !== undefined && there.size !== facts.size)) {

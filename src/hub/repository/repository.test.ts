@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
@@ -295,6 +295,20 @@ describe("what goes wrong on the way", () => {
     const [one, other] = [await open(hub), await open(hub)];
     await Promise.all([one, other, one].map((repository) => repository.path("model.safetensors")));
     expect(hub.seen.filter(({ host }) => host === "storage")).toHaveLength(1);
+  });
+
+  it("takes over what a Python that is gone has left half done", async () => {
+    const [blobs, locks] = [join(folder(), "blobs"), join(cacheDir, ".locks", "models--org--name")];
+    for (const dir of [blobs, locks]) await mkdir(dir, { recursive: true });
+    const files = [join(blobs, `${sha256(weights)}.incomplete`), join(locks, `${sha256(weights)}.lock`)] as const;
+    await writeFile(files[0], weights.subarray(0, 1000));
+    await writeFile(files[1], "");
+    const then = new Date(Date.now() - 20_000);
+    for (const file of files) await utimes(file, then, then);
+    const hub = await fakeHub(FILES);
+    await (await open(hub)).path("model.safetensors");
+    expect(hub.seen.at(-1)!.range).toBe("bytes=1000-");
+    expect(await readdir(locks)).toEqual([]);
   });
 
   it("loads a damaged blob again", async () => {

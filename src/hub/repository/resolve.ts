@@ -33,7 +33,20 @@ export async function resolveRepository(idOrPath: string, options: RepositoryOpt
       `${idOrPath}: expected a folder, a file, or a repository of the Hub such as facebook/flava-full, got nothing of that name`,
       "paths count from the folder in which the command runs",
     );
-  return hubRepository(await openHub(id, subfolder, options));
+  const place = await openHub(id, subfolder, options).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    throw error instanceof FileError ? notHereEither(idOrPath, error) : error;
+  });
+  return hubRepository(place);
+}
+
+/** Who mistyped a folder's name does not know that it was looked for elsewhere. */
+function notHereEither(idOrPath: string, cause: FileError): FileError {
+  const why = cause.message.split("\n")[0]!;
+  const help = cause.help ?? "a model on this computer is named by its folder or file; others need the network";
+  return new FileError(`${idOrPath}: no such file or folder here, and as a repository of the Hub: ${why}`, help, {
+    cause,
+  });
 }
 
 /** What nobody would call a repository. */
