@@ -1,23 +1,28 @@
 /** `flava export MODEL --out DIR`: ONNX graphs that run anywhere, in transformers.js' layout, with a report of their differences. */
 import type { Command } from "commander";
-import { ConfigError } from "../errors.ts";
 import type { ExportDType, GraphName } from "../export/index.ts";
 import { action, type Io } from "./command.ts";
+import { positive } from "./use-model.ts";
 
 interface Options {
   readonly out: string;
   readonly dtype: string;
   readonly only?: string;
-  readonly opset?: string;
+  readonly opset?: number;
   readonly external?: boolean;
   readonly reduceRange?: boolean;
-  readonly imageSize?: string;
+  readonly imageSize?: number;
   readonly samples?: string;
-  readonly sampleCount?: string;
+  readonly sampleCount?: number;
   readonly license?: string;
-  readonly threads?: string;
+  readonly threads?: number;
   readonly revision?: string;
 }
+
+const HELP = `
+Examples:
+  flava export runs/starter --out exported
+  flava export facebook/flava-full --out exported --dtype fp32,fp16,q8 --samples photos.jsonl`;
 
 export function define(program: Command): void {
   program
@@ -30,36 +35,35 @@ export function define(program: Command): void {
     .requiredOption("--out <dir>", "folder that the files go into")
     .option("--dtype <list>", "fp32, fp16, q8, int8 (q8 under its other name), joined by commas", "fp32")
     .option("--only <list>", "some of image, text, multimodal, full, words")
-    .option("--opset <n>", "ONNX operator set, 17 to 21; 21 unless given")
+    .option("--opset <n>", "ONNX operator set, 17 to 21; 21 unless given", positive)
     .option("--external", "weights in a file beside each graph (always so from 2 GB)")
     .option("--reduce-range", "with q8: 7-bit weights, for processors without VNNI")
-    .option("--image-size <pixels>", "side of the pictures, with interpolated positions; the model's own unless given")
-    .option("--samples <source>", "pictures and texts that the differences are measured on; made ones unless given")
-    .option("--sample-count <n>", "how many; 8 unless given")
-    .option("--license <id>", "licence that the card names, as the Hugging Face Hub spells it")
-    .option("--threads <n>", "threads of one operator; all processors unless given")
-    .option("--revision <name>", "branch, tag or commit of a repository")
-    .addHelpText(
-      "after",
-      "\nExample:\n  flava export runs/starter --out exported --dtype fp32,fp16,q8 --samples photos.jsonl",
+    .option(
+      "--image-size <pixels>",
+      "side of the pictures, with interpolated positions; the model's own unless given",
+      positive,
     )
+    .option("--samples <source>", "pictures and texts that the differences are measured on; made ones unless given")
+    .option("--sample-count <n>", "how many; 8 unless given", positive)
+    .option("--license <id>", "licence that the card names, as the Hugging Face Hub spells it")
+    .option("--threads <n>", "threads of one operator; all processors unless given", positive)
+    .option("--revision <name>", "branch, tag or commit of a repository")
+    .addHelpText("after", HELP)
     .action(action<Options>(run));
 }
 
 async function run(io: Io, [model]: readonly string[], given: Options): Promise<void> {
   const { exportOnnx, reportText } = await import("../export/index.ts");
   const { out, dtype, only, external, reduceRange, samples, license, revision } = given;
-  const number = (name: "opset" | "imageSize" | "sampleCount" | "threads"): number | undefined =>
-    whole(name, given[name]);
   const progress = io.progress({ label: "exporting", unit: "files" });
   try {
     const report = await exportOnnx(model!, out, {
       dtypes: listOf(dtype) as ExportDType[],
       only: only === undefined ? undefined : (listOf(only) as GraphName[]),
-      opset: number("opset"),
-      imageSize: number("imageSize"),
-      sampleCount: number("sampleCount"),
-      threads: number("threads"),
+      opset: given.opset,
+      imageSize: given.imageSize,
+      sampleCount: given.sampleCount,
+      threads: given.threads,
       external,
       reduceRange,
       samples,
@@ -82,10 +86,3 @@ const listOf = (list: string): string[] =>
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
-
-function whole(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  if (!/^[1-9]\d*$/.test(value)) throw new ConfigError(`--${flag}: expected a whole number from 1, got "${value}"`);
-  return Number(value);
-}

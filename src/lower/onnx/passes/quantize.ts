@@ -16,6 +16,12 @@ export interface QuantizeOptions {
   readonly reduceRange?: boolean | undefined;
 }
 
+interface Quantized {
+  readonly values: FixedNumbers & { dtype: "int8" };
+  /** Whole numbers times these are the weights. */
+  readonly factors: Tensor<"float32">;
+}
+
 /** Look-up tables with fewer rows stay as they are. */
 const LEAST_ROWS = 64;
 
@@ -58,8 +64,8 @@ function writeProduct(w: Rewriter, node: OnnxNode, weight: Tensor<"float32">, to
   const { transB, alpha } = node.attrs;
   const times = alpha && "float" in alpha ? alpha.float : 1;
   const fixed = w.once(`${name} ${transB ? "transposed" : ""} ${times}`, () => {
-    const { values, factors } = byChannel(transB ? columnsFirst(weight) : weight, top, times);
-    return { values: w.numbers(`${name}:int8`, values), factors: w.numbers(`${name}:scale`, factors) };
+    const { values, factors } = byRow(transB ? weight : transposed(weight), top, times);
+    return { values: w.numbers(`${name}:int8`, transposed(values)), factors: w.numbers(`${name}:scale`, factors) };
   });
   const live = w.once(`rounded ${x}`, () => {
     const [factor, zero] = [w.fresh(`${x}:scale`), w.fresh(`${x}:zero`)];
@@ -78,10 +84,9 @@ function writeProduct(w: Rewriter, node: OnnxNode, weight: Tensor<"float32">, to
 function writeLookUp(w: Rewriter, node: OnnxNode, table: Tensor<"float32">, top: number): void {
   const [name, ids] = node.inputs as [string, string];
   const fixed = w.once(`table ${name}`, () => {
-    const { values, factors } = byChannel(columnsFirst(table), top, 1);
-    const rows = columnsFirst(values);
+    const { values, factors } = byRow(table, top, 1);
     return {
-      values: w.numbers(`${name}:int8`, rows),
+      values: w.numbers(`${name}:int8`, values),
       factors: w.numbers(`${name}:scale`, { ...factors, shape: [table.shape[0]!, 1] }),
     };
   });
@@ -91,26 +96,24 @@ function writeLookUp(w: Rewriter, node: OnnxNode, table: Tensor<"float32">, top:
   w.node("Mul", [float, factors], `${at}:scaled`, { output: node.outputs[0]! });
 }
 
-/** (K, N) as whole numbers from −top to top, with the factor of each column, which also takes in `times`. */
-function byChannel(
-  { shape, data }: Tensor<"float32">,
-  top: number,
-  times: number,
-): { values: FixedNumbers & { dtype: "int8" }; factors: Tensor<"float32"> } {
-  const [K, N] = shape as [number, number];
-  const largest = new Float64Array(N);
-  for (let i = 0; i < data.length; i++) largest[i % N] = Math.max(largest[i % N]!, Math.abs(data[i]!));
-  const values = new Int8Array(K * N);
-  for (let i = 0; i < data.length; i++) {
-    const most = largest[i % N]!;
-    values[i] = most === 0 ? 0 : Math.round((data[i]! / most) * top);
+/** Rows (N, K) as whole numbers from −top to top, with the factor of each row, which also takes in `times`. */
+function byRow({ shape, data }: Tensor<"float32">, top: number, times: number): Quantized {
+  const [rows, width] = shape as [number, number];
+  const values = new Int8Array(data.length);
+  const factors = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const [from, to] = [row * width, (row + 1) * width];
+    let most = 0;
+    for (let i = from; i < to; i++) most = Math.max(most, Math.abs(data[i]!));
+    factors[row] = (most / top) * times;
+    const scale = most === 0 ? 0 : top / most;
+    for (let i = from; i < to; i++) values[i] = Math.round(data[i]! * scale);
   }
-  const factors = Float32Array.from(largest, (most) => (most / top) * times);
-  return { values: { dtype: "int8", shape, data: values }, factors: tensor("float32", [N], factors) };
+  return { values: { dtype: "int8", shape, data: values }, factors: tensor("float32", [rows], factors) };
 }
 
 /** The transposed matrix. */
-function columnsFirst<T extends FixedNumbers>(t: T): T {
+function transposed<T extends FixedNumbers>(t: T): T {
   const [rows, columns] = t.shape as [number, number];
   const data = t.data.slice() as Float32Array;
   for (let r = 0; r < rows; r++)
