@@ -13,6 +13,7 @@ import { flavaConfig, flavaFamily, multimodalGraph, toHuggingFaceConfig, variant
 import { initialize } from "../nn/index.ts";
 import { fromNumbers, random, size, type Tensor, toNumbers } from "../tensor/index.ts";
 import { bertTokenizerJson, SPECIAL_TOKENS } from "../text/index.ts";
+import { suspicions } from "./export.ts";
 import { exportGraph } from "./graphs.ts";
 import { exportOnnx } from "./index.ts";
 
@@ -279,6 +280,14 @@ describe("exportOnnx", () => {
     expect(card).toContain("Its story.");
   });
 
+  it("says which files are not to be used", () => {
+    const row = { output: "y", max: 1e-6, mean: 0, size: 1, cosine: 1, lowestCosine: 1 };
+    const file = (dtype: "fp32" | "fp16", max: number) => ({ file: dtype, dtype, parity: [{ ...row, max }] });
+    expect(suspicions([file("fp32", 1e-6), file("fp16", 0.1)])).toEqual([]);
+    expect(suspicions([file("fp32", 0.1)])[0]).toMatch(/fp32: `y` differs from the model by more than rounding/);
+    expect(suspicions([file("fp16", Number.NaN)])[0]).toMatch(/fp16: `y` is not finite/);
+  });
+
   it("refuses unknown names, and folders that hold no model", async () => {
     await expect(exportOnnx(source, root, { only: ["vision"] as never })).rejects.toThrow(
       /only: expected some of image, .*got "vision"/,
@@ -286,6 +295,8 @@ describe("exportOnnx", () => {
     await expect(exportOnnx(source, root, { dtypes: ["q4"] as never })).rejects.toThrow(
       /dtype: expected some of fp32, .*got "q4"/,
     );
+    await expect(exportOnnx(source, root, { only: [] })).rejects.toThrow(/only: expected some of .*, got none/);
+    await expect(exportOnnx(source, root, { imageSize: 50 })).rejects.toThrow(/imageSize: expected whole patches/);
     await expect(exportOnnx(join(root, "nothing"), root)).rejects.toThrow(/nothing: expected a folder/);
     await expect(exportOnnx(source, join(source, "config.json"), { only: ["image"] })).rejects.toThrow(/config\.json/);
     await expect(exportOnnx(source, join(root, "opset"), { opset: 12 })).rejects.toThrow(/opset: expected 17/);

@@ -57,7 +57,7 @@ export interface ExportReport {
 export async function exportOnnx(location: string, folder: string, options: ExportOptions = {}): Promise<ExportReport> {
   const { dtypes = ["fp32"] } = options;
   check(dtypes, exportDTypes, "dtype");
-  check(options.only ?? [], graphNames, "only");
+  check(options.only ?? graphNames, graphNames, "only");
   const { loaded, config, image } = await openLoaded(location, { ...options, device: "interpret" });
   const { model, state } = loaded;
   const tokenizer = tokenizerOf(loaded);
@@ -79,9 +79,10 @@ export async function exportOnnx(location: string, folder: string, options: Expo
     files,
     samples: tried.described,
     reference: [...new Set(graphs.map(({ name }) => expected.of.get(name)!.by))].join(", or "),
-    notes: [...notes, ...remarks(model, options, dtypes)],
+    notes: [...notes, ...remarks(model, options, dtypes), ...suspicions(files)],
   };
   const side = sideFiles({ config, model, tokenizer, image, external: externalFiles(files) });
+  for (const line of suspicions(files)) options.onWarning?.(line);
   await writeSideFiles(report, side, location, options);
   return report;
 }
@@ -97,6 +98,7 @@ function tokenizerOf({ tokenizer }: LoadedModel): TextTokenizer | undefined {
 }
 
 function check<T extends string>(given: readonly T[], known: readonly T[], what: string): void {
+  if (given.length === 0) throw new ConfigError(`${what}: expected some of ${known.join(", ")}, got none`);
   const wrong = given.find((name) => !known.includes(name));
   if (wrong !== undefined) throw new ConfigError(`${what}: expected some of ${known.join(", ")}, got "${wrong}"`);
 }
@@ -109,7 +111,7 @@ function chosenGraphs(
   notes: string[],
 ): ExportGraph[] {
   const found: ExportGraph[] = [];
-  for (const name of options.only ?? graphNames) {
+  for (const name of new Set(options.only ?? graphNames)) {
     try {
       const built = exportGraph(model, name, has, options);
       if (built) found.push(built);
@@ -135,6 +137,18 @@ async function readWeights(graphs: readonly ExportGraph[], state: State): Promis
 /** The files whose weights lie beside them, without folder and ending. */
 const externalFiles = (files: readonly ExportedFile[]): string[] =>
   files.filter(({ external }) => external).map(({ file }) => file.replace(/^onnx\/|\.onnx$/g, ""));
+
+/** Files whose differences are no rounding: an overflow of float16, or a mistake of ours. */
+export const suspicions = (files: readonly Pick<ExportedFile, "file" | "dtype" | "parity">[]): string[] =>
+  files.flatMap(({ file, dtype, parity }) =>
+    parity.flatMap(({ output, max, size }) => {
+      if (!Number.isFinite(max))
+        return [`${file}: \`${output}\` is not finite on these samples: do not use this file.`];
+      if (dtype === "fp32" && max > 1e-3 * Math.max(1, size))
+        return [`${file}: \`${output}\` differs from the model by more than rounding explains: do not use this file.`];
+      return [];
+    }),
+  );
 
 /** What a user of the files has to know. */
 function remarks({ pictures }: Model, { imageSize }: ExportOptions, dtypes: readonly ExportDType[]): string[] {
