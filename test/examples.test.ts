@@ -24,6 +24,13 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   "05-fill-masked-caption": ["text", "picture"].map((how) => `${how}: (\\S+ ${number} %(, )?){3}`),
   "06-probe-on-your-labels": ["\\d labels: .+", "\\d+ pictures trained on, \\d+ of \\d+ others right"],
   "07-pretrain-on-your-pairs": ["done: \\S+/model.safetensors"],
+  "09-export-and-run": [
+    ...["vision", "text"].map(
+      (kind) => `onnx/${kind}_model_quantized.onnx: ${number} MB, \\w+_embeds at a cosine of ${number} .+`,
+    ),
+    `${number} .+`,
+    `${number} .+`,
+  ],
   "08-own-objective": [`\\d+ pairs, loss ${number} → ${number} in \\d+ steps`],
 };
 
@@ -52,6 +59,7 @@ beforeAll(async () => {
     ["06-probe-on-your-labels", [place]],
     ["07-pretrain-on-your-pairs", [place, join(place, ".run"), "3"]],
     ["08-own-objective", [place]],
+    ["09-export-and-run", [picture, "a red ball", "a blue dog"]],
   ];
   const runner = fileURLToPath(new URL("support/run-examples.mjs", import.meta.url));
   const env = { ...process.env, MODEL: model };
