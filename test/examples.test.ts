@@ -24,6 +24,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   "05-fill-masked-caption": ["text", "picture"].map((how) => `${how}: (\\S+ ${number} %(, )?){3}`),
   "06-probe-on-your-labels": ["\\d labels: .+", "\\d+ pictures trained on, \\d+ of \\d+ others right"],
   "07-pretrain-on-your-pairs": ["done: \\S+/model.safetensors"],
+  "08-own-objective": [`\\d+ pairs, loss ${number} → ${number} in \\d+ steps`],
   "09-export-and-run": [
     ...["vision", "text"].map(
       (kind) => `onnx/${kind}_model_quantized.onnx: ${number} MB, \\w+_embeds at a cosine of ${number} .+`,
@@ -31,7 +32,6 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
     `${number} .+`,
     `${number} .+`,
   ],
-  "08-own-objective": [`\\d+ pairs, loss ${number} → ${number} in \\d+ steps`],
 };
 
 const folder = (name: string): string => `${root}examples/${name}/`;
