@@ -261,6 +261,13 @@ describe("exportOnnx", () => {
     );
   });
 
+  it("of an image encoder alone writes one graph", async () => {
+    const names = Object.keys(weights).filter((name) => /image_(model|projection|to_mm)/.test(name));
+    await saveModel(join(root, "image only"), names);
+    const report = await exportOnnx(join(root, "image only"), join(root, "one"), { sampleCount: 1, threads: 1 });
+    expect(report.files.map(({ graph: name }) => name)).toEqual(["image"]);
+  });
+
   it("keeps the card that a model came with, and replaces only its own part", async () => {
     const folder = join(root, "carded");
     await saveModel(join(root, "with card"), Object.keys(weights));

@@ -48,6 +48,8 @@ type Built = { readonly outputs: Readonly<Record<string, Value>>; readonly param
 interface Kind {
   readonly file: string;
   readonly open: readonly (keyof OpenSizes)[];
+  /** Results without which the graph is not worth a file. */
+  readonly needs?: readonly string[];
   build(model: Model, sizes: OpenSizes, picture: Picture): Built | undefined;
 }
 
@@ -72,7 +74,12 @@ const KINDS: { readonly [N in GraphName]: Kind } = {
     open: ["batch", "textLength"],
     build: (model, sizes, picture) => renamed(model.fusion?.({ ...sizes, ...picture }), "multimodal_embeddings"),
   },
-  full: { file: "model", open: ["batch", "textLength"], build: full },
+  full: {
+    file: "model",
+    open: ["batch", "textLength"],
+    needs: ["image_embeddings", "text_embeddings"],
+    build: full,
+  },
   words: {
     file: "masked_lm_model",
     open: ["batch", "textLength"],
@@ -146,7 +153,7 @@ export function exportGraph(
   has: (parameter: string) => boolean,
   picture: PictureSize = {},
 ): ExportGraph | undefined {
-  const { file, open, build } = KINDS[name];
+  const { file, open, needs = [], build } = KINDS[name];
   const at = (sizes: OpenSizes): Built | undefined => build(model, sizes, pictureSizes(picture));
   const example = at({ batch: 2, textLength: 2 });
   if (!example) return undefined;
@@ -157,9 +164,10 @@ export function exportGraph(
     if (lacking.length > 0) missing[output] = lacking;
   }
   const kept = Object.keys(example.outputs).filter((output) => !missing[output]);
-  if (kept.length === 0)
+  const lacking = kept.length === 0 ? Object.keys(missing)[0] : needs.find((output) => missing[output]);
+  if (lacking !== undefined)
     throw new CheckpointError(
-      `${name} graph: expected its weights, got none of ${Object.values(missing)[0]!.slice(0, 3).join(", ")}`,
+      `${name} graph: expected its weights, got none of ${missing[lacking]!.slice(0, 3).join(", ")}`,
       "this checkpoint was saved without them: leave the graph out with --only",
     );
   const exported = dynamicGraph(model, open, (sizes) => {
