@@ -191,7 +191,10 @@ describe("drawSections", () => {
     expect([...(await sectionsIn(runDir)).keys()].map((name) => name.slice(0, 2))).toEqual(["10", "20", "30"]);
     state.dispose();
 
-    const unpaired = { ...recipe.stages, joint: { ...joint, sampling: { pairs: 0, images: 1, texts: 1 } } };
+    const unpaired = {
+      ...recipe.stages,
+      joint: { ...joint, sampling: { pairs: 0, contrast: 0, images: 1, texts: 1 } },
+    };
     expect(await drawStage(drawn.context, options, { ...recipe, stages: unpaired })).toEqual([]);
     expect(await sectionsIn(runDir)).toEqual(new Map());
   });

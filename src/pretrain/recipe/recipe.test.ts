@@ -54,7 +54,7 @@ describe("the recipes of the repository", () => {
     expect(recipe.model).toEqual(flavaConfig());
     const joint = recipe.stages.joint as JointStage;
     expect(joint.batchSize).toBe(8192);
-    expect(joint.sampling).toEqual({ pairs: 0.7, images: 0.15, texts: 0.15 });
+    expect(joint.sampling).toEqual({ pairs: 0.7, contrast: 0, images: 0.15, texts: 0.15 });
     expect(joint.optimizer).toMatchObject({ lr: 1e-3, betas: [0.9, 0.999], weightDecay: 0.1 });
     expect(joint.schedule).toMatchObject({ kind: "cosine", warmupSteps: 10_000 });
     expect(Math.round(joint.steps * joint.sampling.pairs)).toBe(150_000);
@@ -80,7 +80,9 @@ describe("the recipes of the repository", () => {
       const { sampling, lossWeights, init, best, steps, pack, ...same } = recipe.stages.joint as JointStage;
       expect(starter.stages.joint, path).toMatchObject(same);
       const full = starter.stages.joint as JointStage;
-      const pairSteps = (full.steps * full.sampling.pairs) / (sampling.pairs + sampling.images + sampling.texts);
+      const pairSteps =
+        (full.steps * (full.sampling.pairs + full.sampling.contrast)) /
+        (sampling.pairs + sampling.contrast + sampling.images + sampling.texts);
       expect(steps, path).toBeCloseTo(sampling.images > 0 && sampling.texts > 0 ? full.steps : pairSteps, 6);
     }
   });

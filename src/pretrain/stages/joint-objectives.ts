@@ -30,11 +30,15 @@ import { patchTargets, tokenTargets } from "./targets.ts";
 export const jointObjectives = (
   model: FlavaConfig,
   stage: JointStage,
-): Readonly<Record<"pair" | "image" | "text", Objective>> => ({
+): Readonly<Record<"pair" | "contrast" | "image" | "text", Objective>> => ({
   pair: pairSteps(model, stage),
+  contrast: pairSteps(model, { ...stage, itmNegativeRatio: 0, lossWeights: contrastAlone(stage.lossWeights) }),
   image: imageSteps(model, stage),
   text: textSteps(model, stage),
 });
+
+/** The weights without those of masked pairs and of matching. */
+export const contrastAlone = (weights: LossWeights): LossWeights => ({ ...weights, itm: 0, mmmImage: 0, mmmText: 0 });
 
 function imageSteps(model: FlavaConfig, stage: JointStage): Objective {
   const sizes = { textLength: 0, maskedTokens: 0, maskedPatches: stage.imageMasking.patches };

@@ -48,7 +48,7 @@ import {
 import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
 import { checkLength, checkPatches, checkSource } from "./checks.ts";
 import { maskFor, scaleFor, tokensFor } from "./defaults.ts";
-import { jointObjectives } from "./joint-objectives.ts";
+import { contrastAlone, jointObjectives } from "./joint-objectives.ts";
 import { NO_DECODER } from "./shared.ts";
 import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
 import { TINY, tinyMasking } from "./tiny.ts";
@@ -60,7 +60,13 @@ export interface JointStage extends StageBase {
   readonly imageBatchSize: number | null;
   readonly textBatchSize: number | null;
   /** Shares of the steps by kind of batch; only the ratios count. */
-  readonly sampling: { readonly pairs: number; readonly images: number; readonly texts: number };
+  readonly sampling: {
+    readonly pairs: number;
+    /** Steps on pairs with the contrastive loss alone: about a third of the work. */
+    readonly contrast: number;
+    readonly images: number;
+    readonly texts: number;
+  };
   readonly lossWeights: LossWeights;
   /** Share of pairs that get the caption of another image. */
   readonly itmNegativeRatio: number;
@@ -88,6 +94,13 @@ const schema = z.strictObject({
   sampling: z
     .strictObject({
       pairs: z.number().nonnegative().default(0.7),
+      contrast: z
+        .number()
+        .nonnegative()
+        .default(0)
+        .describe(
+          "Steps on pairs with the contrastive loss alone: nothing is masked, and the multimodal encoder is left out.",
+        ),
       images: z.number().nonnegative().default(0.15),
       texts: z.number().nonnegative().default(0.15),
     })
@@ -144,25 +157,28 @@ export const jointKind: StageKind<JointStage> = {
   plan,
   measures: { mlm: "texts", mim: "validation" },
   evaluators,
-  test: (context, stage, set) => (stage.sampling.pairs > 0 ? pairsOf(context, stage, set) : undefined),
+  test: (context, stage, set) => (readsPairs(stage) ? pairsOf(context, stage, set) : undefined),
   pictures,
   lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
 };
 
 function reads({ steps, batchSize, imageBatchSize, textBatchSize, sampling }: JointStage): Record<string, number> {
-  const { pairs, images, texts } = sampling;
-  const per = steps / (pairs + images + texts);
+  const { pairs, contrast, images, texts } = sampling;
+  const per = steps / (pairs + contrast + images + texts);
   const counts = {
-    pairs: Math.round(per * pairs) * batchSize,
+    pairs: Math.round(per * (pairs + contrast)) * batchSize,
     images: Math.round(per * images) * (imageBatchSize ?? batchSize),
     texts: Math.round(per * texts) * (textBatchSize ?? batchSize),
   };
   return Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
 }
 
+/** Whether steps read pairs at all. */
+const readsPairs = ({ sampling }: JointStage): boolean => sampling.pairs + sampling.contrast > 0;
+
 function check(recipe: Unplaced, stage: JointStage, report: Report): void {
   const { sampling, lossWeights: w } = stage;
-  const kinds = DATA_KINDS.filter((kind) => sampling[kind] > 0);
+  const kinds = DATA_KINDS.filter((kind) => (kind === "pairs" ? readsPairs(stage) : sampling[kind] > 0));
   if (kinds.length === 0) report(["sampling"], "the ratios sum to 0: nothing would be sampled");
   const losses = { pairs: w.globalContrastive + w.mmmImage + w.mmmText + w.itm, images: w.mim, texts: w.mlm };
   for (const kind of kinds) {
@@ -170,13 +186,15 @@ function check(recipe: Unplaced, stage: JointStage, report: Report): void {
     if (losses[kind] === 0)
       report(["sampling", kind], `every loss of ${kind} has weight 0: these steps would train nothing`);
   }
+  if (sampling.contrast > 0 && w.globalContrastive === 0)
+    report(["sampling", "contrast"], "lossWeights.globalContrastive is 0: these steps would train nothing");
   if (kinds.includes("pairs")) {
     checkLength(recipe, stage.textLength.pairs, report, ["textLength", "pairs"]);
     if (w.globalContrastive > 0 && stage.batchSize < 2)
       report(["batchSize"], "the contrastive loss compares samples: expected 2 or more");
   }
   if (kinds.includes("texts")) checkLength(recipe, stage.textLength.texts, report, ["textLength", "texts"]);
-  const masked = (kinds.includes("images") && w.mim > 0) || (kinds.includes("pairs") && w.mmmImage > 0);
+  const masked = (kinds.includes("images") && w.mim > 0) || (sampling.pairs > 0 && w.mmmImage > 0);
   if (!masked) return;
   checkPatches(recipe, stage.imageMasking, report, ["imageMasking"]);
   if (!recipe.model.codebook) report([], "mim and mmmImage predict visual words, but model.codebook is null");
@@ -184,7 +202,8 @@ function check(recipe: Unplaced, stage: JointStage, report: Report): void {
 
 function plan({ model }: Recipe, stage: JointStage): StagePlan {
   const { sampling } = stage;
-  const ratios: Record<string, number> = { pair: sampling.pairs, image: sampling.images, text: sampling.texts };
+  const { pairs: pair, contrast, images: image, texts: text } = sampling;
+  const ratios: Record<string, number> = { pair, contrast, image, text };
   return {
     objectives: Object.fromEntries(Object.entries(jointObjectives(model, stage)).filter(([kind]) => ratios[kind]! > 0)),
     datasets: datasetsOf(model, stage).filter(({ ratio }) => ratio! > 0),
@@ -203,14 +222,14 @@ const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: LossWeights
 function datasetsOf(model: FlavaConfig, stage: JointStage): PlannedDataset[] {
   const { sampling, textLength, pack: breakMode } = stage;
   const image = maskedImages(flavaFamily.of(model).pictures!, stage.imageMasking, stage.augmentation);
+  const pairs = {
+    data: "pairs",
+    build: { kind: "pair", image, text: maskedTexts(textLength.pairs, stage.pairMasking) },
+  } as const;
+  const negatives = stage.lossWeights.itm > 0 ? stage.itmNegativeRatio : 0;
   return [
-    {
-      kind: "pair",
-      data: "pairs",
-      ratio: sampling.pairs,
-      negatives: stage.lossWeights.itm > 0 ? stage.itmNegativeRatio : 0,
-      build: { kind: "pair", image, text: maskedTexts(textLength.pairs, stage.pairMasking) },
-    },
+    { ...pairs, kind: "pair", ratio: sampling.pairs, negatives },
+    { ...pairs, kind: "contrast", ratio: sampling.contrast, negatives: 0 },
     { kind: "image", data: "images", ratio: sampling.images, build: { kind: "image", image } },
     {
       kind: "text",
@@ -226,7 +245,7 @@ function evaluators(context: EvaluationContext, held: HeldOut, stage: JointStage
   const { sampling, lossWeights, textLength, textMasking, imageMasking, pack: breakMode } = stage;
   const { validation, texts: heldTexts, trainingTexts: training, maxTexts: max, onBad } = held;
   const found: (Evaluator | undefined)[] = [];
-  if (sampling.pairs > 0)
+  if (readsPairs(stage))
     for (const [name, set] of Object.entries(validation)) found.push(pairsOf(context, stage, { name, pairs: set }));
   if (sampling.texts > 0 && lossWeights.mlm > 0) {
     const options = { textLength: textLength.texts, masking: textMasking, pack: breakMode, max, onBad };
@@ -237,13 +256,17 @@ function evaluators(context: EvaluationContext, held: HeldOut, stage: JointStage
   return found;
 }
 
+/** The weights of what some step trains: without steps on whole pairs the multimodal losses are not among it. */
+const trained = ({ sampling, lossWeights }: JointStage): LossWeights =>
+  sampling.pairs > 0 ? lossWeights : contrastAlone(lossWeights);
+
 /** What has weight 0 in the loss is not measured. */
 function pairsOf(
   context: EvaluationContext,
   stage: JointStage,
   set: { readonly name: string; readonly pairs: PairSet },
 ): Evaluator {
-  const { globalContrastive, itm, mmmText, mmmImage } = stage.lossWeights;
+  const { globalContrastive, itm, mmmText, mmmImage } = trained(stage);
   const heads = [...(mmmText > 0 ? (["text"] as const) : []), ...(mmmImage > 0 ? (["image"] as const) : [])];
   return createPairs(context, {
     ...set,
@@ -261,8 +284,8 @@ async function* pictures(
   note: (line: string) => void,
 ): AsyncGenerator<NamedSection> {
   const { context, pairs: held } = drawing;
-  if (stage.sampling.pairs === 0) return;
-  const { globalContrastive, mmmText, mmmImage, itm } = stage.lossWeights;
+  if (!readsPairs(stage)) return;
+  const { globalContrastive, mmmText, mmmImage, itm } = trained(stage);
   const textLength = stage.textLength.pairs;
   const masks = { textLength, imageMasking: stage.imageMasking, textMasking: stage.pairMasking };
   if (globalContrastive > 0) {
