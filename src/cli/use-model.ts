@@ -64,7 +64,7 @@ async function lastRun(): Promise<string> {
   if (await statOf(`${LAST_RUN}/config.json`)) return LAST_RUN;
   throw new ConfigError(
     `--model: expected a model, got none, and there is none in ${LAST_RUN}`,
-    "npm start trains one there in about an hour; or name a run, a folder or a repository, as in --model facebook/flava-full",
+    "npm start trains one there; or name a run, a folder or a repository, as in --model facebook/flava-full",
   );
 }
 
