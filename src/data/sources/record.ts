@@ -19,6 +19,8 @@ export interface PlaceOptions {
 
 /** Where the images of one table are looked for. */
 export interface ImagePlace {
+  /** One name for every spelling of a location: relative to the table, with `..`, or absolute. */
+  one(location: string): string;
   /** The path or URL of an image, or why it is not read. */
   locate(location: string): Promise<{ readonly at: string } | { readonly reason: string }>;
 }
@@ -35,6 +37,7 @@ const HELP = "allow it with `outside: true`, or name the folder with `root`";
 function remotePlace(from: string, outside: boolean): ImagePlace {
   const base = new URL(from.endsWith("/") ? from : `${from}/`);
   return {
+    one: onePath,
     async locate(location) {
       const refusal = otherScheme(location);
       if (refusal !== undefined) return { reason: refusal };
@@ -53,6 +56,7 @@ function remotePlace(from: string, outside: boolean): ImagePlace {
 function localPlace(from: string, table: string | undefined, outside: boolean): ImagePlace {
   let homes: Promise<(string | undefined)[]> | undefined;
   return {
+    one: (location) => (isUrl(location) ? location : resolve(resolveLocation(from, location))),
     async locate(location) {
       const refusal = otherScheme(location);
       if (refusal !== undefined) return { reason: refusal };
@@ -125,7 +129,7 @@ export const tableRecord = (
   const { key, text, label } = fields;
   const together = location !== undefined && text !== undefined;
   return {
-    row: together ? { key, picture: JSON.stringify([onePath(location), String(label)]), text } : undefined,
+    row: together ? { key, picture: JSON.stringify([place.one(location), String(label)]), text } : undefined,
     load: (reading, more = []) =>
       sampleWithImage(more.length > 0 ? { ...fields, text: [text, ...more].flat() } : fields, place, location, reading),
   };
