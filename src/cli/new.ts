@@ -3,6 +3,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { action } from "./command.ts";
 import { SOURCES } from "./data.ts";
 
+const EXAMPLES = `
+
+Examples:
+  flava new captions.csv --images photos/ --minutes 60 --out recipes/photos.yaml
+  flava new photos/ --ignore-captions --size tiny`;
+
 export function define(program: Command): void {
   program
     .command("new")
@@ -31,7 +37,7 @@ export function define(program: Command): void {
     .option("--outside", "let the table name pictures out of its own folder or server")
     .option("--ignore-captions", "train on the pictures alone")
     .option("--force", "replace a recipe and held-out sets that are there")
-    .addHelpText("after", SOURCES)
+    .addHelpText("after", `${SOURCES}${EXAMPLES}`)
     .action(action(async (io, args, options) => (await import("./new-run.ts")).run(io, args, options as never)));
 }
 
