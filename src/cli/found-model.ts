@@ -24,6 +24,8 @@ export interface ModelChoice {
   readonly entry?: string | undefined;
   /** "fp16" for `model.fp16.safetensors`. */
   readonly variant?: string | undefined;
+  /** Only what is read of the weights is loaded. */
+  readonly peek?: boolean | undefined;
 }
 
 /** A model, open. Close `opened`. */
@@ -52,9 +54,9 @@ export interface Fit extends Omit<Differences, "missing"> {
 
 /** Opens what a command was given. Throws FileError, CheckpointError. */
 export async function openGiven(io: Io, idOrPath: string, choice: ModelChoice): Promise<OpenModel> {
-  const { revision, entry, variant } = choice;
+  const { revision, entry, variant, peek } = choice;
   return withDownloads(io, (onProgress) =>
-    openModel(idOrPath, { revision, entry, variant, signal: io.signal, note: io.note, onProgress }),
+    openModel(idOrPath, { revision, entry, variant, peek, signal: io.signal, note: io.note, onProgress }),
   );
 }
 

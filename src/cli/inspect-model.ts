@@ -20,7 +20,7 @@ export async function inspect(io: Io, [place = ""]: readonly string[], options: 
     const { inspectOnnx } = await import("./inspect-onnx.ts");
     return inspectOnnx(io, place, options);
   }
-  await using opened = await openGiven(io, place, options);
+  await using opened = await openGiven(io, place, { ...options, peek: true });
   const model = modelOf(opened);
   io.result(text(opened, model, options), value(opened, model));
 }

@@ -19,12 +19,18 @@ export interface OpenModel extends AsyncDisposable {
 }
 
 /** Opening a model. */
-export interface OpenModelOptions extends WeightsOptions, RepositoryOptions {}
+export interface OpenModelOptions extends WeightsOptions, RepositoryOptions {
+  /** Weights on the Hub are read where they are, by ranges, and not downloaded: for who wants to know what there is. */
+  readonly peek?: boolean | undefined;
+}
 
 /** The files of a repository, those that are there. */
-export const repositoryFiles = (repository: Repository): ModelFiles => ({
+export const repositoryFiles = (repository: Repository, { peek }: Pick<OpenModelOptions, "peek"> = {}): ModelFiles => ({
   name: repository.name,
-  open: async (file) => ((await repository.has(file)) ? repository.open(file) : undefined),
+  open: async (file) => {
+    if (!(await repository.has(file))) return undefined;
+    return peek && WEIGHTS.test(file) ? repository.peek(file) : repository.open(file);
+  },
 });
 
 /** Endings of files of weights under other names than the usual ones. */
@@ -39,7 +45,7 @@ const USUAL = /^(model|pytorch_model)[.-]/;
  */
 export async function openModel(idOrPath: string, options: OpenModelOptions = {}): Promise<OpenModel> {
   const repository = await resolveRepository(idOrPath, options);
-  const files = repositoryFiles(repository);
+  const files = repositoryFiles(repository, options);
   const weights = await openWeightsOf(repository, files, options);
   const close = (): Promise<void> => weights.close();
   try {
@@ -77,6 +83,6 @@ async function openOne(
   name: string,
   options: OpenModelOptions,
 ): Promise<TensorFile> {
-  const bytes = await repository.open(name);
+  const bytes = await (options.peek ? repository.peek(name) : repository.open(name));
   return /\.json$/i.test(name) ? openIndexed(files, bytes, options) : openTensors(bytes, options);
 }

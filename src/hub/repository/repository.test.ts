@@ -4,6 +4,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { COMMIT, type FakeHub, fakeHub, gitSha1, type Mood, sha256 } from "../../../test/support/fake-hub.ts";
 import { FileError, NoSuchFile } from "../../errors.ts";
+import { tensor } from "../../tensor/index.ts";
+import { openModel } from "../open-model.ts";
+import { saveSafetensors } from "../safetensors/file.ts";
+import { entriesOf } from "../safetensors/write.ts";
 import { CachedRepository, placeBlob } from "./cache.ts";
 import { downloadBlob } from "./download.ts";
 import { factsOfFile } from "./facts.ts";
@@ -424,5 +428,20 @@ describe("placeBlob", () => {
     expect(await cached.commitOf("other")).toBeUndefined();
     await writeFile(join(folder(), "refs", "broken"), "not a commit");
     expect(await cached.commitOf("broken")).toBeUndefined();
+  });
+});
+
+describe("openModel with peek", () => {
+  it("reads what tensors there are without loading them", async () => {
+    const entries = entriesOf({ "a.weight": tensor("float32", [600, 500], new Float32Array(3e5)) });
+    const path = join(await temporaryFolder(), "m.safetensors");
+    await saveSafetensors(path, entries);
+    const hub = await fakeHub({ "config.json": config, "model.safetensors": await readFile(path) });
+    await using model = await openModel("org/name", { ...options(hub), peek: true });
+    expect([...model.weights.tensors.keys()]).toEqual(["a.weight"]);
+    expect(model.config).toEqual({ model_type: "flava" });
+    expect(await readdir(join(folder(), "blobs"))).toEqual([gitSha1(Buffer.from(config))]);
+    const asked = hub.seen.filter(({ host }) => host === "storage").map(({ range }) => range);
+    expect(asked.every((range) => Number(range!.split("-")[1]) < 2 ** 17)).toBe(true);
   });
 });
