@@ -23,8 +23,11 @@ export type Images = ImageInput | readonly ImageInput[] | ImageFeeds;
 /** Texts, or what a processor made of them; without `attention_mask` every id counts. */
 export type Texts = string | readonly string[] | (Pick<TextFeeds, "input_ids"> & Partial<TextFeeds>);
 
+/** What the image encoder gives, with the names that callers use. */
 export const IMAGE_OUTPUTS = ["image_embeds", "image_features", "pooler_output", "image_embeddings"] as const;
+/** What the text encoder gives. */
 export const TEXT_OUTPUTS = ["text_embeds", "text_features", "pooler_output", "text_embeddings"] as const;
+/** What a picture and a text together give: of the multimodal encoder, then of the two others. */
 export const PAIR_OUTPUTS = [
   "multimodal_embeddings",
   "pooler_output",
@@ -43,6 +46,7 @@ export type ImageOutput = (typeof IMAGE_OUTPUTS)[number];
 export type TextOutput = (typeof TEXT_OUTPUTS)[number];
 export type PairOutput = (typeof PAIR_OUTPUTS)[number];
 
+/** Which results are computed, and how the call is stopped. */
 export interface EncodeOptions {
   readonly outputs: readonly string[];
   readonly signal?: AbortSignal | undefined;

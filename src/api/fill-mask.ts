@@ -4,6 +4,8 @@ import type { Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type Encoding, encodePairs, encodeTexts } from "./encode.ts";
 import type { ImageInput } from "./image-input.ts";
+import { softmax } from "./numbers.ts";
+import { tokenizerOf } from "./processor.ts";
 
 /** One word for one mask. */
 export interface FilledMask {
@@ -16,6 +18,7 @@ export interface FilledMask {
   readonly sequence: string;
 }
 
+/** How masks are filled in. */
 export interface FillMaskOptions {
   /** The text describes it: the multimodal encoder fills in. */
   readonly image?: ImageInput | undefined;
@@ -31,7 +34,7 @@ export async function fillMask(
   { image, topK = 5, signal }: FillMaskOptions,
 ): Promise<FilledMask[][]> {
   const { graphs, processor } = encoding;
-  const tokenizer = processor.tokenizer!;
+  const tokenizer = tokenizerOf(encoding.loaded);
   const kind = image === undefined ? "textWords" : "pairWords";
   graphs.need(kind, ["logits"]);
   const feeds = processor.texts([text], encoding.texts);
@@ -77,11 +80,10 @@ function best(
   logits: Float32Array,
   topK: number,
 ): FilledMask[] {
-  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const total = logits.reduce((sum, x) => sum + Math.exp(x - largest), 0);
+  const shares = softmax(logits);
   const ranked = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]!);
   return ranked.slice(0, topK).map((token) => ({
-    score: Math.exp(logits[token]! - largest) / total,
+    score: shares[token]!,
     token,
     token_str: tokenizer.token(token),
     sequence: tokenizer.decode(

@@ -26,7 +26,7 @@ import { type LoadOptions, openLoaded } from "./load.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type OutputTensor, output } from "./output.ts";
 import { type LabelScore, PROBE_FILE, type Probe, probeScores } from "./probe.ts";
-import { createProcessor, type FlavaProcessor, processorOf, type TextOptions } from "./processor.ts";
+import { createProcessor, type FlavaProcessor, processorOf, type TextOptions, tokenizerOf } from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
 
 /** Which results are computed, and how the call is stopped. */
@@ -77,14 +77,14 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   #scale: number | undefined;
 
   private constructor(loaded: LoadedModel, parts: ModelParts, config: Readonly<Record<string, unknown>> | undefined) {
-    const { model, device, tokenizer } = loaded;
+    const { name, model, device, tokenizer } = loaded;
     const { image, onWarning = () => undefined, padding, maxLength, truncation } = parts;
     this.model = model;
     this.device = device;
     this.batchSize = loaded.batchSize;
     this.weightsHash = loaded.weightsHash;
     this.processor = image
-      ? createProcessor({ tokenizer, maxLength: model.texts?.maxPositions ?? 0, image })
+      ? createProcessor({ name, tokenizer, maxLength: model.texts?.maxPositions ?? 0, image })
       : processorOf(loaded);
     const graphs = new Graphs(loaded, image?.cropSize ?? image?.size ?? model.pictures?.size ?? 0);
     const texts = { padding, maxLength, truncation };
@@ -200,7 +200,7 @@ export class FlavaModel implements Disposable, AsyncDisposable {
 
   /** The words of a text that the model's vocabulary does not know: it reads nothing in them. */
   unknownWords(text: string): string[] {
-    return unknownWords(this.#encoding.loaded.tokenizer, text);
+    return unknownWords(tokenizerOf(this.#encoding.loaded), text);
   }
 
   /** For each `[MASK]` of the text, the likeliest words. */

@@ -1,5 +1,5 @@
 /** A model's files → its weights on a device. */
-import { CheckpointError, ConfigError, FileError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
 import { type ConfigJson, type FlavaConfig, fromHuggingFaceConfig, inferFlavaConfig } from "../models/flava/index.ts";
@@ -70,8 +70,7 @@ export async function openLoaded(idOrPath: string, options: LoadOptions): Promis
   try {
     const weightsHash = await readWeights(named, model, state, signal);
     const loaded = {
-      ...{ name, model, device, state, batchSize, weightsHash },
-      tokenizer: tokenizer ?? noTokenizer(name),
+      ...{ name, model, device, state, batchSize, weightsHash, tokenizer },
       arithmetic: arithmetic(device, options.dtype ?? "fp32", onWarning),
     };
     return { loaded, config: config ?? {}, image, probe: probe && (await readProbe(probe, signal)) };
@@ -80,14 +79,6 @@ export async function openLoaded(idOrPath: string, options: LoadOptions): Promis
     throw error;
   }
 }
-
-/** A model whose texts nobody can read: whoever asks is told. */
-const noTokenizer = (name: string): TextTokenizer =>
-  new Proxy({} as TextTokenizer, {
-    get: () => {
-      throw new FileError(`${name}: expected tokenizer.json or vocab.txt beside the weights, got neither`);
-    },
-  });
 
 /** The model of config.json, else of the shapes, with the file's tensors under our names. What their code base computes differently is switched on. */
 function modelOf(

@@ -7,12 +7,13 @@ import type { TextTokenizer } from "../text/index.ts";
 export interface LoadedModel {
   /** Folder or repository, for messages. */
   readonly name?: string | undefined;
-  /** With the vocabulary of the tokenizer. */
+  /** With as many words as the tokenizer has, or more. */
   readonly model: Model;
   readonly device: Device;
   /** Parameters by checkpoint name: `compile(graph, device, { state })` reads them where they lie. */
   readonly state: State;
-  readonly tokenizer: TextTokenizer;
+  /** Absent where none lies beside the weights: such a model reads no texts. */
+  readonly tokenizer?: TextTokenizer | undefined;
   /** Samples that go through the model at once; no result depends on it. */
   readonly batchSize: number;
   /** Of the tensors (fingerprint.ts); absent where they were not read from files. */

@@ -1,7 +1,7 @@
 /** What a model is opened from: its configuration, its tokenizer, and its tensors by name. */
 import { openFiles } from "#platform";
-import { CheckpointError, FileError } from "../errors.ts";
-import { readModelJson } from "../hub/model-files.ts";
+import { CheckpointError } from "../errors.ts";
+import { readModelJson, readModelText } from "../hub/model-files.ts";
 import type { ProgressEvent } from "../hub/repository/progress.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { Bytes } from "../io/bytes.ts";
@@ -60,24 +60,9 @@ export async function readDescriptions(files: FileAccess): Promise<Descriptions>
 /** Whatever form it has. Throws DataError for broken files, for those that contradict each other, and unless it is BERT's WordPiece. */
 async function readTokenizer(files: FileAccess): Promise<TextTokenizer | undefined> {
   const texts: Record<string, string | undefined> = {};
-  for (const file of TOKENIZER_FILES) texts[file] = await readText(files, file);
+  for (const file of TOKENIZER_FILES) texts[file] = await readModelText(files, file);
   if (texts["tokenizer.json"] === undefined && texts["vocab.txt"] === undefined) return undefined;
   return tokenizerFromFiles(texts, files.name);
-}
-
-/** Bytes; the vocabulary of BERT is 0.2 MB, a tokenizer.json of a hundred languages 10 MB. */
-const MAX_TEXT = 64 * 2 ** 20;
-
-async function readText(files: FileAccess, file: string): Promise<string | undefined> {
-  const bytes = await files.open(file);
-  if (!bytes) return undefined;
-  try {
-    if (bytes.byteLength > MAX_TEXT)
-      throw new FileError(`${bytes.name}: expected at most ${MAX_TEXT} bytes, got ${bytes.byteLength}`);
-    return new TextDecoder().decode(await bytes.slice(0));
-  } finally {
-    await bytes.close();
-  }
 }
 
 /** A model's files, found. Throws FileError, CheckpointError. */

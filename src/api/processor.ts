@@ -1,5 +1,5 @@
 /** Pictures and texts → what the model is fed, as Hugging Face's FlavaProcessor does it. */
-import { ConfigError, DataError } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError } from "../errors.ts";
 import { type DecodeOptions, type FlavaImageOptions, flavaEvalImage } from "../image/index.ts";
 import { fromHuggingFaceConfig } from "../models/flava/index.ts";
 import { families } from "../models/index.ts";
@@ -63,12 +63,14 @@ export interface FlavaProcessor {
   readonly image: FlavaImageOptions | undefined;
   /** Decoded one after another, so that no more than one is held as pixels of its own size. Throws DataError, FileError. */
   images(images: readonly ImageInput[], options?: DecodeOptions): Promise<PictureFeeds>;
-  /** Throws DataError for a text that is too long where it may not be cut. */
+  /** Throws DataError for a text that is too long where it may not be cut, CheckpointError without a tokenizer. */
   texts(texts: readonly string[], options?: TextOptions): EncodedTextFeeds;
 }
 
 /** What a processor is made of. */
 export interface ProcessorParts {
+  /** Folder or repository, for messages. */
+  readonly name?: string | undefined;
   /** Absent: there are no texts. */
   readonly tokenizer?: TextTokenizer | undefined;
   readonly maxLength: number;
@@ -89,7 +91,7 @@ export const FlavaProcessor: {
     const { config = {}, preprocessor, tokenizer } = await readDescriptions(files);
     const { pictures, texts } = families.flava.of(fromHuggingFaceConfig(config));
     const image = pictures && imageOptions(files.name, preprocessor, pictures, options.imageSize);
-    return createProcessor({ tokenizer, maxLength: texts?.maxPositions ?? 0, image });
+    return createProcessor({ name: files.name, tokenizer, maxLength: texts?.maxPositions ?? 0, image });
   },
 };
 
@@ -115,8 +117,13 @@ export function createProcessor(parts: ProcessorParts): FlavaProcessor {
 }
 
 /** The processor of a model that is loaded: as published, at the model's own sizes. */
-export const processorOf = ({ model, tokenizer }: Pick<LoadedModel, "model" | "tokenizer">): FlavaProcessor =>
+export const processorOf = ({
+  name,
+  model,
+  tokenizer,
+}: Pick<LoadedModel, "name" | "model" | "tokenizer">): FlavaProcessor =>
   createProcessor({
+    name,
     tokenizer,
     maxLength: model.texts?.maxPositions ?? 0,
     image: model.pictures && imageOptions(model.family, undefined, model.pictures),
@@ -151,12 +158,22 @@ async function imageFeeds(
   return feeds;
 }
 
+/** Throws CheckpointError where there is none: the model came without. */
+export function tokenizerOf({
+  name = "processor",
+  tokenizer,
+}: Pick<ProcessorParts, "name" | "tokenizer">): TextTokenizer {
+  if (tokenizer) return tokenizer;
+  throw new CheckpointError(`${name}: expected tokenizer.json or vocab.txt beside the weights, got neither`);
+}
+
 function textFeeds(
-  { tokenizer, maxLength: most }: ProcessorParts,
+  parts: ProcessorParts,
   texts: readonly string[],
-  { padding = "longest", maxLength = most, truncation = true }: TextOptions,
+  { padding = "longest", maxLength = parts.maxLength, truncation = true }: TextOptions,
 ): EncodedTextFeeds {
-  if (!tokenizer) throw new ConfigError("processor: expected a model with a tokenizer, got texts for one without");
+  const tokenizer = tokenizerOf(parts);
+  const most = parts.maxLength;
   const limit = Math.min(maxLength, most, typeof padding === "number" ? padding : most);
   if (!Number.isInteger(limit) || limit < 2)
     throw new ConfigError(`processor: expected maxLength of at least 2 (the special tokens), got ${limit}`);

@@ -23,6 +23,7 @@ export interface NotEmbedded<T> {
   readonly error: FlavaError;
 }
 
+/** What a failure does to a stream, and how it is stopped. */
 export interface StreamOptions {
   /** "throw" ends the stream at the first failure, after what came before it (default); "yield" gives it in its place, and the stream goes on. */
   readonly onError?: "throw" | "yield" | undefined;

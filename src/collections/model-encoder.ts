@@ -1,7 +1,7 @@
 /** A FLAVA as the encoder of a collection. */
 import { createHash } from "node:crypto";
 import type { FlavaModel } from "../api/index.ts";
-import { CheckpointError, DataError } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import type { Encoder } from "./encoder.ts";
 
 /** Changes with what is done to pictures before the model sees them, so that indexes are built anew. */
@@ -9,10 +9,10 @@ const PREPROCESSING = 1;
 
 /** The encoder of a model. Throws CheckpointError where it embeds no pictures. */
 export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
-  const { image: whole } = model.processor;
+  const { image: whole, tokenizer } = model.processor;
   if (!whole) throw new CheckpointError("expected a model with an image encoder, got one without");
   const { size: resized, cropSize: size = resized, codebookSize: full, codebookCropSize: codebookSize = full } = whole;
-  const facts = [model.weightsHash, PREPROCESSING, whole, tokenizerOf(model)];
+  const facts = [model.weightsHash, PREPROCESSING, whole, tokenizer?.json];
   const hash = createHash("sha256").update(JSON.stringify(facts));
   const shape = [1, 3, size, size];
   const blank = { dtype: "float32", shape, data: new Float32Array(3 * size * size) } as const;
@@ -30,14 +30,4 @@ export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
       return (await model.encodeText(list, { outputs: ["text_embeds"], signal })).text_embeds.data;
     },
   };
-}
-
-/** Absent where the model has none: it embeds pictures all the same. */
-function tokenizerOf({ processor }: FlavaModel): unknown {
-  try {
-    return processor.tokenizer?.json;
-  } catch (error) {
-    if (error instanceof DataError) return undefined;
-    throw error;
-  }
 }

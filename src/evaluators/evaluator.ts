@@ -1,5 +1,6 @@
 /** The interface of evaluators: each measures a loaded model on held-out data. */
 import type { LoadedModel } from "../api/index.ts";
+import type { TextTokenizer } from "../text/index.ts";
 
 /** One evaluation of a model during training or at its end. */
 export interface Evaluator {
@@ -14,6 +15,7 @@ export interface Evaluator {
 
 /** The model that is measured. Masks and negatives are functions of the seed and of a sample's place. */
 export interface EvaluationContext extends LoadedModel {
+  readonly tokenizer: TextTokenizer;
   readonly seed: number;
 }
 

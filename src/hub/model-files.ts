@@ -2,6 +2,7 @@
 import { CheckpointError } from "../errors.ts";
 import type { Bytes } from "../io/bytes.ts";
 import { openTensors } from "./open-tensors.ts";
+import { isRecord } from "./safetensors/header.ts";
 import { openShards } from "./shards.ts";
 import type { TensorFile } from "./tensor-file.ts";
 import type { TorchOptions } from "./torch/read.ts";
@@ -54,7 +55,8 @@ export async function openIndexed(files: ModelFiles, index: Bytes, options: Weig
 
 /** A million tensors or so. */
 const MAX_INDEX_BYTES = 100_000_000;
-const MAX_JSON_BYTES = 50_000_000;
+/** BERT's vocabulary is 0.2 MB, a tokenizer.json of a hundred languages 10 MB. */
+const MAX_TEXT_BYTES = 64 << 20;
 
 /** The text of a file, which is closed. Throws CheckpointError past `most` bytes. */
 async function textOf(bytes: Bytes, most: number): Promise<string> {
@@ -67,6 +69,12 @@ async function textOf(bytes: Bytes, most: number): Promise<string> {
   }
 }
 
+/** A text file of the model; undefined where there is none. Throws CheckpointError for one of more than 64 MiB. */
+export async function readModelText(files: ModelFiles, file: string): Promise<string | undefined> {
+  const bytes = await files.open(file);
+  return bytes && textOf(bytes, MAX_TEXT_BYTES);
+}
+
 /** A JSON file of the model, `config.json` for instance; undefined where there is none. Throws CheckpointError for what is no object. */
 export async function readModelJson(
   files: ModelFiles,
@@ -74,14 +82,13 @@ export async function readModelJson(
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const bytes = await files.open(file);
   if (!bytes) return undefined;
-  const text = await textOf(bytes, MAX_JSON_BYTES);
+  const text = await textOf(bytes, MAX_TEXT_BYTES);
   let value: unknown;
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new CheckpointError(`${bytes.name}: expected JSON, got ${(cause as Error).message}`, undefined, { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new CheckpointError(`${bytes.name}: expected a JSON object`);
-  return value as Record<string, unknown>;
+  if (!isRecord(value)) throw new CheckpointError(`${bytes.name}: expected a JSON object`);
+  return value;
 }

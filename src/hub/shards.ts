@@ -1,6 +1,7 @@
 /** Weights in several files, and the index that says which tensor is where (`*.index.json`, as Hugging Face writes them). */
 import { CheckpointError } from "../errors.ts";
 import { duplicateKey } from "./safetensors/duplicate-key.ts";
+import { isRecord } from "./safetensors/header.ts";
 import type { OtherEntry, StoredTensor, TensorFile } from "./tensor-file.ts";
 
 /** What an index says: tensor → file. */
@@ -46,9 +47,6 @@ export async function openShards(
     [Symbol.asyncDispose]: close,
   };
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parseIndex(where: string, json: string): WeightMap {
   let value: unknown;

@@ -80,7 +80,8 @@ function parseJson(json: Uint8Array, where: string): Record<string, unknown> {
   return value;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+/** Whether a value has keys: an object that is no array. As in io/json.ts, which needs Node. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
