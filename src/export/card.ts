@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { parse, stringify } from "yaml";
 import type { ExportReport } from "./export.ts";
 
+/** What the card takes over. */
 export interface CardParts {
   /** The text that the model came with, front matter included. */
   readonly existing?: string | undefined;

@@ -95,8 +95,10 @@ describe("exportOnnx", () => {
         "config.json",
         "onnx",
         "preprocessor_config.json",
+        "special_tokens_map.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "vocab.txt",
       ].sort(),
     );
     for (const { dtype, file, parity } of report.files)

@@ -1,14 +1,12 @@
 /** A model → a folder of ONNX graphs with the files beside them, in the layout of transformers.js, and a report of their differences. */
 import { join } from "node:path";
-import type { LoadedModel, OpenOptions } from "../api/index.ts";
+import type { OpenOptions } from "../api/index.ts";
 import { openLoaded } from "../api/load.ts";
-import { CheckpointError, ConfigError, FileError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import { makeFolder, readBytes, saveFile, statOf } from "../io/index.ts";
-import { type ConfigJson, huggingFaceJson } from "../models/flava/index.ts";
 import type { Model } from "../models/index.ts";
 import { openDevice, type State } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { TextTokenizer } from "../text/index.ts";
 import { exportCard } from "./card.ts";
 import { type ExportGraph, exportGraph, type GraphName, graphNames } from "./graphs.ts";
 import { allExpected } from "./parity.ts";
@@ -16,6 +14,7 @@ import { trial } from "./samples.ts";
 import { sideFiles } from "./side-files.ts";
 import { DTYPES, type ExportDType, type ExportedFile, exportDTypes, writeGraphs } from "./write-graphs.ts";
 
+/** What is exported, in which numbers, and what it is measured on. */
 export interface ExportOptions extends OpenOptions {
   /** Default fp32 alone. */
   readonly dtypes?: readonly ExportDType[] | undefined;
@@ -40,6 +39,7 @@ export interface ExportOptions extends OpenOptions {
   readonly onFile?: ((file: string, index: number, count: number) => void) | undefined;
 }
 
+/** What was written, and how far each file is from the model. */
 export interface ExportReport {
   readonly model: string;
   readonly folder: string;
@@ -59,8 +59,7 @@ export async function exportOnnx(location: string, folder: string, options: Expo
   check(dtypes, exportDTypes, "dtype");
   check(options.only ?? graphNames, graphNames, "only");
   const { loaded, config, image } = await openLoaded(location, { ...options, device: "interpret" });
-  const { model, state } = loaded;
-  const tokenizer = tokenizerOf(loaded);
+  const { model, state, tokenizer } = loaded;
   const notes: string[] = [];
   const graphs = chosenGraphs(model, (name) => state.has(name), options, notes);
   const weights = await readWeights(graphs, state);
@@ -85,16 +84,6 @@ export async function exportOnnx(location: string, folder: string, options: Expo
   for (const line of suspicions(files)) options.onWarning?.(line);
   await writeSideFiles(report, side, location, options);
   return report;
-}
-
-/** Undefined where the model came without. */
-function tokenizerOf({ tokenizer }: LoadedModel): TextTokenizer | undefined {
-  try {
-    return tokenizer.json ? tokenizer : undefined;
-  } catch (error) {
-    if (error instanceof FileError) return undefined;
-    throw error;
-  }
 }
 
 function check<T extends string>(given: readonly T[], known: readonly T[], what: string): void {
@@ -169,18 +158,14 @@ function remarks({ pictures }: Model, { imageSize }: ExportOptions, dtypes: read
 
 async function writeSideFiles(
   report: ExportReport,
-  files: Readonly<Record<string, unknown>>,
+  files: Readonly<Record<string, string>>,
   location: string,
   { license, signal }: ExportOptions,
 ): Promise<void> {
   const { folder } = report;
-  for (const [name, content] of Object.entries({ ...files, "onnx/parity.json": report })) {
-    const text =
-      name === "config.json"
-        ? huggingFaceJson(content as unknown as ConfigJson)
-        : `${JSON.stringify(content, null, name === "tokenizer.json" ? 0 : 2)}\n`;
+  const parity = `${JSON.stringify(report, null, 2)}\n`;
+  for (const [name, text] of Object.entries({ ...files, "onnx/parity.json": parity }))
     await saveFile(join(folder, name), text, { signal });
-  }
   const existing = (await textOf(join(location, "card.md"))) ?? (await textOf(join(location, "README.md")));
   await saveFile(join(folder, "README.md"), exportCard(report, { existing, license }), { signal });
 }

@@ -20,6 +20,7 @@ import {
 import { dynamicGraph, type Model, type ModelGraph, modelGraph, type OpenSizes } from "../models/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 
+/** The graphs that a model can be exported as. */
 export const graphNames = ["image", "text", "multimodal", "full", "words"] as const;
 
 /** Both encoders, the multimodal encoder on what they gave, all of it in one, and masked words from text alone. */

@@ -23,6 +23,7 @@ export interface TrialParts {
   readonly image: FlavaImageOptions | undefined;
 }
 
+/** Which samples, and how many. */
 export interface TrialOptions {
   /** A data source, as `flava data inspect` takes it. */
   readonly source?: string | undefined;

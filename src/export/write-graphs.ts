@@ -9,6 +9,7 @@ import type { ExportOptions } from "./export.ts";
 import type { ExportGraph, GraphName } from "./graphs.ts";
 import { type AllExpected, fileParity, type OutputParity } from "./parity.ts";
 
+/** The number formats of files, as transformers.js calls them. */
 export const exportDTypes = ["fp32", "fp16", "q8", "int8"] as const;
 
 /** Numbers of a file, by transformers.js' names; int8 is q8 under its other name. */
@@ -22,6 +23,7 @@ interface Written {
   readonly bytes: number;
 }
 
+/** How each is written. */
 export const DTYPES: { readonly [D in ExportDType]: Written } = {
   fp32: { suffix: "", dtype: "fp32", bytes: 4 },
   fp16: { suffix: "_fp16", dtype: "fp16", bytes: 2 },
@@ -36,6 +38,7 @@ export interface Port {
   readonly shape: readonly (number | string)[];
 }
 
+/** A file that was written, what goes in and out, and how far its outputs are from the model's. */
 export interface ExportedFile {
   readonly graph: GraphName;
   readonly dtype: ExportDType;
