@@ -5,16 +5,8 @@ import type { Encoder } from "../collections/index.ts";
 import { ConfigError } from "../errors.ts";
 import { action, type Io } from "./command.ts";
 import { readLabels, readTemplates } from "./lists.ts";
-import {
-  endWithBad,
-  type ModelOptions,
-  openUsed,
-  percent,
-  positive,
-  sayUnknown,
-  table,
-  withModel,
-} from "./use-model.ts";
+import { positive } from "./numbers.ts";
+import { endWithBad, type ModelOptions, openUsed, percent, sayUnknown, table, withModel } from "./use-model.ts";
 
 interface Options extends ModelOptions {
   readonly labels: string;
@@ -56,11 +48,11 @@ interface Scored {
 }
 
 async function classify(io: Io, words: readonly string[], options: Options): Promise<void> {
-  const { embedPictures, listInputs, loadInput, mapAhead, modelEncoder } = await import("../collections/index.ts");
+  const { embedNamed, FEW_PICTURES, listInputs, modelEncoder } = await import("../collections/index.ts");
   const labels = await readLabels(options.labels);
   const given = options.templates === undefined ? undefined : await readTemplates(options.templates);
   const listed = await listInputs(words, { signal: io.signal });
-  const pictures = listed.inputs.flatMap(({ key, image }) => (image === undefined ? [] : [{ key, image }]));
+  const pictures = listed.inputs.flatMap(({ key, image }) => (image === undefined ? [] : [{ item: key, key, image }]));
   const total = pictures.length + listed.bad.length;
   if (total === 0) throw new ConfigError("expected pictures, got none");
   if (pictures.length === 0) return endWithBad(listed.bad, total, options.bad);
@@ -72,22 +64,18 @@ async function classify(io: Io, words: readonly string[], options: Options): Pro
   const scale = await model.logitScale();
   const results: { key: string; labels: Scored[] }[] = [];
   const bad = [...listed.bad];
+  const many = pictures.length > FEW_PICTURES;
   const progress = io.progress({ label: "classifying", unit: "pictures", total: pictures.length });
-  const loaded = mapAhead(pictures, 16, async ({ key, image }) => {
-    const bytes = await loadInput(image, io.signal);
-    return typeof bytes === "string" ? { item: key, key, reason: bytes } : { item: key, key, image: bytes };
-  });
-  const workers = pictures.length <= 16 ? 0 : undefined;
   try {
-    for await (const outcomes of embedPictures(loaded, encoder, { workers, signal: io.signal })) {
+    for await (const outcomes of embedNamed(pictures, encoder, { signal: io.signal })) {
       for (const one of outcomes) {
         if ("reason" in one) bad.push({ key: one.item, reason: one.reason });
         else results.push({ key: one.item, labels: await score(one.row, texts, labels, scale) });
       }
-      if (pictures.length > 16) progress.update(results.length + bad.length);
+      if (many) progress.update(results.length + bad.length);
     }
   } finally {
-    if (pictures.length > 16) progress.end();
+    if (many) progress.end();
   }
   const shown = results.map((one) => ({ ...one, labels: one.labels.slice(0, options.top) }));
   if (results.length > 0)

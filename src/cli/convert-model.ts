@@ -14,8 +14,9 @@ import {
 import { differencesError, type NamedWeights } from "../models/index.ts";
 import { readTied } from "../record/index.ts";
 import { castFloats, type FloatDType, formatShape, type Shape, size, type Tensor, tensor } from "../tensor/index.ts";
+import { TOKENIZER_FILES } from "../text/index.ts";
 import type { Io } from "./command.ts";
-import { type FoundModel, findModel, type ModelChoice, openGiven } from "./found-model.ts";
+import { type FoundModel, findModel, type ModelChoice, openGiven, someOf } from "./found-model.ts";
 import { formatBytes, formatCount } from "./progress.ts";
 
 /** The names of `--dtype`. */
@@ -32,16 +33,8 @@ export interface ConvertOptions extends ModelChoice {
 }
 
 const PREPROCESSOR = "preprocessor_config.json";
-/** Tokenizer files, in their old and new forms, and what describes a model; copied as they are. */
-const COPIED = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "vocab.txt",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  PREPROCESSOR,
-  "LICENSE",
-];
+/** Copied as they are. */
+const COPIED = [...TOKENIZER_FILES, PREPROCESSOR, "LICENSE"];
 
 /** Converts, and prints what was written. Throws CheckpointError, FileError, ConfigError. */
 export async function convert(io: Io, [from = "", to = ""]: readonly string[], options: ConvertOptions): Promise<void> {
@@ -220,15 +213,13 @@ async function copyBeside(to: string, { opened, config }: FoundModel): Promise<s
 
 /** What was left out, what was cut and what is not there, each with its number. */
 function remarks({ named, opened, fit }: FoundModel, left: readonly string[], losses: Losses): string[] {
-  const list = (names: readonly string[]): string =>
-    `${names.slice(0, 3).join(", ")}${names.length > 3 ? `, … (${names.length})` : ""}`;
   return [
-    ...[...named.ignored].map(([kind, names]) => `left out, ${kind}: ${list(names)}`),
+    ...[...named.ignored].map(([kind, names]) => `left out, ${kind}: ${someOf(names)}`),
     ...opened.weights.others.map(({ name, what }) => `left out: ${name}, ${what}`),
-    ...(fit.unexpected.length > 0 ? [`left out, not of this model: ${list(fit.unexpected)}`] : []),
-    ...(left.length > 0 ? [`left out, for which the layout has no place: ${list(left)}`] : []),
+    ...(fit.unexpected.length > 0 ? [`left out, not of this model: ${someOf(fit.unexpected)}`] : []),
+    ...(left.length > 0 ? [`left out, for which the layout has no place: ${someOf(left)}`] : []),
     ...[...fit.absent].map(([part, count]) => `not in ${named.name}: ${part} (${count} tensors)`),
-    ...(fit.lacking.length > 0 ? [`not in ${named.name}, as in all of ${named.what}: ${list(fit.lacking)}`] : []),
+    ...(fit.lacking.length > 0 ? [`not in ${named.name}, as in all of ${named.what}: ${someOf(fit.lacking)}`] : []),
     ...(losses.overflowed > 0
       ? [`${formatCount(losses.overflowed)} numbers were too large for this dtype and became infinite`]
       : []),

@@ -50,6 +50,6 @@ function bytes(text: string): number {
   const [, number, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b?|b)?\s*$/i.exec(text) ?? [];
   const power = unit === "" ? 0 : "kmgt".indexOf(unit.charAt(0).toLowerCase()) + 1;
   const size = Math.floor(Number(number) * (/i/i.test(unit) ? 1024 : 1000) ** power);
-  if (!(size > 0)) throw new InvalidArgumentError("Expected a size such as 5GB or 200MB.");
+  if (!(size > 0)) throw new InvalidArgumentError("expected a size such as 5GB or 200MB");
   return size;
 }

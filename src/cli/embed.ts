@@ -1,10 +1,11 @@
 /** `flava embed INPUTS… --out FILE`: pictures and texts → a file of embeddings. */
 import type { Command } from "commander";
-import type { Input } from "../collections/index.ts";
+import type { EmbedResult, Encoder, Input, Inputs } from "../collections/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { action, Cancelled, type Io } from "./command.ts";
+import { positive } from "./numbers.ts";
 import { formatCount } from "./progress.ts";
-import { collect, endWithBad, type ModelOptions, openUsed, positive, sayUnknown, withModel } from "./use-model.ts";
+import { collect, endWithBad, LAST_RUN, type ModelOptions, openUsed, sayUnknown, withModel } from "./use-model.ts";
 
 interface Options extends ModelOptions {
   readonly text?: readonly string[];
@@ -49,47 +50,51 @@ export function define(program: Command): void {
 }
 
 async function embed(io: Io, words: readonly string[], options: Options): Promise<void> {
-  const { embedToFile, formatOf, listInputs, modelEncoder } = await import("../collections/index.ts");
-  const { out, resume, workers } = options;
+  const { formatOf, modelEncoder } = await import("../collections/index.ts");
+  const { out, resume } = options;
   formatOf(out);
-  const listed = await listInputs(words, { signal: io.signal });
-  const texts = await textInputs(options);
-  const inputs = [...listed.inputs, ...texts];
-  const { hidden, others } = listed.passed;
-  if (hidden + others > 0)
-    io.note(`passed over: ${formatCount(hidden)} hidden files, ${formatCount(others)} that are no pictures`);
-  if (inputs.length === 0 && listed.bad.length === 0)
-    throw new ConfigError("expected pictures or texts, got none", "name files or folders, or give --text");
-  if (inputs.length === 0) return endWithBad(listed.bad, listed.bad.length, options.bad);
+  const { inputs, bad } = await allInputs(io, words, options);
+  if (inputs.length === 0) return endWithBad(bad, bad.length, options.bad);
   if (resume && (await isDone(out))) {
     io.note(`${out} is whole already; remove it to embed again`);
     return io.result(out, { files: [out], complete: true });
   }
   await using model = await openUsed(io, options);
-  await sayUnknown(
-    io,
-    model,
-    inputs.flatMap(({ text }) => text ?? []),
-  );
-  const encoder = await modelEncoder(model);
+  const texts = inputs.flatMap(({ text }) => text ?? []);
+  await sayUnknown(io, model, texts);
+  const result = await write(io, inputs, await modelEncoder(model), options);
+  const { files, images, resumed, width } = result;
+  const all = [...bad, ...result.bad];
+  const before = resumed > 0 ? ` (${formatCount(resumed)} of them before)` : "";
+  const rows = `${formatCount(images)} pictures, ${formatCount(result.texts)} texts${before}, ${width} numbers each`;
+  if (files.length > 0) io.result(`${files.join("\n")}: ${rows}`, { ...result, bad: all });
+  await endWithBad(all, inputs.length + bad.length, options.bad);
+}
+
+/** What was named and written after --text, and what of it cannot be listed. Throws ConfigError where nothing was. */
+async function allInputs(io: Io, words: readonly string[], options: Options): Promise<Pick<Inputs, "inputs" | "bad">> {
+  const { listInputs } = await import("../collections/index.ts");
+  const { inputs, bad, passed } = await listInputs(words, { signal: io.signal });
+  const { hidden, others } = passed;
+  if (hidden + others > 0)
+    io.note(`passed over: ${formatCount(hidden)} hidden files, ${formatCount(others)} that are no pictures`);
+  const all = [...inputs, ...(await textInputs(options))];
+  if (all.length + bad.length > 0) return { inputs: all, bad };
+  throw new ConfigError("expected pictures or texts, got none", "name files or folders, or give --text");
+}
+
+/** Embeds to the file, with progress. A command that is stopped says how to go on. */
+async function write(io: Io, inputs: readonly Input[], encoder: Encoder, options: Options): Promise<EmbedResult> {
+  const { embedToFile } = await import("../collections/index.ts");
+  const { out, resume, workers, model = LAST_RUN } = options;
   let progress: ReturnType<Io["progress"]> | undefined;
   const onProgress = (done: number, total: number, start: number): void => {
     progress ??= io.progress({ label: `embedding to ${out}`, unit: "inputs", total, start });
     progress.update(done);
   };
-  const about = { model: options.model ?? "runs/starter" };
+  const job = { inputs, encoder, out, about: { model }, resume, workers, signal: io.signal, onProgress };
   try {
-    const result = await embedToFile({ inputs, encoder, out, about, resume, workers, signal: io.signal, onProgress });
-    progress?.end();
-    const bad = [...listed.bad, ...result.bad];
-    const parts = [`${formatCount(result.images)} pictures`, `${formatCount(result.texts)} texts`];
-    const before = result.resumed > 0 ? ` (${formatCount(result.resumed)} of them before)` : "";
-    if (result.files.length > 0)
-      io.result(`${result.files.join("\n")}: ${parts.join(", ")}${before}, ${result.width} numbers each`, {
-        ...result,
-        bad,
-      });
-    await endWithBad(bad, inputs.length + listed.bad.length, options.bad);
+    return await embedToFile(job);
   } catch (error) {
     if (!io.signal.aborted) throw error;
     const { signal } = io.signal.reason as Cancelled;

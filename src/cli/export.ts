@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { ExportDType, GraphName } from "../export/index.ts";
 import { action, type Io } from "./command.ts";
-import { positive } from "./use-model.ts";
+import { positive } from "./numbers.ts";
 
 interface Options {
   readonly out: string;

@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { DataError } from "../errors.ts";
 import { action, type Io } from "./command.ts";
-import { type ModelOptions, openUsed, percent, positive, sayUnknown, table, withModel } from "./use-model.ts";
+import { positive } from "./numbers.ts";
+import { type ModelOptions, openUsed, percent, sayUnknown, table, withModel } from "./use-model.ts";
 
 interface Options extends ModelOptions {
   readonly image?: string;

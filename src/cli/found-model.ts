@@ -46,7 +46,7 @@ export interface FoundModel {
 export interface Fit extends Omit<Differences, "missing"> {
   /** Parts of the model of which there is nothing, and how many tensors each has. */
   readonly absent: ReadonlyMap<string, number>;
-  /** Tensors that files of this code base do not have; they start anew. */
+  /** Tensors that files of this code base do not have: training draws them at random. */
   readonly lacking: readonly string[];
   /** Tensors that are missing from parts which are there. */
   readonly missing: readonly string[];
@@ -122,3 +122,7 @@ const BESIDE = /^(image_decoder|teacher|dino_head)\./;
 /** Bytes that a file's tensors have as they are stored. */
 export const storedBytes = (file: TensorFile): number =>
   [...file.tensors.values()].reduce((n, { storedAs, shape }) => n + STORED[storedAs].bytes * size(shape), 0);
+
+/** "a, b, c, … (12)": the first three of some names, and how many there are. */
+export const someOf = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(", ")}${names.length > 3 ? `, … (${names.length})` : ""}`;

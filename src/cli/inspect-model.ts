@@ -5,7 +5,7 @@ import { type OpenModel, STORED, type StoredTensor } from "../hub/index.ts";
 import { flavaFamily, flavaLayouts } from "../models/flava/index.ts";
 import { formatShape, size } from "../tensor/index.ts";
 import type { Io } from "./command.ts";
-import { type FoundModel, findModel, type ModelChoice, openGiven, partOf, storedBytes } from "./found-model.ts";
+import { type FoundModel, findModel, type ModelChoice, openGiven, partOf, someOf, storedBytes } from "./found-model.ts";
 import { formatBytes, formatCount } from "./progress.ts";
 
 /** The options of the command. */
@@ -85,10 +85,10 @@ function modelLines({ named, config, sizesFrom, specs, fit, notes }: FoundModel)
       .filter(([label]) => here.has(PARTS[label] ?? ""))
       .map(([label, said]) => row(label, said)),
     ...[...named.ignored].map(([kind, names]) =>
-      row("ignored", `${formatCount(names.length)} ${kind}: ${some(names)}`),
+      row("ignored", `${formatCount(names.length)} ${kind}: ${someOf(names)}`),
     ),
     ...(fit.absent.size > 0 ? [row("not here", [...fit.absent].map(([part, n]) => `${part} (${n})`).join(", "))] : []),
-    ...(fit.lacking.length > 0 ? [row("start anew", some(fit.lacking))] : []),
+    ...(fit.lacking.length > 0 ? [row("drawn anew", someOf(fit.lacking))] : []),
     ...(problems.length > 0 ? problems : [row("fits", "every tensor has its place, name and shape")]),
     ...notes.map((line) => row("note", line)),
   ];
@@ -102,10 +102,8 @@ const PARTS: Readonly<Record<string, string>> = {
   codebook: "image_codebook",
 };
 
-const some = (names: readonly string[]): string =>
-  `${names.slice(0, 3).join(", ")}${names.length > 3 ? `, … (${names.length})` : ""}`;
 const list = (what: string, names: readonly string[]): string[] =>
-  names.length === 0 ? [] : [row("✖", `${formatCount(names.length)} ${what}: ${some(names)}`)];
+  names.length === 0 ? [] : [row("✖", `${formatCount(names.length)} ${what}: ${someOf(names)}`)];
 
 /** A line for each tensor, or for each name that differs by a number only: `layer.{0..11}`. */
 function tensorLines(tensors: readonly StoredTensor[], all: boolean): string[] {

@@ -44,7 +44,6 @@ export async function run(io: Io, [source = ""]: readonly string[], { val, ...op
     made.words === undefined ? await preview(made.recipe, io) : sizedFor(made.recipe, made.words);
   const plan = await describePlan(planned, { measure, ...seen });
   const { stages } = plan;
-  const next = `flava pretrain ${shown(made.path)}`;
   const lines = [
     ...made.facts,
     ...made.remarks.map((line) => `note: ${line}`),
@@ -53,12 +52,11 @@ export async function run(io: Io, [source = ""]: readonly string[], { val, ...op
     `${made.path}: variant ${planned.variant}, ${stages.map(({ name, steps, batchSize }) => `${name} ${steps.toLocaleString("en-US")} × ${batchSize}`).join(", ")}`,
     ...(made.heldOut ? [`${made.heldOut}: what is held out`] : []),
     formatTotals(plan),
-    `next: ${next}`,
+    `next: ${made.command}`,
   ];
   io.result(lines.join("\n"), {
     ...made,
     stages: stages.map(({ name, steps, batchSize, seconds, memory }) => ({ name, steps, batchSize, seconds, memory })),
-    next,
   });
 }
 
@@ -67,5 +65,3 @@ const sizedFor = (recipe: Recipe, words: number): { recipe: Recipe; words: numbe
   recipe: { ...recipe, model: { ...recipe.model, text: { ...recipe.model.text, vocabSize: words } } },
   words,
 });
-
-const shown = (path: string): string => (/^[\w./:=,@%+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

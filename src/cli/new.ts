@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { action } from "./command.ts";
 import { SOURCES } from "./data.ts";
+import { natural } from "./numbers.ts";
 
 const EXAMPLES = `
 
@@ -31,7 +32,7 @@ export function define(program: Command): void {
     )
     .option("--minutes <n>", "how long training may take", minutes, 30)
     .option("--out <recipe.yaml>", "the recipe's file; called after the source unless given")
-    .option("--seed <n>", "which samples are held out", whole, 0)
+    .option("--seed <n>", "which samples are held out", natural, 0)
     .option("--image-column <name>", "the column or key of a table that names the picture")
     .option("--text-column <name>", "the column or key of a table that has the caption")
     .option("--outside", "let the table name pictures out of its own folder or server")
@@ -45,9 +46,4 @@ function minutes(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1e7)) throw new InvalidArgumentError("expected minutes above 0");
   return value;
-}
-
-function whole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("expected a whole number");
-  return Number(text);
 }

@@ -59,8 +59,7 @@ async function probe(io: Io, [path]: readonly string[], options: Options): Promi
       signal: io.signal,
       onTried: ({ C, accuracy }) => progress.update(++tried, `C ${C.toPrecision(2)}: ${accuracy.toFixed(3)}`),
     },
-  );
-  progress.end();
+  ).finally(() => progress.end());
   if (options.save) await saveProbe(options.save, result);
   io.result(summary(result, options), resultValue(result, { train, validation, test }));
 }
@@ -74,8 +73,7 @@ async function featuresOf(io: Io, model: FlavaModel, spec: string, { cacheDir }:
     cacheDir: cacheDir ?? defaultCacheDir(),
     signal: io.signal,
     onProgress: (done) => progress.update(done),
-  });
-  progress.end();
+  }).finally(() => progress.end());
   const [first] = features.refused;
   if (first)
     io.note(

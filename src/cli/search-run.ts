@@ -4,6 +4,7 @@ import type { FlavaModel } from "../api/index.ts";
 import {
   type Encoder,
   embedPictures,
+  FEW_PICTURES,
   type FolderIndex,
   loadInput,
   modelEncoder,
@@ -40,6 +41,7 @@ interface Timings {
   rerank?: number;
 }
 
+/** Throws ConfigError for options that do not go together, DataError for a folder without pictures, FileError. */
 export async function search(
   io: Io,
   [folder = "", ...words]: readonly string[],
@@ -129,7 +131,7 @@ async function openIndex(io: Io, folder: string, encoder: Encoder, options: Sear
       signal: io.signal,
       note: io.note,
       onProgress(done, total) {
-        if (total <= 16) return;
+        if (total <= FEW_PICTURES) return;
         progress ??= io.progress({ label: `indexing ${folder}`, unit: "pictures", total });
         progress.update(done);
       },

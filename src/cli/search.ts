@@ -1,7 +1,8 @@
 /** `flava search FOLDER "words"`: the pictures of a folder that fit words or another picture. */
 import type { Command } from "commander";
 import { action, type Io } from "./command.ts";
-import { type ModelOptions, positive, withModel } from "./use-model.ts";
+import { positive } from "./numbers.ts";
+import { type ModelOptions, withModel } from "./use-model.ts";
 
 /** What can be asked of a search. */
 export interface SearchOptions extends ModelOptions {

@@ -1,5 +1,5 @@
 /** What the commands that use a model share: their options, the model, and what is said of inputs that could not be used. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { FlavaModel, LoadOptions } from "../api/index.ts";
 import type { BadInput } from "../collections/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
@@ -7,6 +7,7 @@ import { saveFile, statOf } from "../io/index.ts";
 import { deviceNames } from "../runtime/device-names.ts";
 import type { Io } from "./command.ts";
 import { withDownloads } from "./download-progress.ts";
+import { positive } from "./numbers.ts";
 import { formatCount } from "./progress.ts";
 
 /** Options of every command that uses a model. */
@@ -20,7 +21,7 @@ export interface ModelOptions {
 }
 
 /** Where `npm start` leaves its model. */
-const LAST_RUN = "runs/starter";
+export const LAST_RUN = "runs/starter";
 
 /** Adds those options. */
 export const withModel = (command: Command): Command =>
@@ -31,12 +32,6 @@ export const withModel = (command: Command): Command =>
     .option("--batch-size <n>", "pictures or texts that go through the model at once", positive)
     .option("--cache-dir <dir>", "where models of the Hub are kept")
     .option("--offline", "download nothing");
-
-/** A whole number above 0, for commander. */
-export function positive(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError("expected a whole number above 0");
-  return Number(text);
-}
 
 /** Collects what an option is given several times. */
 export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

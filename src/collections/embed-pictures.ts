@@ -17,6 +17,7 @@ export type Outcome<T> =
   | { readonly item: T; readonly row: Float32Array }
   | { readonly item: T; readonly reason: string };
 
+/** How pictures are decoded, and how the work is stopped. */
 export interface EmbedOptions {
   /** Threads that decode; 0: this one. Default `decodingThreads()`. */
   readonly workers?: number | undefined;

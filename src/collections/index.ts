@@ -1,6 +1,6 @@
-export { mapAhead } from "./ahead.ts";
 export { type EmbedJob, type EmbedResult, embedToFile } from "./embed/embed-to-file.ts";
 export { formatOf } from "./embed/formats.ts";
+export { embedNamed, FEW_PICTURES, type Named } from "./embed-named.ts";
 export { decodingThreads, type EmbedOptions, embedPictures, type Loaded, type Outcome } from "./embed-pictures.ts";
 export type { Encoder } from "./encoder.ts";
 export { type Hit, nearestRows } from "./exact.ts";

@@ -32,7 +32,7 @@ export interface LogBatch<R> {
 export interface VectorLog<R> extends AsyncDisposable {
   readonly header: LogHeader;
   readonly batches: readonly LogBatch<R>[];
-  /** Another text whenever the log was written anew: rows keep their numbers as long as it is the same. */
+  /** Changes whenever the log is rewritten: rows keep their numbers as long as it is the same. */
   readonly generation: string;
   /** Rows so far. */
   readonly rows: number;
@@ -45,7 +45,7 @@ export interface VectorLog<R> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What is written waits this long at most for the disk, which takes longer over each batch than a small model does. */
+/** How often written batches are flushed: a flush takes longer than a small model needs for a batch. */
 const SYNC_MS = 2000;
 const LOG = "log.jsonl";
 const VERSION = 1;
@@ -114,7 +114,7 @@ async function begin(folder: string, header: LogHeader): Promise<Contents> {
   return { header, rowsFile, batches: [], bytes: Buffer.byteLength(line) };
 }
 
-/** What a process left that was killed while it wrote the log anew. */
+/** Removes what a process left that was killed while it rewrote the log. */
 async function removeOthers(folder: string, rowsFile: string): Promise<void> {
   for (const name of await readdir(folder))
     if (name.endsWith(".f32") && name !== rowsFile) await rm(join(folder, name), { force: true });

@@ -5,10 +5,10 @@
 import { rm } from "node:fs/promises";
 import { ConfigError, DataError, FlavaError } from "../../errors.ts";
 import { lockFolder, makeFolder, PARTIAL } from "../../io/index.ts";
-import { mapAhead } from "../ahead.ts";
-import { embedPictures, type Loaded } from "../embed-pictures.ts";
+import { embedNamed } from "../embed-named.ts";
+import type { Outcome } from "../embed-pictures.ts";
 import type { Encoder } from "../encoder.ts";
-import { type BadInput, type Input, loadInput } from "../inputs/index.ts";
+import type { BadInput, Input } from "../inputs/index.ts";
 import { openVectorLog, type VectorLog } from "../vector-log.ts";
 import { formatOf, type RowInfo, writeTable } from "./formats.ts";
 
@@ -46,7 +46,6 @@ interface Item {
   readonly content: string;
 }
 
-const READS_AHEAD = 16;
 const PART_ROWS = 1024;
 
 /** Throws ConfigError for a file name or a resumption that cannot be, FileError where nothing can be written. */
@@ -115,65 +114,63 @@ function rowsOf(log: VectorLog<string>): Map<string, number> {
   return rows;
 }
 
-/** Embeds what has no row yet: pictures, then texts. Returns what could not be. */
+/** Embeds what has no row yet. Returns what could not be. */
 async function embedMissing(
   job: EmbedJob,
   items: readonly Item[],
   log: VectorLog<string>,
   rows: Map<string, number>,
 ): Promise<BadInput[]> {
-  const { encoder, signal, onProgress } = job;
-  const bad: BadInput[] = [];
   const missing = [...new Map(items.map((item) => [idOf(item), item]))].flatMap(([id, item]) =>
     rows.has(id) ? [] : item,
   );
   const start = items.length - missing.length;
+  const bad: BadInput[] = [];
   let done = start;
-  const commit = async (part: readonly (readonly [Item, Float32Array])[]): Promise<void> => {
-    const all = new Float32Array(part.length * encoder.width);
-    for (const [i, [item, row]] of part.entries()) {
-      all.set(row, i * encoder.width);
-      rows.set(idOf(item), log.rows + i);
-    }
-    if (part.length > 0)
-      await log.append(
-        part.map(([item]) => idOf(item)),
-        all,
-      );
-    signal?.throwIfAborted();
-  };
-  const pictures = missing.filter(({ info }) => info.kind === "image");
-  for await (const outcomes of pictureOutcomes(pictures, job)) {
-    await commit(outcomes.flatMap((one) => ("row" in one ? [[one.item, one.row] as const] : [])));
+  for await (const outcomes of embedItems(missing, job)) {
+    await keepRows(outcomes, log, rows);
     for (const one of outcomes) if ("reason" in one) bad.push({ key: one.item.info.key, reason: one.reason });
+    job.signal?.throwIfAborted();
     done += outcomes.length;
-    onProgress?.(done, items.length, start);
-  }
-  const texts = missing.filter(({ info }) => info.kind === "text");
-  for (let from = 0; from < texts.length; from += encoder.batchSize) {
-    const part = texts.slice(from, from + encoder.batchSize);
-    const found = await encoder.texts(
-      part.map(({ content }) => content),
-      signal,
-    );
-    await commit(part.map((item, i) => [item, found.subarray(i * encoder.width, (i + 1) * encoder.width)] as const));
-    done += part.length;
-    onProgress?.(done, items.length, start);
+    job.onProgress?.(done, items.length, start);
   }
   return bad;
 }
 
-/** Threads take longer to start than a handful of pictures to decode. */
-const FEW = 16;
+/** The pictures, then the texts, a batch at a time. */
+async function* embedItems(
+  items: readonly Item[],
+  { encoder, workers, signal }: EmbedJob,
+): AsyncGenerator<Outcome<Item>[]> {
+  const of = (kind: RowInfo["kind"]): Item[] => items.filter(({ info }) => info.kind === kind);
+  const pictures = of("image").map((item) => ({ item, key: item.info.key, image: item.content }));
+  yield* embedNamed(pictures, encoder, { workers, signal });
+  const { batchSize, width } = encoder;
+  const texts = of("text");
+  for (let from = 0; from < texts.length; from += batchSize) {
+    const part = texts.slice(from, from + batchSize);
+    const contents = part.map(({ content }) => content);
+    const found = await encoder.texts(contents, signal);
+    yield part.map((item, i) => ({ item, row: found.subarray(i * width, (i + 1) * width) }));
+  }
+}
 
-async function* pictureOutcomes(pictures: readonly Item[], { encoder, workers, signal }: EmbedJob) {
-  if (pictures.length === 0) return;
-  const loaded = mapAhead(pictures, READS_AHEAD, async (item): Promise<Loaded<Item>> => {
-    const image = await loadInput(item.content, signal);
-    const { key } = item.info;
-    return typeof image === "string" ? { item, key, reason: image } : { item, key, image };
-  });
-  yield* embedPictures(loaded, encoder, { workers: pictures.length <= FEW ? 0 : workers, signal });
+/** Appends the rows of a batch to the log, and notes in `rows` where they are. */
+async function keepRows(
+  outcomes: readonly Outcome<Item>[],
+  log: VectorLog<string>,
+  rows: Map<string, number>,
+): Promise<void> {
+  const done = outcomes.flatMap((one) => ("row" in one ? [one] : []));
+  if (done.length === 0) return;
+  const { width } = log.header;
+  const ids = done.map(({ item }) => idOf(item));
+  const all = new Float32Array(done.length * width);
+  for (const [i, { row }] of done.entries()) {
+    all.set(row, i * width);
+    rows.set(ids[i]!, log.rows + i);
+  }
+  await log.append(ids, all);
 }
 
 /** The rows in the order of the items, read where they lie. */

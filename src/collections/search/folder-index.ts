@@ -53,7 +53,7 @@ export interface FolderIndex {
   /** All rows, (N, width), dead ones included. */
   readonly rows: Float32Array;
   readonly width: number;
-  /** Another text where rows have other numbers than before. */
+  /** Changes when rows get other numbers. */
   readonly generation: string;
   readonly signal: AbortSignal | undefined;
   /** The paths that have this row; none where it is dead. */
@@ -62,7 +62,7 @@ export interface FolderIndex {
   search(query: Float32Array, count: number): Found[];
 }
 
-/** Of rows in a log, the share that may be dead before it is written anew. */
+/** The share of rows that may be dead before the log is rewritten. */
 const MOST_DEAD = 0.25;
 const FEW_ROWS = 100;
 const REWRITE_ROWS = 1000;

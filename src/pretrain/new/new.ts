@@ -51,6 +51,8 @@ export interface NewOptions {
 export interface NewRecipe {
   /** The file. */
   readonly path: string;
+  /** What trains by it, as a shell reads it from this folder. */
+  readonly command: string;
   readonly recipe: Recipe;
   readonly kind: DataKind;
   /** The folder with the sets that are held out; undefined where none of the source is. */
@@ -118,6 +120,7 @@ export async function newRecipe(request: NewRequest, options: NewOptions): Promi
   const heldOut = holding || textHolding ? folder : undefined;
   return {
     path,
+    command,
     recipe,
     kind,
     heldOut,

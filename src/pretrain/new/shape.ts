@@ -10,6 +10,7 @@ import type { Tables } from "../tables.ts";
 import { planOf } from "../tables.ts";
 import type { Survey } from "./survey.ts";
 
+/** How large the model is: the variant of the recipe. */
 export type Size = "tiny" | "small" | "base";
 
 type Raw = Record<string, unknown>;
