@@ -40,6 +40,7 @@ export interface Samples<T> {
   readonly of: readonly T[];
 }
 
+/** Whether a graph has open axes. */
 export const isDynamic = (g: object): g is DynamicGraph => "trace" in g;
 
 /**

@@ -20,7 +20,7 @@ export interface OpenModel extends AsyncDisposable {
 
 /** Opening a model. */
 export interface OpenModelOptions extends WeightsOptions, RepositoryOptions {
-  /** Weights on the Hub are read where they are, by ranges, and not downloaded: for who wants to know what there is. */
+  /** Weights on the Hub are read by ranges instead of downloaded: for looking at headers. */
   readonly peek?: boolean | undefined;
 }
 

@@ -22,6 +22,7 @@ export interface SavedWeights {
   readonly byteLength: number;
 }
 
+/** As in transformers. */
 export const DEFAULT_SHARD_BYTES = 5_000_000_000;
 
 const bytesOf = ({ dtype, shape }: TensorEntry): number => byteSize(dtype) * size(shape);

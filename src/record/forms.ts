@@ -40,6 +40,7 @@ export interface MaskedPatches extends Titled {
   }[];
 }
 
+/** A word and its probability in 0..1. */
 export interface Guess {
   readonly text: string;
   readonly probability: number;
@@ -105,7 +106,9 @@ export interface SectionForms {
   attention: AttentionMaps;
 }
 
+/** The forms by name. */
 export type SectionKind = keyof SectionForms;
+/** A section of any form. */
 export type GallerySection = SectionForms[SectionKind];
 
 /** A file beside the section's: no folders, so nothing outside can be read. */

@@ -1,6 +1,7 @@
 /** ONNX files as sessions: for looking at what was exported, from here or from elsewhere. */
 import type { Session } from "./session.ts";
 
+/** How a model file is run. */
 export interface ModelFileOptions {
   /** Threads of one operator; all processors unless said. */
   readonly threads?: number | undefined;

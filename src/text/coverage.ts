@@ -2,6 +2,7 @@
 import type { TextTokenizer } from "./tokenizer.ts";
 import { isKnownWord, textWords } from "./unknown-words.ts";
 
+/** Counts of known and unknown words. */
 export interface Coverage {
   readonly texts: number;
   /** As `textWords` splits them: without punctuation. */

@@ -62,7 +62,7 @@ export async function downloadBlob(job: Download): Promise<void> {
   await syncFolder(dirname(job.blob));
 }
 
-/** How much of an earlier transfer can be built on: nothing where nobody could tell whether the rest belongs to it. */
+/** How many bytes of an earlier transfer are kept: none where it cannot be told whether the rest belongs to them. */
 async function usablePart({ facts }: Download, handle: FileHandle): Promise<number> {
   const { size: have } = await handle.stat();
   if (canGoOn(facts) && facts.size !== undefined && have <= facts.size) return have;

@@ -15,6 +15,7 @@ export function hubCacheDir(env: Env = process.env): string {
   return said ? resolve(withHome(said)) : join(huggingFaceHome(env), "hub");
 }
 
+/** The Hub. */
 export const DEFAULT_ENDPOINT = "https://huggingface.co";
 
 /** `HF_ENDPOINT`, else huggingface.co; without a slash at its end. Throws ConfigError for what is no address. */

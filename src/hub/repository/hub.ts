@@ -31,6 +31,7 @@ export interface HubPlace {
 /** Downloads at the same time. */
 const PARALLEL = 4;
 
+/** The repository at that commit. Nothing is loaded before a file is asked for. */
 export function hubRepository(place: HubPlace): Repository {
   const { cache, commit, remote, subfolder, http } = place;
   const snapshot = cache.snapshot(commit);
@@ -130,7 +131,7 @@ async function missing({ cache, commit, remote, offline }: HubPlace, path: strin
 
 const [SILENT_MS, POLL_MS] = [10_000, 250];
 
-/** Python's locks are empty files that stay when they are let go: one whose part has not grown for a while is nobody's. */
+/** Python's locks are empty files that stay when they are released: one whose part has not grown for a while counts as released. */
 async function clearSilentLock(lock: string, part: string, { signal, note }: HttpOptions): Promise<void> {
   for (let said = false; ; said = true) {
     const found = await statOf(lock);

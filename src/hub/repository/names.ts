@@ -33,6 +33,7 @@ const decoded = (text: string | undefined): string | undefined =>
 export const isRevision = (text: string): boolean =>
   /^[^\s~^:?*[\\\p{Cc}]+$/u.test(text) && text.split("/").every((part) => isPart(part) && !part.endsWith(".lock"));
 
+/** Whether a text is a full commit: 40 hexadecimal digits. */
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
 /** A name inside of a repository: slashes between its parts, and no way out. Throws FileError. */

@@ -16,6 +16,7 @@ interface Amount {
   readonly total: number;
 }
 
+/** Hears of downloads. */
 export type OnProgress = (event: ProgressEvent) => void;
 
 /** Between two events of a file. */

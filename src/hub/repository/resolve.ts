@@ -49,7 +49,7 @@ function notHereEither(idOrPath: string, cause: FileError): FileError {
   });
 }
 
-/** What nobody would call a repository. */
+/** Whether a text can only be meant as a path. */
 const looksLocal = (text: string): boolean =>
   /^(\.{0,2}[/\\]|~|[a-zA-Z]:[/\\])/.test(text) || /\.(safetensors|bin|pth?|pkl|ckpt|onnx|json|txt)$/i.test(text);
 

@@ -20,6 +20,7 @@ const MAX_PICKLE_BYTES = 32 << 20;
 const MAX_GROWTH = 8;
 const FREE_BYTES = 64 << 20;
 
+/** How a checkpoint is read. */
 export interface TorchOptions {
   /** Which dict of tensors, where a file holds several: "student"; keys joined by dots. */
   readonly entry?: string | undefined;

@@ -17,6 +17,7 @@ import { encodeModel } from "./write.ts";
 /** What weights and products are kept in: float32, float16 (`passes/half.ts`), or 8-bit whole numbers (`passes/quantize.ts`). */
 export type ModelDType = "fp32" | "fp16" | "q8";
 
+/** What the model keeps, which passes it goes through, and how it is stored. */
 export interface LowerOptions {
   /** Inputs that become fixed numbers of the model, by input name: weights of an inference graph. */
   initializers?: Readonly<Record<string, Tensor>>;
@@ -34,6 +35,7 @@ export interface LowerOptions {
   metadata?: Readonly<Record<string, string>>;
 }
 
+/** A model, and how its parts belong to those of the graph. */
 export interface Lowered {
   readonly model: Uint8Array;
   /** ONNX input of each graph input that is fed; inputs that became initialisers are not here. */

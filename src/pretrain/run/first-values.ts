@@ -22,7 +22,7 @@ export async function writeFirstValues(
   }
 }
 
-/** Not more than every so-manieth sample is taken: a large source is not read to its end. */
+/** Samples between two that are taken, at most: a large source is not read to its end. */
 const LONGEST_STRIDE = 32;
 
 /** Samples spread over each source where it says how many it has. */

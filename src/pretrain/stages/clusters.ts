@@ -10,6 +10,7 @@ export interface Rows {
   readonly data: Float32Array;
 }
 
+/** How many rows there are. */
 export const rowsOf = ({ width, data }: Rows): number => data.length / width;
 
 /** Part of the mean square of a feature that is added to the diagonal, so that features that are all but alike do no harm. */

@@ -8,6 +8,7 @@ import { type Tensor, tensor } from "../../../tensor/index.ts";
 import { type Draft, type FixedNumbers, float32Of, type Rewriter, rewriter } from "../draft.ts";
 import { DATA_TYPES, type OnnxNode } from "../schema.ts";
 
+/** How weights are rounded. */
 export interface QuantizeOptions {
   /**
    * Weights in 7 bits. Processors without VNNI (before about 2019) add pairs of products in 16 bits, which overflow where many weights and
