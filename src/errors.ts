@@ -50,6 +50,9 @@ export class FileError extends FlavaError {
 /** A folder or repository that can be read has no file of this name. */
 export class NoSuchFile extends FileError {}
 
+/** Another process writes there. */
+export class InUse extends FileError {}
+
 /** A data source, sample or image cannot be read. */
 export class DataError extends FlavaError {
   override readonly name = "DataError";

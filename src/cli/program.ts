@@ -8,6 +8,7 @@ import { define as convert } from "./convert.ts";
 import { define as data } from "./data.ts";
 import { define as doctor } from "./doctor.ts";
 import { define as embed } from "./embed.ts";
+import { define as evaluate } from "./eval.ts";
 import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
 import { define as inspect } from "./inspect.ts";
@@ -33,6 +34,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   report,
   compare,
   probe,
+  evaluate,
   table,
   convert,
   inspect,

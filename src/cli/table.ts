@@ -78,7 +78,7 @@ async function allColumns(tasks: readonly Task[], paths: readonly string[], { pu
     "../tasks/index.ts"
   );
   const own = cellColumns(tasks, await readCells(paths));
-  const notes = own.left.length > 0 ? [`Left out, since no task has that name: ${own.left.join(", ")}.`] : [];
+  const notes = own.left.length > 0 ? [`Left out, since the table has no such row: ${own.left.join(", ")}.`] : [];
   if (!published) return { columns: own.columns, notes };
   const printed = systems
     ? systemColumns(tasks, await publishedSystems())

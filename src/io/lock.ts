@@ -10,7 +10,7 @@ import { constants, copyFile, link, readFile, rename, rm, stat, utimes, writeFil
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FileError, settled } from "../errors.ts";
+import { FileError, InUse, settled } from "../errors.ts";
 import { PARTIAL } from "./save-file.ts";
 import { writeError } from "./system-error.ts";
 
@@ -193,12 +193,12 @@ function machineName(): string {
 const describe = ({ owner }: Found): string =>
   owner === undefined ? "another process" : `process ${owner.pid} on ${owner.machine.split(" ")[0]}`;
 
-function refusal(path: string, found: Found): FileError {
+function refusal(path: string, found: Found): InUse {
   const mine = found.owner?.machine === machineName();
   const help = mine
     ? "wait until it is done, stop it, or choose another folder"
     : `wait until it is done, or choose another folder; if that process is gone, try again in three minutes or remove ${path}`;
-  return new FileError(
+  return new InUse(
     `${path}: expected a folder that no other process writes to, got one that ${describe(found)} holds`,
     help,
   );

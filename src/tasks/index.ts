@@ -1,3 +1,5 @@
+export * from "./evaluate/index.ts";
+export * from "./layouts/index.ts";
 export { csvTable, markdownTable } from "./print-table.ts";
 export { type FeatureOptions, type Features, labelledFeatures } from "./probe/features.ts";
 export {
@@ -17,6 +19,7 @@ export {
   publishedColumns,
   publishedSystems,
   readTask,
+  starterTasks,
 } from "./registry.ts";
 export { type Cell, cellColumns, cellPath, readCells, saveCell } from "./results.ts";
 export {

@@ -18,9 +18,14 @@ export async function readTask(path: string): Promise<Task> {
 }
 
 /** The paper's 35 tasks, in the order of its table. */
-export async function paperTasks(): Promise<Task[]> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith(".json"));
-  const tasks = await Promise.all(names.map((name) => readTask(join(FOLDER, name))));
+export const paperTasks = (): Promise<Task[]> => tasksIn(FOLDER);
+
+/** Tasks of the starter data. */
+export const starterTasks = (): Promise<Task[]> => tasksIn(join(FOLDER, "starter"));
+
+async function tasksIn(folder: string): Promise<Task[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const tasks = await Promise.all(names.map((name) => readTask(join(folder, name))));
   return tasks.sort((a, b) => a.order - b.order);
 }
 

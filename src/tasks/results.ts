@@ -61,17 +61,25 @@ async function readCell(path: string): Promise<Cell> {
   return parsed.data;
 }
 
-/** A column for each model, in the order in which they come, in per cent. Cells of other tasks are named in `left`. */
+/** What a figure of the table is called in a cell of CLIP_benchmark's linear probe. */
+const PROBE_NAMES: Readonly<Record<string, string>> = {
+  accuracy: "lp_acc1",
+  mean_per_class_recall: "lp_mean_per_class_recall",
+};
+
+/** A column for each model, in the order in which they come, in per cent. Cells of other tasks are named in `left`; so are zero-shot classifications, which the table does not have. */
 export function cellColumns(tasks: readonly Task[], cells: readonly Cell[]): { columns: Column[]; left: string[] } {
   const columns = new Map<string, Map<string, number>>();
   const left: string[] = [];
-  for (const { dataset, model, metrics } of cells) {
-    const task = tasks.find(({ name }) => name === dataset);
+  for (const { dataset, model, metrics, task: measure } of cells) {
+    const task = measure === "zeroshot_classification" ? undefined : tasks.find(({ name }) => name === dataset);
     const values = columns.get(model) ?? new Map<string, number>();
     columns.set(model, values);
-    if (!task) left.push(`${dataset} of ${model}`);
+    if (!task) left.push(`${dataset} (${measure}) of ${model}`);
     for (const figure of task?.figures ?? []) {
-      const found = (figure.of ?? [figure.metric]).map((metric) => metrics[metric]);
+      const found = (figure.of ?? [figure.metric]).map(
+        (metric) => metrics[metric] ?? metrics[PROBE_NAMES[metric] ?? ""],
+      );
       if (found.some((value) => value === undefined || value === null)) continue;
       values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
     }

@@ -62,6 +62,16 @@ export interface Figure {
 /** Which samples are for what. */
 export type SplitName = "train" | "validation" | "test";
 
+/** Splits that are drawn, for data that have none of their own. */
+export interface Drawn {
+  /** From each class, or from all samples together. */
+  readonly of: "class" | "all";
+  /** By name, or in an order drawn by a seed. */
+  readonly order: "names" | "seed";
+  /** In this order: a number of samples, a share below 1, or what is left. */
+  readonly parts: { readonly [S in SplitName]?: number | "rest" | undefined };
+}
+
 /** Where a task's data lie, and what is in them. */
 export interface TaskData {
   /** Below the data root. */
@@ -78,6 +88,9 @@ export interface TaskData {
   readonly sizes?: Readonly<Record<string, number>> | undefined;
   /** The data set's own splits that make up each. */
   readonly splits: { readonly [S in SplitName]?: readonly string[] | undefined };
+  readonly drawn?: Drawn | undefined;
+  /** Names of classes by what the data call them, where that differs. */
+  readonly renamed?: Readonly<Record<string, string>> | undefined;
   readonly imageSize?: number | undefined;
   /** Where the data can be got. */
   readonly source: string;
@@ -124,6 +137,8 @@ const figure = z.strictObject({
   published: z.record(text, z.union([z.number(), misprint])).default({}),
 });
 
+const split = z.enum(["train", "validation", "test"]);
+
 const data = z.strictObject({
   folder: text,
   layouts: z.array(z.enum(LAYOUTS)).min(1),
@@ -132,7 +147,15 @@ const data = z.strictObject({
   classCount: count.optional(),
   range: z.tuple([z.number(), z.number()]).optional(),
   sizes: z.record(text, count).optional(),
-  splits: z.partialRecord(z.enum(["train", "validation", "test"]), z.array(text)),
+  splits: z.partialRecord(split, z.array(text)),
+  drawn: z
+    .strictObject({
+      of: z.enum(["class", "all"]),
+      order: z.enum(["names", "seed"]),
+      parts: z.partialRecord(split, z.union([z.number().positive(), z.literal("rest")])),
+    })
+    .optional(),
+  renamed: z.record(text, text).optional(),
   imageSize: count.optional(),
   source: text,
 });

@@ -114,7 +114,7 @@ describe("a table of one's own", () => {
     const { columns, left } = cellColumns(tasks, [cell("mrpc", { accuracy: 0.7, f1: null }), cell("mine", {})]);
     expect(columns).toHaveLength(1);
     expect(columns[0]!.values.size).toBe(0);
-    expect(left).toEqual(["mine of mine"]);
+    expect(left).toEqual(["mine (finetune) of mine"]);
   });
 
   it("reads back the cells it writes, and refuses other JSON", async () => {

@@ -1,0 +1,202 @@
+/** `flava eval MODEL…`: models on the paper's tasks, one file of results for each pair of them. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { ConfigError, DataError, FlavaError } from "../errors.ts";
+import { deviceNames } from "../runtime/device-names.ts";
+import type { CellEvent, Measure, NamedModel, Task } from "../tasks/index.ts";
+import { action, type Io } from "./command.ts";
+import { natural } from "./numbers.ts";
+import type { Progress } from "./progress.ts";
+
+interface Options {
+  readonly tasks?: readonly string[];
+  readonly measure: readonly Measure[];
+  readonly dataRoot: string;
+  readonly out: string;
+  readonly seed: number;
+  readonly device?: string;
+  readonly cacheDir?: string;
+  readonly list?: true;
+}
+
+const NAMES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification"] as const;
+
+const HELP = `
+Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data
+(starter-…), or a task file. A cell that exists for the same weights is left as it is; several processes may share the work.
+
+Examples:
+  flava eval --list --data-root ~/data
+  flava eval runs/starter --tasks mnist,pets --data-root ~/data --out results
+  flava eval flava=runs/starter other=runs/other --tasks starter-families,starter-groups --out results
+  flava eval runs/starter --measure zeroshot_classification --tasks cifar10 --data-root ~/data
+  flava table results --published flava`;
+
+export function define(program: Command): void {
+  program
+    .command("eval")
+    .summary("models on the paper's tasks → results for flava table")
+    .description(
+      "Measures models on tasks whose data lie below one folder: linear evaluation, zero-shot retrieval, zero-shot classification. Writes one JSON file for each model and task, with the keys of CLIP_benchmark.",
+    )
+    .argument(
+      "[models...]",
+      "a run's folder, a model's folder, or a repository of the Hub; NAME=MODEL names its column",
+    )
+    .option("--tasks <names>", "which tasks, with commas between", names)
+    .addOption(
+      new Option("--measure <ways>", `how, with commas between: ${NAMES.join(", ")}`)
+        .argParser(measuresOf)
+        .default(["linear_probe", "zeroshot_retrieval"], "the paper's: linear_probe,zeroshot_retrieval"),
+    )
+    .option("--data-root <dir>", "the folder with the folders of the data sets", ".")
+    .option("--out <dir>", "folder that the results go into", "results")
+    .option("--seed <n>", "what is held out for validation, where the data do not say", natural, 0)
+    .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
+    .option("--cache-dir <dir>", "where features and fetched data are kept")
+    .option("--list", "say for each task what is there, and where to get what is not")
+    .addHelpText("after", HELP)
+    .action(action<Options>(run));
+}
+
+const names = (text: string): string[] =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
+function measuresOf(text: string): Measure[] {
+  const asked = names(text);
+  const unknown = asked.find((name) => !NAMES.some((known) => known === name));
+  if (asked.length === 0 || unknown !== undefined) throw new InvalidArgumentError(`expected ${NAMES.join(", ")}`);
+  return asked as Measure[];
+}
+
+async function run(io: Io, models: readonly string[], options: Options): Promise<void> {
+  if (options.list) return list(io, options);
+  if (models.length === 0)
+    throw new ConfigError("eval: expected a model, got none", "name the folder of a run, or ask for --list");
+  const { evaluate } = await import("../tasks/index.ts");
+  const { FlavaModel } = await import("../api/index.ts");
+  const { defaultCacheDir } = await import("../datasets/starter/index.ts");
+  const tasks = options.tasks ? await tasksOf(options.tasks) : await tasksThere(io, options);
+  const line = createLine(io);
+  const events = await evaluate({
+    models: models.map(named),
+    tasks,
+    measures: options.measure,
+    ...{ dataRoot: options.dataRoot, out: options.out, seed: options.seed, signal: io.signal },
+    cacheDir: options.cacheDir ?? defaultCacheDir(),
+    open: (path) =>
+      FlavaModel.fromPretrained(path, {
+        signal: io.signal,
+        onWarning: io.note,
+        ...(options.device && { device: options.device as "cpu" }),
+      }),
+    onProgress: line.update,
+    onCell: (event) => {
+      line.end();
+      io.note(sentence(event));
+    },
+  });
+  line.end();
+  io.result(
+    events.map(sentence).join("\n"),
+    events.map((event) => ("error" in event ? { ...event, error: event.error.message } : event)),
+  );
+  const failed = events.filter(({ state }) => state === "failed");
+  if (failed.length > 0)
+    throw new DataError(`eval: ${failed.length} of ${events.length} could not be measured, as said above`);
+}
+
+/** NAME=MODEL, or a model that is called as its path. */
+function named(text: string): NamedModel {
+  const [, name, path] = /^([^=/\\]+)=(.+)$/.exec(text) ?? [];
+  return name && path ? { name, path } : { name: text.replace(/^\.\//, "").replace(/(.)\/+$/, "$1"), path: text };
+}
+
+async function tasksOf(asked: readonly string[]): Promise<Task[]> {
+  const { paperTasks, pickTasks, readTask, starterTasks } = await import("../tasks/index.ts");
+  const known = [...(await paperTasks()), ...(await starterTasks())];
+  return Promise.all(
+    asked.map(async (name) => (name.endsWith(".json") ? readTask(name) : pickTasks(known, [name])[0]!)),
+  );
+}
+
+/** Those of the paper that can be measured here. */
+async function tasksThere(io: Io, { dataRoot, measure }: Options): Promise<Task[]> {
+  const { findTask, measures, paperTasks } = await import("../tasks/index.ts");
+  const found: Task[] = [];
+  for (const task of await paperTasks()) {
+    if (!measure.some((way) => measures[way].suits(task))) continue;
+    if (await findTask(task, dataRoot, io.signal)) found.push(task);
+  }
+  if (found.length > 0) return found;
+  throw new DataError(
+    `${dataRoot}: expected data of the paper's tasks below this folder, found none`,
+    "flava eval --list says what is looked for; the tasks of the starter data are named: --tasks starter-families",
+  );
+}
+
+/** One line of progress for whatever is being done. */
+function createLine(io: Io) {
+  let open: { readonly what: string; readonly progress: Progress } | undefined;
+  const end = (): void => {
+    open?.progress.end();
+    open = undefined;
+  };
+  return {
+    end,
+    update(what: string, done: number, total: number | undefined): void {
+      if (open?.what !== what) {
+        end();
+        open = { what, progress: io.progress({ label: what, unit: "done", total }) };
+      }
+      open.progress.update(done);
+    },
+  };
+}
+
+function sentence(event: CellEvent): string {
+  const what = `${event.task} ${event.measure} ${event.model}`;
+  if (event.state === "busy") return `${what}: another process is at it`;
+  if (event.state === "failed") return `${what}: not measured: ${event.error.message}`;
+  const figures = Object.entries(event.cell.metrics).map(
+    ([name, value]) => `${name} ${value?.toFixed(4) ?? "undefined"}`,
+  );
+  return `${what}${event.state === "known" ? " (known)" : ""}: ${figures.join(", ")}`;
+}
+
+async function list(io: Io, { dataRoot, tasks: asked }: Options): Promise<void> {
+  const { paperTasks } = await import("../tasks/index.ts");
+  const tasks = asked ? await tasksOf(asked) : await paperTasks();
+  const rows = await Promise.all(tasks.map((task) => rowOf(task, dataRoot)));
+  const width = Math.max(...rows.map(({ task }) => task.length));
+  const lines = rows.map((row) => `${row.there ? "✓" : "–"} ${row.task.padEnd(width)}  ${row.says}`);
+  io.result(lines.join("\n"), rows);
+}
+
+async function rowOf(task: Task, dataRoot: string) {
+  const { findTask, layouts } = await import("../tasks/index.ts");
+  const { name, data, protocol } = task;
+  const about = { task: name, protocol, source: data.source };
+  try {
+    const place = await findTask(task, dataRoot);
+    if (place)
+      return {
+        ...about,
+        there: true,
+        layout: place.layout,
+        folder: place.root,
+        says: `${place.root} (${place.layout})`,
+      };
+    const [first] = data.layouts;
+    return {
+      ...about,
+      there: false,
+      says: `put ${layouts[first!].looks} into ${dataRoot}/${data.folder}: ${data.source}`,
+    };
+  } catch (error) {
+    if (!(error instanceof FlavaError)) throw error;
+    return { ...about, there: false, says: error.message.replaceAll("\n  ", " ") };
+  }
+}

@@ -1,0 +1,155 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COLOURS, colourPicture } from "../../../test/support/colour-pictures.ts";
+import { temporaryFolder } from "../../../test/support/data-fixtures.ts";
+import { tinyModelFolder } from "../../../test/support/tiny-model.ts";
+import { FlavaModel, pipeline } from "../../api/index.ts";
+import { openSource } from "../../data/index.ts";
+import { ranks, scores } from "../../evaluators/index.ts";
+import { lockFile } from "../../io/index.ts";
+import { readCells } from "../results.ts";
+import type { Task } from "../schema.ts";
+import { zeroShotRetrieval } from "./retrieve.ts";
+import { type EvaluationRequest, evaluate } from "./run.ts";
+import { zeroShotClassification } from "./zero-shot.ts";
+
+const NAMES = Object.keys(COLOURS);
+
+const colours: Task = {
+  ...{ name: "colours", title: "Colours", order: 1, group: "vision", protocol: "linear" },
+  data: {
+    ...{ folder: "colours", layouts: ["class-folders"], classes: NAMES, classCount: 4, source: "this test" },
+    splits: { train: ["train"], test: ["test"] },
+  },
+  templates: ["a {} picture", "{}"],
+  figures: [{ metric: "accuracy", published: {} }],
+};
+const broken: Task = { ...colours, name: "broken", data: { ...colours.data, folder: "broken" } };
+
+async function write(root: string, path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+}
+
+describe("evaluate", () => {
+  let model: FlavaModel;
+  let root: string;
+  const request = (out: string, more: Partial<EvaluationRequest> = {}): EvaluationRequest => ({
+    models: [{ name: "tiny", path: "a/tiny" }],
+    ...{ tasks: [colours], measures: ["linear_probe", "zeroshot_classification"], dataRoot: root, out },
+    open: async () => model,
+    ...more,
+  });
+  beforeAll(async () => {
+    model = await FlavaModel.fromPretrained(await tinyModelFolder(), { batchSize: 4 });
+    // The model of these tests is opened once.
+    Object.assign(model, { dispose: () => undefined, [Symbol.asyncDispose]: async () => undefined });
+    root = await temporaryFolder();
+    for (const [name, colour] of Object.entries(COLOURS))
+      for (let i = 0; i < 3; i++) {
+        await write(root, `colours/train/${name}/${i}.ppm`, colourPicture(colour, i));
+        await write(root, `colours/test/${name}/${i}.ppm`, colourPicture(colour, 9 + i));
+        if (name !== "red") await write(root, `broken/train/${name}/${i}.ppm`, colourPicture(colour, i));
+        await write(root, `broken/test/${name}/${i}.ppm`, colourPicture(colour, i));
+      }
+    await write(root, "colours/test/red/damaged.png", "no picture");
+  });
+  afterAll(() => FlavaModel.prototype.dispose.call(model));
+
+  it("writes a cell for each task and way, with CLIP_benchmark's names, and leaves it as it is the next time", async () => {
+    const out = await temporaryFolder();
+    const events = await evaluate(request(out));
+    expect(events.map(({ state, measure }) => `${measure} ${state}`)).toEqual([
+      "linear_probe done",
+      "zeroshot_classification done",
+    ]);
+    const cells = await readCells([out]);
+    expect(cells.map(({ dataset, model, pretrained, task }) => [dataset, model, pretrained, task])).toEqual([
+      ["colours", "tiny", "a/tiny", "linear_probe"],
+      ["colours", "tiny", "a/tiny", "zeroshot_classification"],
+    ]);
+    expect(Object.keys(cells[0]!.metrics)).toEqual(
+      expect.arrayContaining(["lp_acc1", "lp_acc5", "lp_mean_per_class_recall"]),
+    );
+    expect(cells[0]!.metrics.lp_acc1).toBe(1);
+    expect(cells[0]).toMatchObject({
+      refused: { count: 1, first: [{ key: "test/red/damaged.png" }] },
+      layout: "class-folders",
+    });
+    expect((await evaluate(request(out))).map(({ state }) => state)).toEqual(["known", "known"]);
+  });
+
+  it("measures again with other weights, and passes over a cell that another process works on", async () => {
+    const out = await temporaryFolder();
+    const once = { measures: ["zeroshot_classification"] } as const;
+    await evaluate(request(out, once));
+    const [cell] = await readCells([out]);
+    await writeFile(
+      join(out, "colours_tiny_zeroshot_classification.json"),
+      JSON.stringify({ ...cell, weights: "others" }),
+    );
+    await using _lock = await lockFile(join(out, "colours_tiny_zeroshot_classification.json.lock"));
+    expect((await evaluate(request(out, once))).map(({ state }) => state)).toEqual(["busy"]);
+    await _lock[Symbol.asyncDispose]();
+    expect((await evaluate(request(out, once))).map(({ state }) => state)).toEqual(["done"]);
+  });
+
+  it("names the classes without a training sample, and goes on with the other tasks", async () => {
+    const out = await temporaryFolder();
+    const [failed, done] = await evaluate(request(out, { tasks: [broken, colours], measures: ["linear_probe"] }));
+    expect(failed).toMatchObject({ state: "failed", task: "broken" });
+    expect(failed!.state === "failed" && failed!.error.message).toMatch(
+      /task broken: .*broken: expected training samples .*got none for red/,
+    );
+    expect(done!.state).toBe("done");
+  });
+
+  it("refuses data that are missing before any work", async () => {
+    const missing: Task = { ...colours, name: "gone", data: { ...colours.data, folder: "gone" } };
+    await expect(evaluate(request(await temporaryFolder(), { tasks: [colours, missing] }))).rejects.toThrow(
+      /task gone: expected its data in .*gone, found none\n.*get it from this test/,
+    );
+  });
+
+  it("zero-shot classification says what the pipeline says", async () => {
+    const source = await openSource(`folder:${root}/colours/test`);
+    const prompts = { classes: NAMES, words: NAMES, templates: colours.templates! };
+    const { metrics, samples, refused } = await zeroShotClassification(model, source, prompts);
+    const ask = await pipeline("zero-shot-image-classification", model);
+    let right = 0;
+    for (const name of NAMES)
+      for (let i = 0; i < 3; i++) {
+        const said = await ask(join(root, "colours", "test", name, `${i}.ppm`), NAMES, {
+          hypothesis_template: colours.templates!,
+        });
+        if (said[0]!.label === name) right++;
+      }
+    expect([samples, refused.length]).toEqual([12, 1]);
+    expect(metrics.acc1).toBeCloseTo(right / 12, 10);
+    expect(metrics.acc5).toBe(1);
+  });
+
+  it("retrieval counts all captions of a picture, as a naive computation does", async () => {
+    const folder = await temporaryFolder();
+    const images = NAMES.map((name, i) => ({
+      ...{ filename: `${name}.ppm`, split: "test", imgid: i },
+      sentences: [{ raw: `a ${name} picture` }, { raw: `${name} and nothing else` }],
+    }));
+    await write(folder, "dataset.json", JSON.stringify({ images }));
+    for (const [name, colour] of Object.entries(COLOURS)) await write(folder, `${name}.ppm`, colourPicture(colour));
+    const { metrics, captions } = await zeroShotRetrieval(model, [
+      await openSource(`json:${folder}/dataset.json#test`),
+    ]);
+    const texts = images.flatMap(({ sentences }) => sentences.map(({ raw }) => raw));
+    const { image_embeds } = await model.encodeImage(NAMES.map((name) => join(folder, `${name}.ppm`)));
+    const { text_embeds } = await model.encodeText(texts);
+    const at1 = (found: Int32Array): number => found.filter((rank) => rank < 1).length / found.length;
+    const toText = ranks(scores(image_embeds, text_embeds), 8, (q, c) => q === c >> 1);
+    const toImage = ranks(scores(text_embeds, image_embeds), 4, (q, c) => q >> 1 === c);
+    expect(captions).toBe(8);
+    expect(metrics["text_retrieval_recall@1"]).toBeCloseTo(at1(toText), 10);
+    expect(metrics["image_retrieval_recall@1"]).toBeCloseTo(at1(toImage), 10);
+    expect(metrics["text_retrieval_recall@10"]).toBe(1);
+  });
+});

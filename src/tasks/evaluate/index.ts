@@ -1,0 +1,4 @@
+export { MEASURES, type Measure, measures } from "./measures.ts";
+export { type RetrievalResult, zeroShotRetrieval } from "./retrieve.ts";
+export { type CellEvent, type EvaluationRequest, evaluate, type NamedModel } from "./run.ts";
+export { type Prompts, type ZeroShotResult, zeroShotClassification } from "./zero-shot.ts";

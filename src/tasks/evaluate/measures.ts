@@ -1,0 +1,146 @@
+/** How a model is measured on a task, by the names that CLIP_benchmark has for it. */
+import type { FlavaModel } from "../../api/index.ts";
+import { ConfigError, DataError } from "../../errors.ts";
+import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
+import { type Features, labelledFeatures } from "../probe/features.ts";
+import { linearEvaluation } from "../probe/linear-evaluation.ts";
+import type { SplitName, Task } from "../schema.ts";
+import { zeroShotRetrieval } from "./retrieve.ts";
+import type { Refused } from "./streams.ts";
+import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
+
+/** What the package can measure. */
+export const MEASURES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification"] as const;
+
+/** A way of measuring. */
+export type Measure = (typeof MEASURES)[number];
+
+/** What was found, and what about it. */
+export interface Measured {
+  readonly metrics: Readonly<Record<string, number>>;
+  /** More that the cell says: plain JSON. */
+  readonly about: Readonly<Record<string, unknown>>;
+  readonly refused: readonly Refused[];
+}
+
+/** Where features are kept, seeds, and who hears of progress. */
+export interface MeasureOptions {
+  readonly cacheDir?: string | undefined;
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with what is being done and how far it is. */
+  readonly onProgress?: ((what: string, done: number, total: number | undefined) => void) | undefined;
+}
+
+interface Way {
+  suits(task: Task): boolean;
+  measure(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured>;
+}
+
+/** The table of ways. */
+export const measures: { readonly [M in Measure]: Way } = {
+  linear_probe: { suits: ({ protocol }) => protocol === "linear", measure: linear },
+  zeroshot_retrieval: { suits: ({ protocol }) => protocol === "retrieval", measure: retrieve },
+  zeroshot_classification: {
+    suits: ({ protocol, templates }) => protocol === "linear" && templates !== undefined,
+    measure: classify,
+  },
+};
+
+async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const read = async (split: SplitName): Promise<Features | undefined> => {
+    const source = await openSplit(place, split);
+    if (!source) return undefined;
+    return labelledFeatures(model, source, {
+      cacheDir: options.cacheDir,
+      signal: options.signal,
+      onProgress: (done) => options.onProgress?.(`features of ${source.name}`, done, source.count),
+    });
+  };
+  const [train, validation, test] = [await read("train"), await read("validation"), await read("test")];
+  if (!train || !test)
+    throw new ConfigError(`task ${place.task.name}: expected splits for training and for the test in its file`);
+  requireClasses(place, [train, ...(validation ? [validation] : [])], test);
+  let tried = 0;
+  const result = await linearEvaluation(
+    model.device,
+    { train, validation, test },
+    {
+      seed: options.seed,
+      signal: options.signal,
+      onTried: () => options.onProgress?.(`regularisation for ${place.task.name}`, ++tried, 15),
+    },
+  );
+  const { interval, swept, samples, classes, classifier } = result;
+  return {
+    metrics: result.metrics,
+    about: {
+      interval: { lp_acc1: interval },
+      C: swept.C,
+      samples,
+      classes: classes.length,
+      converged: classifier.converged,
+    },
+    refused: [train, validation, test].flatMap((features) => features?.refused ?? []),
+  };
+}
+
+/** Throws DataError where a class of the test has no training sample. */
+function requireClasses({ task, root }: TaskPlace, seen: readonly Features[], { labels }: Features): void {
+  const known = new Set(seen.flatMap((features) => features.labels));
+  const unseen = [...new Set(labels)].filter((label) => !known.has(label));
+  if (unseen.length > 0)
+    throw new DataError(
+      `task ${task.name}: ${root}: expected training samples for each class of the test, got none for ${unseen.slice(0, 5).join(", ")}${unseen.length > 5 ? ", …" : ""}`,
+      "is the training part complete?",
+    );
+}
+
+async function retrieve(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const names = place.task.data.splits.test ?? [];
+  const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
+  const total = sources.reduce((sum, { count = 0 }) => sum + count, 0) || undefined;
+  const { metrics, chance, samples, captions, refused } = await zeroShotRetrieval(model, sources, {
+    signal: options.signal,
+    onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
+  });
+  return { metrics, about: { chance, samples: { test: samples }, captions }, refused };
+}
+
+async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const source = (await openSplit(place, "test"))!;
+  const { metrics, interval, samples, refused } = await zeroShotClassification(
+    model,
+    source,
+    await promptsOf(place, source),
+    {
+      signal: options.signal,
+      onProgress: (done) => options.onProgress?.(`pictures of ${source.name}`, done, source.count),
+    },
+  );
+  return { metrics, about: { interval: { acc1: interval }, samples: { test: samples } }, refused };
+}
+
+/**
+ * The words of a class are its name. Where neither the task file nor classnames.txt has names, or the data's own are others, the classes of
+ * the test split are taken in their order: with the names of classnames.txt, else as they are with blanks for _.
+ */
+async function promptsOf({ task, root, classes }: TaskPlace, source: TaskSource): Promise<Prompts> {
+  const { templates = [] } = task;
+  const labels = source.labels ?? (await labelsOf(source));
+  if (classes && labels.every((label) => classes.includes(label))) return { classes, words: classes, templates };
+  const names = [...labels].sort();
+  if (classes?.length === names.length) return { classes: names, words: classes, templates };
+  if (classes || names.every((name) => /^n?\d+$/.test(name)))
+    throw new ConfigError(
+      `task ${task.name}: ${root}: expected names of classes for prompts, got ${classes ? `${classes.length} for ${names.length} classes` : names.slice(0, 3).join(", ")}`,
+      "put them into classnames.txt, one a line, in the order of the classes",
+    );
+  return { classes: names, words: names.map((name) => name.replace(/[_-]+/g, " ")), templates };
+}
+
+async function labelsOf(source: TaskSource): Promise<string[]> {
+  const found = new Set<string>();
+  for await (const { sample } of source.samples()) if (sample.label !== undefined) found.add(String(sample.label));
+  return [...found];
+}
