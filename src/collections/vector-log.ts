@@ -69,12 +69,6 @@ export async function openVectorLog<R>(folder: string, header: LogHeader): Promi
   return openLog<R>(folder, contents);
 }
 
-/** Only reads, where nothing may be written; undefined where there is no log. */
-export async function readVectorLog<R>(folder: string): Promise<VectorLog<R> | undefined> {
-  const contents = await readContents(folder);
-  return contents && openLog<R>(folder, contents, "r");
-}
-
 /** Takes a log away. Only its one writer may call it. */
 export async function removeVectorLog(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => []))
@@ -159,14 +153,14 @@ function parseLine(line: string): Record<string, unknown> | undefined {
   return JSON.parse(json) as Record<string, unknown>;
 }
 
-async function openLog<R>(folder: string, contents: Contents, mode: "r" | "r+" = "r+"): Promise<VectorLog<R>> {
+async function openLog<R>(folder: string, contents: Contents): Promise<VectorLog<R>> {
   const { header, rowsFile } = contents;
   const [rowsPath, logPath] = [join(folder, rowsFile), join(folder, LOG)];
   const batches = [...contents.batches] as LogBatch<R>[];
   const rowBytes = 4 * header.width;
   let bytes = contents.bytes;
   let rows = batches.reduce((n, { count }) => n + count, 0);
-  const [rowsHandle, logHandle] = [await open(rowsPath, mode), await open(logPath, mode)];
+  const [rowsHandle, logHandle] = [await open(rowsPath, "r+"), await open(logPath, "r+")];
   let synced = performance.now();
   const sync = async (): Promise<void> => {
     await rowsHandle.datasync();

@@ -1,18 +1,9 @@
 /** Completion for bash, from 3.2 on. */
-import type { CommandWords } from "./words.ts";
+import { type CommandWords, stepArms, valueArms } from "./words.ts";
 
 /** Bash hands over words that are cut at `:` and `=`; the line itself is read instead, and what it has cut off is not repeated. */
 export function bashScript(commands: readonly CommandWords[]): string {
-  const steps = commands.flatMap(({ path, commands: below }) =>
-    below.map(({ name }) => `      "${path}/${name}") at="${`${path} ${name}`.trim()}" ;;`),
-  );
-  const values = commands.flatMap(({ path, options }) =>
-    options.flatMap(({ names, values }) => {
-      if (values === undefined) return [];
-      const patterns = names.map((name) => `"${path}/${name}"`).join("|");
-      return [`    ${patterns}) ${values.length > 0 ? `words="${values.join(" ")}"` : "paths=1"} ;;`];
-    }),
-  );
+  const values = valueArms(commands, (list) => (list.length > 0 ? `words="${list.join(" ")}"` : "paths=1"));
   const words = commands.map(({ path, commands: below, options, values: own }) => {
     const all = [...below.map(({ name }) => name), ...own, ...options.flatMap(({ names }) => names)];
     return `      "${path}") words="${all.join(" ")}" ;;`;
@@ -27,7 +18,7 @@ _flava() {
   prev="\${typed[\${#typed[@]}-2]}"
   for ((i = 1; i < \${#typed[@]} - 1; i++)); do
     case "$at/\${typed[i]}" in
-${steps.join("\n")}
+${stepArms(commands).join("\n")}
     esac
   done
   if [[ "$cur" == --*=* ]]; then

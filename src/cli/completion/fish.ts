@@ -1,6 +1,7 @@
 /** Completion for fish, with descriptions. */
 import type { CommandWords, OptionWords } from "./words.ts";
 
+/** Commands, options and their values with what they are for. */
 export function fishScript(commands: readonly CommandWords[]): string {
   const steps = commands.flatMap(({ path, commands: below }) =>
     below.map(({ name }) => `            case '${path}/${name}'\n                set at '${`${path} ${name}`.trim()}'`),

@@ -55,3 +55,22 @@ const firstSentence = (text: string): string =>
     .replace(/[`'"\\$[\]]/g, "")
     .replace(/\s+/g, " ")
     .trim();
+
+/** Arms of `case "$at/$word"` in bash and zsh: which command a word leads to. */
+export const stepArms = (commands: readonly CommandWords[]): string[] =>
+  commands.flatMap(({ path, commands: below }) =>
+    below.map(({ name }) => `      "${path}/${name}") at="${`${path} ${name}`.trim()}" ;;`),
+  );
+
+/** Arms of `case "$at/$previous"` in bash and zsh: what completes the value of an option; without values to choose from any path does. */
+export const valueArms = (
+  commands: readonly CommandWords[],
+  complete: (values: readonly string[]) => string,
+): string[] =>
+  commands.flatMap(({ path, options }) =>
+    options.flatMap(({ names, values }) => {
+      if (values === undefined) return [];
+      const patterns = names.map((name) => `"${path}/${name}"`).join("|");
+      return [`    ${patterns}) ${complete(values)} ;;`];
+    }),
+  );

@@ -1,20 +1,12 @@
 /** Completion for zsh, with descriptions. */
-import type { CommandWords } from "./words.ts";
+import { type CommandWords, stepArms, valueArms } from "./words.ts";
 
 const described = (name: string, about: string): string => `'${name.replaceAll(":", "\\:")}:${about}'`;
 
+/** Commands, options and their values with what they are for. */
 export function zshScript(commands: readonly CommandWords[]): string {
-  const steps = commands.flatMap(({ path, commands: below }) =>
-    below.map(({ name }) => `      "${path}/${name}") at="${`${path} ${name}`.trim()}" ;;`),
-  );
-  const values = commands.flatMap(({ path, options }) =>
-    options.flatMap(({ names, values }) => {
-      if (values === undefined) return [];
-      const patterns = names.map((name) => `"${path}/${name}"`).join("|");
-      const what = values.length > 0 ? `compadd -- ${values.map((value) => `'${value}'`).join(" ")}` : "_files";
-      return [`    ${patterns}) ${what}; return ;;`];
-    }),
-  );
+  const quoted = (list: readonly string[]): string => list.map((value) => `'${value}'`).join(" ");
+  const values = valueArms(commands, (list) => `${list.length > 0 ? `compadd -- ${quoted(list)}` : "_files"}; return`);
   const words = commands.map(({ path, commands: below, options, values: own }) => {
     const names = [...below.map(({ name, about }) => described(name, about)), ...own.map((value) => `'${value}'`)];
     const flags = options.flatMap(({ names, about }) => names.map((name) => described(name, about)));
@@ -27,7 +19,7 @@ _flava() {
   local -a names flags
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$at/$word" in
-${steps.join("\n")}
+${stepArms(commands).join("\n")}
     esac
   done
   local prev="\${words[CURRENT-1]}"
