@@ -32,10 +32,16 @@ export function klToUniform(logits: Value, axis = -1): Value {
   return add(sum(mul(softmax(logits, axis), logSoftmax(logits, axis)), [axis]), Math.log(V));
 }
 
-/** KL(mean of softmax(logits) over all places ‖ uniform): logits (B, V, h, w). */
-function divergenceOfMean(logits: Value): Value {
-  const { V } = logits.dims("B V h w");
-  const share = mean(softmax(logits, 1), [0, 2, 3]);
+/** How much each word is used in each image: logits (B, V, h, w) → (B, V), mean of softmax(logits) over places. */
+export const wordShares = (logits: Value): Value => mean(softmax(logits, 1), [2, 3]);
+
+/**
+ * KL(mean of the shares over the batch ‖ uniform), in nats: shares (B, V) → (). 0 where all words are used alike, ln V where one
+ * is. It is no mean over images: of the parts of a batch it cannot be put together.
+ */
+export function unevenness(shares: Value): Value {
+  const { V } = shares.dims("B V");
+  const share = mean(shares, [0]);
   return add(sum(mul(share, log(add(share, 1e-9)))), Math.log(V));
 }
 
@@ -57,8 +63,6 @@ export interface DvaeValues {
   readonly logits: Value;
   /** β: weight of the divergence; 6.6 after its warm-up in the paper. */
   readonly beta: Value | number;
-  /** Weight of the batch's divergence from even use of the words; 0, the default, as in the paper. */
-  readonly evenness?: number | undefined;
   /** Weight of the errors in colour; 0, the default, as in the paper. */
   readonly chroma?: number | undefined;
 }
@@ -70,8 +74,6 @@ export interface DvaeObjective {
   readonly reconstruction: Value;
   /** (): divergence from the uniform prior, mean over places. 0 means that words say nothing; ln V is the most. */
   readonly kl: Value;
-  /** (): divergence of the mean distribution over words, of all places of the batch, from the uniform one. 0 where all are used alike. */
-  readonly unevenness: Value;
   /** (): mean error of the pixels' likeliest values in red against green and in yellow against blue; where it has a weight. */
   readonly chroma?: Value;
 }
@@ -81,16 +83,14 @@ export interface DvaeObjective {
  * divides the whole bound by the number of pixel values (there 256·256·3, so the mean divergence weighs β/192). Every pixel is
  * a target.
  */
-export function dvaeLoss({ evenness = 0, chroma: colourful = 0, ...values }: DvaeValues): DvaeObjective {
+export function dvaeLoss({ chroma: colourful = 0, ...values }: DvaeValues): DvaeObjective {
   const { pixels, mu, logScale, logits, beta } = values;
   const { C, H, W } = pixels.dims("B C H W");
   const { h, w } = logits.dims("B V h w");
   const reconstruction = neg(mean(logitLaplace(pixels, mu, logScale)));
   const kl = mean(klToUniform(logits, 1));
   const bound = add(reconstruction, mul(mul(kl, beta), (h * w) / (C * H * W)));
-  const unevenness = divergenceOfMean(logits);
-  const even = evenness === 0 ? bound : add(bound, mul(unevenness, evenness));
-  if (colourful === 0) return { loss: even, reconstruction, kl, unevenness };
+  if (colourful === 0) return { loss: bound, reconstruction, kl };
   const chroma = chromaError(pixels, sigmoid(mu));
-  return { loss: add(even, mul(chroma, colourful)), reconstruction, kl, unevenness, chroma };
+  return { loss: add(bound, mul(chroma, colourful)), reconstruction, kl, chroma };
 }

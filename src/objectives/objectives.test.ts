@@ -16,6 +16,8 @@ import {
   maskedCrossEntropy,
   matchingChance,
   pairWeights,
+  unevenness,
+  wordShares,
 } from "./index.ts";
 
 const CLOSE = { rtol: 1e-12, atol: 1e-13 };
@@ -312,15 +314,21 @@ describe("dvaeLoss", () => {
   });
   it("has the gradient of finite differences", () =>
     expectGradients(objective.loss, [v.mu, v.logScale, v.logits], feeds));
-  it("adds what its weights say: uneven use over the batch, and errors in colour", () => {
-    const [x, mu, z] = ["pixels", "mu", "logits"].map((n) => toNumbers(feeds[n]!)) as [number[], number[], number[]];
+  it("has beside it the divergence of the batch's words from even use", () => {
+    const z = toNumbers(feeds.logits!);
     const share = Array.from({ length: 5 }, () => 0);
     for (let b = 0; b < 2; b++)
       for (let place = 0; place < 4; place++) {
         const row = share.map((_, k) => z[b * 20 + k * 4 + place]!);
         for (const [k, y] of row.entries()) share[k]! += Math.exp(y - logSumExp(row)) / 8;
       }
-    const unevenness = share.reduce((sum, q) => sum + q * Math.log(q), Math.log(5));
+    const uneven = unevenness(wordShares(v.logits));
+    const expected = share.reduce((sum, q) => sum + q * Math.log(q), Math.log(5));
+    expect(run({ uneven }, feeds).uneven).toBeAllclose([expected], { rtol: 1e-6, atol: 1e-8 });
+    return expectGradients(uneven, [v.logits], feeds);
+  });
+  it("adds errors in colour by their weight", () => {
+    const [x, mu] = ["pixels", "mu"].map((n) => toNumbers(feeds[n]!)) as [number[], number[]];
     let chroma = 0;
     for (let b = 0; b < 2; b++)
       for (let i = 0; i < 16; i++) {
@@ -330,12 +338,11 @@ describe("dvaeLoss", () => {
         }) as [number, number, number];
         chroma += (Math.abs(red - green) + Math.abs((red + green) / 2 - blue)) / 32;
       }
-    const both = dvaeLoss({ ...v, beta: 6.6, evenness: 0.3, chroma: 2 });
-    const found = run({ plain: objective.loss, loss: both.loss, uneven: both.unevenness, chroma: both.chroma! }, feeds);
-    expect(found.uneven).toBeAllclose([unevenness], { rtol: 1e-6, atol: 1e-8 });
+    const coloured = dvaeLoss({ ...v, beta: 6.6, chroma: 2 });
+    const found = run({ plain: objective.loss, loss: coloured.loss, chroma: coloured.chroma! }, feeds);
     expect(found.chroma).toBeAllclose([chroma], CLOSE);
-    expect(found.loss).toBeAllclose([found.plain![0]! + 0.3 * found.uneven![0]! + 2 * chroma], CLOSE);
-    return expectGradients(both.loss, [v.mu, v.logits], feeds);
+    expect(found.loss).toBeAllclose([found.plain![0]! + 2 * chroma], CLOSE);
+    return expectGradients(coloured.loss, [v.mu, v.logits], feeds);
   });
   it("has divergence 0 for words that say nothing, and ln V for certain ones", () => {
     const logits = input("z", [2, 5]);

@@ -128,8 +128,10 @@ describe("micro-batches", () => {
     expect(metrics[0]!["mlm/count"]).toBeGreaterThan(4);
   });
 
-  it("of a codebook give its step and its averaged weights", async () => {
-    const { tensors } = await expectSameInParts("dvae", two);
+  it("of a codebook give its step and its averaged weights, even use of the batch's words among its losses", async () => {
+    const { tensors, metrics } = await expectSameInParts("dvae", two, { evenness: 0.3, chroma: 0.5 });
+    const { loss, dvae, unevenness } = metrics[0]!;
+    expect([loss!]).toBeAllclose([dvae! + 0.3 * unevenness!], { rtol: RTOL });
     expect(Object.keys(tensors).filter((name) => name.startsWith("ema.")).length).toBeGreaterThan(10);
   });
 

@@ -97,7 +97,7 @@ function microProgram(
 ): MicroPart {
   const found = objective.losses(p, samples);
   const terms = Object.entries(found.losses).map(([loss, value]) => mul(value, scalarInput(weightName(loss))));
-  for (const [embed, value] of Object.entries(contrast?.embed(p, samples) ?? {}))
+  for (const [embed, value] of Object.entries((contrast && (found.embeds ?? contrast.embed(p, samples))) ?? {}))
     terms.push(sum(mul(value, input(embedGradient(embed), value.shape))));
   const loss = terms.reduce((a, b) => add(a, b));
   const values = p.values();

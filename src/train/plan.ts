@@ -25,6 +25,8 @@ export interface Losses {
   readonly chance: Metrics;
   /** Means over samples from which `carried` makes the next value of what is neither parameter nor moment. */
   readonly statistics?: Readonly<Record<string, Value>>;
+  /** The contrast's embeddings, where this pass has them anyway: they need not be computed once more. */
+  readonly embeds?: Readonly<Record<string, Value>> | undefined;
   /** Values that are kept for the backward pass where all others are computed again. */
   readonly checkpoints?: readonly Value[];
 }
@@ -52,7 +54,7 @@ export interface Objective {
  * encoders again with that gradient. The objective's own `losses` leave this one out.
  */
 export interface Contrast {
-  /** The embeddings of a micro-batch, by name: (B, E). */
+  /** The embeddings of a micro-batch, by name: (B, E). Beside losses that have `embeds` of their own it is left out. */
   embed(p: Params, samples: number): Readonly<Record<string, Value>>;
   /** The loss on the embeddings of all samples. It may read fields of the whole batch. */
   losses(p: Params, embeds: Readonly<Record<string, Value>>): Losses;

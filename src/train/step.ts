@@ -63,7 +63,7 @@ export function wholeStep(name: string, { p, found, loss, gradients: by }: Trace
 
 /** An objective's losses together with the one that compares samples, on one and the same batch. */
 function withContrast(p: Params, { contrast, batchSize }: Objective, own: Losses): Losses {
-  return contrast ? joined(own, contrast.losses(p, contrast.embed(p, batchSize))) : own;
+  return contrast ? joined(own, contrast.losses(p, own.embeds ?? contrast.embed(p, batchSize))) : own;
 }
 
 /** Clipping, AdamW with its groups, and the averages of what has moved. */

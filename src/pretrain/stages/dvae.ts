@@ -2,12 +2,13 @@
 import { z } from "zod";
 import { type Augmentation, augmentOf } from "../../data/index.ts";
 import { createCodebook } from "../../evaluators/index.ts";
-import { constant, input } from "../../graph/index.ts";
-import { dvae, wordSize } from "../../models/dvae/index.ts";
+import { constant, input, mul, type Value } from "../../graph/index.ts";
+import { type DvaeConfig, dvae, dvaeEncoder, wordSize } from "../../models/dvae/index.ts";
 import { codebookImageSize } from "../../models/flava/index.ts";
-import { dvaeLoss } from "../../objectives/index.ts";
+import { dvaeLoss, unevenness, wordShares } from "../../objectives/index.ts";
 import { cosineRamp, emaName, scalarInput } from "../../optim/index.ts";
 import { reconstructions } from "../../pictures/index.ts";
+import type { Contrast } from "../../train/index.ts";
 import { adamW, augmentation, common, initFrom, ramp, schedule, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
 import { checkSource } from "./checks.ts";
@@ -137,18 +138,22 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
   const places = side / wordSize(config);
   const noise = (batch: number) => [batch, config.vocabSize, places, places];
   const [temperature, kl] = [rampOf(stage.temperature), rampOf(stage.kl)];
+  const { batchSize, evenness, chroma } = stage;
+  const pixelsOf = (batch: number) => input("codebook_pixel_values", [batch, config.channels, side, side]);
   return {
     objectives: {
       dvae: {
-        batchSize: stage.batchSize,
+        batchSize,
         losses(p, batch) {
-          const pixels = input("codebook_pixel_values", [batch, config.channels, side, side]);
+          const pixels = pixelsOf(batch);
           const out = dvae(p, config, pixels, input("gumbel", noise(batch)), scalarInput("temperature"));
           const beta = scalarInput("kl_weight");
-          const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, evenness: stage.evenness, chroma: stage.chroma });
+          const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, chroma });
           // The divergence has no guess to beat: 0 is a codebook that says nothing.
-          return { losses: { dvae: loss }, metrics: { ...parts }, chance: {} };
+          const embeds = evenness > 0 ? { word_shares: wordShares(out.logits) } : undefined;
+          return { losses: { dvae: loss }, metrics: { ...parts }, chance: {}, embeds };
         },
+        contrast: evenness > 0 ? evenUse(config, evenness, pixelsOf) : undefined,
       },
     },
     datasets: [
@@ -157,6 +162,17 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
     gate: (name) =>
       stage.encoderLr !== 1 && name.startsWith("image_codebook.") ? constant(stage.encoderLr) : undefined,
     scalars: (step) => ({ temperature: temperature(step), kl_weight: kl(step) }),
-    noise: (step) => ({ gumbel: gumbel(seed, step, noise(stage.batchSize)) }),
+    noise: (step) => ({ gumbel: gumbel(seed, step, noise(batchSize)) }),
+    lossWeights: evenness > 0 ? { unevenness: evenness } : {},
   };
 }
+
+/** The loss on the words of the whole batch, taken together. */
+const evenUse = (config: DvaeConfig, weight: number, pixelsOf: (batch: number) => Value): Contrast => ({
+  embed: (p, batch) => ({ word_shares: wordShares(dvaeEncoder(p.at("image_codebook"), config, pixelsOf(batch))) }),
+  losses: (_, { word_shares }) => ({
+    losses: { unevenness: mul(unevenness(word_shares!), weight) },
+    metrics: {},
+    chance: {},
+  }),
+});
