@@ -117,7 +117,6 @@ describe("readTarball", () => {
 describe("the pinned packages", () => {
   it("are all in the lockfile with exact versions and hashes, and no registry", async () => {
     const packages = await pinnedPackages("full");
-    expect(packages).toHaveLength(21);
     const lock = await readFile(new URL("../../../starter/package-lock.json", import.meta.url), "utf8");
     const manifest = JSON.parse(await readFile(new URL("../../../starter/package.json", import.meta.url), "utf8")) as {
       dependencies: Record<string, string>;
