@@ -1,5 +1,5 @@
 /** A run that is interrupted and goes on is the run that was not: to the bit. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,7 +58,7 @@ describe("a run that is stopped", () => {
 
   it("goes back to a checkpoint that is named, and forgets what came after it", async () => {
     const runDir = join(folder, "back");
-    await start(tinyRun(runDir));
+    await cp(whole, runDir, { recursive: true });
     const at = stopping((stage, step) => stage === "image" && step === 3);
     await start(tinyRun(runDir), join(runDir, "image", "checkpoint-2"), at);
     expect((await readdir(join(runDir, "image"))).filter((name) => name.startsWith("checkpoint"))).toEqual([
