@@ -30,6 +30,7 @@ export {
   type Layout,
   PROTOCOLS,
   type Protocol,
+  type SplitName,
   type Task,
   taskSchema,
 } from "./schema.ts";

@@ -31,8 +31,8 @@ export interface Listing {
   readonly items: readonly Item[];
   /** The files that it was read from: with those of the pictures they tell whether the data changed. */
   readonly files: readonly string[];
-  /** The encoded picture of an item that has no path, or why there is none. */
-  load?(item: Item, reading: Reading): Promise<Uint8Array | string>;
+  /** The encoded picture of an item that has no path, or why it cannot be read; undefined where it has none. */
+  load?(item: Item, reading: Reading): Promise<Uint8Array | string | undefined>;
 }
 
 /** The name of a split whose samples are all that there are: for data without splits of their own. */

@@ -1,50 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { COLOURS, colourPicture } from "../../../test/support/colour-pictures.ts";
 import { temporaryFolder } from "../../../test/support/data-fixtures.ts";
 import { matFile } from "../../../test/support/mat-file.ts";
+import { dataRoot, labelsOf, pictures, read, taskOf } from "../../../test/support/task-data.ts";
 import type { Sample } from "../../data/index.ts";
 import { decodeImage } from "../../image/index.ts";
-import { paperTasks, pickTasks } from "../registry.ts";
-import type { SplitName, Task } from "../schema.ts";
-import { findTask, openSplit, requireTask } from "./open.ts";
-
-const PICTURE = colourPicture(COLOURS.red!, 0);
-const tasks = await paperTasks();
-const taskOf = (name: string): Task => pickTasks(tasks, [name])[0]!;
-
-/** A data root with these files below the folder of a task. */
-async function dataRoot(task: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
-  const root = await temporaryFolder();
-  for (const [name, content] of Object.entries(files)) {
-    const path = join(root, taskOf(task).data.folder, name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
-  }
-  return root;
-}
-
-const pictures = (...names: string[]): Record<string, Uint8Array> =>
-  Object.fromEntries(names.map((name) => [name, PICTURE]));
-
-/** The samples of a split, and why others were left out. */
-async function read(task: string, root: string, split: SplitName) {
-  const source = await openSplit(await requireTask(taskOf(task), root), split);
-  const samples: Sample[] = [];
-  const refused: string[] = [];
-  for await (const { sample } of source?.samples({ onBad: ({ key, reason }) => refused.push(`${key}: ${reason}`) }) ??
-    [])
-    samples.push(sample);
-  return { samples, refused, labels: samples.map(({ label }) => label), source };
-}
-
-const labelsOf = async (task: string, root: string): Promise<Partial<Record<SplitName, unknown>>> => ({
-  train: (await read(task, root, "train")).labels,
-  validation: (await read(task, root, "validation")).labels,
-  test: (await read(task, root, "test")).labels,
-});
+import { findTask, requireTask } from "./open.ts";
 
 describe("layouts: folders and lists", () => {
   it("class folders: a split's own, and names of classes that the data spell otherwise", async () => {

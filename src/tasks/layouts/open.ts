@@ -1,8 +1,10 @@
 /** From a task and the folder of all data to the samples of a split. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { z } from "zod";
 import type { Fingerprint, Reading, Sample, Source } from "../../data/index.ts";
 import { filesFingerprint } from "../../data/index.ts";
+import { jsonSchema, parseCursor } from "../../data/sources/files.ts";
 import { indexedSamples } from "../../data/sources/indexed.ts";
 import { readImage } from "../../data/sources/record.ts";
 import { DataError, FileError, type FlavaError } from "../../errors.ts";
@@ -99,19 +101,50 @@ async function drawnSplit(place: TaskPlace, reader: LayoutReader, split: SplitNa
 }
 
 function together(place: TaskPlace, split: string, parts: readonly (Listing | Source)[]): TaskSource {
-  const [first] = parts;
-  if (parts.length === 1 && "samples" in first!) return namedSource(place, first);
   const listings = parts.filter((part) => "items" in part);
   if (listings.length < parts.length)
-    throw new DataError(
-      `task ${place.task.name}: ${place.root}: ${parts.length} splits of shards cannot be read as one`,
+    return chained(
+      parts.map((part) => ("items" in part ? listedSource(place, split, part) : namedSource(place, part))),
     );
   const owner = new Map(listings.flatMap((listing) => listing.items.map((item) => [item, listing] as const)));
   return listedSource(place, split, {
     items: listings.flatMap(({ items }) => items),
     files: listings.flatMap(({ files }) => files),
-    load: async (item, reading) => owner.get(item)!.load?.(item, reading) ?? "it has no picture",
+    load: async (item, reading) => owner.get(item)!.load?.(item, reading),
   });
+}
+
+const chainSchema = z.strictObject({ part: z.int().nonnegative(), at: jsonSchema });
+
+/** One source behind the other. */
+function chained(parts: readonly TaskSource[]): TaskSource {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
+  const counts = parts.map(({ count }) => count);
+  const count = counts.every((one) => one !== undefined) ? counts.reduce((sum, one) => sum + one, 0) : undefined;
+  return {
+    name: first!.name,
+    ...(count !== undefined && { count }),
+    async fingerprint(): Promise<Fingerprint> {
+      const found = await Promise.all(parts.map((part) => part.fingerprint!()));
+      const hash = createHash("sha256");
+      for (const one of found) hash.update(one.hash);
+      return {
+        files: found.reduce((sum, { files }) => sum + files, 0),
+        bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+        hash: hash.digest("hex"),
+      };
+    },
+    async *samples(options = {}) {
+      const { cursor, ...rest } = options;
+      const start = cursor === undefined ? { part: 0, at: undefined } : parseCursor(first!.name, cursor, chainSchema);
+      for (let part = start.part; part < parts.length; part++) {
+        const from = part === start.part && start.at !== undefined ? { cursor: start.at } : {};
+        for await (const placed of parts[part]!.samples({ ...rest, ...from }))
+          yield { sample: placed.sample, cursor: { part, at: placed.cursor } };
+      }
+    },
+  };
 }
 
 /** Listed samples as a source. Throws DataError for labels that the task does not have. */
