@@ -15,6 +15,7 @@ interface Options {
   readonly seed: number;
   readonly device?: string;
   readonly cacheDir?: string;
+  readonly baselines?: true;
   readonly list?: true;
 }
 
@@ -28,6 +29,7 @@ Examples:
   flava eval --list --data-root ~/data
   flava eval runs/starter --tasks mnist,pets --data-root ~/data --out results
   flava eval flava=runs/starter other=runs/other --tasks starter-families,starter-groups --out results
+  flava eval runs/starter --tasks starter-groups,starter-mnist --baselines
   flava eval runs/starter --measure zeroshot_classification --tasks cifar10 --data-root ~/data
   flava table results --published flava`;
 
@@ -53,6 +55,7 @@ export function define(program: Command): void {
     .option("--seed <n>", "what is held out for validation, where the data do not say", natural, 0)
     .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
     .option("--cache-dir <dir>", "where features and fetched data are kept")
+    .option("--baselines", "linear evaluation also of raw pixels and of each model's encoder before any training")
     .option("--list", "say for each task what is there, and where to get what is not")
     .addHelpText("after", HELP)
     .action(action<Options>(run));
@@ -85,6 +88,7 @@ async function run(io: Io, models: readonly string[], options: Options): Promise
     tasks,
     measures: options.measure,
     ...{ dataRoot: options.dataRoot, out: options.out, seed: options.seed, signal: io.signal },
+    baselines: options.baselines,
     cacheDir: options.cacheDir ?? defaultCacheDir(),
     open: (path) =>
       FlavaModel.fromPretrained(path, {

@@ -1,12 +1,13 @@
 /** `flava table`: the results of models on the tasks, beside those that the paper printed. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../errors.ts";
-import type { Column, ResultTable, Task } from "../tasks/index.ts";
+import type { Column, ResultTable, TableOptions, Task } from "../tasks/index.ts";
 import { action, type Io } from "./command.ts";
 
 interface Options {
   readonly published?: true | readonly string[];
   readonly systems?: true;
+  readonly starter?: true;
   readonly format: "markdown" | "csv" | "html";
   readonly difference?: readonly [string, string];
   readonly output?: string;
@@ -32,6 +33,7 @@ export function define(program: Command): void {
       "the paper's columns: all, or those named (mim mlm flava-c flava-mm flava-no-init flava clip-pmd clip)",
     )
     .option("--systems", "with --published: the systems of the paper's table 5 instead")
+    .option("--starter", "the tasks of the starter data in place of the paper's, without averages")
     .addOption(
       new Option("--format <format>", "how it is written").choices(["markdown", "csv", "html"]).default("markdown"),
     )
@@ -49,16 +51,18 @@ function twoNames(text: string): [string, string] {
 }
 
 async function table(io: Io, paths: readonly string[], options: Options): Promise<void> {
-  const { csvTable, htmlTable, markdownTable, paperTasks, resultTable } = await import("../tasks/index.ts");
+  const { csvTable, htmlTable, markdownTable, paperTasks, resultTable, starterTasks } = await import(
+    "../tasks/index.ts"
+  );
   if (paths.length === 0 && !options.published)
     throw new ConfigError(
       "table: expected results of flava eval, got none",
       "name a folder of results, or ask for --published",
     );
-  const tasks = await paperTasks();
+  const tasks = await (options.starter ? starterTasks() : paperTasks());
   const { columns, notes } = await allColumns(tasks, paths, options);
   const rows = options.systems ? tasks.filter((task) => columns.some((column) => hasFigure(column, task))) : tasks;
-  const found = resultTable(rows, columns, { notes, ...(options.systems && { averaged: ["nlp"] }) });
+  const found = resultTable(rows, columns, { notes, ...averagedOf(options) });
   const text = {
     markdown: () => markdownTable(found),
     csv: () => csvTable(found),
@@ -68,6 +72,12 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
   const { saveFile } = await import("../io/index.ts");
   await saveFile(options.output, `${text}\n`);
   io.result(options.output, { output: options.output });
+}
+
+/** Which groups get an average, where not all of them. */
+function averagedOf({ systems, starter }: Options): Pick<TableOptions, "averaged"> {
+  if (starter) return { averaged: [] };
+  return systems ? { averaged: ["nlp"] } : {};
 }
 
 const hasFigure = ({ values }: Column, { name }: Task): boolean =>

@@ -43,5 +43,6 @@ export {
   type Row,
   resultTable,
   systemColumns,
+  type TableOptions,
 } from "./table.ts";
 export { htmlTable } from "./table-page.ts";

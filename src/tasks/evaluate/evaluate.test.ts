@@ -8,7 +8,7 @@ import { FlavaModel, pipeline } from "../../api/index.ts";
 import { openSource } from "../../data/index.ts";
 import { ranks, scores } from "../../evaluators/index.ts";
 import { lockFile } from "../../io/index.ts";
-import { readCells } from "../results.ts";
+import { cellColumns, readCells } from "../results.ts";
 import type { Task } from "../schema.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { type EvaluationRequest, evaluate } from "./run.ts";
@@ -103,6 +103,17 @@ describe("evaluate", () => {
       /task broken: .*broken: expected training samples .*got none for red/,
     );
     expect(done!.state).toBe("done");
+  });
+
+  it("measures pixels and the untrained encoder beside a model, and the table has a column for each", async () => {
+    const out = await temporaryFolder();
+    await evaluate(request(out, { measures: ["linear_probe"], baselines: true }));
+    const { columns } = cellColumns([colours], await readCells([out]));
+    expect(columns.map(({ key }) => key).sort()).toEqual(["raw pixels", "tiny", "tiny, untrained"]);
+    const pixels = columns.find(({ key }) => key === "raw pixels")!;
+    expect(pixels.values.get("colours/accuracy")).toBe(100);
+    const again = await evaluate(request(out, { measures: ["linear_probe"], baselines: true }));
+    expect(again.map(({ state }) => state)).toEqual(["known", "known", "known"]);
   });
 
   it("refuses data that are missing before any work", async () => {

@@ -1,12 +1,13 @@
 /** How a model is measured on a task, by the names that CLIP_benchmark has for it. */
 import type { FlavaModel } from "../../api/index.ts";
+import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
-import type { Refused } from "./streams.ts";
+import type { Refused, StreamOptions } from "./streams.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
 
 /** What the package can measure. */
@@ -27,6 +28,8 @@ export interface Measured {
 export interface MeasureOptions {
   readonly cacheDir?: string | undefined;
   readonly seed?: number | undefined;
+  /** Features of a split in place of the model's. */
+  readonly features?: ((source: Source, options: StreamOptions) => Promise<Features>) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with what is being done and how far it is. */
   readonly onProgress?: ((what: string, done: number, total: number | undefined) => void) | undefined;
@@ -51,11 +54,12 @@ async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptio
   const read = async (split: SplitName): Promise<Features | undefined> => {
     const source = await openSplit(place, split);
     if (!source) return undefined;
-    return labelledFeatures(model, source, {
-      cacheDir: options.cacheDir,
+    const streaming = {
       signal: options.signal,
-      onProgress: (done) => options.onProgress?.(`features of ${source.name}`, done, source.count),
-    });
+      onProgress: (done: number) => options.onProgress?.(`features of ${source.name}`, done, source.count),
+    };
+    if (options.features) return options.features(source, streaming);
+    return labelledFeatures(model, source, { ...streaming, cacheDir: options.cacheDir });
   };
   const [train, validation, test] = [await read("train"), await read("validation"), await read("test")];
   if (!train || !test)

@@ -5,6 +5,7 @@ import { lockFile, makeFolder, statOf } from "../../io/index.ts";
 import { requireTask, type TaskPlace } from "../layouts/index.ts";
 import { type Cell, cellPath, readCells, saveCell } from "../results.ts";
 import type { Task } from "../schema.ts";
+import { pixelFeatures, untrained } from "./baselines.ts";
 import { type Measure, type MeasureOptions, measures } from "./measures.ts";
 
 /** A model, and what its column is called. */
@@ -22,6 +23,8 @@ export interface EvaluationRequest extends MeasureOptions {
   readonly dataRoot: string;
   /** The folder of cells. */
   readonly out: string;
+  /** Linear evaluations also of the pixels themselves, and of each model's image encoder before any training. */
+  readonly baselines?: boolean | undefined;
   readonly open?: ((path: string) => Promise<FlavaModel>) | undefined;
   /** Called when a cell is done, exists already, is another process's, or cannot be measured. */
   readonly onCell?: ((event: CellEvent) => void) | undefined;
@@ -51,17 +54,37 @@ export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]>
     await using model = await (request.open?.(path) ?? FlavaModel.fromPretrained(path, { signal }));
     for (const { place, measure } of jobs) {
       signal?.throwIfAborted();
-      const event = {
-        model: name,
-        task: place.task.name,
-        measure,
-        ...(await cellOf(request, { name, path }, model, place, measure)),
-      };
-      events.push(event);
-      onCell?.(event);
+      for await (const subject of subjects(request, { name, path, model }, measure)) {
+        const outcome = await cellOf(request, subject, place, measure);
+        const event = { model: subject.name, task: place.task.name, measure, ...outcome };
+        events.push(event);
+        onCell?.(event);
+      }
     }
   }
   return events;
+}
+
+/** What a column is of. */
+interface Subject extends NamedModel {
+  readonly model: FlavaModel;
+  readonly features?: MeasureOptions["features"];
+  /** Tells it from others of its name. */
+  readonly weights: string | null;
+}
+
+/** A model, and where they are wanted what it is compared with. */
+async function* subjects(
+  { baselines, seed = 0 }: EvaluationRequest,
+  named: NamedModel & { readonly model: FlavaModel },
+  measure: Measure,
+): AsyncGenerator<Subject> {
+  const { name, path, model } = named;
+  yield { ...named, weights: model.weightsHash ?? null };
+  if (!baselines || measure !== "linear_probe") return;
+  using twin = untrained(model, seed);
+  yield { name: `${name}, untrained`, path, model: twin, weights: twin.weightsHash ?? null };
+  yield { name: "raw pixels", path: "", model, features: pixelFeatures, weights: "pixels" };
 }
 
 interface Job {
@@ -91,30 +114,29 @@ type Outcome =
 
 async function cellOf(
   request: EvaluationRequest,
-  named: NamedModel,
-  model: FlavaModel,
+  { name, path: from, model, features, weights }: Subject,
   place: TaskPlace,
   measure: Measure,
 ): Promise<Outcome> {
-  const path = cellPath(request.out, { dataset: place.task.name, model: named.name, task: measure });
+  const path = cellPath(request.out, { dataset: place.task.name, model: name, task: measure });
   try {
-    const before = await knownCell(path, model);
+    const before = await knownCell(path, weights);
     if (before) return { state: "known", cell: before };
     await using _lock = await lockFile(`${path}.lock`);
-    const meanwhile = await knownCell(path, model);
+    const meanwhile = await knownCell(path, weights);
     if (meanwhile) return { state: "known", cell: meanwhile };
     const started = performance.now();
-    const { metrics, about, refused } = await measures[measure].measure(model, place, request);
+    const { metrics, about, refused } = await measures[measure].measure(model, place, { ...request, features });
     const cell = {
       dataset: place.task.name,
-      model: named.name,
-      pretrained: named.path,
+      model: name,
+      pretrained: from,
       task: measure,
       language: "en",
       metrics,
       ...about,
       refused: { count: refused.length, first: refused.slice(0, 20) },
-      ...{ layout: place.layout, weights: model.weightsHash ?? null },
+      ...{ layout: place.layout, weights },
       seconds: Math.round((performance.now() - started) / 100) / 10,
     };
     await saveCell(request.out, cell);
@@ -126,8 +148,8 @@ async function cellOf(
 }
 
 /** A cell that these weights were measured for. */
-async function knownCell(path: string, { weightsHash }: FlavaModel): Promise<Cell | undefined> {
+async function knownCell(path: string, weights: string | null): Promise<Cell | undefined> {
   if (!(await statOf(path))) return undefined;
   const [cell] = await readCells([path]);
-  return (cell as { weights?: unknown }).weights === (weightsHash ?? null) ? cell : undefined;
+  return (cell as { weights?: unknown }).weights === weights ? cell : undefined;
 }
