@@ -1,8 +1,10 @@
 /** `flava pretrain RECIPE --seeds 0,1,2`: a run for each seed, one after another, and their results side by side. */
+import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { findRunInfo } from "../record/index.ts";
+import { statOf } from "../io/index.ts";
+import { findRunInfo, RECIPE_FILE } from "../record/index.ts";
 import { compareRuns, comparisonTable } from "../report/index.ts";
-import type { Io } from "./command.ts";
+import { Cancelled, type Io } from "./command.ts";
 import type { Pretraining, PretrainOptions, PretrainRequest } from "./pretrain.ts";
 
 /** The seeds of `0,1,2`. Throws ConfigError. */
@@ -12,6 +14,8 @@ export function seedsOf(list: string): string[] {
     throw new ConfigError(`--seeds ${list}: expected different whole numbers with commas between them, as 0,1,2`);
   return seeds;
 }
+
+const SAME = "the same command goes on where this stopped";
 
 /**
  * Runs them in turn. What is done already is left as it is, and what was stopped goes on: the same command finishes a series. Where
@@ -40,8 +44,11 @@ export async function runSeeds(
     const status = (await findRunInfo(folder))?.status;
     io.note(`seed ${seed}: ${folder}${status === "done" ? ", done already" : status ? ", goes on" : ""}`);
     if (status === "done") continue;
-    const asked = await request({ ...options, seed, runDir: folder, ...(status && { resume: "latest" }) });
-    await run(asked, { ...io, result: () => undefined });
+    const begun = (await statOf(join(folder, RECIPE_FILE))) !== undefined;
+    const asked = await request({ ...options, seed, runDir: folder, ...(begun && { resume: "latest" }) });
+    await run(asked, { ...io, result: () => undefined }).catch((error) => {
+      throw error instanceof Cancelled ? new Cancelled(error.signal, `cancelled in seed ${seed}: ${SAME}`) : error;
+    });
   }
   const comparison = await compareRuns(folders);
   io.result(comparisonTable(comparison), comparison);

@@ -42,7 +42,7 @@ const LENGTHS = { pairs: 12, texts: 12 };
 
 /** What each kind of stage needs beside STAGE to be tiny. */
 export const KINDS: { readonly [K in Stage["kind"]]: object } = {
-  dvae: { kl: { steps: 0 }, temperature: { start: 0.5, end: 0.5 }, ema: 0.9 },
+  dvae: { firstWords: "random", kl: { steps: 0 }, temperature: { start: 0.5, end: 0.5 }, ema: 0.9 },
   "text-mlm": { textLength: 12, pack: null },
   "image-mim": { masking: MASKING },
   "image-dino": {

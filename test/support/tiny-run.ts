@@ -60,7 +60,7 @@ export const start = (recipe: Recipe, resume?: string, options: RunOptions = {},
 const isRate = (name: string): boolean => /^time(\/|$)|^samples_per_second$/.test(name);
 
 /** metrics.jsonl without times and rates. */
-export async function metricsOf(runDir: string): Promise<unknown[]> {
+export async function metricsOf(runDir: string): Promise<Record<string, unknown>[]> {
   const lines = (await readFile(join(runDir, "metrics.jsonl"), "utf8")).trimEnd().split("\n");
   return lines.map((line) => Object.fromEntries(Object.entries(JSON.parse(line)).filter(([name]) => !isRate(name))));
 }

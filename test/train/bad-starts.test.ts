@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CheckpointError, ConfigError, DataError, FileError, NonFiniteError } from "../../src/errors.ts";
 import { entriesOf, saveSafetensors } from "../../src/hub/index.ts";
 import { lockFolder } from "../../src/io/index.ts";
+import { resolveRecipe } from "../../src/pretrain/recipe/index.ts";
 import { silentReporter } from "../../src/pretrain/run/reporter.ts";
 import { checkCheckpoint, latestCheckpoint } from "../../src/record/index.ts";
 import { fromNumbers } from "../../src/tensor/index.ts";
@@ -246,6 +247,7 @@ describe("a run of another version", () => {
       /recipe\.json:.*unknown key "formerly".*help: a run of another version.*--run-dir/s,
     );
     expect(await contents(runDir)).toEqual(before);
+    await expect(resolveRecipe(join(runDir, "recipe.json"))).rejects.toThrow(/help: a run of another version/);
   });
 });
 

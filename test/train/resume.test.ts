@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunReporter } from "../../src/pretrain/run/reporter.ts";
-import { metricsOf, resultsOf, start, tinyRun } from "../support/tiny-run.ts";
+import { metricsOf, resultsOf, start, TINY_RUN, tinyRun } from "../support/tiny-run.ts";
 
 const STEPS = { codebook: 5, text: 5, image: 5, joint: 5 };
 
@@ -83,5 +83,49 @@ describe("worker threads", () => {
     const recipe = tinyRun(runDir);
     await start({ ...recipe, data: { ...recipe.data, workers } });
     await expectSame(runDir);
+  });
+});
+
+describe("a run whose recipe may change", () => {
+  const may = ["stages.*.steps", "stages.*.optimizer.lr"];
+  const { text } = TINY_RUN.stages;
+  const recipeOf = (runDir: string, steps: readonly [number, number], lr = 1e-2, mayChange = may) =>
+    tinyRun(runDir, {
+      mayChange,
+      stages: {
+        text: { ...text, steps: steps[0] },
+        more: { ...text, steps: steps[1], optimizer: { lr }, init: { text: "text" }, every: { log: 1, save: 2 } },
+      },
+    });
+
+  it("goes on to more steps and with another learning rate, and says so in run.json", async () => {
+    const runDir = join(folder, "longer");
+    expect((await start(recipeOf(runDir, [2, 3]))).status).toBe("done");
+    await expect(start(recipeOf(runDir, [2, 6], 5e-3, []), "latest")).rejects.toThrow(
+      /stages\.more\.steps: was 3, now 6\n.*lr: was 0\.01, now 0\.005\n.*mayChange=\[stages\.more\.steps, stages\.more\.optimizer\.lr\]/,
+    );
+    const { status, stages, history } = await start(recipeOf(runDir, [2, 6], 5e-3), "latest");
+    expect([status, stages.more!.done]).toEqual(["done", 6]);
+    const changes = ["stages.more.steps: was 3, now 6", "stages.more.optimizer.lr: was 0.01, now 0.005"];
+    expect(history).toMatchObject([{ stage: "more", step: 3, changes: expect.arrayContaining(changes) }]);
+    const rates = (await metricsOf(runDir)).flatMap(({ stage, step, lr }) => (stage === "more" && lr ? [[step, lr]] : []));
+    const cosine = (step: number): number => (1 + Math.cos((Math.PI * (step - 2)) / 4)) / 2;
+    for (const [step, lr] of rates.slice(-3)) expect(lr, `${step}`).toBeCloseTo(5e-3 * cosine(Number(step) - 1), 8);
+  });
+
+  it("trains later stages again where an earlier one gets more steps, also when it is stopped among them", async () => {
+    const runDir = join(folder, "earlier");
+    await start(recipeOf(runDir, [2, 4]));
+    const notes: string[] = [];
+    const at = stopping((stage, step) => `${stage} ${step}` === "more 1");
+    const reporter = { ...at.reporter, note: (line: string) => void notes.push(line) };
+    expect((await start(recipeOf(runDir, [3, 4]), "latest", { ...at, reporter })).status).toBe("stopped");
+    expect(notes).toContainEqual(expect.stringMatching(/more.checkpoint-4: removed, the run goes back to step 2 of text/));
+    expect(await readdir(join(runDir, "more"))).toContain("checkpoint-1");
+    expect((await start(recipeOf(runDir, [3, 4]), "latest")).stages).toMatchObject({ text: { done: 3 }, more: { done: 4 } });
+    const anew = join(folder, "anew");
+    await start(recipeOf(anew, [3, 4]));
+    const last = async (dir: string) => (await metricsOf(dir)).filter(({ stage }) => stage === "more").at(-1);
+    expect(await last(runDir)).toEqual(await last(anew));
   });
 });

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, fakeImage, keysOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
+import { collect, fakeImage, keysOf, tarOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { bertTokenizer } from "../../text/index.ts";
 import { createLoader } from "../loader/index.ts";
@@ -314,5 +314,60 @@ describe("a WebDataset that the Hub's viewer converted", () => {
       [fakeImage(1), 4],
     ]);
     expect(bad).toEqual(["json.parquet:2: json: expected an object"]);
+  });
+});
+
+describe("a folder that holds several kinds of data", () => {
+  const notesOf = async (files: Record<string, Uint8Array | string>): Promise<string[]> => {
+    const folder = await temporaryFolder();
+    await writeFiles(folder, files);
+    return (await read(folder)).notes;
+  };
+
+  it("says what is not read beside shards, and leaves what goes with a shard alone", async () => {
+    const tar = await tarOf({ "a.txt": "words" });
+    const kinds = { "0.tar": tar, "1.tar": tar, "0.parquet": "its rows", "0_stats.json": "{}", "x.jpg": fakeImage(0) };
+    const aside = { "in/y.jpg": fakeImage(1), "in/z.tar": tar, "metadata.csv": "file_name\nx.jpg\n" };
+    const why = "0.tar and 1 more of its kind are";
+    expect(await notesOf({ ...kinds, ...aside })).toEqual([
+      `metadata.csv: is not read: ${why}`,
+      `in/z.tar: is not read: ${why}`,
+      `in/y.jpg: is not read, nor are 1 more pictures: ${why}`,
+    ]);
+    expect(await notesOf({ "0.tar": tar, "0.parquet": "its rows", "0_stats.json": "{}" })).toEqual([]);
+  });
+
+  it("says which tables and pictures a table leaves aside", async () => {
+    const [table, row] = ["file_name,text\nx.jpg,words\n", '{"file_name":"x.jpg","text":"words"}\n'];
+    const pictures = { "x.jpg": fakeImage(0), "in/x.jpg": fakeImage(1), "out/x.jpg": fakeImage(2) };
+    const all = { ...pictures, "metadata.jsonl": row, "metadata.csv": table, "in/metadata.jsonl": row };
+    expect(await notesOf(all)).toEqual([
+      "in/metadata.jsonl: is not read: metadata.jsonl is",
+      "metadata.csv: is not read: metadata.jsonl is",
+    ]);
+    expect(await notesOf({ ...pictures, "in/metadata.csv": table })).toEqual([
+      "out/x.jpg: is not read, nor are 1 more pictures: in/metadata.csv is",
+    ]);
+  });
+});
+
+describe("parquet of the Hub's library", () => {
+  const labelled = async (kvMetadata: { key: string; value: string }[]): Promise<unknown[]> => {
+    const columnData = [
+      { name: "text", data: ["a", "b", "c", "d"] },
+      { name: "label", data: [1, 0, -1, 7], type: "INT32" as const },
+    ];
+    await writeFiles(root, { "classes.parquet": new Uint8Array(parquetWriteBuffer({ columnData, kvMetadata })) });
+    return (await read(`${root}/classes.parquet`)).placed.map(({ sample }) => sample.label);
+  };
+
+  it("has names for the numbers of its classes", async () => {
+    const feature = { names: ["cat", "dog"], _type: "ClassLabel" };
+    const value = JSON.stringify({ info: { features: { label: feature } } });
+    expect(await labelled([{ key: "huggingface", value }])).toEqual(["dog", "cat", undefined, 7]);
+  });
+
+  it.each(["{", "[]", '{"info":{"features":{"label":{"names":3}}}}'])("or keeps the numbers: %s", async (value) => {
+    expect(await labelled([{ key: "huggingface", value }])).toEqual([1, 0, -1, 7]);
   });
 });

@@ -15,8 +15,8 @@ import {
   sourceName,
   sourceSchema,
 } from "./formats.ts";
-import { listFolder } from "./listing.ts";
-import type { Source } from "./source.ts";
+import { type FolderListing, listFolder } from "./listing.ts";
+import type { SampleOptions, Source } from "./source.ts";
 import { openText } from "./text-file.ts";
 
 /**
@@ -25,13 +25,21 @@ import { openText } from "./text-file.ts";
  * understood and DataError for data that cannot be read.
  */
 export async function openSource(spec: string | SourceSpec, options: OpenOptions = {}): Promise<Source> {
-  const parsed = typeof spec === "string" ? await parseSpec(spec, options) : checkSpec(spec);
+  const { spec: parsed, unread } = typeof spec === "string" ? await parseSpec(spec, options) : only(checkSpec(spec));
   const name = typeof spec === "string" ? spec : sourceName(parsed);
   const { fields, open } = formats[parsed.type];
   for (const location of locationsOf(parsed)) refuseScheme(location);
   const { outside, note } = options;
   const source = await open(name, { ...("outside" in fields && { outside }), ...parsed } as never, options);
-  return note ? { ...source, samples: (sampling = {}) => source.samples({ note, ...sampling }) } : source;
+  if (!note && unread.length === 0) return source;
+  return { ...source, samples: (sampling = {}) => withUnread(source, unread, { ...(note && { note }), ...sampling }) };
+}
+
+/** What lies in a folder and is not read is reported once a pass. */
+async function* withUnread(source: Source, unread: Guess["unread"], sampling: SampleOptions): ReturnType<Source["samples"]> {
+  if ((sampling.shard?.index ?? 0) === 0)
+    for (const { path: key, reason } of unread) sampling.onBad?.({ source: source.name, key, reason, kept: true });
+  yield* source.samples(sampling);
 }
 
 function checkSpec(spec: unknown): SourceSpec {
@@ -43,11 +51,20 @@ function checkSpec(spec: unknown): SourceSpec {
 }
 
 /** What a string stands for: its format, and its files. Throws ConfigError, DataError as openSource does. */
-export const resolveSpec = (spec: string, options: OpenOptions = {}): Promise<SourceSpec> => parseSpec(spec, options);
+export const resolveSpec = async (spec: string, options: OpenOptions = {}): Promise<SourceSpec> =>
+  (await parseSpec(spec, options)).spec;
 
-async function parseSpec(spec: string, options: OpenOptions): Promise<SourceSpec> {
+/** What a string was taken for, and what of its folder is left aside. */
+interface Guess {
+  readonly spec: SourceSpec;
+  readonly unread: FolderListing["passed"];
+}
+
+const only = (spec: SourceSpec): Guess => ({ spec, unread: [] });
+
+async function parseSpec(spec: string, options: OpenOptions): Promise<Guess> {
   const { type: named, rest } = splitSpec(spec);
-  if (named !== undefined && isType(named)) return checkSpec(parseTyped(spec, named, rest));
+  if (named !== undefined && isType(named)) return only(checkSpec(parseTyped(spec, named, rest)));
   if (named !== undefined)
     throw new ConfigError(`${spec}: expected one of ${SOURCE_TYPES.join(", ")} before the colon, got ${named}`);
   const first = expandLocations(spec)[0]!;
@@ -56,7 +73,7 @@ async function parseSpec(spec: string, options: OpenOptions): Promise<SourceSpec
   if (found?.isDirectory()) return guessFolder(first);
   const extension = /\.([a-z]+)(?:\.gz)?$/i.exec(baseName(first))?.[1]?.toLowerCase();
   const type = await typeOf(first, extension, options);
-  if (type !== undefined) return checkSpec({ type, path: spec });
+  if (type !== undefined) return only(checkSpec({ type, path: spec }));
   const extensions = new Set(SOURCE_TYPES.flatMap((one) => formats[one].extensions ?? []));
   const known = [...extensions].map((one) => `.${one}`);
   const help = "put the type before it, as in tar:PATH";
@@ -112,31 +129,57 @@ export function locationsOf(spec: string | SourceSpec): string[] {
 }
 
 /** A folder holds shards, a table beside its images (also one in each sub-folder), or images; in this order. */
-async function guessFolder(path: string): Promise<SourceSpec> {
+async function guessFolder(path: string): Promise<Guess> {
   const names = (await readdir(path)).sort();
+  const unreadable = (): void => undefined; // a folder that cannot be read is no shard and no table
   for (const type of SOURCE_TYPES) {
     const { inFolder } = formats[type];
     if (inFolder === undefined) continue;
     const suits = (name: string): boolean =>
       inFolder.startsWith(".") ? name.toLowerCase().endsWith(inFolder) && !name.startsWith(".") : name === inFolder;
-    const files = names.filter(suits).map((name) => join(path, name));
-    if (files.length > 0) return checkSpec({ type, path: files });
+    const files = names.filter(suits);
+    if (files.length === 0) continue;
+    const spec = checkSpec({ type, path: files.map((name) => join(path, name)) });
+    return { spec, unread: unreadIn(await listFolder(path, unreadable), files) };
   }
-  const { pictures, tables } = await listFolder(path);
+  const listing = await listFolder(path);
+  const { pictures, tables } = listing;
   const types = [
     ...new Set(tables.map((table) => SOURCE_TYPES.find((type) => formats[type].inFolder === baseName(table)))),
   ];
   if (types.length === 1) {
     refuseSplits(path, tables);
-    return checkSpec({ type: types[0], path: tables.map((table) => join(path, table)) });
+    const spec = checkSpec({ type: types[0], path: tables.map((table) => join(path, table)) });
+    return { spec, unread: unreadIn(listing, tables) };
   }
-  if (pictures.length > 0 && types.length === 0) return { type: "folder", path };
+  if (pictures.length > 0 && types.length === 0) return only({ type: "folder", path });
   const some = (types.length > 1 ? tables : names).slice(0, 5).join(", ") || "nothing";
   throw new DataError(
     `${path}: expected tar or parquet shards, metadata.jsonl or metadata.csv, or images, got ${some}`,
     names.length === 0 ? "is it the right folder?" : "put the type before the path, as in text:PATH/file",
   );
 }
+
+/** Tables, shards and pictures of a folder that are not among the files that are read, and that no table read may name. */
+function unreadIn({ pictures, tables, passed }: FolderListing, read: readonly string[]): Guess["unread"] {
+  const [first] = read as [string];
+  const others = read.length > 1 ? ` and ${count(read.length - 1)} more of its kind are` : " is";
+  const [stems, names] = [new Set(read.map(stemOf)), new Set(read)];
+  const isShard = (name: string): boolean => /\.(tar|parquet)$/i.test(name) && !stems.has(stemOf(name));
+  const files = [...tables, ...passed.map(({ path }) => path).filter(isShard)].filter((name) => !names.has(name));
+  const covered = tables.includes(first) ? read.map((table) => table.slice(0, table.lastIndexOf("/") + 1)) : [];
+  const left = pictures.filter(({ path }) => !covered.some((folder) => path.startsWith(folder)));
+  const nor = left.length > 1 ? `, nor are ${count(left.length - 1)} more pictures` : "";
+  return [
+    ...files.map((path) => ({ path, reason: `is not read: ${first}${others}` })),
+    ...left.slice(0, 1).map(({ path }) => ({ path, reason: `is not read${nor}: ${first}${others}` })),
+  ];
+}
+
+const count = (n: number): string => n.toLocaleString("en-US");
+
+/** `00000_stats.json` and `00000.parquet` go with `00000.tar`. */
+const stemOf = (path: string): string => path.replace(/\.[^./]+$/, "");
 
 /** What to do about addresses that cannot be read. */
 const OTHER_SCHEMES: Readonly<Record<string, (rest: string) => string>> = {

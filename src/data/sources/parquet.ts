@@ -163,6 +163,8 @@ interface Columns {
   readonly json: string | undefined;
   readonly text: string | undefined;
   readonly label: string | undefined;
+  /** Names of the label's numbers, where the Hub's library wrote them. */
+  readonly classes: readonly string[] | undefined;
 }
 
 /** Which columns to read: those asked for, else the first known name of each kind; pictures before the places of pictures. */
@@ -184,7 +186,27 @@ function chooseColumns(name: string, metadata: FileMetaData, asked: ParquetColum
     );
   const located = image !== undefined && IMAGE_KEYS.includes(image) && !PICTURE_COLUMNS.includes(image);
   const also = asked.image === undefined ? IMAGE_EXTENSIONS.filter((one) => one !== image && pictures.has(one)) : [];
-  return { image, located, also, text, json, label: asked.label ?? firstOf(LABEL_KEYS, names) };
+  const label = asked.label ?? firstOf(LABEL_KEYS, names);
+  return { image, located, also, text, json, label, classes: label && classNames(metadata, label) };
+}
+
+/** The names of a `ClassLabel` in what the Hub's `datasets` writes into a footer; undefined where there are none. */
+function classNames({ key_value_metadata = [] }: FileMetaData, column: string): string[] | undefined {
+  let found: unknown;
+  try {
+    found = parseJson(key_value_metadata.find(({ key }) => key === "huggingface")?.value ?? "null");
+  } catch {
+    return undefined; // a remark of another program
+  }
+  for (const name of ["info", "features", column, "names"])
+    found = isRecord(found) && Object.hasOwn(found, name) ? found[name] : undefined;
+  return Array.isArray(found) && found.every((name) => typeof name === "string") ? found : undefined;
+}
+
+/** The name of a class's number; -1 says that there is none. */
+function classOf(label: unknown, classes: readonly string[] | undefined): unknown {
+  if (classes === undefined || (typeof label !== "number" && typeof label !== "bigint")) return label;
+  return Number(label) === -1 ? undefined : (classes[Number(label)] ?? label);
 }
 
 /** The Hub's names, and the extensions that img2dataset takes for names. */
@@ -221,7 +243,7 @@ async function rowSample(
     key,
     image,
     text: fieldOf(columns.text, TEXT_KEYS),
-    label,
+    label: classOf(label, columns.classes),
     textExpected: columns.text !== undefined,
   });
 }

@@ -104,7 +104,7 @@ export async function newRecipe(request: NewRequest, options: NewOptions): Promi
     images: looking.images?.spec,
     texts: texts?.spec,
     ...held,
-    ...(validation !== undefined && { validation }),
+    ...(validation !== undefined && (kind === "texts" ? { heldOutTexts: validation } : { validation })),
     by: holding?.by ?? "caption",
     cacheBytes: Math.min(512 * MIB, Math.max(32 * MIB, Math.floor(memory / 16 / MIB) * MIB)),
   });
@@ -178,6 +178,7 @@ async function lookAround(request: NewRequest, { signal, note, onProgress }: New
     );
   const images = placed.images === undefined ? undefined : await more(placed.images, "images");
   const texts = request.texts === undefined ? undefined : await more(request.texts, "texts");
+  if (request.validation !== undefined) await more(request.validation, kind);
   return { kind, source, spec: placed.spec, survey: found, images, texts, remarks };
 }
 

@@ -162,6 +162,7 @@ function batchFor(train: number, most: number): number {
 }
 
 const BATCHES: Readonly<Record<Size, number>> = { tiny: 16, small: 64, base: 128 };
+const CODEBOOK_BATCHES: Readonly<Record<Size, number>> = { ...BATCHES, small: 32 };
 const KINDS: Readonly<Record<string, string>> = {
   codebook: "dvae",
   text: "text-mlm",
@@ -172,8 +173,8 @@ const LR: Readonly<Record<Size, number | undefined>> = { tiny: 2e-3, small: 1e-3
 
 function stageFor(name: string, { train, texts, kind }: Material, size: Size): Raw {
   const samples = name === "text" && texts ? texts.total : train;
-  const batchSize = batchFor(samples, BATCHES[size]);
-  const lr = name === "codebook" && isSmall(size) ? 2e-3 : LR[size];
+  const batchSize = batchFor(samples, name === "codebook" ? CODEBOOK_BATCHES[size] : BATCHES[size]);
+  const lr = name === "codebook" ? undefined : LR[size];
   const common: Raw = {
     kind: KINDS[name],
     batchSize,

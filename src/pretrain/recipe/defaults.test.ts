@@ -25,9 +25,19 @@ describe("defaults", () => {
     const recipe = parseRecipe({ name: "own", variant: "small", data: { pairs: "own.jsonl" }, stages });
     expect(recipe.stages.codebook).toMatchObject({
       steps: 100,
-      temperature: { start: 1, steps: 90 },
-      kl: { steps: 45 },
+      firstWords: "clusters",
+      encoderLr: 0.1,
+      temperature: { start: 1, steps: 60 },
+      kl: { start: 0, end: 0 },
     });
+    const random = parseRecipe({
+      name: "own",
+      variant: "small",
+      data: { pairs: "own.jsonl" },
+      stages: { codebook: { kind: "dvae", steps: 100, firstWords: "random" } },
+    });
+    expect(random.stages.codebook).toMatchObject({ encoderLr: 1, temperature: { steps: 90 }, kl: { end: 12 } });
+    expect(recipe.model.codebook).toEqual({ groups: 4, blocksPerGroup: 1, channels: 3, hiddenSize: 8, vocabSize: 512 });
     expect(recipe.stages.image).toMatchObject({ masking: { patches: 24, minBlock: 5, minAspect: 0.3 } });
     expect(recipe.stages.dino).toMatchObject({ localCrops: { size: 24 }, head: { hiddenSize: 512, outputSize: 4096 } });
     expect(recipe.stages.joint).toMatchObject({ batchSize: 32, textLength: { pairs: 77, texts: 128 } });

@@ -38,6 +38,7 @@ export interface Resolved {
 export async function resolveRecipe(path: string, options: ResolveOptions = {}): Promise<Resolved> {
   const { set = [], tiny = false, tables = own } = options;
   const read = await readFileChain(path);
+  if (basename(path) === RECIPE_FILE) parseRunRecipe(read, path, tables);
   const raw: Raw = tiny ? { ...tinyRecipe(tables, parseRecipe(read, path, tables)) } : read;
   const overrides = set.map((assignment) => applySet(recipeSchemas(tables).file, raw, assignment));
   return { recipe: parseRecipe(raw, path, tables), overrides };
@@ -58,8 +59,13 @@ export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own
 /** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe of this version. */
 export async function loadRecipe(runDir: string, tables: Tables = own): Promise<Recipe> {
   const raw = await readRecipe(runDir);
+  return parseRunRecipe(raw, join(runDir, RECIPE_FILE), tables);
+}
+
+/** What a run wrote is whole: where it is no recipe, another version wrote it. */
+function parseRunRecipe(raw: unknown, path: string, tables: Tables): Recipe {
   try {
-    return parseRecipe(raw, join(runDir, RECIPE_FILE), tables);
+    return parseRecipe(raw, path, tables);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(

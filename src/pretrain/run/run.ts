@@ -142,7 +142,7 @@ async function prepare(request: RunRequest, device: Device, { fresh, ...given }:
   const recipe = withVocabulary(tables, request.recipe, tokenizer);
   const saved = fresh ? undefined : await loadRecipe(runDir, tables);
   checkRecipes(recipe, request.recipe, start, saved);
-  if (request.resume !== "latest") await dropAhead(runDir, start, note);
+  await dropAhead(request.recipe, start, { resume: request.resume, note });
   const changes = saved ? changesOf(saved, request.recipe) : [];
   for (const line of changes.filter((change) => !change.startsWith("mayChange:")))
     note(`the recipe has changed: ${line}`);

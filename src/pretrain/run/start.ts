@@ -68,17 +68,17 @@ function from(wanted: readonly string[], name: string, resumed: Resumed | undefi
 }
 
 /**
- * Removes the checkpoints ahead of the one that was named, in its stage and in later ones: the run trains those steps again, and
- * the old ones would be taken for the newest.
+ * Removes the checkpoints ahead of where the run goes on, in its stage and in later ones: it trains those steps again, and the old ones
+ * would be taken for the newest. Ahead of `latest` are only those of later stages, where an earlier one gets more steps.
  */
 export async function dropAhead(
-  runDir: string,
+  { runDir }: Recipe,
   { stages, resumed }: Start,
-  note: (line: string) => void,
+  { resume, note }: { readonly resume: string | undefined; readonly note: (line: string) => void },
 ): Promise<void> {
   for (const name of resumed ? stages : [])
     for (const { step, path } of await findCheckpoints(join(runDir, name))) {
-      if (name === resumed!.state.stage && step <= resumed!.step) continue;
+      if (name === resumed!.state.stage && (resume === "latest" || step <= resumed!.step)) continue;
       await removeCheckpoint(path);
       note(`${path}: removed, the run goes back to step ${resumed!.step} of ${resumed!.state.stage}`);
     }

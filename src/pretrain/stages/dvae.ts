@@ -110,20 +110,34 @@ export const dvaeKind: StageKind<DvaeStage> = {
   },
 };
 
-/** Of the starter: a weak divergence ends in a handful of words, and a slow average over steps that there are not. */
+/**
+ * As the starter trains its codebook. Words that begin as clusters of patches move slowly, and nothing blurs them; random ones need a
+ * strong divergence, as a weak one ends in a handful of words. Either way 0.999 would average over more steps than there are.
+ */
 function defaults(given: DefaultsFor): Record<string, unknown> {
   const { steps, raw } = scaleFor(given, {
-    tiny: { steps: 100, batchSize: 16, lr: 1e-3 },
-    small: { steps: 400, batchSize: 64, lr: 1e-3 },
+    tiny: { steps: 100, batchSize: 16, lr: 5e-3 },
+    small: { steps: 300, batchSize: 32, lr: 5e-3 },
   });
-  if (steps === 0 || Object.keys(raw).length === 0) return raw;
+  if (Object.keys(raw).length === 0) return raw;
+  const schedule = { ...(raw.schedule as object), warmupSteps: shareOf(steps, 1 / 12), finalLr: 1e-4 };
+  const common = { ...raw, schedule, ema: 0.98 };
+  if (given.stage.firstWords === "random")
+    return {
+      ...common,
+      optimizer: { lr: 1e-3, weightDecay: 0 },
+      temperature: { steps: shareOf(steps, 0.9) },
+      kl: { end: 12, steps: shareOf(steps, 0.45) },
+    };
   return {
-    ...raw,
-    optimizer: { lr: 1e-3, weightDecay: 0 },
-    schedule: { ...(raw.schedule as object), finalLr: 1e-4 },
-    temperature: { steps: shareOf(steps, 0.9) },
-    kl: { end: 12, steps: shareOf(steps, 0.45) },
-    ema: 0.98,
+    ...common,
+    optimizer: { lr: 5e-3, weightDecay: 0 },
+    firstWords: "clusters",
+    encoderLr: 0.1,
+    temperature: { steps: shareOf(steps, 0.6) },
+    kl: { start: 0, end: 0, steps: 0 },
+    evenness: 0.1,
+    chroma: 3,
   };
 }
 
