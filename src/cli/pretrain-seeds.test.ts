@@ -21,7 +21,12 @@ beforeAll(async () => {
 async function series(stop?: { readonly seed: number; readonly step: number }) {
   const notes: string[] = [];
   let result = "";
-  const io = { note: (line: string) => void notes.push(line), result: (text: string) => void (result = text) };
+  const io = {
+    note: (line: string) => void notes.push(line),
+    result(text: string): void {
+      result = text;
+    },
+  };
   const run = async (request: PretrainRequest): Promise<void> => {
     const abort = new AbortController();
     const { seed } = request.recipe;
@@ -46,6 +51,8 @@ it("a series of seeds that is stopped goes on where it was by the same command, 
     `seed 2: ${root}/own-seed-2`,
   ]);
   for (const seed of [0, 1, 2]) expect(second.result).toContain(`own-seed-${seed}`);
-  const lengths = await Promise.all([0, 1, 2].map(async (seed) => (await metricsOf(`${root}/own-seed-${seed}`)).length));
+  const lengths = await Promise.all(
+    [0, 1, 2].map(async (seed) => (await metricsOf(`${root}/own-seed-${seed}`)).length),
+  );
   expect(new Set(lengths).size).toBe(1);
 });

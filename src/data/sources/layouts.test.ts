@@ -5,7 +5,15 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, fakeImage, keysOf, tarOf, temporaryFolder, utf8, writeFiles } from "../../../test/support/data-fixtures.ts";
+import {
+  collect,
+  fakeImage,
+  keysOf,
+  tarOf,
+  temporaryFolder,
+  utf8,
+  writeFiles,
+} from "../../../test/support/data-fixtures.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { bertTokenizer } from "../../text/index.ts";
 import { createLoader } from "../loader/index.ts";

@@ -36,7 +36,11 @@ export async function openSource(spec: string | SourceSpec, options: OpenOptions
 }
 
 /** What lies in a folder and is not read is reported once a pass. */
-async function* withUnread(source: Source, unread: Guess["unread"], sampling: SampleOptions): ReturnType<Source["samples"]> {
+async function* withUnread(
+  source: Source,
+  unread: Guess["unread"],
+  sampling: SampleOptions,
+): ReturnType<Source["samples"]> {
   if ((sampling.shard?.index ?? 0) === 0)
     for (const { path: key, reason } of unread) sampling.onBad?.({ source: source.name, key, reason, kept: true });
   yield* source.samples(sampling);

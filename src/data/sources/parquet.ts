@@ -187,7 +187,15 @@ function chooseColumns(name: string, metadata: FileMetaData, asked: ParquetColum
   const located = image !== undefined && IMAGE_KEYS.includes(image) && !PICTURE_COLUMNS.includes(image);
   const also = asked.image === undefined ? IMAGE_EXTENSIONS.filter((one) => one !== image && pictures.has(one)) : [];
   const label = asked.label ?? firstOf(LABEL_KEYS, names);
-  return { image, located, also, text, json, label, classes: label && classNames(metadata, label) };
+  return {
+    image,
+    located,
+    also,
+    text,
+    json,
+    label,
+    classes: label === undefined ? undefined : classNames(metadata, label),
+  };
 }
 
 /** The names of a `ClassLabel` in what the Hub's `datasets` writes into a footer; undefined where there are none. */

@@ -101,7 +101,11 @@ function dataLines({
   const own = apart(source, kind === "texts" ? [heldOutTexts] : [validation, test]);
   const lines = ["data:", `  ${kind}:`, ...own];
   if (images !== undefined)
-    lines.push("  images: # the pairs' pictures, and pictures without captions", ...own, ...apart(images, [validation, test]));
+    lines.push(
+      "  images: # the pairs' pictures, and pictures without captions",
+      ...own,
+      ...apart(images, [validation, test]),
+    );
   if (texts !== undefined && kind !== "texts") lines.push("  texts:", ...apart(texts, [heldOutTexts]));
   lines.push(
     `  memoryBytes: ${cacheBytes} # smaller sources are read once and reshuffled as a whole`,
