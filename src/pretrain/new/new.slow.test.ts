@@ -8,12 +8,12 @@ import { pretrain } from "../run/run.ts";
 import { newRecipe } from "./index.ts";
 
 it("makes of each kind of folder a recipe that trains all of its stages to losses below chance", async () => {
-  const data = await ownData(200);
+  const data = await ownData(80);
   const out = await temporaryFolder();
   for (const which of ["jsonl", "tars", "folder", "pictures"] as const) {
     const path = `${out}/${which}.yaml`;
-    const options = { note: () => undefined, speed: 2e10 };
-    await newRecipe({ source: data[which], size: "tiny", minutes: 0.5, seed: 0, out: path }, options);
+    const options = { note: () => undefined, speed: 1e10 };
+    await newRecipe({ source: data[which], size: "tiny", minutes: 0.25, seed: 0, out: path }, options);
     const runDir = `${out}/${which}-run`;
     const { recipe } = await resolveRecipe(path, { set: [`runDir=${runDir}`] });
     const losses = await lossesOf(runDir, await pretrain({ recipe, command: "a test" }));
@@ -23,8 +23,7 @@ it("makes of each kind of folder a recipe that trains all of its stages to losse
       expect(names).toEqual(
         expect.arrayContaining(["text/mlm", "image/mim", "joint/global_contrastive", "joint/mim", "joint/mlm"]),
       );
-    // Matching learns last: at this size it says no more than how often pairs match.
-    for (const { name, loss, chance } of losses)
-      if (!name.endsWith("itm")) expect(loss, `${which} ${name}`).toBeLessThan(chance);
+    console.log(which, JSON.stringify(losses));
+    for (const { name, loss, chance } of losses) if (!name.endsWith("itm")) expect(loss, `${which} ${name}`).toBeLessThan(chance);
   }
 }, 600_000);

@@ -178,7 +178,14 @@ async function lookAround(request: NewRequest, { signal, note, onProgress }: New
     );
   const images = placed.images === undefined ? undefined : await more(placed.images, "images");
   const texts = request.texts === undefined ? undefined : await more(request.texts, "texts");
-  if (request.validation !== undefined) await more(request.validation, kind);
+  if (request.validation !== undefined) {
+    if (absolute(request.validation) === absolute(request.source))
+      throw new ConfigError(
+        `--val ${request.validation}: expected other data than those to train on, got the same`,
+        "without --val some of them are held out",
+      );
+    await more(request.validation, kind);
+  }
   return { kind, source, spec: placed.spec, survey: found, images, texts, remarks };
 }
 
