@@ -1,4 +1,4 @@
-// Slow: four runs of all stages, a minute in all.
+// Slow: four runs of all stages, half a minute of two cores in all.
 import { expect, it } from "vitest";
 import { lossesOf } from "../../../test/support/below-chance.ts";
 import { temporaryFolder } from "../../../test/support/data-fixtures.ts";
@@ -23,7 +23,9 @@ it("makes of each kind of folder a recipe that trains all of its stages to losse
       expect(names).toEqual(
         expect.arrayContaining(["text/mlm", "image/mim", "joint/global_contrastive", "joint/mim", "joint/mlm"]),
       );
-    console.log(which, JSON.stringify(losses));
-    for (const { name, loss, chance } of losses) if (!name.endsWith("itm")) expect(loss, `${which} ${name}`).toBeLessThan(chance);
+    // In so few steps matching learns how often pairs match, and no more: small batches scatter around its chance level.
+    for (const { name, loss, mean, chance } of losses)
+      if (name.endsWith("itm")) expect(Math.abs(mean - chance), `${which} ${name}`).toBeLessThan(0.1);
+      else expect(loss, `${which} ${name}`).toBeLessThan(chance);
   }
 }, 600_000);
