@@ -1,5 +1,6 @@
 /** `pipeline(task, model, options)`: a task in one call, with the names, options and result fields of transformers.js. */
 import { ConfigError, DataError } from "../errors.ts";
+import { captionsOf } from "./captions.ts";
 import type { Texts } from "./encode.ts";
 import { type CallOptions, FlavaModel } from "./flava-model.ts";
 import type { ImageInput } from "./image-input.ts";
@@ -116,8 +117,10 @@ function zeroShot(model: FlavaModel) {
   ): Promise<OutputTensor> => {
     const key = JSON.stringify([labels, templates]);
     if (known?.key !== key) {
-      const texts = labels.flatMap((label) => templates.map((template) => template.replaceAll("{}", label)));
-      const { text_embeds } = await model.encodeText(texts, { outputs: ["text_embeds"], signal });
+      const { text_embeds } = await model.encodeText(captionsOf(labels, templates), {
+        outputs: ["text_embeds"],
+        signal,
+      });
       known = { key, embeds: meanRows(text_embeds, templates.length) };
     }
     return known.embeds;

@@ -100,14 +100,13 @@ async function labelRows(
   templates: readonly string[],
   signal: AbortSignal,
 ): Promise<Float32Array> {
-  const { unitRows } = await import("../api/numbers.ts");
-  const { width } = encoder;
-  const texts = labels.flatMap((label) => templates.map((template) => template.replaceAll("{}", () => label)));
-  const rows = await encoder.texts(texts, signal);
-  const out = new Float32Array(labels.length * width);
-  for (let i = 0; i < rows.length; i++)
-    out[Math.floor(i / (width * templates.length)) * width + (i % width)]! += rows[i]!;
-  return unitRows(out, width);
+  const { captionsOf } = await import("../api/captions.ts");
+  const { meanRows } = await import("../api/numbers.ts");
+  const { output } = await import("../api/output.ts");
+  const captions = captionsOf(labels, templates);
+  const data = await encoder.texts(captions, signal);
+  const rows = output({ dtype: "float32", shape: [captions.length, encoder.width], data });
+  return meanRows(rows, templates.length).data;
 }
 
 async function score(

@@ -1,4 +1,5 @@
 /** Zero-shot classification with an ensemble of prompts, as CLIP does it (arXiv:2103.00020 §3.1.4). */
+import { captionsOf } from "../../api/captions.ts";
 import type { FlavaModel } from "../../api/index.ts";
 import { dot, meanRows } from "../../api/numbers.ts";
 import type { Source } from "../../data/index.ts";
@@ -83,8 +84,7 @@ async function classifier(
   const step = Math.max(1, Math.floor(TEXTS_AT_ONCE / templates.length));
   for (let k = 0; k < words.length; k += step) {
     const some = words.slice(k, k + step);
-    const texts = some.flatMap((word) => templates.map((template) => template.replaceAll("{}", () => word)));
-    const { text_embeds } = await model.encodeText(texts, { outputs: ["text_embeds"], signal });
+    const { text_embeds } = await model.encodeText(captionsOf(some, templates), { outputs: ["text_embeds"], signal });
     const means = meanRows(text_embeds, templates.length);
     for (let i = 0; i < some.length; i++) rows.push(means.row(i).slice());
   }
