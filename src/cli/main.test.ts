@@ -45,19 +45,15 @@ describe("flava", () => {
     const { code, stdout } = await flava(["--help"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Usage: flava/);
-    expect((await flava(["data", "inspect", "--help"])).stdout).toMatch(/--sheet <file>/);
     const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
     expect((await flava(["--version"])).stdout).toBe(`${version}\n`);
   });
 
-  it("refuses unknown flags and verbs with the nearest name and code 2", async () => {
+  it("refuses unknown flags with the nearest name, and values that cannot be, with code 2", async () => {
     const flag = await flava(["data", "inspect", "synthetic:5", "--lmit", "3"]);
     expect(flag.code).toBe(2);
     expect(flag.stderr).toMatch(/unknown option '--lmit'[\s\S]*--limit/);
     expect(flag.stdout).toBe("");
-    const verb = await flava(["dat"]);
-    expect(verb.code).toBe(2);
-    expect(verb.stderr).toMatch(/Did you mean data/);
     expect((await flava(["data", "inspect", "synthetic:5", "--rows", "many"])).code).toBe(2);
     expect((await flava(["data", "inspect", "what.xyz"])).code).toBe(2);
   });
