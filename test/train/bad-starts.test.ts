@@ -254,7 +254,7 @@ describe("a run of another version", () => {
 describe("a run that fails", () => {
   it("names what a file of weights lacks", async () => {
     const path = join(folder, "wrong.safetensors");
-    await saveSafetensors(path, entriesOf({ "bert.pooler.dense.bias": fromNumbers([1], [1]) }));
+    await saveSafetensors(path, entriesOf({ "flava.text_model.pooler.dense.bias": fromNumbers([1], [1]) }));
     const runDir = join(folder, "wrong");
     const failed = start(tinyRun(runDir, { stages: { text: { ...text, init: { text: { path } } } } }));
     await expect(failed).rejects.toThrow(CheckpointError);
