@@ -22,9 +22,10 @@ export async function sources([run, ...parts]: readonly string[]): Promise<void>
 
 async function namesOf(model: FlavaModel, part: string, pairs: readonly Pair[]): Promise<void> {
   const concepts = pairs.map(({ concept }) => concept);
-  const texts = await model.getTextFeatures(pairs.map(({ caption }) => caption));
-  const images = await model.getImageFeatures(pairs);
-  const found = await retrieval(model.device, { embeds: images, concepts }, { embeds: texts, concepts });
+  const captions = pairs.map(({ caption }) => caption);
+  const { text_embeds } = await model.encodeText(captions, { outputs: ["text_embeds"] });
+  const { image_embeds } = await model.encodeImage(pairs, { outputs: ["image_embeds"] });
+  const found = await retrieval(model.device, { embeds: image_embeds, concepts }, { embeds: text_embeds, concepts });
   for (const k of [1, 10] as const) {
     figure(`${part}_i2t_r${k}`, found.text_retrieval_recall[k]);
     figure(`${part}_t2i_r${k}`, found.image_retrieval_recall[k]);

@@ -13,6 +13,7 @@ import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
 import { define as inspect } from "./inspect.ts";
 import { define as match } from "./match.ts";
+import { define as neighbours } from "./neighbours.ts";
 import { define as newRecipe } from "./new.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as probe } from "./probe.ts";
@@ -28,6 +29,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   classify,
   match,
   fill,
+  neighbours,
   search,
   exportModel,
   data,

@@ -25,8 +25,16 @@ export const LAST_RUN = "runs/starter";
 
 /** Adds those options. */
 export const withModel = (command: Command): Command =>
+  withEngine(
+    command.option(
+      "--model <id>",
+      `a run's folder, a model's folder, or a repository of the Hub (default: ${LAST_RUN})`,
+    ),
+  );
+
+/** Those of them that do not say which model it is. */
+export const withEngine = (command: Command): Command =>
   command
-    .option("--model <id>", `a run's folder, a model's folder, or a repository of the Hub (default: ${LAST_RUN})`)
     .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
     .option("--threads <n>", "threads of one operator (default: all processors)", positive)
     .option("--batch-size <n>", "pictures or texts that go through the model at once", positive)

@@ -13,6 +13,7 @@ import { define as data } from "./data.ts";
 import { define as embed } from "./embed.ts";
 import { define as fill } from "./fill.ts";
 import { define as match } from "./match.ts";
+import { define as neighbours } from "./neighbours.ts";
 import { define as search } from "./search.ts";
 
 let model: string;
@@ -32,15 +33,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(model, { recursive: true }));
 
-const VERBS = [embed, classify, match, fill, search, data];
+const VERBS = [embed, classify, match, fill, neighbours, search, data];
 const flava = (verb: string, ...args: string[]): Promise<Ran> => runCommand(VERBS, verb, ...args);
 const withTiny = (verb: string, ...args: string[]): Promise<Ran> => flava(verb, ...args, "--model", model);
 
 describe("a command that uses a model", () => {
-  it.each(["embed", "classify", "match", "fill", "search"])("%s has an example in its help", async (verb) => {
-    const { stdout } = await flava(verb, "--help");
-    expect(stdout).toMatch(new RegExp(`Examples:\n  flava ${verb} `));
-  });
+  it.each(["embed", "classify", "match", "fill", "neighbours", "search"])(
+    "%s has an example in its help",
+    async (verb) => {
+      const { stdout } = await flava(verb, "--help");
+      expect(stdout).toMatch(new RegExp(`Examples:\n  flava ${verb} `));
+    },
+  );
 
   it("says which model it can take where none is named", async () => {
     const { error } = await flava("fill", "a [MASK]");
@@ -167,6 +171,40 @@ describe("match and fill", () => {
   it("name a picture that is none and a text without [MASK]", async () => {
     expect((await withTiny("match", folder, "a cat")).error?.message).toBe(`${folder}: expected a file, got a folder`);
     expect((await withTiny("fill", "a cat")).error?.message).toMatch(/expected a text with \[MASK\], got "a cat"/);
+  });
+});
+
+describe("neighbours", () => {
+  it("orders words as the api's embeddings do, and says which it does not know", async () => {
+    await writeFile(join(folder, "among.txt"), "dog\nball\nzebra\ntree\n");
+    const among = ["--among", join(folder, "among.txt")];
+    const { json, stderr } = await flava("neighbours", model, "cat", "okapi", ...among, "--top", "2", "--json");
+    await using opened = await FlavaModel.fromPretrained(model);
+    const [cat, ...others] = (
+      await opened.encodeText(["cat", "dog", "ball", "tree"])
+    ).text_embeds.tolist() as number[][];
+    const cosines = others.map((row) => row.reduce((sum, x, e) => sum + x * cat![e]!, 0));
+    const best = ["dog", "ball", "tree"]
+      .map((text, i) => ({ text, cosine: expect.closeTo(cosines[i]!, 4), at: cosines[i]! }))
+      .sort((a, b) => b.at - a.at)
+      .map(({ text, cosine }) => ({ text, cosine }));
+    expect(json).toMatchObject({ by: "text_embeds", among: 4 });
+    expect(json.words).toEqual([
+      { word: "cat", neighbours: best.slice(0, 2) },
+      { word: "okapi", neighbours: [] },
+    ]);
+    expect(stderr).toContain("the model does not know a word: okapi");
+  });
+
+  it("looks in the vocabulary where no list is given, and refuses an empty one", async () => {
+    const { stdout } = await flava("neighbours", model, "cat", "okapi");
+    expect(stdout).toMatch(
+      /^cat {4}[a-z]+ \(-?\d\.\d\d\)(, [a-z]+ \(-?\d\.\d\d\)){4}\nokapi {2}not a word that the model knows\n$/,
+    );
+    expect(stdout).not.toMatch(/\bcat \(|\bof \(/);
+    await writeFile(join(folder, "none.txt"), "\n");
+    const { error } = await flava("neighbours", model, "cat", "--among", join(folder, "none.txt"));
+    expect(error?.message).toMatch(/--among .*none.txt: expected a word on each line, got none/);
   });
 });
 

@@ -1,3 +1,4 @@
+export { COMMON_NOUNS } from "./common-nouns.ts";
 export {
   type DataSpec,
   dataLocations,

@@ -7,6 +7,7 @@ export { type Labelled, type LabelledSet, labelledSet } from "./labelled.ts";
 export * from "./metrics/index.ts";
 export { createMim } from "./mim.ts";
 export { createMlm } from "./mlm.ts";
+export { type NeighbourOptions, type Neighbours, nearestWords, type TextVector, textVectorOf } from "./neighbours.ts";
 export { type Pair, type PairSet, pairSet, readPairs } from "./pair-set.ts";
 export { createPairs } from "./pairs.ts";
 export { ranks, retrieval, scores, topK } from "./retrieval.ts";

@@ -74,6 +74,13 @@ describe("retrieval", () => {
     expect(r.chance.image[1]).toBeCloseTo((2 / 4 + 1 / 4 + 1 / 4) / 3);
     expect(r.chance.image[5]).toBe(1);
   });
+  it("refuses rows that are not of length 1, whose products are no cosines", async () => {
+    const long = { dtype: "float32" as const, shape: [1, 2], data: Float32Array.of(3, 4) };
+    const one = { embeds: unit([[1, 0]]), concepts: ["a"] };
+    await expect(retrieval(device, one, { embeds: long, concepts: ["a"] })).rejects.toThrow(
+      /rows of length 1, got one of 5/,
+    );
+  });
   it("is near chance for random embeddings", async () => {
     const rng = random(7, "retrieval-test");
     const rows = () => unit(Array.from({ length: 300 }, () => Array.from({ length: 16 }, () => rng.normal())));

@@ -1,5 +1,5 @@
 /** Retrieval measured exactly: every query against every candidate, as CLIP_benchmark does (names of its metrics too). */
-import { ShapeError } from "../errors.ts";
+import { DataError, ShapeError } from "../errors.ts";
 import { graph, input, matmul } from "../graph/index.ts";
 import { compile, type Device } from "../runtime/index.ts";
 import { formatShape, type Tensor } from "../tensor/index.ts";
@@ -85,14 +85,25 @@ export interface Retrieval {
 
 /**
  * Recall both ways. A hit is any candidate of the query's concept: any of an image's captions (Karpathy's protocol on COCO),
- * any picture of a thing.
+ * any picture of a thing. Throws DataError for rows that are not of length 1: `getImageFeatures` gives such, and their products are no cosines.
  */
 export async function retrieval(device: Device, images: Embedded, texts: Embedded): Promise<Retrieval> {
+  for (const { embeds } of [images, texts]) checkUnit(embeds);
   return {
     text_retrieval_recall: await recalls(device, images, texts),
     image_retrieval_recall: await recalls(device, texts, images),
     chance: { text: chance(images.concepts, texts.concepts), image: chance(texts.concepts, images.concepts) },
   };
+}
+
+/** Looks at the first row; what is no number passes, and retrieves nothing. */
+function checkUnit({ shape, data }: Tensor<"float32">): void {
+  const length = Math.hypot(...data.subarray(0, shape[1]!));
+  if (Math.abs(length - 1) > 0.02)
+    throw new DataError(
+      `retrieval: expected rows of length 1, got one of ${length.toPrecision(3)}`,
+      "image_embeds and text_embeds have length 1; image_features and text_features don't",
+    );
 }
 
 /** Queries that are scored together: no more than these rows of the score matrix are held. */

@@ -15,6 +15,7 @@ const SECTIONS = [
   "40-attention",
   "50-words-in-pairs",
   "55-words",
+  "57-neighbours",
   "60-patches-in-pairs",
   "65-patches",
   "70-codebook",

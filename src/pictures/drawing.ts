@@ -8,6 +8,16 @@ import { GALLERY_FOLDER } from "../record/index.ts";
 import { permutation, random, type Tensor } from "../tensor/index.ts";
 import { fromNormalized, picturesOf, pngOf } from "./canvas.ts";
 
+/** Words that training captions lack, and words that they have. */
+export interface UncaptionedWords {
+  /** The commonest first. */
+  readonly words: readonly string[];
+  /** The commonest words of the captions, among which neighbours are looked for. */
+  readonly among: readonly string[];
+  /** How the lists were made: a sentence for the page. */
+  readonly rule: string;
+}
+
 /** What is drawn from, and where the pictures go. */
 export interface DrawOptions {
   readonly runDir: string;
@@ -19,6 +29,8 @@ export interface DrawOptions {
   readonly pairs: readonly Pair[];
   /** Held-out texts; the captions of the pairs unless given. */
   readonly texts?: readonly string[] | undefined;
+  /** Words that no training caption has; without them their neighbours are not shown. */
+  readonly words?: (() => Promise<UncaptionedWords>) | undefined;
 }
 
 /** What every picture section draws from and writes with. */
@@ -28,6 +40,7 @@ export interface Drawing {
   /** All, shuffled by the seed. */
   readonly pairs: readonly Pair[];
   readonly texts: readonly string[];
+  readonly words: DrawOptions["words"];
   /** Saves a picture in the gallery; resolves to its file name. */
   save(what: string, place: number, picture: Pixels): Promise<string>;
 }
@@ -41,6 +54,7 @@ export function openDrawing(context: EvaluationContext, options: DrawOptions): D
     decoder: options.decoder,
     pairs: shuffled(options.pairs, seed),
     texts: shuffled(texts, seed),
+    words: options.words,
     save: async (what, place, picture) => {
       const file = `${options.stage}-${what}-${place}.png`;
       await saveFile(join(options.runDir, GALLERY_FOLDER, file), await pngOf(picture), { signal });

@@ -1,8 +1,9 @@
 export { attention } from "./attention.ts";
 export { reconstructions } from "./codebook.ts";
 export { drawSections, type NamedSection, type SectionName } from "./draw.ts";
-export type { Drawing, DrawOptions } from "./drawing.ts";
+export type { Drawing, DrawOptions, UncaptionedWords } from "./drawing.ts";
 export type { PairMasks } from "./feeds.ts";
+export { wordNeighbours } from "./neighbours.ts";
 export { imagePatches, pairPatches } from "./patches.ts";
 export { rank } from "./ranking.ts";
 export { foundCaptions, foundPictures, mistakes } from "./retrieval.ts";

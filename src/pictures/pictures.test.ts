@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { imageFeeds, textFeeds } from "../../test/support/feeds.ts";
 import { type PictureCase, pictureCase } from "../../test/support/picture-context.ts";
+import { FlavaModel } from "../api/index.ts";
 import { ConfigError } from "../errors.ts";
-import type { EvaluationContext, Pair } from "../evaluators/index.ts";
+import { type EvaluationContext, nearestWords, type Pair } from "../evaluators/index.ts";
 import { graph, input, reshape } from "../graph/index.ts";
 import { interpret } from "../graph/interpret/index.ts";
 import { decodeImage, type Pixels } from "../image/index.ts";
@@ -70,8 +71,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** As if no caption had named them. */
+const words = async () => ({
+  words: ["background"],
+  among: drawn.context.tokenizer.vocabulary.slice(5, 9),
+  rule: "So.",
+});
+
 const draw = (stage: string, runDir = run(), changed: Partial<DrawOptions> = {}) =>
-  drawStage(drawn.context, { runDir, stage, pairs: drawn.pairs, decoder: drawn.decoder, ...changed });
+  drawStage(drawn.context, { runDir, stage, pairs: drawn.pairs, decoder: drawn.decoder, words, ...changed });
 
 /** The sections that the stage's kind shows. Resolves to what it notes. */
 async function drawStage(context: EvaluationContext, options: DrawOptions, { stages } = recipe): Promise<string[]> {
@@ -142,6 +150,8 @@ describe("drawSections", () => {
       "40-attention-joint",
       "50-words-in-pairs-joint",
       "55-words-text",
+      "57-neighbours-joint",
+      "57-neighbours-text",
       "60-patches-in-pairs-joint",
       "65-patches-image",
       "70-codebook-codebook",
@@ -173,7 +183,7 @@ describe("drawSections", () => {
     expect(await draw("image", without, { decoder: undefined })).toEqual([expect.stringContaining("decoder")]);
     expect(await draw("joint", without, { decoder: undefined })).toHaveLength(1);
     const names = [...(await sectionsIn(without)).keys()];
-    expect(names).toHaveLength(5);
+    expect(names).toHaveLength(6);
     expect(names.filter((name) => name.includes("patches"))).toEqual([]);
   });
 
@@ -354,6 +364,21 @@ describe("hidden words", () => {
       expect(image).toMatch(/^joint-seen-\d+\.png$/);
       expect(tokens.some(({ guesses }) => guesses)).toBe(true);
     }
+  });
+});
+
+describe("neighbours of words", () => {
+  it("are told after texts alone and after pairs, each by what it was asked for", async () => {
+    const { among } = await words();
+    const { text, items } = section("57-neighbours-joint", "word-neighbours");
+    expect(text).toMatch(/^So\. By the cosine in the space/);
+    const asked = FlavaModel.of(drawn.context);
+    expect(items).toEqual(await nearestWords(asked, ["background"], { among, top: 5, by: "text_embeds" }));
+    const alone = section("57-neighbours-text", "word-neighbours").items;
+    expect(alone).toEqual(await nearestWords(asked, ["background"], { among, top: 5, by: "mean" }));
+    expect(alone[0]!.neighbours).toHaveLength(4);
+    expect(alone).not.toEqual(items);
+    asked.dispose();
   });
 });
 

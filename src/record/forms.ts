@@ -96,6 +96,16 @@ export interface AttentionMaps extends Titled {
   }[];
 }
 
+/** Words, and those that the text encoder puts nearest to them. */
+export interface WordNeighbours extends Titled {
+  readonly kind: "word-neighbours";
+  readonly items: readonly {
+    readonly word: string;
+    /** Nearest first. */
+    readonly neighbours: readonly { readonly text: string; readonly cosine: number }[];
+  }[];
+}
+
 /** The forms that a section may have. */
 export interface SectionForms {
   reconstructions: Reconstructions;
@@ -104,6 +114,7 @@ export interface SectionForms {
   "image-to-text": ImageToText;
   "text-to-image": TextToImage;
   attention: AttentionMaps;
+  "word-neighbours": WordNeighbours;
 }
 
 /** The forms by name. */
@@ -211,6 +222,19 @@ export const FORMS: { readonly [K in SectionKind]: Form<K> } = {
   attention: {
     schema: z.strictObject({ kind: z.literal("attention"), ...titled, items: z.array(attention) }),
     images: ({ items }) => items.map(({ image }) => image),
+  },
+  "word-neighbours": {
+    schema: z.strictObject({
+      kind: z.literal("word-neighbours"),
+      ...titled,
+      items: z.array(
+        z.strictObject({
+          word: z.string(),
+          neighbours: z.array(z.strictObject({ text: z.string(), cosine: z.number() })),
+        }),
+      ),
+    }),
+    images: () => [],
   },
 };
 

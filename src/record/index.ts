@@ -13,6 +13,7 @@ export type {
   SectionForms,
   SectionKind,
   TextToImage,
+  WordNeighbours,
 } from "./forms.ts";
 export { GALLERY_FOLDER, type LoadedSection, loadGallery, saveGallerySection } from "./gallery.ts";
 export * from "./logs/index.ts";

@@ -11,6 +11,7 @@ import type {
   SectionForms,
   SectionKind,
   TextToImage,
+  WordNeighbours,
 } from "../record/index.ts";
 import { type Html, html } from "./html.ts";
 
@@ -33,6 +34,7 @@ const SHOWN: { readonly [K in SectionKind]: (section: SectionForms[K], show: Sho
   "image-to-text": imageToText,
   "text-to-image": textToImage,
   attention,
+  "word-neighbours": wordNeighbours,
 };
 
 const body = <K extends SectionKind>(section: SectionForms[K] & { readonly kind: K }, show: Show): Html =>
@@ -146,6 +148,13 @@ function attention({ items }: AttentionMaps, show: Show): Html {
       words.map(({ text }) => text),
     )}</article>`;
   })}</div>`;
+}
+
+function wordNeighbours({ items }: WordNeighbours): Html {
+  return html`<table class="facts narrow"><tr><th>word</th><th>nearest, with the cosine</th></tr>${items.map(
+    ({ word, neighbours }) =>
+      html`<tr><td>${word}</td><td>${neighbours.map(({ text, cosine }) => html`<span class="near">${text} <small>${cosine.toFixed(2)}</small></span> `)}</td></tr>`,
+  )}</table>`;
 }
 
 /**

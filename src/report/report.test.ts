@@ -76,6 +76,7 @@ describe("writeReport", () => {
       "3-mistakes",
       "4-attention",
       "5-words",
+      "5b-words-near",
       "6-patches",
       "7-codebook",
     ]);
@@ -88,6 +89,12 @@ describe("writeReport", () => {
   it("tells how far colours are off, beside one colour a picture", () => {
     expect(page).toContain(
       '<tr><td>one colour a picture, its mean</td><td class="number">21.0</td><td class="number">16.0</td></tr>',
+    );
+  });
+
+  it("shows the neighbours of words, each with its cosine", () => {
+    expect(page).toContain(
+      '<tr><td>strawberry</td><td><span class="near">fruit <small>0.81</small></span> <span class="near">&lt;i&gt; <small>-0.20</small></span> </td></tr>',
     );
   });
 

@@ -262,6 +262,20 @@ async function saveSections(folder: string, pictures: Pictures, captions: readon
       },
     ],
   });
+  await saveGallerySection(folder, "5b-words-near", {
+    kind: "word-neighbours",
+    title: "Words that no caption has",
+    items: [
+      {
+        word: "strawberry",
+        neighbours: [
+          { text: "fruit", cosine: 0.81 },
+          { text: "<i>", cosine: -0.204 },
+        ],
+      },
+      { word: "quokka", neighbours: [] },
+    ],
+  });
   await saveGallerySection(folder, "6-patches", {
     kind: "masked-patches",
     title: "Hidden patches",

@@ -21,7 +21,7 @@ export async function drawStage(context: RunContext, held: HeldOut, run: StageRu
   const pairs = (await Promise.all(Object.values(held.validation).map((read) => read()))).flat();
   const readsTextsOnly = Object.keys(kind.reads(run.stage)).join() === "texts";
   const texts = readsTextsOnly ? await someTexts(context, held) : [];
-  const options = { runDir, stage: run.name, pairs, decoder: await decoderOf(context) };
+  const options = { runDir, stage: run.name, pairs, decoder: await decoderOf(context), words: held.words };
   const lines: string[] = [];
   await drawSections(
     evaluationContext(context, run),

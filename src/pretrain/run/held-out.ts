@@ -1,8 +1,9 @@
 /** The held-out data of a run: sets of pairs, labelled images and texts, each read when it is first asked for. */
 import type { DataSpec } from "../../datasets/index.ts";
-import { labelledSet, type PairSet, pairSet } from "../../evaluators/index.ts";
+import { labelledSet, once, type PairSet, pairSet } from "../../evaluators/index.ts";
 import type { HeldOut } from "../stages/stage.ts";
 import type { RunContext } from "./context.ts";
+import { uncaptionedWords } from "./uncaptioned-words.ts";
 
 type Spec = string | DataSpec;
 
@@ -25,6 +26,7 @@ export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut
     texts: all(texts),
     trainingTexts: () => Promise.all(recipe.data.texts.map(sources.training)),
     maxTexts: maxPairs,
+    words: once(() => uncaptionedWords(recipe.data, sources, signal)),
     onBad,
   };
 }

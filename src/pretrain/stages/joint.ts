@@ -30,6 +30,7 @@ import {
   pairPatches,
   pairWords,
   rank,
+  wordNeighbours,
 } from "../../pictures/index.ts";
 import type { BreakMode } from "../../text/index.ts";
 import type { Metrics } from "../../train/index.ts";
@@ -296,6 +297,7 @@ async function* pictures(
   }
   if (mmmText + mmmImage + itm > 0) yield ["40-attention", await attention(drawing, textLength)];
   if (mmmText > 0) yield ["50-words-in-pairs", await pairWords(drawing, masks)];
+  if (globalContrastive > 0) yield ["57-neighbours", await wordNeighbours(drawing, "text_embeds")];
   if (mmmImage === 0 || !context.model.codebook) return;
   if (!drawing.decoder) note(NO_DECODER);
   yield ["60-patches-in-pairs", await pairPatches(drawing, masks)];

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { BadSample, BatchBuild, DatasetOptions, Sample, Source } from "../../data/index.ts";
 import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
-import type { Drawing, NamedSection } from "../../pictures/index.ts";
+import type { Drawing, NamedSection, UncaptionedWords } from "../../pictures/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TrainingOptions, TrainingPlan } from "../../train/index.ts";
 import type { DataKind, InitFrom, Recipe } from "../recipe/types.ts";
@@ -66,6 +66,8 @@ export interface HeldOut {
   readonly trainingTexts: () => Promise<readonly Source[]>;
   /** Rows of each source of texts. */
   readonly maxTexts: number;
+  /** Words that no training caption has. */
+  readonly words: () => Promise<UncaptionedWords>;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 

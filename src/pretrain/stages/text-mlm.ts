@@ -4,7 +4,7 @@ import { maskedTexts, type TokenMasking } from "../../data/index.ts";
 import { createMlm } from "../../evaluators/index.ts";
 import { pretrainTexts, textBatch } from "../../models/flava/index.ts";
 import { textObjective } from "../../objectives/index.ts";
-import { textWords } from "../../pictures/index.ts";
+import { textWords, wordNeighbours } from "../../pictures/index.ts";
 import type { BreakMode } from "../../text/index.ts";
 import { adamW, common, initFrom, pack, schedule, tokenMasking, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
@@ -60,6 +60,7 @@ export const textMlmKind: StageKind<TextMlmStage> = {
   ],
   async *pictures(drawing, stage) {
     yield ["55-words", await textWords(drawing, stage)];
+    yield ["57-neighbours", await wordNeighbours(drawing, "mean")];
   },
 };
 
