@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import type { FlavaModel } from "../api/index.ts";
 import { DataError } from "../errors.ts";
 import { action, type Io } from "./command.ts";
-import { type ModelOptions, openUsed, positive, sayUnknown, table, withEngine } from "./use-model.ts";
+import { positive } from "./numbers.ts";
+import { type ModelOptions, openUsed, sayUnknown, table, withEngine } from "./use-model.ts";
 
 interface Options extends Omit<ModelOptions, "model"> {
   readonly among?: string;
