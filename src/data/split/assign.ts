@@ -66,6 +66,6 @@ function tooFew(name: string, samples: number, sizes: Groups["sizes"], by: Split
   const largest = Math.max(0, ...sizes.values());
   return new DataError(
     `${name}: expected samples that can be divided by ${by} with some left for ${part}, got ${samples} samples in ${sizes.size} ${sizes.size === 1 ? "group that belongs" : "groups that belong"} together, the largest of ${largest}`,
-    WIDER[by],
+    WIDER[samples < 3 ? "sample" : by],
   );
 }
