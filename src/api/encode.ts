@@ -5,7 +5,14 @@ import type { GraphKind, Graphs } from "./graphs.ts";
 import type { ImageInput } from "./image-input.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { cutSecond, type OutputTensor, Rows } from "./output.ts";
-import { type FlavaProcessor, type ImageFeeds, listOf, type TextFeeds, type TextOptions } from "./processor.ts";
+import {
+  type EncodedTextFeeds,
+  type FlavaProcessor,
+  type ImageFeeds,
+  listOf,
+  type TextFeeds,
+  type TextOptions,
+} from "./processor.ts";
 import { batches } from "./runner.ts";
 
 /** What encoding works on. */
@@ -252,8 +259,11 @@ function textSource(encoding: Encoding, texts: Texts) {
   if (T > maxPositions)
     throw new ShapeError(`input_ids: expected at most ${maxPositions} tokens a text, got ${T}`, "cut the texts");
   const mask = attention_mask ?? { ...input_ids, data: new Int32Array(count * T).fill(1) };
-  const length = (row: number): number =>
-    T - Math.max(0, [...mask.data.subarray(row * T, (row + 1) * T)].reverse().indexOf(1));
+  const lengths = Array.from(
+    { length: count },
+    (_, row) => mask.data.subarray(row * T, (row + 1) * T).lastIndexOf(1) + 1 || T,
+  );
+  const length = (row: number): number => lengths[row]!;
   return {
     count,
     longest: T,
@@ -273,7 +283,11 @@ function textSource(encoding: Encoding, texts: Texts) {
   };
 }
 
-function textFeeds({ loaded, processor, texts: options, onWarning }: Encoding, texts: readonly string[]): TextFeeds {
+/** Texts as the model was trained to read them: what is cut of them is said. */
+export function textFeeds(
+  { loaded, processor, texts: options, onWarning }: Encoding,
+  texts: readonly string[],
+): EncodedTextFeeds {
   const { padHidden = true } = loaded.model.texts ?? {};
   const feeds = processor.texts(texts, padHidden ? options : { padding: "max_length", ...options });
   const cut = feeds.truncated.filter((tokens) => tokens > 0).length;

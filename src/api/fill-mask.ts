@@ -2,7 +2,7 @@
 import { DataError } from "../errors.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
-import { type Encoding, encodePairs, encodeTexts } from "./encode.ts";
+import { type Encoding, encodePairs, encodeTexts, textFeeds } from "./encode.ts";
 import type { ImageInput } from "./image-input.ts";
 import { softmax } from "./numbers.ts";
 import { tokenizerOf } from "./processor.ts";
@@ -33,11 +33,11 @@ export async function fillMask(
   text: string,
   { image, topK = 5, signal }: FillMaskOptions,
 ): Promise<FilledMask[][]> {
-  const { graphs, processor } = encoding;
+  const { graphs } = encoding;
   const tokenizer = tokenizerOf(encoding.loaded);
   const kind = image === undefined ? "textWords" : "pairWords";
   graphs.need(kind, ["logits"]);
-  const feeds = processor.texts([text], encoding.texts);
+  const feeds = textFeeds(encoding, [text]);
   const ids = [...feeds.input_ids.data];
   const masks = ids.flatMap((id, at) => (id === tokenizer.special.mask ? [at] : []));
   if (masks.length === 0)

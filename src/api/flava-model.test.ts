@@ -256,6 +256,9 @@ describe("texts", () => {
     const [first] = await model.fillMask("a [MASK]", { image: seen });
     expect(first).not.toEqual((await model.fillMask("a [MASK]", { image: other }))[0]);
     await expect(model.fillMask("a cat")).rejects.toThrow(/expected a text with \[MASK\], got "a cat"/);
+    warnings.length = 0;
+    expect(await model.fillMask(`a [MASK] ${"cat ".repeat(12)}[MASK]`)).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringMatching(/^1 of 1 texts were cut to 12 tokens/)]);
   });
 });
 
@@ -327,6 +330,17 @@ describe("a folder", () => {
     (broken["flava.text_model.layernorm.bias"]!.data as Float32Array)[3] = Number.NaN;
     await expect(FlavaModel.fromPretrained(await fresh({ weights: broken }))).rejects.toThrow(
       /text_model\.layernorm\.bias.*1 of 16/s,
+    );
+    const [tied, alias] = ["mlm_head.bias", "mlm_head.decoder.bias"];
+    const twice = { ...tinyWeights(), [alias]: tinyWeights()[tied]! };
+    await (await FlavaModel.fromPretrained(await fresh({ weights: twice })))[Symbol.asyncDispose]();
+    const { shape, data } = twice[alias]!;
+    twice[alias] = fromNumbers(
+      Array.from(data as Float32Array, (x, i) => (i === 2 ? x + 1 : x)),
+      shape,
+    );
+    await expect(FlavaModel.fromPretrained(await fresh({ weights: twice }))).rejects.toThrow(
+      /expected mlm_head.decoder.bias and mlm_head.bias to be one tensor/,
     );
     const other = await fresh();
     const config = { ...variants.tiny, projectionDim: 12 };

@@ -18,6 +18,7 @@ import {
   TEXT_OUTPUTS,
   type TextOutput,
   type Texts,
+  textFeeds,
 } from "./encode.ts";
 import { type FilledMask, type FillMaskOptions, fillMask } from "./fill-mask.ts";
 import { type GraphKind, Graphs } from "./graphs.ts";
@@ -26,7 +27,15 @@ import { type LoadOptions, openLoaded } from "./load.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type OutputTensor, output } from "./output.ts";
 import { type LabelScore, PROBE_FILE, type Probe, probeScores } from "./probe.ts";
-import { createProcessor, type FlavaProcessor, processorOf, type TextOptions, tokenizerOf } from "./processor.ts";
+import {
+  createProcessor,
+  type EncodedTextFeeds,
+  type FlavaProcessor,
+  listOf,
+  processorOf,
+  type TextOptions,
+  tokenizerOf,
+} from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
 
 /** Which results are computed, and how the call is stopped. */
@@ -201,6 +210,11 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   /** The words of a text that the model's vocabulary does not know: it reads nothing in them. */
   unknownWords(text: string): string[] {
     return unknownWords(tokenizerOf(this.#encoding.loaded), text);
+  }
+
+  /** Texts as the model reads them: cut and padded as its options and its training ask for. What is cut is told `onWarning`. */
+  prepareTexts(texts: string | readonly string[]): EncodedTextFeeds {
+    return textFeeds(this.#encoding, listOf(texts));
   }
 
   /** For each `[MASK]` of the text, the likeliest words. */

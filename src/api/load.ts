@@ -148,8 +148,8 @@ async function readWeights(
 ): Promise<string> {
   const hash = fingerprint();
   const found = neededParameters(model).flatMap((spec) => {
-    const stored = [spec.name, ...(spec.aliases ?? [])].find((name) => file.tensors.has(name));
-    return stored === undefined ? [] : [{ ...spec, stored }];
+    const stored = [spec.name, ...(spec.aliases ?? [])].filter((name) => file.tensors.has(name));
+    return stored.length === 0 ? [] : [{ ...spec, stored }];
   });
   const { misshapen } = compareWeights(found, file);
   const error = differencesError(file.name, { missing: [], unexpected: [], misshapen });
@@ -159,12 +159,23 @@ async function readWeights(
       `${file.name}: expected weights of an encoder, got ${[...file.tensors.keys()].slice(0, 3).join(", ")}`,
     );
   for (const { name, stored } of found) {
-    const t = await file.read(stored, { signal });
-    checkFinite(file.name, name, t);
-    hash.add(name, t);
-    state.write(name, t);
+    const [t, ...again] = await Promise.all(stored.map((one) => file.read(one, { signal })));
+    checkTied(file.name, stored, [t!, ...again]);
+    checkFinite(file.name, name, t!);
+    hash.add(name, t!);
+    state.write(name, t!);
   }
   return hash.text();
+}
+
+/** A tied parameter may be stored under each of its names: all of them say the same then. */
+function checkTied(where: string, names: readonly string[], [first, ...others]: readonly Tensor[]): void {
+  for (const [i, { data }] of others.entries())
+    for (let at = 0; at < data.length; at++)
+      if (data[at] !== first!.data[at] && !Number.isNaN(data[at]))
+        throw new CheckpointError(
+          `${where}: expected ${names[i + 1]} and ${names[0]} to be one tensor, got two that differ`,
+        );
 }
 
 function checkFinite(where: string, name: string, { data }: Tensor): void {

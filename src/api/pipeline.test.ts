@@ -54,6 +54,9 @@ describe("zero-shot-image-classification", () => {
     expect(await pipe(picture, labels, { hypothesis_template: ["This is a photo of {}"], topK: 1 })).toEqual([
       scores[0],
     ]);
+    const odd = await pipe(picture, ["cat", "$& dog"], { hypothesis_template: "the red {}" });
+    const dollar = await pipe(picture, ["the red cat", "the red $& dog"], { hypothesis_template: "{}" });
+    expect(odd.map(({ score }) => score)).toEqual(dollar.map(({ score }) => score));
     const many = await pipe([picture, other], labels, { hypothesis_template: ["a {}", "the {} in this photo"] });
     expect(many.map((each) => each.length)).toEqual([3, 3]);
     await expect(pipe(picture, labels, { hypothesis_template: "a photo" })).rejects.toThrow(/\{\}.*"a photo"/);
@@ -79,6 +82,13 @@ describe("feature extraction", () => {
       expect(together.row(0), pooling).toBeAllclose(alone.data, { atol: 1e-5 });
       expect(Math.hypot(...alone.data)).toBeCloseTo(1, 5);
     }
+    const ids = model.prepareTexts("a red ball");
+    const bare = await pipe({ input_ids: ids.input_ids } as never, { pooling: "mean" });
+    expect(bare.data).toEqual((await pipe("a red ball", { pooling: "mean" })).data);
+    await using short = await FlavaModel.fromPretrained(folder, { threads: 1, maxLength: 4 });
+    const cut = await (await pipeline("feature-extraction", short))(texts, { pooling: "mean" });
+    const said = await pipe(["cat", "a red"], { pooling: "mean" });
+    expect(cut.data).toBeAllclose(said.data, { atol: 1e-5 });
   });
 });
 

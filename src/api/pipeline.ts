@@ -1,5 +1,6 @@
 /** `pipeline(task, model, options)`: a task in one call, with the names, options and result fields of transformers.js. */
 import { ConfigError, DataError } from "../errors.ts";
+import { size } from "../tensor/index.ts";
 import { captionsOf } from "./captions.ts";
 import type { Texts } from "./encode.ts";
 import { type CallOptions, FlavaModel } from "./flava-model.ts";
@@ -168,11 +169,10 @@ function textFeatures(model: FlavaModel) {
     texts: Texts,
     { pooling = "none", normalize = false, signal }: TextFeatureOptions = {},
   ): Promise<OutputTensor> => {
-    const ready =
-      typeof texts === "string" || Array.isArray(texts) ? model.processor.texts(listOf(texts as string)) : texts;
+    const ready = typeof texts === "object" && "input_ids" in texts ? texts : model.prepareTexts(texts);
     const wanted = pooling === "projection" ? "text_features" : "text_embeddings";
-    const found = (await model.encodeText(texts, { outputs: [wanted], signal }))[wanted];
-    const mask = (ready as { attention_mask: { data: Int32Array } }).attention_mask.data;
+    const found = (await model.encodeText(ready, { outputs: [wanted], signal }))[wanted];
+    const mask = ready.attention_mask?.data ?? new Int32Array(size(ready.input_ids.shape)).fill(1);
     const pooled =
       pooling === "mean" ? poolTokens(found, mask) : pooling === "cls" ? poolTokens(found, undefined) : found;
     if (!normalize) return pooled;

@@ -1,12 +1,11 @@
 /** What the api reads from outside, in Node. Its counterpart for browsers is platform.web.ts. */
-import { fileURLToPath } from "node:url";
 import { openTensors, openWeightsOf, repositoryFiles, resolveRepository } from "../hub/index.ts";
-import { readBytes } from "../io/index.ts";
+import { localPath, readBytes } from "../io/index.ts";
 import type { FileAccess, OpenOptions } from "./model-files.ts";
 
 /** The whole of a file by its path or `file:` address. Throws FileError. */
 export const readFile = (location: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> =>
-  readBytes(/^file:/i.test(location) ? fileURLToPath(location) : location, maxBytes, signal ? { signal } : {});
+  readBytes(localPath(location), maxBytes, signal ? { signal } : {});
 
 /** A folder (a run's, or one in the Hub's layout), a file of weights, or a repository of the Hub. Throws FileError. */
 export async function openFiles(location: string, options: OpenOptions): Promise<FileAccess> {

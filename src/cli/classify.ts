@@ -6,7 +6,16 @@ import { ConfigError } from "../errors.ts";
 import { action, type Io } from "./command.ts";
 import { readLabels, readTemplates } from "./lists.ts";
 import { positive } from "./numbers.ts";
-import { endWithBad, type ModelOptions, openUsed, percent, sayUnknown, table, withModel } from "./use-model.ts";
+import {
+  endWithBad,
+  type ModelOptions,
+  openUsed,
+  percent,
+  sayPassed,
+  sayUnknown,
+  table,
+  withModel,
+} from "./use-model.ts";
 
 interface Options extends ModelOptions {
   readonly labels: string;
@@ -53,24 +62,26 @@ async function classify(io: Io, words: readonly string[], options: Options): Pro
   const given = options.templates === undefined ? undefined : await readTemplates(options.templates);
   const listed = await listInputs(words, { signal: io.signal });
   const pictures = listed.inputs.flatMap(({ key, image }) => (image === undefined ? [] : [{ item: key, key, image }]));
-  const total = pictures.length + listed.bad.length;
+  const texts = listed.inputs.filter(({ image }) => image === undefined);
+  const bad = [...listed.bad, ...texts.map(({ key }) => ({ key, reason: "expected a picture, got a text" }))];
+  const total = pictures.length + bad.length;
+  sayPassed(io, listed.passed);
   if (total === 0) throw new ConfigError("expected pictures, got none");
-  if (pictures.length === 0) return endWithBad(listed.bad, total, options.bad);
+  if (pictures.length === 0) return endWithBad(bad, total, options.bad);
   await using model = await openUsed(io, options);
   const encoder = await modelEncoder(model);
   const templates = given ?? defaultTemplates(io, model);
   await sayUnknown(io, model, labels);
-  const texts = await labelRows(encoder, labels, templates, io.signal);
+  const captions = await labelRows(encoder, labels, templates, io.signal);
   const scale = await model.logitScale();
   const results: { key: string; labels: Scored[] }[] = [];
-  const bad = [...listed.bad];
   const many = pictures.length > FEW_PICTURES;
   const progress = io.progress({ label: "classifying", unit: "pictures", total: pictures.length });
   try {
     for await (const outcomes of embedNamed(pictures, encoder, { signal: io.signal })) {
       for (const one of outcomes) {
         if ("reason" in one) bad.push({ key: one.item, reason: one.reason });
-        else results.push({ key: one.item, labels: await score(one.row, texts, labels, scale) });
+        else results.push({ key: one.item, labels: await score(one.row, captions, labels, scale) });
       }
       if (many) progress.update(results.length + bad.length);
     }

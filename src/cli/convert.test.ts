@@ -223,6 +223,24 @@ describe("flava inspect", () => {
     ]);
   });
 
+  it("names the stages of a run, and shows no character that a terminal obeys", async () => {
+    await saveSafetensors(join(folder, "model.safetensors"), entriesOf({ "evil\u001b[2J": first[bias]! }));
+    const stages = { text: { kind: "text-mlm", steps: 1200, done: 1200 }, joint: { kind: "joint", steps: 9, done: 4 } };
+    await writeFile(join(folder, "run.json"), JSON.stringify({ name: "x", stages }));
+    await inspect(io, [folder], {});
+    expect(said.text).toMatch(/run {11}text: text-mlm, 1,200 steps\n {14}joint: joint, 4 of 9 steps/);
+    expect(said.text).toContain("evil?[2J");
+    expect(said.value.stages).toEqual([
+      { name: "text", kind: "text-mlm", steps: 1200, done: 1200 },
+      { name: "joint", kind: "joint", steps: 9, done: 4 },
+    ]);
+    for (const other of ["[]", "{", '{"stages": [1]}', '{"stages": {"a": {"kind": 3}}}']) {
+      await writeFile(join(folder, "run.json"), other);
+      await inspect(io, [folder], {});
+      expect(said.value).not.toHaveProperty("stages");
+    }
+  });
+
   it("lists the tensors of models that are none of FLAVA's", async () => {
     await saveSafetensors(join(folder, "x.safetensors"), entriesOf({ "layer1.conv.weight": first[bias]! }));
     await inspect(io, [join(folder, "x.safetensors")], {});

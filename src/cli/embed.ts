@@ -5,7 +5,16 @@ import { ConfigError, DataError } from "../errors.ts";
 import { action, Cancelled, type Io } from "./command.ts";
 import { positive } from "./numbers.ts";
 import { formatCount } from "./progress.ts";
-import { collect, endWithBad, LAST_RUN, type ModelOptions, openUsed, sayUnknown, withModel } from "./use-model.ts";
+import {
+  collect,
+  endWithBad,
+  LAST_RUN,
+  type ModelOptions,
+  openUsed,
+  sayPassed,
+  sayUnknown,
+  withModel,
+} from "./use-model.ts";
 
 interface Options extends ModelOptions {
   readonly text?: readonly string[];
@@ -75,9 +84,7 @@ async function embed(io: Io, words: readonly string[], options: Options): Promis
 async function allInputs(io: Io, words: readonly string[], options: Options): Promise<Pick<Inputs, "inputs" | "bad">> {
   const { listInputs } = await import("../collections/index.ts");
   const { inputs, bad, passed } = await listInputs(words, { signal: io.signal });
-  const { hidden, others } = passed;
-  if (hidden + others > 0)
-    io.note(`passed over: ${formatCount(hidden)} hidden files, ${formatCount(others)} that are no pictures`);
+  sayPassed(io, passed);
   const all = [...inputs, ...(await textInputs(options))];
   if (all.length + bad.length > 0) return { inputs: all, bad };
   throw new ConfigError("expected pictures or texts, got none", "name files or folders, or give --text");

@@ -31,7 +31,11 @@ export function define(program: Command): void {
 
 async function fill(io: Io, [text = ""]: readonly string[], options: Options): Promise<void> {
   const { image, top } = options;
-  if (!text.includes("[MASK]")) throw new DataError(`expected a text with [MASK], got ${JSON.stringify(text)}`);
+  if (!text.includes("[MASK]"))
+    throw new DataError(
+      `expected a text with [MASK], got ${JSON.stringify(text)}`,
+      /[[<]mask[\]>]/i.test(text) ? "write it as [MASK]" : undefined,
+    );
   const { loadInput } = await import("../collections/index.ts");
   const bytes = image === undefined ? undefined : await loadInput(image, io.signal);
   if (typeof bytes === "string") throw new DataError(`${image}: ${bytes}`);

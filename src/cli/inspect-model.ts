@@ -1,7 +1,8 @@
 /** `flava inspect PATH|REPO`: what a file or repository of weights holds. */
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
-import { type OpenModel, STORED, type StoredTensor } from "../hub/index.ts";
+import { type OpenModel, readModelJson, STORED, type StoredTensor } from "../hub/index.ts";
+import { isRecord } from "../io/index.ts";
 import { flavaFamily, flavaLayouts } from "../models/flava/index.ts";
 import { formatShape, size } from "../tensor/index.ts";
 import type { Io } from "./command.ts";
@@ -22,7 +23,34 @@ export async function inspect(io: Io, [place = ""]: readonly string[], options: 
   }
   await using opened = await openGiven(io, place, { ...options, peek: true });
   const model = modelOf(opened);
-  io.result(text(opened, model, options), value(opened, model));
+  const stages = await stagesOf(opened);
+  const shown = text(opened, model, stages, options).replace(CONTROL, "?");
+  io.result(shown, { ...value(opened, model), ...(stages.length > 0 && { stages }) });
+}
+
+/** Names in a file are anybody's, and a terminal obeys such characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
+
+/** A stage of the run that made the model. */
+interface Stage {
+  readonly name: string;
+  readonly kind: string;
+  readonly steps: number;
+  /** Steps that were done. */
+  readonly done: number;
+}
+
+/** The stages of a run's folder, in their order; none where there is no run.json, or another program's. */
+async function stagesOf({ files }: OpenModel): Promise<Stage[]> {
+  const run = await readModelJson(files, "run.json").catch(() => undefined);
+  if (!isRecord(run?.stages)) return [];
+  return Object.entries(run.stages).flatMap(([name, stage]) => {
+    const { kind, steps, done } = isRecord(stage) ? stage : {};
+    return typeof kind === "string" && typeof steps === "number" && typeof done === "number"
+      ? [{ name, kind, steps, done }]
+      : [];
+  });
 }
 
 /** The model, or why it is none of FLAVA: a file of any tensors can be looked at. */
@@ -45,7 +73,12 @@ function byDtype(opened: OpenModel): Map<string, { tensors: number; parameters: 
   return found;
 }
 
-function text(opened: OpenModel, model: FoundModel | string, { all = false }: InspectOptions): string {
+function text(
+  opened: OpenModel,
+  model: FoundModel | string,
+  stages: readonly Stage[],
+  { all = false }: InspectOptions,
+): string {
   const { weights, repository } = opened;
   const where = repository.revision === undefined ? "" : ` at ${repository.revision.slice(0, 12)}`;
   const files = weights.parts === 1 ? "1 file" : `${weights.parts} files`;
@@ -55,12 +88,16 @@ function text(opened: OpenModel, model: FoundModel | string, { all = false }: In
     row("format", `${weights.format}, ${files}, ${formatBytes(storedBytes(weights))} of tensors`),
     row("tensors", `${formatCount(weights.tensors.size)} (${types.join(", ")})`),
     ...(typeof model === "string" ? [row("model", `none that is known: ${model}`)] : modelLines(model)),
+    ...(stages.length > 0 ? [row("run", stages.map(stageText).join("\n"))] : []),
     ...Object.entries(weights.metadata).map(([key, said]) => row("metadata", `${key}: ${shorten(said)}`)),
     ...weights.others.map(({ name, what }) => row("besides", `${name}: ${what}`)),
     "",
     ...tensorLines([...weights.tensors.values()], all),
   ].join("\n");
 }
+
+const stageText = ({ name, kind, steps, done }: Stage): string =>
+  `${name}: ${kind}, ${done < steps ? `${formatCount(done)} of ` : ""}${formatCount(steps)} steps`;
 
 const row = (label: string, said: string): string =>
   `${label.padEnd(14)}${said.replaceAll("\n", `\n${" ".repeat(14)}`)}`;

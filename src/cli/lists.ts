@@ -20,7 +20,8 @@ export async function readLinesOf(path: string): Promise<{ readonly line: number
 /** Labels from `a,b,c`, or from a file with one a line or a JSON list. Throws FileError, DataError, ConfigError. */
 export async function readLabels(given: string): Promise<string[]> {
   const labels = await labelsOf(given);
-  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  const seen = new Set<string>();
+  const twice = labels.find((label) => seen.size === seen.add(label).size);
   if (twice !== undefined) throw new DataError(`--labels ${given}: expected each label once, got "${twice}" twice`);
   if (labels.length < 2) throw new DataError(`--labels ${given}: expected two labels or more, got ${labels.length}`);
   return labels;
@@ -29,7 +30,7 @@ export async function readLabels(given: string): Promise<string[]> {
 async function labelsOf(given: string): Promise<string[]> {
   if ((await statOf(given))?.isFile()) {
     const lines = (await readLinesOf(given)).map(({ text }) => text);
-    return lines[0]?.startsWith("[") ? parseList(given, lines.join("\n")) : lines;
+    return /^[[{]/.test(lines[0] ?? "") ? parseList(given, lines.join("\n")) : lines;
   }
   const labels = given
     .split(",")
@@ -43,7 +44,8 @@ async function labelsOf(given: string): Promise<string[]> {
 function parseList(path: string, json: string): string[] {
   try {
     const list: unknown = JSON.parse(json);
-    if (Array.isArray(list) && list.every((label) => typeof label === "string")) return list;
+    if (Array.isArray(list) && list.every((label) => typeof label === "string" && label.trim() !== ""))
+      return list.map((label: string) => label.trim());
   } catch {} // said below
   throw new DataError(`${path}: expected a JSON list of labels, or a label on each line`);
 }

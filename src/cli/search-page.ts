@@ -47,7 +47,7 @@ figure{margin:0;display:contents}`;
 /** The page as text. Pictures that cannot be read any more are named without one. */
 export async function searchPage({ folder, title, query, results, pictures }: SearchPage): Promise<string> {
   const cards: Html[] = [];
-  const best = Math.max(...results.map(({ score }) => score), 1e-9);
+  const best = results.reduce((most, { score }) => Math.max(most, score), 1e-9);
   for (const result of results) cards.push(await card(folder, result, best));
   const head = query && html`<img alt="" src="${await thumbnailUrl(query)}">`;
   const page = html`<!doctype html>

@@ -171,9 +171,15 @@ async function judge(
   const first: Result[] = [];
   for (let from = 0; from < Math.min(count, found.length); from += model.batchSize) {
     const part = found.slice(from, Math.min(from + model.batchSize, count));
-    const images = await Promise.all(part.map(({ path }) => queryPicture(join(folder, path), io.signal)));
-    const chances = await model.match(images, [text], { signal: io.signal });
-    first.push(...part.map((one, i) => ({ ...one, match: chances[i]! })));
+    const read = await Promise.all(
+      part.map(async (one) => ({ one, key: one.path, image: await loadInput(join(folder, one.path), io.signal) })),
+    );
+    const images = read.flatMap(({ key, image }) => (typeof image === "string" ? [] : [{ key, image }]));
+    const chances = images.length > 0 ? await model.match(images, [text], { signal: io.signal }) : [];
+    for (const { one, image } of read) {
+      if (typeof image !== "string") first.push({ ...one, match: chances.shift()! });
+      else io.note(`left out: ${one.path}: ${image}`); // it was there when the index was brought up to date
+    }
   }
   return [...first.sort((a, b) => b.match! - a.match!), ...found.slice(count)];
 }

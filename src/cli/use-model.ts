@@ -1,7 +1,7 @@
 /** What the commands that use a model share: their options, the model, and what is said of inputs that could not be used. */
 import { type Command, Option } from "commander";
 import type { FlavaModel, LoadOptions } from "../api/index.ts";
-import type { BadInput } from "../collections/index.ts";
+import type { BadInput, Inputs } from "../collections/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { saveFile, statOf } from "../io/index.ts";
 import { deviceNames } from "../runtime/device-names.ts";
@@ -49,6 +49,11 @@ export async function openUsed(io: Io, options: ModelOptions): Promise<FlavaMode
   const name = options.model ?? (await lastRun());
   const { FlavaModel: Flava } = await import("../api/index.ts");
   io.note(`model: ${name}`);
+  const said = new Set<string>(); // a text that two encoders cut is cut once
+  const onWarning = (line: string): void => {
+    if (!said.has(line)) io.note(line);
+    said.add(line);
+  };
   return withDownloads(io, (progressCallback) =>
     Flava.fromPretrained(name, {
       device: options.device as LoadOptions["device"],
@@ -56,7 +61,7 @@ export async function openUsed(io: Io, options: ModelOptions): Promise<FlavaMode
       batchSize: options.batchSize ?? 16,
       cacheDir: options.cacheDir,
       localFilesOnly: options.offline,
-      onWarning: io.note,
+      onWarning,
       progressCallback,
       signal: io.signal,
     }),
@@ -75,7 +80,7 @@ async function lastRun(): Promise<string> {
 export async function sayUnknown(io: Io, model: FlavaModel, texts: readonly string[]): Promise<string[]> {
   const { vocabularyCoverage } = await import("../text/index.ts");
   const tokenizer = model.processor.tokenizer;
-  if (!tokenizer) return [];
+  if (!tokenizer || texts.length === 0) return []; // a model without a tokenizer fails when it is asked for texts
   const plain = texts.map((text) => text.replaceAll("[MASK]", " "));
   const { unknown, commonest } = vocabularyCoverage(tokenizer, plain);
   const words = commonest.map(({ word }) => word);
@@ -86,6 +91,12 @@ export async function sayUnknown(io: Io, model: FlavaModel, texts: readonly stri
     );
   }
   return words;
+}
+
+/** Says what was met in folders and patterns and is not used. */
+export function sayPassed(io: Io, { hidden, others }: Inputs["passed"]): void {
+  if (hidden + others > 0)
+    io.note(`passed over: ${formatCount(hidden)} hidden files, ${formatCount(others)} that are no pictures`);
 }
 
 /** How many bad inputs are shown. */
@@ -109,7 +120,7 @@ export async function endWithBad(bad: readonly BadInput[], of: number, badFile?:
 /** Columns side by side; numbers to the right. */
 export function table(rows: readonly (readonly (string | number)[])[]): string {
   const texts = rows.map((row) => row.map(String));
-  const widths = (texts[0] ?? []).map((_, i) => Math.max(...texts.map((row) => row[i]!.length)));
+  const widths = (texts[0] ?? []).map((_, i) => texts.reduce((most, row) => Math.max(most, row[i]!.length), 0));
   return texts
     .map((row, r) =>
       row

@@ -25,7 +25,9 @@ beforeAll(async () => {
   const pictures = Object.entries(COLOURS).map(([name, colour]) => [`p/${name}.ppm`, colourPicture(colour)]);
   await writeFiles(folder, {
     ...Object.fromEntries(pictures),
-    "labels.txt": "cat\ndog\n\nball\n",
+    "labels.txt": "\uFEFFcat\r\ndog \r\n\r\nball\r\n",
+    "names.json": '{"0": "cat",\n"1": "dog"}',
+    "texts.jsonl": '{"text": "a cat"}\n',
     "t.txt": "a {} on a beach\n",
   });
   await utimes(join(folder, "p", "red.ppm"), new Date("2026-01-01"), new Date("2026-01-01"));
@@ -106,11 +108,14 @@ describe("classify", () => {
   it.each([
     [["x.png", "--labels", "none.txt"], /--labels none.txt: expected a file or labels.*no such file/],
     [["x.png", "--labels", "cat,cat"], /expected each label once/],
+    [["x.png", "--labels", "FOLDER/names.json"], /names.json: expected a JSON list of labels, or a label on each line/],
+    [["FOLDER/texts.jsonl", "--labels", "a,b"], /^FOLDER\/texts.jsonl:1: expected a picture, got a text/],
     [["x.png", "--labels", "a,b", "--templates", "none.txt"], /none.txt: expected a file, got ENOENT/],
     [["x.png", "--labels", "a,b"], /^x.png: expected a readable file, got ENOENT/],
     [["http://127.0.0.1:9/x.png", "--labels", "a,b"], /^http:\/\/127.0.0.1:9\/x.png: /],
   ])("names what is wrong: %j", async (args, message) => {
-    expect((await withTiny("classify", ...args)).error?.message).toMatch(message);
+    const { error } = await withTiny("classify", ...args.map((word) => word.replace("FOLDER", folder)));
+    expect(error?.message.replaceAll(folder, "FOLDER")).toMatch(message);
   });
 });
 
@@ -138,6 +143,21 @@ describe("embed", () => {
     expect((await readFile(bad, "utf8")).trimEnd().split("\n")).toHaveLength(2);
     const again = await withTiny("embed", ...args, "--resume");
     expect(again.stderr).toContain("is whole already");
+  });
+
+  it("and search take pictures with a model that has no tokenizer, which is named where it is needed", async () => {
+    const mute = await tinyModelFolder();
+    await rm(join(mute, "tokenizer.json"));
+    const using = ["--model", mute];
+    const { error, stdout } = await flava("embed", red, "--out", join(folder, "mute.npy"), ...using);
+    expect([error, stdout]).toEqual([undefined, expect.stringContaining("1 pictures")]);
+    expect((await flava("search", join(folder, "p"), "--image", red, "--json", ...using)).json.results).toHaveLength(4);
+    const asked = await flava("embed", "--text", "a cat", "--out", join(folder, "mute.jsonl"), ...using);
+    expect(asked.error).toMatchObject({
+      code: "E_CHECKPOINT",
+      message: expect.stringMatching(/expected tokenizer.json/),
+    });
+    await rm(mute, { recursive: true });
   });
 
   it("names a single input that cannot be used, and writes no file", async () => {
@@ -170,7 +190,8 @@ describe("match and fill", () => {
 
   it("name a picture that is none and a text without [MASK]", async () => {
     expect((await withTiny("match", folder, "a cat")).error?.message).toBe(`${folder}: expected a file, got a folder`);
-    expect((await withTiny("fill", "a cat")).error?.message).toMatch(/expected a text with \[MASK\], got "a cat"/);
+    expect((await withTiny("fill", "a cat")).error?.message).toMatch(/expected a text with \[MASK\], got "a cat"$/);
+    expect((await withTiny("fill", "a [mask]")).error?.message).toMatch(/help: write it as \[MASK\]/);
   });
 });
 

@@ -17,6 +17,7 @@ export function nearestRows(
   isLive?: (row: number) => boolean,
 ): Hit[] {
   const width = query.length;
+  if (count > FEW) return allRows(rows, query, isLive).slice(0, count);
   const best: Hit[] = [];
   for (let row = 0, at = 0; at < rows.length; row++, at += width) {
     if (isLive && !isLive(row)) continue;
@@ -28,6 +29,16 @@ export function nearestRows(
     if (best.length > count) best.pop();
   }
   return best;
+}
+
+/** Up to so many the best are kept in order as they are found; more are sorted, which does not grow with their square. */
+const FEW = 1000;
+
+function allRows(rows: Float32Array, query: Float32Array, isLive?: (row: number) => boolean): Hit[] {
+  const hits: Hit[] = [];
+  for (let row = 0, at = 0; at < rows.length; row++, at += query.length)
+    if (!isLive || isLive(row)) hits.push({ row, score: dot(rows, at, query) });
+  return hits.sort((a, b) => b.score - a.score);
 }
 
 /** The product of the row at `at` with a query. Four sums at once: one would wait for each addition before the next. */

@@ -48,6 +48,8 @@ export interface VectorLog<R> extends AsyncDisposable {
 /** How often written batches are flushed: a flush takes longer than a small model needs for a batch. */
 const SYNC_MS = 2000;
 const LOG = "log.jsonl";
+/** A folder of pictures can come from anybody, with an index in it: its rows lie beside its log, and nowhere else. */
+const ROWS_FILE = /^[\w-]+\.f32$/;
 const VERSION = 1;
 
 interface Contents {
@@ -128,11 +130,12 @@ const bytesOf = (rows: Float32Array): Uint8Array => new Uint8Array(rows.buffer, 
 async function readContents(folder: string): Promise<Contents | undefined> {
   const path = join(folder, LOG);
   if (!(await statOf(path))) return undefined;
-  const text = await readFile(path, "utf8");
+  const all = await readFile(path); // as bytes: no string is as long as the log of millions of pictures
   const damaged = (what: string): DataError => new DataError(`${path}: expected the log of an index, got ${what}`);
-  const texts = text.split("\n");
-  texts.pop(); // "" behind the last line, or a line that was cut off
-  const values = texts.map(parseLine);
+  const lines: Buffer[] = []; // whole ones: what follows the last was cut off
+  for (let at = 0, end = all.indexOf(10); end >= 0; at = end + 1, end = all.indexOf(10, at))
+    lines.push(all.subarray(at, end));
+  const values = lines.map(parseLine);
   if (values.length > 1 && values.at(-1) === undefined) values.pop(); // a last line of which only parts reached the disk
   const wrong = values.indexOf(undefined);
   if (values.length === 0 || wrong >= 0) throw damaged(`a damaged line ${Math.max(wrong, 0) + 1}`);
@@ -140,17 +143,18 @@ async function readContents(folder: string): Promise<Contents | undefined> {
   if (head.format !== "flava-vectors" || head.version !== VERSION || !isRecord(head.about))
     throw damaged(`version ${head.version} of ${head.format}`);
   const { width, about, rows } = head as { width: number; about: JsonObject; rows: string };
+  if (typeof rows !== "string" || !ROWS_FILE.test(rows)) throw damaged(`rows in ${JSON.stringify(rows)}`);
   const needed = batches.reduce((n, { count }) => n + count, 0) * width * 4;
   const found = (await statOf(join(folder, rows)))?.size ?? -1;
   if (found < needed) throw damaged(found < 0 ? `no file ${rows}` : `${found} bytes of rows instead of ${needed}`);
-  const bytes = texts.slice(0, values.length).reduce((n, line) => n + Buffer.byteLength(line) + 1, 0);
+  const bytes = lines.slice(0, values.length).reduce((n, line) => n + line.length + 1, 0);
   return { header: { width, about }, rowsFile: rows, batches, bytes };
 }
 
-function parseLine(line: string): Record<string, unknown> | undefined {
-  const json = line.slice(9);
-  if (line.slice(0, 8) !== crc32(json).toString(16).padStart(8, "0")) return undefined;
-  return JSON.parse(json) as Record<string, unknown>;
+function parseLine(line: Buffer): Record<string, unknown> | undefined {
+  const json = line.subarray(9);
+  if (line.toString("latin1", 0, 8) !== crc32(json).toString(16).padStart(8, "0")) return undefined;
+  return JSON.parse(json.toString()) as Record<string, unknown>;
 }
 
 async function openLog<R>(folder: string, contents: Contents): Promise<VectorLog<R>> {

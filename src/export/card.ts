@@ -1,6 +1,7 @@
 /** The exported folder's README.md: what its files are, how they are used, and how far they are from the model. */
 import { basename } from "node:path";
 import { parse, stringify } from "yaml";
+import { isRecord } from "../io/index.ts";
 import type { ExportReport } from "./export.ts";
 
 /** What the card takes over. */
@@ -34,9 +35,18 @@ const INTRO =
 function split(text: string): [Record<string, unknown>, string] {
   const found = /^---\n([\s\S]*?)\n---\n?/.exec(text.replaceAll("\r\n", "\n"));
   if (!found) return [{}, text];
-  const front: unknown = parse(found[1]!);
   const rest = text.replaceAll("\r\n", "\n").slice(found[0].length);
-  return [typeof front === "object" && front !== null ? { ...front } : {}, rest];
+  const front = parseFront(found[1]!);
+  return isRecord(front) ? [front, rest] : [{}, text];
+}
+
+/** Undefined for what is no YAML: the text between the lines is kept as text then. */
+function parseFront(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function onnxPart(report: ExportReport): string {

@@ -13,6 +13,7 @@ import { flavaConfig, flavaFamily, multimodalGraph, toHuggingFaceConfig, variant
 import { initialize } from "../nn/index.ts";
 import { fromNumbers, random, size, type Tensor, toNumbers } from "../tensor/index.ts";
 import { bertTokenizerJson, SPECIAL_TOKENS } from "../text/index.ts";
+import { exportCard } from "./card.ts";
 import { suspicions } from "./export.ts";
 import { exportGraph } from "./graphs.ts";
 import { exportOnnx } from "./index.ts";
@@ -30,6 +31,17 @@ for (const t of Object.values(weights))
     t.data.forEach((x, i) => {
       t.data[i] = x * 8;
     }); // far from 0
+
+const anyFile = {
+  graph: "image",
+  dtype: "fp32",
+  file: "onnx/vision_model.onnx",
+  sizeBytes: 1,
+  external: false,
+  inputs: [],
+  outputs: [],
+  parity: [],
+} as const;
 
 let root: string;
 let source: string;
@@ -288,6 +300,18 @@ describe("exportOnnx", () => {
     expect(card).toContain("license: mit");
     expect(card).toContain("Its story.");
   });
+
+  it.each(["---\ntags: [a\n---\n\nWords.\n", "---\n- a\n---\n\nWords.\n"])(
+    "keeps what is no front matter as text: %j",
+    (card) => {
+      const made = exportCard(
+        { model: "m", folder: "f", files: [anyFile], samples: "s", reference: "r", notes: [] },
+        { existing: card },
+      );
+      expect(made).toContain(card.trim());
+      expect(parse(made.split("---")[1]!)).toMatchObject({ library_name: "flava" });
+    },
+  );
 
   it("says which files are not to be used", () => {
     const row = { output: "y", max: 1e-6, mean: 0, size: 1, cosine: 1, lowestCosine: 1 };

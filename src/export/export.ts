@@ -64,13 +64,13 @@ export async function exportOnnx(location: string, folder: string, options: Expo
   const graphs = chosenGraphs(model, (name) => state.has(name), options, notes);
   const weights = await readWeights(graphs, state);
   state.dispose();
+  await makeFolder(join(folder, "onnx")); // a place that cannot be written is told before the work
   const tried = await trial(
     { model, tokenizer, image },
     { ...options, source: options.samples, count: options.sampleCount },
   );
   const device = await openDevice("cpu", options.threads ? { threads: options.threads } : {});
   const expected = await allExpected(graphs, tried.feeds, weights, device);
-  await makeFolder(join(folder, "onnx"));
   const files = await writeGraphs(graphs, { folder, dtypes, weights, options, expected });
   const report: ExportReport = {
     model: loaded.name ?? location,

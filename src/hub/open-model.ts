@@ -1,7 +1,14 @@
 /** Models on this computer or on the Hub (Node): a folder, a repository, one file of weights. */
 import { CheckpointError } from "../errors.ts";
 import { namesIn } from "../io/index.ts";
-import { type ModelFiles, openIndexed, openWeights, readModelJson, type WeightsOptions } from "./model-files.ts";
+import {
+  type ModelFiles,
+  openIndexed,
+  openWeights,
+  readModelJson,
+  type WeightsOptions,
+  weightFiles,
+} from "./model-files.ts";
 import { openTensors } from "./open-tensors.ts";
 import type { Repository, RepositoryOptions } from "./repository/repository.ts";
 import { resolveRepository } from "./repository/resolve.ts";
@@ -37,7 +44,8 @@ export const repositoryFiles = (repository: Repository, { peek }: Pick<OpenModel
 const WEIGHTS = /^[^/]+\.(safetensors|bin|pt|pth|ckpt|pkl)$/i;
 /** What lies beside a model: no weights of its own. */
 const NO_WEIGHTS = /^(optimizer|scheduler|training_args|scaler|rng_state.*|probe)\./;
-const USUAL = /^(model|pytorch_model)[.-]/;
+/** A part of weights, which is not all there is. */
+const SHARD = /-\d{5}-of-\d{5}\./;
 
 /**
  * Opens a model: a folder or a repository of the Hub with weights, or a file of weights (safetensors, a checkpoint of torch, an index of
@@ -67,8 +75,9 @@ export async function openWeightsOf(
   const names =
     repository.kind === "hub" ? (await repository.files()).map(({ name }) => name) : await namesIn(repository.dir);
   const found = names.filter((name) => WEIGHTS.test(name) && !NO_WEIGHTS.test(name)).sort();
-  if (found.length === 0 || options.variant !== undefined || found.some((name) => USUAL.test(name)))
-    return openWeights(files, options);
+  const usual = weightFiles(options);
+  const isUsual = names.some((name) => usual.includes(name)) || found.some((name) => SHARD.test(name));
+  if (found.length === 0 || options.variant !== undefined || isUsual) return openWeights(files, options);
   if (found.length > 1)
     throw new CheckpointError(
       `${repository.name}: expected one file of weights, got ${found.slice(0, 10).join(", ")}${found.length > 10 ? ", …" : ""}`,

@@ -102,6 +102,21 @@ describe("openModel", () => {
     await expect(openModel(folder)).rejects.toThrow(/expected one file of weights, got flava_model.pt, other.pth/);
   });
 
+  it.each(["model.pth", "model-best.pt", "model.fp16.safetensors"])(
+    "takes %s where it is all there is",
+    async (name) => {
+      if (name.endsWith("safetensors"))
+        await saveSafetensors(join(folder, name), entriesOf({ w: fromNumbers([7], [1]) }));
+      else await writeFile(join(folder, name), await torchFile());
+      expect(await read(folder)).toEqual({ w: [7] });
+    },
+  );
+
+  it("does not take a shard without its index for the whole", async () => {
+    await saveSafetensors(join(folder, "model-00001-of-00002.safetensors"), entriesOf(tensors));
+    await expect(openModel(folder)).rejects.toThrow(/expected weights, got none/);
+  });
+
   it("says where it looked in a folder without weights", async () => {
     await expect(openModel(folder)).rejects.toThrow(/expected weights, got none\n.*looked for model.safetensors/);
     await expect(openModel(join(folder, "nowhere.bin"))).rejects.toThrow(FileError);

@@ -10,6 +10,8 @@ export interface Bytes {
   readonly version?: string | undefined;
   /** The bytes start..end−1 (to the end unless said), in a buffer of their own. Throws FileError if the place ends before `end`. */
   slice(start: number, end?: number): Promise<ArrayBuffer>;
+  /** Fills `target` with the bytes from `start` on, where that is cheaper than a buffer of their own; absent where it is not. */
+  into?(start: number, target: Uint8Array): Promise<void>;
   /** The bytes from `start` on, in pieces. */
   stream(start?: number): AsyncIterable<Uint8Array>;
   close(): Promise<void>;

@@ -41,6 +41,11 @@ export async function openFile(path: string, signal?: AbortSignal): Promise<Byte
       checkRange(path, start, end, byteLength);
       return readRange(path, handle, start, end);
     },
+    async into(start, target) {
+      signal?.throwIfAborted();
+      checkRange(path, start, start + target.length, byteLength);
+      await readInto(path, handle, start, target);
+    },
     async *stream(start = 0) {
       for (let at = start; at < byteLength; at += CHUNK_BYTES) {
         signal?.throwIfAborted();
@@ -53,6 +58,11 @@ export async function openFile(path: string, signal?: AbortSignal): Promise<Byte
 
 async function readRange(path: string, handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
   const out = new Uint8Array(end - start);
+  await readInto(path, handle, start, out);
+  return out.buffer;
+}
+
+async function readInto(path: string, handle: FileHandle, start: number, out: Uint8Array): Promise<void> {
   for (let filled = 0; filled < out.length; ) {
     const length = Math.min(out.length - filled, MAX_READ_BYTES);
     const { bytesRead } = await handle.read(out, filled, length, start + filled).catch((cause: Error) => {
@@ -63,5 +73,4 @@ async function readRange(path: string, handle: FileHandle, start: number, end: n
     if (bytesRead === 0) throw new FileError(`${path}: the file became shorter while it was read`);
     filled += bytesRead;
   }
-  return out.buffer;
 }

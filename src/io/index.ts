@@ -7,7 +7,7 @@ export { huggingFaceHome, isOffline, isSet, withHome } from "./huggingface-home.
 export { isJsonObject, isRecord, type Json, type JsonObject, readJson, saveJson } from "./json.ts";
 export { type LockOptions, lockFile, lockFolder } from "./lock.ts";
 export { memoryBytes } from "./memory.ts";
-export { baseName, isUrl, openBytes, parentOf, readBytes, resolveLocation } from "./open.ts";
+export { baseName, isUrl, localPath, openBytes, parentOf, readBytes, resolveLocation } from "./open.ts";
 export {
   makeFolder,
   PARTIAL,

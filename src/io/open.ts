@@ -1,4 +1,5 @@
 /** Opens bytes by their location, and the small questions that locations answer. */
+import { fileURLToPath } from "node:url";
 import { FileError } from "../errors.ts";
 import type { Bytes } from "./bytes.ts";
 import { openFile } from "./file.ts";
@@ -7,6 +8,22 @@ import type { HttpOptions } from "./http-attempts.ts";
 
 /** Whether a location is an HTTP(S) address rather than a path. */
 export const isUrl = (location: string): boolean => /^https?:\/\//i.test(location);
+
+/** The path of a `file:` address; other locations as they are. Throws FileError for an address that names no file of this machine. */
+export function localPath(location: string): string {
+  if (!/^file:\/\//i.test(location)) return location;
+  try {
+    return fileURLToPath(location);
+  } catch (cause) {
+    throw new FileError(
+      `${location}: expected the address of a local file, got ${(cause as Error).message}`,
+      undefined,
+      {
+        cause,
+      },
+    );
+  }
+}
 
 /** Opens a local path or an HTTP(S) URL. Throws FileError if it is missing or unreadable. */
 export const openBytes = (location: string, options: HttpOptions = {}): Promise<Bytes> =>

@@ -124,7 +124,10 @@ function placed<L extends string>(
   const origins = new Map<string, Origin>();
   const ignored = new Map<string, string[]>();
   const unknown: string[] = [];
-  const leave = (kind: string, name: string): void => void ignored.set(kind, [...(ignored.get(kind) ?? []), name]);
+  const leave = (kind: string, name: string): void => {
+    if (!ignored.has(kind)) ignored.set(kind, []);
+    ignored.get(kind)!.push(name);
+  };
   for (const [short, stored] of plain) {
     const found: Place | undefined = BUFFERS.test(short) ? { ignored: "counting buffers" } : place(short);
     if (!found) unknown.push(stored);
@@ -174,7 +177,10 @@ function reader(file: TensorSource, origins: ReadonlyMap<string, Origin>): Tenso
     const { stored, part, parts } = origin;
     if (parts === 1) return file.read(stored, options);
     if (last?.stored !== stored) last = { stored, whole: file.read(stored, options) };
-    const { dtype, data } = await last.whole;
+    const { dtype, data } = await last.whole.catch((error: unknown) => {
+      last = undefined; // the next who asks for it reads it anew
+      throw error;
+    });
     const length = data.length / parts;
     const { shape } = partOf(file, origin);
     return { dtype, shape, data: data.subarray(part * length, (part + 1) * length) } as Tensor;

@@ -19,17 +19,27 @@ function fillHalves(): void {
 
 /** IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. */
 export function halfToFloat(bits: Uint16Array): Float32Array {
-  if (HALVES[0x3c00] === 0) fillHalves();
-  const out = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = HALVES[bits[i]!]!;
-  return new Float32Array(out.buffer);
+  const out = new Float32Array(bits.length);
+  widenHalves(bits, new Uint32Array(out.buffer), 0);
+  return out;
 }
 
 /** bfloat16: the upper half of float32. */
 export function bfloat16ToFloat(bits: Uint16Array): Float32Array {
-  const out = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = bits[i]! << 16;
-  return new Float32Array(out.buffer);
+  const out = new Float32Array(bits.length);
+  widenBfloat16(bits, new Uint32Array(out.buffer), 0);
+  return out;
+}
+
+/** Halves to the bits of float32 in `out`, from place `at` on. */
+export function widenHalves(bits: Uint16Array, out: Uint32Array, at: number): void {
+  if (HALVES[0x3c00] === 0) fillHalves();
+  for (let i = 0; i < bits.length; i++) out[at + i] = HALVES[bits[i]!]!;
+}
+
+/** bfloat16 to the bits of float32 in `out`, from place `at` on. */
+export function widenBfloat16(bits: Uint16Array, out: Uint32Array, at: number): void {
+  for (let i = 0; i < bits.length; i++) out[at + i] = bits[i]! << 16;
 }
 
 /** The nearest halves. What is beyond 65,504 becomes infinite, what is below 2⁻²⁵ becomes zero. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { describe, expect, it } from "vitest";
@@ -89,7 +89,29 @@ describe("embedToFile", () => {
     expect(await readdir(folder)).not.toContain("a.jsonl.partial");
   });
 
-  it("refuses a name that says no format", async () => {
+  it("says what to do where what was left is damaged", async () => {
+    const { folder, inputs } = await someInputs();
+    const out = join(folder, "a.jsonl");
+    const stopping = new AbortController();
+    const onProgress = (done: number) => void (done >= 8 && stopping.abort());
+    await expect(run({ inputs, out, onProgress, signal: stopping.signal })).rejects.toThrow();
+    const work = `${out}.partial`;
+    const rows = (await readdir(work)).find((name) => name.endsWith(".f32"))!;
+    const bytes = await readFile(join(work, rows));
+    bytes[2]! ^= 0xff;
+    await writeFile(join(work, rows), bytes);
+    await expect(run({ inputs, out, resume: true })).rejects.toThrow(
+      /is damaged: .*\n {2}help: remove .*a.jsonl.partial/,
+    );
+  });
+
+  it("refuses a name that says no format, and a folder", async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, "x.npy"));
+    await expect(run({ inputs: [], out: join(folder, "x.npy") })).rejects.toThrow(
+      /expected a file to write, got a fol/,
+    );
+    expect(await readdir(folder)).toEqual(["x.npy"]);
     await expect(run({ inputs: [], out: "x.txt" })).rejects.toThrow(/ends in .parquet, .jsonl, .npy, .safetensors/);
   });
 });

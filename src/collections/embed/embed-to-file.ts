@@ -3,8 +3,8 @@
  * so that a process that was stopped goes on where it was.
  */
 import { rm } from "node:fs/promises";
-import { ConfigError, DataError, FlavaError } from "../../errors.ts";
-import { lockFolder, makeFolder, PARTIAL } from "../../io/index.ts";
+import { ConfigError, DataError, FileError } from "../../errors.ts";
+import { lockFolder, makeFolder, PARTIAL, statOf } from "../../io/index.ts";
 import { embedNamed } from "../embed-named.ts";
 import type { Outcome } from "../embed-pictures.ts";
 import type { Encoder } from "../encoder.ts";
@@ -52,6 +52,7 @@ const PART_ROWS = 1024;
 export async function embedToFile(job: EmbedJob): Promise<EmbedResult> {
   const { out, encoder, resume = false } = job;
   formatOf(out);
+  if ((await statOf(out))?.isDirectory()) throw new FileError(`${out}: expected a file to write, got a folder`);
   const work = `${out}${PARTIAL}`;
   const items = job.inputs.flatMap(itemsOf);
   await makeFolder(work);
@@ -81,16 +82,12 @@ const idOf = ({ info, content }: Item): string => `${info.kind} ${content}`;
 
 async function openWork(work: string, encoder: Encoder, resume: boolean): Promise<VectorLog<string>> {
   const header = { width: encoder.width, about: { encoder: encoder.identity } };
-  const log = await openVectorLog<string>(work, header).catch((cause: unknown) => {
-    if (!(cause instanceof FlavaError) && !(cause instanceof SyntaxError)) throw cause;
-    throw new DataError(
-      `${work}: what an earlier process left is damaged: ${(cause as Error).message}`,
-      `remove ${work}`,
-      {
-        cause,
-      },
-    );
-  });
+  const damaged = (cause: unknown): never => {
+    if (!(cause instanceof DataError) && !(cause instanceof SyntaxError)) throw cause;
+    const what = `${work}: what an earlier process left is damaged: ${cause.message}`;
+    throw new DataError(what, `remove ${work}`, { cause });
+  };
+  const log = await openVectorLog<string>(work, header).catch(damaged);
   try {
     if (log.rows > 0 && !resume)
       throw new ConfigError(
@@ -99,7 +96,7 @@ async function openWork(work: string, encoder: Encoder, resume: boolean): Promis
       );
     if (JSON.stringify(log.header) !== JSON.stringify(header))
       throw new ConfigError(`${work}: expected embeddings of this model, got those of another`, `remove ${work}`);
-    for (const batch of log.batches) await log.read([batch]); // as they were written?
+    for (const batch of log.batches) await log.read([batch]).catch(damaged);
     return log;
   } catch (error) {
     await log.close();

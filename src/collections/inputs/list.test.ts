@@ -70,6 +70,16 @@ describe("listInputs", () => {
     ]);
   });
 
+  it("lists addresses that are none as bad, and goes on", async () => {
+    const found = await list("http://", "file://elsewhere/a.jpg", "file:///a%2fb.jpg", "x.png");
+    expect(keys(found)).toEqual(["x.png"]);
+    expect(found.bad.map(({ key, reason }) => `${key} ${reason}`)).toEqual([
+      "http:// expected an address, got one that is none",
+      expect.stringMatching(/^file:\/\/elsewhere\/a.jpg expected the address of a local file/),
+      expect.stringMatching(/^file:\/\/\/a%2fb.jpg expected the address of a local file/),
+    ]);
+  });
+
   it("takes rows of JSON Lines, and says which cannot be used", async () => {
     const { inputs, bad } = await list(join(folder, "rows.jsonl"));
     expect(inputs).toEqual([
@@ -119,5 +129,6 @@ describe("loadInput", () => {
       "expected a readable file, got ENOENT: no such file or directory",
     );
     expect(await loadInput(folder)).toBe("expected a file, got a folder");
+    expect(await loadInput(`file://${folder}/a.jpg`)).toEqual(utf8("a"));
   });
 });

@@ -1,9 +1,8 @@
 /** From what was written on a command line to pictures: files, folders, patterns, addresses, lists. */
 import { isAbsolute } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isPicture, listFolder } from "../../data/sources/listing.ts";
 import { DataError, FlavaError } from "../../errors.ts";
-import { decodeUtf8, isUrl, openBytes, readLines, statOf } from "../../io/index.ts";
+import { decodeUtf8, isUrl, localPath, openBytes, readLines, statOf } from "../../io/index.ts";
 import { rowInput } from "./row.ts";
 import type { BadInput, Input, Inputs } from "./types.ts";
 
@@ -49,8 +48,9 @@ async function listOne(word: string, found: Found, options: ListOptions): Promis
 }
 
 async function expand(word: string, found: Found, options: ListOptions): Promise<void> {
-  const location = /^file:\/\//i.test(word) ? fileURLToPath(word) : word;
+  const location = localPath(word);
   if (isUrl(location)) {
+    if (!URL.canParse(location)) throw new DataError(`${word}: expected an address, got one that is none`);
     if (LIST.test(new URL(location).pathname)) await listRows(location, found, options);
     else found.inputs.push({ key: word, image: location });
     return;

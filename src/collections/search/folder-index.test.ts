@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { COLOURS, colourEncoder, colourPicture } from "../../../test/support/colour-pictures.ts";
 import { temporaryFolder, writeFiles } from "../../../test/support/data-fixtures.ts";
@@ -115,6 +116,21 @@ describe("openFolderIndex", () => {
     expect(notes).toEqual([expect.stringMatching(/^the index is built anew: /)]);
     expect(index.changes).toMatchObject({ added: 3, encoded: 3 });
     expect(await best(index, "blue")).toEqual(["d.ppm"]);
+  });
+
+  it("writes to no file outside, whatever the log of a foreign folder says", async () => {
+    const folder = await folderOf(three);
+    await open(folder);
+    const files = await indexFiles(folder);
+    await writeFile(join(folder, "mine.f32"), "0".repeat(100));
+    const [head, ...rest] = (await readFile(files.log, "utf8")).split("\n") as [string, ...string[]];
+    const forged = head.slice(9).replace(/"rows":"[^"]*"/, '"rows":"../../mine.f32"');
+    await writeFile(files.log, [`${crc32(forged).toString(16).padStart(8, "0")} ${forged}`, ...rest].join("\n"));
+    await write(folder, { "new.ppm": colourPicture(COLOURS.yellow!) });
+    const notes: string[] = [];
+    expect((await open(folder, { note: (line) => notes.push(line) })).pictures).toBe(4);
+    expect(notes).toEqual([expect.stringMatching(/built anew: .*got rows in "..\/..\/mine.f32"/)]);
+    expect(await readFile(join(folder, "mine.f32"), "utf8")).toBe("0".repeat(100));
   });
 
   it("goes on where a killed process stopped, without the batch that was being written", async () => {

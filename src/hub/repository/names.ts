@@ -26,8 +26,14 @@ export function parseRepositoryId(text: string): RepositoryId | undefined {
   return ID.test(id!) && (revision === undefined || isRevision(revision)) ? { id: id!, revision } : undefined;
 }
 
-const decoded = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : decodeURIComponent(text);
+/** A revision in an address; one with a broken escape stays as it is, which is no name of a branch. */
+function decoded(text: string | undefined): string | undefined {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
 
 /** What git lets a branch or tag be called, and what can be a path below `refs/`. */
 export const isRevision = (text: string): boolean =>

@@ -2,7 +2,7 @@
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { type DType, type Tensor, tensor } from "../../tensor/index.ts";
-import { decodeStored } from "../stored.ts";
+import { readStored } from "../stored.ts";
 import type { TensorFile } from "../tensor-file.ts";
 import { headerLength, parseHeader, type TensorInfo } from "./header.ts";
 
@@ -54,6 +54,5 @@ async function readTensor(
       `${bytes.name}: expected a tensor "${name}", got none`,
       `the file holds ${tensors.size} tensors: ${[...tensors.keys()].slice(0, 5).join(", ")}, …`,
     );
-  const raw = new Uint8Array(await bytes.slice(info.start, info.end));
-  return tensor<DType>(info.dtype, info.shape, decodeStored(info.storedAs, raw));
+  return tensor<DType>(info.dtype, info.shape, await readStored(bytes, info.storedAs, info.start, info.end));
 }

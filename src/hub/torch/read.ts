@@ -5,7 +5,7 @@
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
 import { formatShape, size, type Tensor, type TypedArray, tensor } from "../../tensor/index.ts";
-import { decodeStored, STORED } from "../stored.ts";
+import { readStored, STORED } from "../stored.ts";
 import type { StoredTensor, TensorFile } from "../tensor-file.ts";
 import { torchRules } from "./allowed.ts";
 import { unpickle } from "./pickle.ts";
@@ -158,8 +158,8 @@ async function readTensor({ name, zip, root }: Archive, t: PyTensor): Promise<Te
   const entry = zip.entries.get(`${root}data/${t.storage.key}`)!;
   const width = STORED[t.storedAs].bytes;
   const length = extent(t);
-  const raw = length === 0 ? new ArrayBuffer(0) : await zip.slice(entry, t.offset * width, (t.offset + length) * width);
-  const elements = decodeStored(t.storedAs, new Uint8Array(raw));
+  const [start, end] = length === 0 ? [0, 0] : [t.offset * width, (t.offset + length) * width];
+  const elements = await readStored(await zip.source(entry), t.storedAs, start, end);
   if (elements.length !== length)
     throw new CheckpointError(`${name}: expected ${length} elements, got ${elements.length}`);
   const data: TypedArray = gather(elements, t.shape, t.strides);

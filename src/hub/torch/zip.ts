@@ -4,6 +4,7 @@
  */
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
+import type { ElementSource } from "../stored.ts";
 
 /** One entry. */
 export interface ZipEntry {
@@ -20,8 +21,8 @@ export interface ZipEntry {
 /** An open archive. */
 export interface Zip {
   readonly entries: ReadonlyMap<string, ZipEntry>;
-  /** Bytes from..to−1 of an entry that is stored as it is. */
-  slice(entry: ZipEntry, from: number, to: number): Promise<ArrayBuffer>;
+  /** The bytes of an entry that is stored as it is, counted from its first. Its caller stays inside of it. */
+  source(entry: ZipEntry): Promise<ElementSource>;
   /** The whole of a small entry, inflated where it is compressed. Throws past `most` bytes, before they are read. */
   content(entry: ZipEntry, most: number): Promise<Uint8Array>;
 }
@@ -49,20 +50,23 @@ export async function openZip(bytes: Bytes): Promise<Zip> {
     starts.set(entry.name, known);
     return known;
   };
-  const slice = async (entry: ZipEntry, from: number, to: number): Promise<ArrayBuffer> => {
-    const start = await startOf(entry);
-    return bytes.slice(start + from, start + to);
+  const source = async (entry: ZipEntry): Promise<ElementSource> => {
+    const first = await startOf(entry);
+    return {
+      slice: (start, end = entry.stored) => bytes.slice(first + start, first + end),
+      ...(bytes.into && { into: (start, target) => bytes.into!(first + start, target) }),
+    };
   };
   return {
     entries: new Map(entries.map((entry) => [entry.name, entry])),
-    slice,
+    source,
     async content(entry, most) {
       if (entry.byteLength > most || entry.stored > most)
         throw refused(
           bytes.name,
           `${entry.name}: expected at most ${most} bytes, got ${Math.max(entry.byteLength, entry.stored)}`,
         );
-      const raw = new Uint8Array(await slice(entry, 0, entry.stored));
+      const raw = new Uint8Array(await (await source(entry)).slice(0));
       return entry.compressed ? inflate(bytes.name, entry, raw) : raw;
     },
   };
