@@ -62,7 +62,7 @@ export async function saveWeights(
   if (old.length > 0 && !overwrite)
     throw new ConfigError(
       `${folder}: expected a folder without weights, got ${old.join(", ")}`,
-      "choose another folder, or say that they are to be replaced",
+      "choose another folder, or replace them: { overwrite: true }, --overwrite on the command line",
     );
   const shards = shardsOf(entries, maxShardBytes);
   const [single, index] = weightFiles();

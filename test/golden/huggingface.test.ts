@@ -140,3 +140,11 @@ describe("huggingFaceNotes", () => {
     ]);
   });
 });
+
+it.each([
+  [{ text_config: 5 }, /^config.json: text_config:.*expected object, received number/s],
+  [{ image_config_dict: [1] }, /^config.json: image_config_dict:.*expected object, received array/s],
+  [{ multimodal_config: { hidden_size: "64" } }, /^config.json: multimodal_config:.*received string.*hidden_size/s],
+])("a config.json with another kind of value is refused by its name: %j", (config, message) => {
+  expect(() => fromHuggingFaceConfig({ model_type: "flava", ...config })).toThrow(message);
+});

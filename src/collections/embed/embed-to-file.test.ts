@@ -54,8 +54,9 @@ describe("embedToFile", () => {
     expect(new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length))).toEqual(
       flat,
     );
-    const keys = await jsonLines(join(folder, "out.keys.jsonl"));
+    const keys = await jsonLines(join(folder, "out.npy.keys.jsonl"));
     expect(keys).toEqual(rows.map(({ embedding: _, ...info }) => info));
+    expect(await jsonLines(join(folder, "out.safetensors.keys.jsonl"))).toEqual(keys);
 
     const groups = await parquetMetadataAsync(await asyncBufferFromFile(parquet));
     expect(groups.key_value_metadata).toContainEqual({ key: "model", value: "colours" });

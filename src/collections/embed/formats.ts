@@ -25,7 +25,7 @@ export interface Table {
 
 interface Format {
   write(path: string, table: Table, signal?: AbortSignal): Promise<void>;
-  /** Whether the keys are in a file of their own, `NAME.keys.jsonl`. */
+  /** Whether the keys are in a file of their own, `NAME.npy.keys.jsonl`. */
   readonly keysBeside: boolean;
 }
 
@@ -49,8 +49,8 @@ export function formatOf(path: string): Format {
   );
 }
 
-/** `x.npy` → `x.keys.jsonl`. */
-export const keysFile = (path: string): string => path.replace(/\.[^./\\]+$/, ".keys.jsonl");
+/** `x.npy` → `x.npy.keys.jsonl`: `x.safetensors` beside it has keys of its own. */
+export const keysFile = (path: string): string => `${path}.keys.jsonl`;
 
 /** Writes the table, and its keys beside it where the format has no place for them. Returns the files. */
 export async function writeTable(path: string, table: Table, signal?: AbortSignal): Promise<string[]> {

@@ -74,10 +74,10 @@ export function fromHuggingFaceConfig(
   const t = read("config.json", top, json);
   if (t.ce_ignore_index !== undefined && t.ce_ignore_index !== -100)
     throw new ConfigError(`config.json: ce_ignore_index: expected -100, got ${t.ce_ignore_index}`);
-  const i = read("image_config", image, part(json, "image_config"));
-  const x = read("text_config", text, part(json, "text_config"));
-  const m = read("multimodal_config", multimodal, part(json, "multimodal_config"));
-  const c = read("image_codebook_config", codebook, part(json, "image_codebook_config"));
+  const i = read("config.json: image_config", image, part(json, "image_config"));
+  const x = read("config.json: text_config", text, part(json, "text_config"));
+  const m = read("config.json: multimodal_config", multimodal, part(json, "multimodal_config"));
+  const c = read("config.json: image_codebook_config", codebook, part(json, "image_codebook_config"));
   if (x.position_embedding_type !== undefined && x.position_embedding_type !== "absolute")
     throw new ConfigError(
       `text_config: position_embedding_type: expected "absolute", got "${x.position_embedding_type}"`,
@@ -231,7 +231,10 @@ export const huggingFaceJson = (config: ConfigJson): string =>
 
 /** One part of the file; null and absent are empty. */
 function part(json: ConfigJson, name: string): ConfigJson {
-  return { ...((json[name] ?? {}) as ConfigJson), ...((json[`${name}_dict`] ?? {}) as ConfigJson) };
+  const [given, older] = [name, `${name}_dict`].map((key) =>
+    read(`config.json: ${key}`, z.looseObject({}).nullish(), json[key]),
+  );
+  return { ...given, ...older };
 }
 
 function read<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
