@@ -7,7 +7,7 @@ import { FileError } from "../errors.ts";
 import { openSafetensors, saveSafetensors } from "../hub/safetensors/file.ts";
 import { entriesOf } from "../hub/safetensors/write.ts";
 import { fromNumbers, toNumbers } from "../tensor/index.ts";
-import { removePartials, saveFile } from "./save-file.ts";
+import { makeFolder, removePartials, saveFile } from "./save-file.ts";
 
 /** Bytes that the pretended disk takes before it is full. */
 const disk = vi.hoisted(() => ({ room: Number.POSITIVE_INFINITY, shortWrites: false }));
@@ -94,6 +94,18 @@ describe("saveFile", () => {
     expect((await stat("/dev/full")).isCharacterDevice()).toBe(true);
     expect(await saveFile("/dev/null", "x")).toBe(1);
     await expect(saveFile(folder, "x")).rejects.toThrow(/got EISDIR/);
+  });
+
+  it.skipIf(process.platform !== "linux")("does not wait for a folder that no one can make", async () => {
+    await expect(makeFolder("/proc/none/deeper")).rejects.toThrow(/\/proc\/none\/deeper/);
+  });
+
+  it("makes folders that several make at once, and refuses one below a file", async () => {
+    const deep = join(folder, "a", "b", "c");
+    await Promise.all(Array.from({ length: 8 }, () => makeFolder(deep)));
+    await makeFolder(`${deep}/`);
+    await writeFile(join(deep, "file"), "");
+    await expect(makeFolder(join(deep, "file", "d"))).rejects.toThrow(FileError);
   });
 
   it("removePartials removes unfinished files and folders only", async () => {

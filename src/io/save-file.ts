@@ -1,5 +1,5 @@
 /** Files that appear whole or not at all: written under a temporary name, synced, renamed (Node). */
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { statOf } from "./file.ts";
 import { writeError } from "./system-error.ts";
@@ -79,11 +79,27 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 /** Makes a folder and those above it where they are missing. Throws FileError where that is refused. */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeMissing(path);
   } catch (error) {
     throw writeError(path, error);
   }
 }
+
+/** One by one: Node's recursive mkdir never ends where a folder is there and takes none, as below /proc or in a folder that was deleted. */
+async function makeMissing(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const above = dirname(path);
+  if (above !== path) await makeMissing(above);
+  await mkdir(path).catch(async (error: unknown) => {
+    if (!(await isFolder(path))) throw error; // another process made it meanwhile
+  });
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** Makes a rename or a new file in `folder` last through a power cut. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
