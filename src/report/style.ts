@@ -96,6 +96,7 @@ table.narrow{width:auto}
 .facts th{font-weight:500;color:var(--muted)}
 .facts td.number,.facts th.number{text-align:right;padding-right:0;padding-left:14px;white-space:nowrap}
 .facts td{overflow-wrap:anywhere}.facts code{overflow-wrap:normal}
+.facts td:has(+td>.near){overflow-wrap:normal}
 .near{display:inline-block;margin-right:14px}.near small{display:inline;font-variant-numeric:tabular-nums}
 pre{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;overflow:auto;max-height:36em}
 footer{padding-top:40px;padding-bottom:60px;color:var(--muted);font-size:.86rem}
