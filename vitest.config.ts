@@ -10,5 +10,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // onnxruntime-node's binding keeps native threads per process: forks keep one test file from seeing another's.
     pool: "forks",
+    // One less than there are processors is the default: of two that is one, and much of the time is the start of processes.
+    maxWorkers: "100%",
   },
 });

@@ -10,7 +10,7 @@ async function stoppable(after: string): Promise<{ child: ChildProcess; said: ()
     const { onStop } = await import(${JSON.stringify(SIGNALS)});
     const { writeSync } = await import("node:fs");
     const busy = (ms) => { const end = Date.now() + ms; while (Date.now() < end); };
-    onStop((signal) => { writeSync(1, signal); setTimeout(() => { writeSync(1, " busy"); ${after} }, 1); });
+    onStop((signal) => { writeSync(1, signal); setTimeout(() => { writeSync(1, " busy"); ${after} }, 20); });
     setInterval(() => {}, 1000);
     writeSync(1, "ready ");`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });

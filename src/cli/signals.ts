@@ -3,6 +3,11 @@
 /** Ctrl-C, what schedulers send, and a closed terminal. */
 const STOPS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** Signals that come together may reach the process on several threads: so long the second may take to be queued behind the first. */
+const SETTLE_MS = 10;
+
+const pause = (ms: number): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
 /**
  * Calls `stop` at the first signal, and then leaves the signals to the system, which ends the process at the second: that needs no
  * turn of an event loop that may be busy, and waits for no thread of an engine. Returns what takes the handlers off.
@@ -16,7 +21,8 @@ export function onStop(stop: (signal: NodeJS.Signals) => void): () => void {
       return;
     }
     stopped = true;
-    setImmediate(off);
+    pause(SETTLE_MS);
+    setImmediate(() => setImmediate(off)); // a turn of the loop in between takes what was queued meanwhile
     stop(signal);
   };
   const off = (): void => {
