@@ -73,3 +73,12 @@ describe("the entries of the package", () => {
     expect(NATIVE.flatMap((name) => atOnce.get(name) ?? [])).toEqual([]);
   });
 });
+
+describe("the built files", () => {
+  it("import no .ts file, late imports beside `await using` included, which TypeScript 6 leaves as they are", () => {
+    const files = readdirSync("dist", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+    const left = files.filter((file) => /(?:from |import\()"\.[^"]*\.ts"/.test(read(`dist/${file}`)));
+    expect(files.length).toBeGreaterThan(100);
+    expect(left).toEqual([]);
+  });
+});

@@ -17,6 +17,9 @@ import {
   withModel,
 } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const collections = () => import("../collections/index.ts");
+
 interface Options extends ModelOptions {
   readonly labels: string;
   readonly templates?: string;
@@ -57,7 +60,7 @@ interface Scored {
 }
 
 async function classify(io: Io, words: readonly string[], options: Options): Promise<void> {
-  const { embedNamed, FEW_PICTURES, listInputs, modelEncoder } = await import("../collections/index.ts");
+  const { embedNamed, FEW_PICTURES, listInputs, modelEncoder } = await collections();
   const labels = await readLabels(options.labels);
   const given = options.templates === undefined ? undefined : await readTemplates(options.templates);
   const listed = await listInputs(words, { signal: io.signal });

@@ -16,6 +16,9 @@ import {
   withModel,
 } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const collections = () => import("../collections/index.ts");
+
 interface Options extends ModelOptions {
   readonly text?: readonly string[];
   readonly texts?: string;
@@ -59,7 +62,7 @@ export function define(program: Command): void {
 }
 
 async function embed(io: Io, words: readonly string[], options: Options): Promise<void> {
-  const { formatOf, modelEncoder } = await import("../collections/index.ts");
+  const { formatOf, modelEncoder } = await collections();
   const { out, resume } = options;
   formatOf(out);
   const { inputs, bad } = await allInputs(io, words, options);
@@ -82,7 +85,7 @@ async function embed(io: Io, words: readonly string[], options: Options): Promis
 
 /** What was named and written after --text, and what of it cannot be listed. Throws ConfigError where nothing was. */
 async function allInputs(io: Io, words: readonly string[], options: Options): Promise<Pick<Inputs, "inputs" | "bad">> {
-  const { listInputs } = await import("../collections/index.ts");
+  const { listInputs } = await collections();
   const { inputs, bad, passed } = await listInputs(words, { signal: io.signal });
   sayPassed(io, passed);
   const all = [...inputs, ...(await textInputs(options))];
@@ -92,7 +95,7 @@ async function allInputs(io: Io, words: readonly string[], options: Options): Pr
 
 /** Embeds to the file, with progress. A command that is stopped says how to go on. */
 async function write(io: Io, inputs: readonly Input[], encoder: Encoder, options: Options): Promise<EmbedResult> {
-  const { embedToFile } = await import("../collections/index.ts");
+  const { embedToFile } = await collections();
   const { out, resume, workers, model = LAST_RUN } = options;
   let progress: ReturnType<Io["progress"]> | undefined;
   const onProgress = (done: number, total: number, start: number): void => {

@@ -5,6 +5,9 @@ import { action, type Io } from "./command.ts";
 import { positive } from "./numbers.ts";
 import { type ModelOptions, openUsed, percent, sayUnknown, table, withModel } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const collections = () => import("../collections/index.ts");
+
 interface Options extends ModelOptions {
   readonly image?: string;
   readonly top: number;
@@ -36,7 +39,7 @@ async function fill(io: Io, [text = ""]: readonly string[], options: Options): P
       `expected a text with [MASK], got ${JSON.stringify(text)}`,
       /[[<]mask[\]>]/i.test(text) ? "write it as [MASK]" : undefined,
     );
-  const { loadInput } = await import("../collections/index.ts");
+  const { loadInput } = await collections();
   const bytes = image === undefined ? undefined : await loadInput(image, io.signal);
   if (typeof bytes === "string") throw new DataError(`${image}: ${bytes}`);
   await using model = await openUsed(io, options);

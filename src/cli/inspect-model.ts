@@ -9,6 +9,9 @@ import type { Io } from "./command.ts";
 import { type FoundModel, findModel, type ModelChoice, openGiven, partOf, someOf, storedBytes } from "./found-model.ts";
 import { formatBytes, formatCount } from "./progress.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const onnxInspector = () => import("./inspect-onnx.ts");
+
 /** The options of the command. */
 export interface InspectOptions extends ModelChoice {
   /** Every tensor on a line of its own. */
@@ -18,7 +21,7 @@ export interface InspectOptions extends ModelChoice {
 /** Prints it. Nothing but headers is read of the weights. Throws FileError, CheckpointError. */
 export async function inspect(io: Io, [place = ""]: readonly string[], options: InspectOptions): Promise<void> {
   if (/\.onnx$/i.test(place)) {
-    const { inspectOnnx } = await import("./inspect-onnx.ts");
+    const { inspectOnnx } = await onnxInspector();
     return inspectOnnx(io, place, options);
   }
   await using opened = await openGiven(io, place, { ...options, peek: true });

@@ -4,6 +4,9 @@ import { DataError } from "../errors.ts";
 import { action, type Io } from "./command.ts";
 import { type ModelOptions, openUsed, percent, sayUnknown, table, withModel } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const collections = () => import("../collections/index.ts");
+
 const HELP = `
 "match" is the probability that a text belongs to the picture, by the matching head of the multimodal encoder; "cosine"
 compares the embeddings of both encoders. Pairs are judged one by one: probabilities of several texts need not sum to 1.
@@ -26,7 +29,7 @@ export function define(program: Command): void {
 }
 
 async function match(io: Io, [image = "", ...texts]: readonly string[], options: ModelOptions): Promise<void> {
-  const { loadInput } = await import("../collections/index.ts");
+  const { loadInput } = await collections();
   const bytes = await loadInput(image, io.signal);
   if (typeof bytes === "string") throw new DataError(`${image}: ${bytes}`);
   await using model = await openUsed(io, options);

@@ -6,6 +6,9 @@ import { action, type Io } from "./command.ts";
 import { positive } from "./numbers.ts";
 import { type ModelOptions, openUsed, sayUnknown, table, withEngine } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const evaluators = () => import("../evaluators/index.ts");
+
 interface Options extends Omit<ModelOptions, "model"> {
   readonly among?: string;
   readonly top: number;
@@ -42,7 +45,7 @@ export function define(program: Command): void {
 }
 
 async function neighbours(io: Io, [name = "", ...words]: readonly string[], options: Options): Promise<void> {
-  const { nearestWords, textVectorOf } = await import("../evaluators/index.ts");
+  const { nearestWords, textVectorOf } = await evaluators();
   const given = options.among === undefined ? undefined : await listOf(options.among);
   await using model = await openUsed(io, { ...options, model: name });
   await sayUnknown(io, model, words);

@@ -7,6 +7,10 @@ import { action, type Io } from "./command.ts";
 import { openNamed } from "./data-source.ts";
 import { natural } from "./numbers.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const api = () => import("../api/index.ts");
+const tasks = () => import("../tasks/index.ts");
+
 interface Options {
   readonly train: string;
   readonly validation?: string;
@@ -42,8 +46,8 @@ export function define(program: Command): void {
 }
 
 async function probe(io: Io, [path]: readonly string[], options: Options): Promise<void> {
-  const { FlavaModel } = await import("../api/index.ts");
-  const { linearEvaluation } = await import("../tasks/index.ts");
+  const { FlavaModel } = await api();
+  const { linearEvaluation } = await tasks();
   await using model = await FlavaModel.fromPretrained(path!, { signal: io.signal });
   const read = (spec: string) => featuresOf(io, model, spec, options);
   const train = await read(options.train);
@@ -65,7 +69,7 @@ async function probe(io: Io, [path]: readonly string[], options: Options): Promi
 }
 
 async function featuresOf(io: Io, model: FlavaModel, spec: string, { cacheDir }: Options): Promise<Features> {
-  const { labelledFeatures } = await import("../tasks/index.ts");
+  const { labelledFeatures } = await tasks();
   const { defaultCacheDir } = await import("../datasets/starter/index.ts");
   const source: Source = await openNamed(io, spec, cacheDir === undefined ? {} : { cacheDir });
   const progress = io.progress({ label: `features of ${source.name}`, unit: "pictures", total: source.count });
@@ -83,7 +87,7 @@ async function featuresOf(io: Io, model: FlavaModel, spec: string, { cacheDir }:
 }
 
 async function saveProbe(path: string, { classifier, classes }: LinearResult): Promise<void> {
-  const { probeTensors } = await import("../api/index.ts");
+  const { probeTensors } = await api();
   const { entriesOf, saveSafetensors } = await import("../hub/index.ts");
   const { width, classes: K, coef, intercept } = classifier;
   const weight = new Float32Array(K * width);

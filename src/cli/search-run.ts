@@ -18,6 +18,9 @@ import { formatCount, formatDuration } from "./progress.ts";
 import type { SearchOptions } from "./search.ts";
 import { openUsed, percent, sayUnknown, table } from "./use-model.ts";
 
+/** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
+const pageMaker = () => import("./search-page.ts");
+
 /** A picture that was found. */
 export interface Result {
   readonly path: string;
@@ -71,7 +74,7 @@ export async function search(
     rerank === undefined ? found : await timed(timings, "rerank", () => judge(model, folder, text, found, rerank, io));
   const results = judged.slice(0, top);
   if (options.html !== undefined) {
-    const { searchPage } = await import("./search-page.ts");
+    const { searchPage } = await pageMaker();
     const title = text || `pictures like ${image}`;
     const page = await searchPage({ folder, title, query: picture?.image, results, pictures: index.pictures });
     await saveFile(options.html, page);
