@@ -137,7 +137,7 @@ async function tasksThere(io: Io, { dataRoot, measure }: Options): Promise<Task[
   if (found.length > 0) return found;
   throw new DataError(
     `${dataRoot}: expected data of the paper's tasks below this folder, found none`,
-    "flava eval --list says what is looked for; the tasks of the starter data are named: --tasks starter-families",
+    "flava eval --list says what is looked for; tasks of the starter data are measured when they are named: --tasks starter-families",
   );
 }
 
@@ -171,8 +171,8 @@ function sentence(event: CellEvent): string {
 }
 
 async function list(io: Io, { dataRoot, tasks: asked }: Options): Promise<void> {
-  const { paperTasks } = await import("../tasks/index.ts");
-  const tasks = asked ? await tasksOf(asked) : await paperTasks();
+  const { paperTasks, starterTasks } = await import("../tasks/index.ts");
+  const tasks = asked ? await tasksOf(asked) : [...(await paperTasks()), ...(await starterTasks())];
   const rows = await Promise.all(tasks.map((task) => rowOf(task, dataRoot)));
   const width = Math.max(...rows.map(({ task }) => task.length));
   const lines = rows.map((row) => `${row.there ? "✓" : "–"} ${row.task.padEnd(width)}  ${row.says}`);
@@ -191,14 +191,11 @@ async function rowOf(task: Task, dataRoot: string) {
         there: true,
         layout: place.layout,
         folder: place.root,
-        says: `${place.root} (${place.layout})`,
+        says: place.layout === "starter" ? "the starter data" : `${place.root} (${place.layout})`,
       };
     const [first] = data.layouts;
-    return {
-      ...about,
-      there: false,
-      says: `put ${layouts[first!].looks} into ${dataRoot}/${data.folder}: ${data.source}`,
-    };
+    const put = `put ${layouts[first!].looks} into ${dataRoot}/${data.folder}: ${data.source}`;
+    return { ...about, there: false, says: first === "starter" ? data.source : put };
   } catch (error) {
     if (!(error instanceof FlavaError)) throw error;
     return { ...about, there: false, says: error.message.replaceAll("\n  ", " ") };

@@ -16,7 +16,7 @@ import { isUrl, saveFile } from "../io/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { formatCount, formatDuration } from "./progress.ts";
 import type { SearchOptions } from "./search.ts";
-import { openUsed, percent, sayUnknown, table } from "./use-model.ts";
+import { openUsed, percent, sayPassed, sayUnknown, table } from "./use-model.ts";
 
 /** A function, as TypeScript 6 leaves the ".ts" of an `import()` that stands in a block with `await using` (test/package.test.ts). */
 const pageMaker = () => import("./search-page.ts");
@@ -155,7 +155,7 @@ function sayIndex(io: Io, { pictures, changes, bad, passed }: FolderIndex, ms: n
   const rate = encoded > 0 ? ` (${formatCount(encoded)} embedded in ${formatDuration(ms / 1000)})` : "";
   const news = parts.length > 0 ? `: ${parts.map(([what, n]) => `${formatCount(n)} ${what}`).join(", ")}${rate}` : "";
   io.note(`index: ${formatCount(pictures)} pictures${news}`);
-  if (passed.others > 0) io.note(`passed over: ${formatCount(passed.others)} files that are no pictures`);
+  sayPassed(io, { hidden: 0, others: passed.others });
   if (bad.length === 0) return;
   io.note(`${formatCount(bad.length)} files cannot be used:`);
   for (const { key, reason } of bad.slice(0, 5)) io.note(`  ${key}: ${reason}`);

@@ -95,8 +95,12 @@ export async function sayUnknown(io: Io, model: FlavaModel, texts: readonly stri
 
 /** Says what was met in folders and patterns and is not used. */
 export function sayPassed(io: Io, { hidden, others }: Inputs["passed"]): void {
-  if (hidden + others > 0)
-    io.note(`passed over: ${formatCount(hidden)} hidden files, ${formatCount(others)} that are no pictures`);
+  const counts = [
+    hidden === 1 ? "a hidden file" : `${formatCount(hidden)} hidden files`,
+    others === 1 ? "a file that is no picture" : `${formatCount(others)} files that are no pictures`,
+  ];
+  const said = counts.filter((_, i) => [hidden, others][i]! > 0);
+  if (said.length > 0) io.note(`passed over: ${said.join(", ")}`);
 }
 
 /** How many bad inputs are shown. */

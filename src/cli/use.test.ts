@@ -11,6 +11,7 @@ import { FlavaModel } from "../api/index.ts";
 import { define as classify } from "./classify.ts";
 import { define as data } from "./data.ts";
 import { define as embed } from "./embed.ts";
+import { define as evaluate } from "./eval.ts";
 import { define as fill } from "./fill.ts";
 import { define as match } from "./match.ts";
 import { define as neighbours } from "./neighbours.ts";
@@ -35,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(model, { recursive: true }));
 
-const VERBS = [embed, classify, match, fill, neighbours, search, data];
+const VERBS = [embed, classify, match, fill, neighbours, search, data, evaluate];
 const flava = (verb: string, ...args: string[]): Promise<Ran> => runCommand(VERBS, verb, ...args);
 const withTiny = (verb: string, ...args: string[]): Promise<Ran> => flava(verb, ...args, "--model", model);
 
@@ -54,6 +55,21 @@ describe("a command that uses a model", () => {
       code: "E_CONFIG",
       message: expect.stringMatching(/none in runs\/starter\n.*npm start/),
     });
+  });
+
+  it("says what of a folder it passes over, and only that", async () => {
+    const file = colourPicture([255, 0, 0]);
+    await writeFiles(folder, {
+      "h/red.ppm": file,
+      "h/.red.ppm": file,
+      "o/red.ppm": file,
+      "o/a.txt": "a",
+      "o/b.txt": "b",
+    });
+    const said = async (place: string) =>
+      /passed over.*/.exec((await withTiny("classify", join(folder, place), "--labels", "cat,dog")).stderr)?.[0];
+    expect(await said("h")).toBe("passed over: a hidden file");
+    expect(await said("o")).toBe("passed over: 2 files that are no pictures");
   });
 
   it("says which words the model does not know", async () => {
@@ -280,5 +296,13 @@ describe("data extract", () => {
     expect((await flava("data", "extract", "synthetic:3x16", out)).error?.message).toMatch(
       /expected a new or an empty folder/,
     );
+  });
+});
+
+describe("eval --list", () => {
+  it("names the paper's tasks and those of the starter data, and how to get what is not there", async () => {
+    const { stdout } = await flava("eval", "--list", "--data-root", folder);
+    expect(stdout).toMatch(/^– pets {2,}put .+robots\.ox/m);
+    expect(stdout).toMatch(/^(✓ starter-families +the starter data|– starter-families +flava data fetch starter)$/m);
   });
 });

@@ -160,9 +160,10 @@ async function lookAround(request: NewRequest, { signal, note, onProgress }: New
   const found = await survey(source, request.source).catch(withColumnHelp);
   const kind = useOf(found, request.ignoreCaptions ? "images" : undefined);
   const remarks: string[] = [];
-  if (kind === "pairs" && found.pictures > found.pairs)
+  const alone = found.pictures - found.pairs;
+  if (kind === "pairs" && alone > 0)
     remarks.push(
-      `${(found.pictures - found.pairs).toLocaleString("en-US")} pictures have no caption: the joint stage leaves them out as pairs, image stages see them`,
+      `${alone === 1 ? "1 picture has" : `${alone.toLocaleString("en-US")} pictures have`} no caption: the joint stage cannot pair what has none, image stages see it`,
     );
   const more = async (spec: string, wanted: DataKind) => {
     const at = absolute(spec);

@@ -53,8 +53,14 @@ export async function findTask(task: Task, dataRoot: string, signal?: AbortSigna
 export async function requireTask(task: Task, dataRoot: string, signal?: AbortSignal): Promise<TaskPlace> {
   const place = await findTask(task, dataRoot, signal);
   if (place) return place;
+  const where = join(dataRoot, task.data.folder);
+  if (task.data.layouts[0] === "starter")
+    throw new FileError(
+      `task ${task.name}: expected the starter data, found none`,
+      `get them with ${task.data.source}`,
+    );
   throw new FileError(
-    `task ${task.name}: expected its data in ${join(dataRoot, task.data.folder)}, found none`,
+    `task ${task.name}: expected its data in ${where}, found none`,
     `get it from ${task.data.source}`,
   );
 }

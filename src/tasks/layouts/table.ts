@@ -18,9 +18,9 @@ import { stlBinary } from "./stl-binary.ts";
 import { karpathyJson, parquet, webdataset } from "./through-sources.ts";
 import { pcam } from "./unread.ts";
 
-/** Parts of the starter data, which are fetched where they are not there. */
+/** Parts of the starter data, once they have been fetched. */
 const starter: LayoutReader = {
-  looks: "starter data, fetched by flava data fetch starter",
+  looks: "the starter data (flava data fetch starter)",
   isThere: async ({ task }) => isAtHand(`starter:${task.data.splits.test?.[0]}`),
   split: ({ signal }, name) => openData(`starter:${name}`, { signal }),
 };
