@@ -77,29 +77,60 @@ describe("the interpreter agrees with loops over nested arrays", () => {
   });
 
   it.each([
-    { stride: 1, padding: 0 },
-    { stride: 2, padding: 1 },
-    { stride: 3, padding: 2 },
-  ])("conv2d %o", ({ stride, padding }) => {
-    const [H, W, kh, kw] = [6, 5, 3, 2];
-    const x = nested([2, 3, H, W], "x") as M[][];
-    const w = nested([4, 3, kh, kw], "w") as M[][];
+    { stride: 1, padding: 0, dilation: 1, groups: 1 },
+    { stride: 2, padding: 1, dilation: 1, groups: 1 },
+    { stride: 3, padding: 2, dilation: 1, groups: 1 },
+    { stride: 1, padding: 2, dilation: 2, groups: 2 },
+    { stride: 2, padding: 1, dilation: 1, groups: 4 },
+  ])("conv2d %o", ({ stride, padding, dilation, groups }) => {
+    const [C, H, W, kh, kw] = [4, 6, 5, 3, 2];
+    const x = nested([2, C, H, W], "x") as M[][];
+    const w = nested([4, C / groups, kh, kw], "w") as M[][];
     const places = (n: number, kernel: number): number[] =>
-      range(n + 2 * padding).filter((i) => i % stride === 0 && i + kernel <= n + 2 * padding);
+      range(n + 2 * padding).filter((i) => i % stride === 0 && i + dilation * (kernel - 1) < n + 2 * padding);
     const at = (b: number, c: number, i: number, j: number): number => x[b]![c]![i - padding]?.[j - padding] ?? 0;
     const expected = range(2).map((b) =>
       range(4).map((o) =>
         places(H, kh).map((i) =>
           places(W, kw).map((j) => {
+            const first = Math.floor(o / (4 / groups)) * (C / groups);
             let sum = 0;
-            for (const c of range(3))
-              for (const u of range(kh)) for (const v of range(kw)) sum += at(b, c, i + u, j + v) * w[o]![c]![u]![v]!;
+            for (const c of range(C / groups))
+              for (const u of range(kh))
+                for (const v of range(kw))
+                  sum += at(b, first + c, i + u * dilation, j + v * dilation) * w[o]![c]![u]![v]!;
             return sum;
           }),
         ),
       ),
     );
-    expect(run((a, b) => conv2d(a, b, { stride, padding }), x, w)).toBeAllclose(asTensor(expected), FLOAT64);
+    const window = { stride, padding, dilation, groups };
+    expect(run((a, b) => conv2d(a, b, window), x, w)).toBeAllclose(asTensor(expected), FLOAT64);
+  });
+
+  it.each([
+    { kernel: 3, stride: 2, padding: 1 },
+    { kernel: 2, stride: 1, padding: 0 },
+    { kernel: 2, stride: 3, padding: 1 },
+  ])("maxPool2d %o", ({ kernel, stride, padding }) => {
+    const [H, W] = [7, 6];
+    const x = nested([2, 2, H, W], "x") as M[][];
+    const places = (n: number): number[] =>
+      range(n + 2 * padding).filter((i) => i % stride === 0 && i + kernel <= n + 2 * padding);
+    const expected = x.map((image) =>
+      image.map((rows) =>
+        places(H).map((i) =>
+          places(W).map((j) =>
+            Math.max(
+              ...range(kernel * kernel).map(
+                (n) => rows[i + Math.floor(n / kernel) - padding]?.[j + (n % kernel) - padding] ?? -Infinity,
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
+    expect(run((v) => maxPool2d(v, kernel, { stride, padding }), x)).toBeAllclose(asTensor(expected), FLOAT64);
   });
 
   it("layerNorm", () => {
@@ -166,7 +197,7 @@ describe("the interpreter agrees with loops over nested arrays", () => {
       const [, u, v] = best(b, c, i, j);
       spread[b]![c]![2 * i + u]![2 * j + v] = g[b]![c]![i]![j]!;
     });
-    const back = run((v, w) => new Value("maxPool2dGrad", [v, w], { kernel: 2 }), x, g);
+    const back = run((v, w) => new Value("maxPool2dGrad", [v, w], { kernel: 2, stride: 2, padding: 0 }), x, g);
     expect(back).toBeAllclose(asTensor(spread), FLOAT64);
 
     const y = nested([2, 3, 4, 6], "y") as M[][];
@@ -174,7 +205,7 @@ describe("the interpreter agrees with loops over nested arrays", () => {
       const [, u, v] = best(b, c, i, j);
       return y[b]![c]![2 * i + u]![2 * j + v]!;
     });
-    const take = run((v, w) => new Value("maxPool2dTake", [v, w], { kernel: 2 }), x, y);
+    const take = run((v, w) => new Value("maxPool2dTake", [v, w], { kernel: 2, stride: 2, padding: 0 }), x, y);
     expect(take).toBeAllclose(asTensor(taken), FLOAT64);
   });
 
@@ -252,7 +283,7 @@ describe("the interpreter has known values", () => {
       ],
     ];
     expect(toNumbers(run((a, w) => conv2d(a, w), [x], ones))).toEqual([8, 12, 20, 24]);
-    const options = { stride: 1, padding: 0 };
+    const options = { stride: 1, padding: 0, dilation: 1, groups: 1 };
     const dx = run((g, w) => new Value("conv2dInputGrad", [g, w], { ...options, height: 3, width: 3 }), ones, ones);
     expect(toNumbers(dx)).toEqual([1, 2, 1, 2, 4, 2, 1, 2, 1]);
     const dw = run((a, g) => new Value("conv2dWeightGrad", [a, g], { ...options, kernel: 2 }), [x], ones);

@@ -173,24 +173,24 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   gather: ({ inputs: [x, indices] }, { axis }, g) => [gatherGrad(x!, indices!, axis, g), null],
   scatterAdd: ({ inputs: [, indices] }, _, g) => [gather(g, indices!, 0), null],
 
-  conv2d: ({ inputs: [x, w] }, { stride, padding }, g) =>
+  conv2d: ({ inputs: [x, w] }, window, g) =>
     inDType(x!, g, (h) => [
-      new Value("conv2dInputGrad", [h, w!], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
-      new Value("conv2dWeightGrad", [x!, h], { stride, padding, kernel: w!.shape[2]! }),
+      new Value("conv2dInputGrad", [h, w!], { ...window, height: x!.shape[2]!, width: x!.shape[3]! }),
+      new Value("conv2dWeightGrad", [x!, h], { ...window, kernel: w!.shape[2]! }),
     ]),
-  conv2dInputGrad: ({ inputs: [y, w] }, { stride, padding }, g) =>
+  conv2dInputGrad: ({ inputs: [y, w] }, { height: _, width: __, ...window }, g) =>
     inDType(y!, g, (h) => [
-      conv2d(h, w!, { stride, padding }),
-      new Value("conv2dWeightGrad", [h, y!], { stride, padding, kernel: w!.shape[2]! }),
+      conv2d(h, w!, window),
+      new Value("conv2dWeightGrad", [h, y!], { ...window, kernel: w!.shape[2]! }),
     ]),
-  conv2dWeightGrad: ({ inputs: [x, y] }, { stride, padding }, g) =>
+  conv2dWeightGrad: ({ inputs: [x, y] }, { kernel: _, ...window }, g) =>
     inDType(x!, g, (h) => [
-      new Value("conv2dInputGrad", [y!, h], { stride, padding, height: x!.shape[2]!, width: x!.shape[3]! }),
-      conv2d(x!, h, { stride, padding }),
+      new Value("conv2dInputGrad", [y!, h], { ...window, height: x!.shape[2]!, width: x!.shape[3]! }),
+      conv2d(x!, h, window),
     ]),
-  maxPool2d: ({ inputs: [x] }, { kernel }, g) => [new Value("maxPool2dGrad", [x!, g], { kernel })],
-  maxPool2dGrad: ({ inputs: [x] }, { kernel }, g) => [null, new Value("maxPool2dTake", [x!, g], { kernel })],
-  maxPool2dTake: ({ inputs: [x] }, { kernel }, g) => [null, new Value("maxPool2dGrad", [x!, g], { kernel })],
+  maxPool2d: ({ inputs: [x] }, window, g) => [new Value("maxPool2dGrad", [x!, g], window)],
+  maxPool2dGrad: ({ inputs: [x] }, window, g) => [null, new Value("maxPool2dTake", [x!, g], window)],
+  maxPool2dTake: ({ inputs: [x] }, window, g) => [null, new Value("maxPool2dGrad", [x!, g], window)],
   upsample2d: ({ inputs: [x] }, { factor }, g) => {
     const { B, C, H, W } = x!.dims("B C H W");
     return [sum(reshape(g, [B, C, H, factor, W, factor]), [3, 5])];

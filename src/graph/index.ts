@@ -18,7 +18,7 @@ export { type GradOptions, grad } from "./gradient.ts";
 export * from "./graph.ts";
 export { type InterpretOptions, interpret } from "./interpret/index.ts";
 export * from "./ops.ts";
-export type { Attrs, Comparison, GraphDType, Op } from "./primitives.ts";
+export type { Attrs, Comparison, ConvWindow, GraphDType, Op, PoolWindow } from "./primitives.ts";
 export { print, toDot } from "./print.ts";
 export type { Program } from "./program.ts";
 export { scoped, Value } from "./value.ts";

@@ -1,7 +1,7 @@
 /** The functions that build graphs: one for each primitive, and the few composites that everybody needs. */
 import { ShapeError } from "../errors.ts";
 import { formatShape, fromNumbers, type Shape, sameShape, size, type Tensor } from "../tensor/index.ts";
-import type { Comparison, GraphDType } from "./primitives.ts";
+import type { Comparison, ConvWindow, GraphDType, PoolWindow } from "./primitives.ts";
 import { Value } from "./value.ts";
 
 /** A value, or a number that becomes a scalar constant of the other operand's dtype. */
@@ -173,14 +173,18 @@ export const gather = (x: Value, indices: Value, axis = 0): Value =>
 export const scatterAdd = (updates: Value, indices: Value, rows: number): Value =>
   new Value("scatterAdd", [updates, indices], { size: rows });
 
-interface Conv {
-  stride?: number;
-  padding?: number;
-}
-/** x (B, C, H, W), weight (O, C, kh, kw) → (B, O, H', W'), cross-correlation as in every deep-learning library. */
-export const conv2d = (x: Value, weight: Value, { stride = 1, padding = 0 }: Conv = {}): Value =>
-  new Value("conv2d", [x, weight], { stride, padding });
-export const maxPool2d = (x: Value, kernel: number): Value => new Value("maxPool2d", [x], { kernel });
+/** x (B, C, H, W), weight (O, C / groups, kh, kw) → (B, O, H', W'), cross-correlation as in every deep-learning library. */
+export const conv2d = (
+  x: Value,
+  weight: Value,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: Partial<ConvWindow> = {},
+): Value => new Value("conv2d", [x, weight], { stride, padding, dilation, groups });
+/** The largest of each window; stride = kernel unless said. */
+export const maxPool2d = (
+  x: Value,
+  kernel: number,
+  { stride = kernel, padding = 0 }: Partial<Omit<PoolWindow, "kernel">> = {},
+): Value => new Value("maxPool2d", [x], { kernel, stride, padding });
 export const upsample2d = (x: Value, factor: number): Value => new Value("upsample2d", [x], { factor });
 
 /** Joins axis 0 of all workers, differentiably: its gradient is reduceScatter. */

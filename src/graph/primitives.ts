@@ -12,6 +12,24 @@ export type Comparison = "equal" | "less" | "lessEqual";
 /** Element types that a graph may hold. bfloat16 is made by the precision pass, between a cast and what reads it. */
 export type GraphDType = Extract<DType, "float64" | "float32" | "bfloat16" | "int32" | "int64" | "bool">;
 
+/** Where the kernel of a convolution goes, along both axes. */
+export interface ConvWindow {
+  readonly stride: number;
+  /** Zeros on all four sides. */
+  readonly padding: number;
+  /** Places from one element of the kernel to the next. */
+  readonly dilation: number;
+  /** Equal parts of the channels; each part of the results sees its own. As many as there are channels: depthwise. */
+  readonly groups: number;
+}
+
+/** Where the windows of a pooling are, along both axes. */
+export interface PoolWindow {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
 /** Attributes of every primitive; all are plain data, so that a graph prints, hashes and compares. */
 export interface Attrs {
   // leaves
@@ -96,23 +114,18 @@ export interface Attrs {
   scatterAdd: { readonly size: number };
 
   // images, (B, C, H, W)
-  /** inputs (x, weight (O, C, kh, kw)). */
-  conv2d: { readonly stride: number; readonly padding: number };
+  /** inputs (x, weight (O, C / groups, kh, kw)). */
+  conv2d: ConvWindow;
   /** inputs (g, weight): the gradient of conv2d with respect to x of size `height` × `width`. */
-  conv2dInputGrad: {
-    readonly stride: number;
-    readonly padding: number;
-    readonly height: number;
-    readonly width: number;
-  };
+  conv2dInputGrad: ConvWindow & { readonly height: number; readonly width: number };
   /** inputs (x, g): the gradient of conv2d with respect to a kernel × kernel weight. */
-  conv2dWeightGrad: { readonly stride: number; readonly padding: number; readonly kernel: number };
-  /** Kernel = stride; the size must be a multiple of it. */
-  maxPool2d: { readonly kernel: number };
-  /** inputs (x, g): g at the first maximum of each window of x, 0 elsewhere. */
-  maxPool2dGrad: { readonly kernel: number };
+  conv2dWeightGrad: ConvWindow & { readonly kernel: number };
+  /** Padding is never the maximum. Windows that are neither padded nor overlap cover the image whole. */
+  maxPool2d: PoolWindow;
+  /** inputs (x, g): g at the first maximum of each window of x, added up where windows share it, 0 elsewhere. */
+  maxPool2dGrad: PoolWindow;
   /** inputs (x, y): y's values at the place of the first maximum of each window of x. The transpose of maxPool2dGrad. */
-  maxPool2dTake: { readonly kernel: number };
+  maxPool2dTake: PoolWindow;
   /** Nearest-neighbour enlargement by a whole factor. */
   upsample2d: { readonly factor: number };
 

@@ -1,7 +1,7 @@
 /** The shape rule of every primitive: from operands and attributes to the shape and dtype of the result, or a typed error. */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { formatShape, isFloat, type Shape, sameShape, size } from "../tensor/index.ts";
-import type { Attrs, GraphDType, Op } from "./primitives.ts";
+import type { Attrs, ConvWindow, GraphDType, Op, PoolWindow } from "./primitives.ts";
 import type { Value } from "./value.ts";
 
 export interface ValueType {
@@ -92,23 +92,39 @@ function needImages(op: Op, x: Value, y: Value, letters: readonly [string, strin
 const accumulated = ({ dtype }: Value): GraphDType => (dtype === "bfloat16" ? "float32" : dtype);
 
 /** Size of a convolution's result along one axis. */
-const convSize = (n: number, kernel: number, stride: number, padding: number): number =>
-  Math.floor((n + 2 * padding - kernel) / stride) + 1;
+const convSize = (n: number, kernel: number, { stride, padding, dilation = 1 }: Size): number =>
+  Math.floor((n + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 
-function convShape(x: Shape, w: Shape, stride: number, padding: number): Shape {
-  if (x[1] !== w[1])
-    throw new ShapeError(`conv2d: x ${formatShape(x)} has ${x[1]} channels, weight ${formatShape(w)} takes ${w[1]}`);
-  const [h, v] = [convSize(x[2]!, w[2]!, stride, padding), convSize(x[3]!, w[3]!, stride, padding)];
+interface Size {
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation?: number;
+}
+
+function convShape(x: Shape, w: Shape, window: ConvWindow): Shape {
+  const { padding, groups } = window;
+  if (x[1] !== w[1]! * groups)
+    throw new ShapeError(
+      `conv2d: x ${formatShape(x)} has ${x[1]} channels, weight ${formatShape(w)} takes ${w[1]! * groups}`,
+    );
+  if (w[0]! % groups) throw new ShapeError(`conv2d: weight ${formatShape(w)} does not divide into ${groups} groups`);
+  const [h, v] = [convSize(x[2]!, w[2]!, window), convSize(x[3]!, w[3]!, window)];
   if (h < 1 || v < 1)
     throw new ShapeError(`conv2d: weight ${formatShape(w)} is larger than x ${formatShape(x)} padded by ${padding}`);
   return [x[0]!, w[0]!, h, v];
 }
 
-function pooled(op: Op, x: Value, kernel: number): Shape {
+function pooled(op: Op, x: Value, window: PoolWindow): Shape {
   needRank(op, x, 4, "B C H W");
+  const { kernel, stride, padding } = window;
   const [b, c, h, w] = x.shape as [number, number, number, number];
-  if (h % kernel || w % kernel) throw new ShapeError(`${op}: ${formatShape(x.shape)} is not a multiple of ${kernel}`);
-  return [b, c, h / kernel, w / kernel];
+  if (stride === kernel && padding === 0 && (h % kernel || w % kernel))
+    throw new ShapeError(`${op}: ${formatShape(x.shape)} is not a multiple of ${kernel}`);
+  if (2 * padding > kernel)
+    throw new ShapeError(`${op}: padding ${padding} is more than half of a window of ${kernel}`);
+  if (h + 2 * padding < kernel || w + 2 * padding < kernel)
+    throw new ShapeError(`${op}: a window of ${kernel} is larger than ${formatShape(x.shape)} padded by ${padding}`);
+  return [b, c, convSize(h, kernel, window), convSize(w, kernel, window)];
 }
 
 function needShape(op: Op, what: string, v: Value, shape: Shape): void {
@@ -273,38 +289,40 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: [rows, ...updates.shape.slice(indices.shape.length)], dtype: updates.dtype };
   },
 
-  conv2d: (inputs, { stride, padding }) => {
+  conv2d: (inputs, window) => {
     const [x, w] = inputs as [Value, Value];
     needImages("conv2d", x, w, ["B C H W", "O C kh kw"]);
-    return { shape: convShape(x.shape, w.shape, stride, padding), dtype: accumulated(x) };
+    return { shape: convShape(x.shape, w.shape, window), dtype: accumulated(x) };
   },
-  conv2dInputGrad: (inputs, { stride, padding, height, width }) => {
+  conv2dInputGrad: (inputs, { height, width, ...window }) => {
     const [g, w] = inputs as [Value, Value];
     needImages("conv2dInputGrad", g, w, ["B O H W", "O C kh kw"]);
-    const shape = [g.shape[0]!, w.shape[1]!, height, width];
-    needShape("conv2dInputGrad", "g", g, convShape(shape, w.shape, stride, padding));
+    const shape = [g.shape[0]!, w.shape[1]! * window.groups, height, width];
+    needShape("conv2dInputGrad", "g", g, convShape(shape, w.shape, window));
     return { shape, dtype: accumulated(g) };
   },
-  conv2dWeightGrad: (inputs, { stride, padding, kernel }) => {
+  conv2dWeightGrad: (inputs, { kernel, ...window }) => {
     const [x, g] = inputs as [Value, Value];
     needImages("conv2dWeightGrad", x, g, ["B C H W", "B O H W"]);
-    const shape = [g.shape[1]!, x.shape[1]!, kernel, kernel];
-    needShape("conv2dWeightGrad", "g", g, convShape(x.shape, shape, stride, padding));
+    if (x.shape[1]! % window.groups)
+      throw new ShapeError(`conv2dWeightGrad: x ${formatShape(x.shape)} does not divide into ${window.groups} groups`);
+    const shape = [g.shape[1]!, x.shape[1]! / window.groups, kernel, kernel];
+    needShape("conv2dWeightGrad", "g", g, convShape(x.shape, shape, window));
     return { shape, dtype: accumulated(g) };
   },
-  maxPool2d: ([x], { kernel }) => {
+  maxPool2d: ([x], window) => {
     needFloat("maxPool2d", x!);
-    return { shape: pooled("maxPool2d", x!, kernel), dtype: x!.dtype };
+    return { shape: pooled("maxPool2d", x!, window), dtype: x!.dtype };
   },
-  maxPool2dGrad: ([x, g], { kernel }) => {
+  maxPool2dGrad: ([x, g], window) => {
     needImages("maxPool2dGrad", x!, g!, ["B C H W", "B C H W"]);
-    needShape("maxPool2dGrad", "g", g!, pooled("maxPool2dGrad", x!, kernel));
+    needShape("maxPool2dGrad", "g", g!, pooled("maxPool2dGrad", x!, window));
     return { shape: x!.shape, dtype: x!.dtype };
   },
-  maxPool2dTake: ([x, y], { kernel }) => {
+  maxPool2dTake: ([x, y], window) => {
     needImages("maxPool2dTake", x!, y!, ["B C H W", "B C H W"]);
     needShape("maxPool2dTake", "y", y!, x!.shape);
-    return { shape: pooled("maxPool2dTake", x!, kernel), dtype: x!.dtype };
+    return { shape: pooled("maxPool2dTake", x!, window), dtype: x!.dtype };
   },
   upsample2d: ([x], { factor }) => {
     needRank("upsample2d", x!, 4, "B C H W");

@@ -149,30 +149,66 @@ const matmulCase: fc.Arbitrary<Case> = use(
 
 interface ConvSizes {
   B: number;
+  /** Channels of a group, in and out. */
   C: number;
   O: number;
   H: number;
   W: number;
   kernel: number;
-  stride: number;
-  padding: number;
+  window: g.ConvWindow;
 }
 
 const convSizes: fc.Arbitrary<ConvSizes> = fc
-  .record({ B: between(1, 2), C: between(1, 3), O: between(1, 3), kernel: between(1, 3), stride: between(1, 3) })
-  .chain((s) =>
-    fc.record({ s: fc.constant(s), padding: between(0, s.kernel - 1), more: fc.tuple(between(0, 3), between(0, 3)) }),
-  )
-  .map(({ s, padding, more: [h, w] }) => ({ ...s, padding, H: s.kernel + h, W: s.kernel + w }));
+  .record({
+    s: fc.record({ B: between(1, 2), C: between(1, 3), O: between(1, 3), kernel: between(1, 3) }),
+    stride: between(1, 3),
+    dilation: fc.constantFrom(1, 1, 2),
+    groups: fc.constantFrom(1, 1, 2, 3),
+    pad: between(0, 2),
+    more: fc.tuple(between(0, 3), between(0, 3)),
+  })
+  .map(({ s, stride, dilation, groups, pad, more: [h, w] }) => {
+    const reach = (s.kernel - 1) * dilation + 1;
+    const padding = Math.min(pad, s.kernel - 1);
+    return { ...s, window: { stride, padding, dilation, groups }, H: reach + h, W: reach + w };
+  });
 
-const convShapes = ({ B, C, O, H, W, kernel, stride, padding }: ConvSizes) => {
-  const out = (n: number): number => Math.floor((n + 2 * padding - kernel) / stride) + 1;
-  return { x: [B, C, H, W], weight: [O, C, kernel, kernel], y: [B, O, out(H), out(W)] };
+const convShapes = ({ B, C, O, H, W, kernel, window: { stride, padding, dilation, groups } }: ConvSizes) => {
+  const out = (n: number): number => Math.floor((n + 2 * padding - (kernel - 1) * dilation - 1) / stride) + 1;
+  const [inputs, outputs] = [C * groups, O * groups];
+  return { x: [B, inputs, H, W], weight: [outputs, C, kernel, kernel], y: [B, outputs, out(H), out(W)] };
 };
 
-const pooled: fc.Arbitrary<{ kernel: number; x: number[]; y: number[] }> = fc
+interface Pooled {
+  readonly window: g.PoolWindow;
+  readonly x: number[];
+  readonly y: number[];
+}
+
+/** Windows side by side. */
+const besides: fc.Arbitrary<Pooled> = fc
   .record({ kernel: between(1, 3), B: between(1, 2), C: between(1, 2), h: between(1, 2), w: between(1, 3) })
-  .map(({ kernel, B, C, h, w }) => ({ kernel, x: [B, C, h * kernel, w * kernel], y: [B, C, h, w] }));
+  .map(({ kernel, B, C, h, w }) => ({
+    window: { kernel, stride: kernel, padding: 0 },
+    x: [B, C, h * kernel, w * kernel],
+    y: [B, C, h, w],
+  }));
+
+/** Windows that overlap, leave gaps, or go over the edge. */
+const anywhere: fc.Arbitrary<Pooled> = fc
+  .record({
+    kernel: between(2, 3),
+    stride: between(1, 4),
+    C: between(1, 2),
+    more: fc.tuple(between(0, 4), between(0, 4)),
+  })
+  .map(({ kernel, stride, C, more: [h, w] }) => {
+    const out = (n: number): number => Math.floor((n + 2 - kernel) / stride) + 1;
+    const [H, W] = [kernel + h, kernel + w];
+    return { window: { kernel, stride, padding: 1 }, x: [1, C, H, W], y: [1, C, out(H), out(W)] };
+  });
+
+const pooled: fc.Arbitrary<Pooled> = fc.oneof(besides, anywhere);
 
 const oneWorker = (op: "allGather" | "reduceScatter" | "allReduce"): fc.Arbitrary<Case> =>
   use(shapes(1), (f, shape) => new g.Value(op, [f.float(shape)], { workers: 1 }));
@@ -352,25 +388,24 @@ export const cases: { readonly [P in Op]: fc.Arbitrary<Case> } = {
       g.scatterAdd(f.float([...indices, ...rest]), f.indices(indices, rows, ids), rows),
   ),
 
-  conv2d: use(convSizes, (f, s) => g.conv2d(f.float(convShapes(s).x), f.float(convShapes(s).weight), s)),
+  conv2d: use(convSizes, (f, s) => g.conv2d(f.float(convShapes(s).x), f.float(convShapes(s).weight), s.window)),
   conv2dInputGrad: use(convSizes, (f, s) => {
     const { y, weight } = convShapes(s);
-    const { stride, padding, H: height, W: width } = s;
-    return new g.Value("conv2dInputGrad", [f.float(y), f.float(weight)], { stride, padding, height, width });
+    const attrs = { ...s.window, height: s.H, width: s.W };
+    return new g.Value("conv2dInputGrad", [f.float(y), f.float(weight)], attrs);
   }),
   conv2dWeightGrad: use(convSizes, (f, s) => {
     const { x, y } = convShapes(s);
-    const { stride, padding, kernel } = s;
-    return new g.Value("conv2dWeightGrad", [f.float(x), f.float(y)], { stride, padding, kernel });
+    return new g.Value("conv2dWeightGrad", [f.float(x), f.float(y)], { ...s.window, kernel: s.kernel });
   }),
-  maxPool2d: use(pooled, (f, { kernel, x }) => g.maxPool2d(f.float(x, "spaced"), kernel)),
+  maxPool2d: use(pooled, (f, { window, x }) => new g.Value("maxPool2d", [f.float(x, "spaced")], window)),
   maxPool2dGrad: use(
     pooled,
-    (f, { kernel, x, y }) => new g.Value("maxPool2dGrad", [f.float(x, "spaced"), f.float(y)], { kernel }),
+    (f, { window, x, y }) => new g.Value("maxPool2dGrad", [f.float(x, "spaced"), f.float(y)], window),
   ),
   maxPool2dTake: use(
     pooled,
-    (f, { kernel, x }) => new g.Value("maxPool2dTake", [f.float(x, "spaced"), f.float(x)], { kernel }),
+    (f, { window, x }) => new g.Value("maxPool2dTake", [f.float(x, "spaced"), f.float(x)], window),
   ),
   upsample2d: use(
     fc.record({ shape: shapes(4, 4), factor: between(1, 3) }),

@@ -5,6 +5,7 @@ import {
   argmax,
   barrier,
   broadcastTo,
+  type ConvWindow,
   cast,
   concat,
   constant,
@@ -31,6 +32,7 @@ import {
   mul,
   neg,
   type Op,
+  type PoolWindow,
   pad,
   permute,
   reduceMax,
@@ -89,14 +91,35 @@ const flags = input("flags", [3, 1], "bool");
 const image = (h: number, w: number, c = 3): Value => x(2, c, h, w);
 
 /** Convolutions of all sizes that differ in how the windows fill the picture. */
-const convolutions: readonly [h: number, w: number, kernel: number, stride: number, padding: number][] = [
-  [8, 8, 4, 4, 0],
-  [7, 9, 3, 1, 1],
-  [8, 11, 3, 2, 1],
-  [9, 6, 3, 2, 0],
-  [5, 5, 1, 1, 0],
-  [7, 7, 2, 3, 0],
-  [10, 9, 4, 4, 1],
+const convolutions: readonly [h: number, w: number, kernel: number, window: ConvWindow][] = [
+  [8, 8, 4, { stride: 4, padding: 0, dilation: 1, groups: 1 }],
+  [7, 9, 3, { stride: 1, padding: 1, dilation: 1, groups: 1 }],
+  [8, 11, 3, { stride: 2, padding: 1, dilation: 1, groups: 1 }],
+  [9, 6, 3, { stride: 2, padding: 0, dilation: 1, groups: 1 }],
+  [5, 5, 1, { stride: 1, padding: 0, dilation: 1, groups: 1 }],
+  [7, 7, 2, { stride: 3, padding: 0, dilation: 1, groups: 1 }],
+  [10, 9, 4, { stride: 4, padding: 1, dilation: 1, groups: 1 }],
+  [9, 8, 3, { stride: 1, padding: 2, dilation: 2, groups: 1 }],
+  [9, 10, 3, { stride: 2, padding: 1, dilation: 2, groups: 1 }],
+  [8, 7, 3, { stride: 2, padding: 1, dilation: 1, groups: 6 }],
+  [6, 5, 1, { stride: 1, padding: 0, dilation: 1, groups: 2 }],
+  [8, 9, 2, { stride: 1, padding: 1, dilation: 3, groups: 3 }],
+];
+
+/** A picture and a weight: two results a group, and the picture's 3 or 6 channels divided among the groups. */
+const operands = (h: number, w: number, kernel: number, { groups }: ConvWindow): [Value, Value] => {
+  const channels = groups === 1 ? 3 : 6;
+  return [image(h, w, channels), y(groups === 1 ? 5 : 2 * groups, channels / groups, kernel, kernel)];
+};
+
+/** Windows side by side, then those that overlap, are padded, or leave gaps. */
+const poolings: readonly [picture: Value, window: PoolWindow][] = [
+  [image(4, 6), { kernel: 2, stride: 2, padding: 0 }],
+  [named("z/ties", [2, 3, 6, 6]), { kernel: 3, stride: 3, padding: 0 }],
+  [named("z/ties", [1, 80, 8, 8]), { kernel: 2, stride: 2, padding: 0 }],
+  [image(8, 7), { kernel: 3, stride: 2, padding: 1 }],
+  [named("z/ties", [2, 2, 7, 6]), { kernel: 3, stride: 1, padding: 0 }],
+  [named("z/ties", [1, 3, 9, 7]), { kernel: 2, stride: 3, padding: 1 }],
 ];
 
 /** Values of each primitive; a primitive without a row does not compile. */
@@ -240,31 +263,29 @@ export const cases: { readonly [P in Op]: () => readonly Value[] } = {
     scatterAdd(x(4), int("n/3", "int32"), 3),
     scatterAdd(x(200, 33), int("n/3", "int64", 200), 3),
   ],
-  conv2d: () =>
-    convolutions.map(([h, w, kernel, stride, padding]) =>
-      conv2d(image(h, w), y(5, 3, kernel, kernel), { stride, padding }),
-    ),
+  conv2d: () => convolutions.map(([h, w, kernel, window]) => conv2d(...operands(h, w, kernel, window), window)),
   conv2dInputGrad: () =>
-    convolutions.map(([height, width, kernel, stride, padding]) => {
-      const weight = y(5, 3, kernel, kernel);
-      const g = x(...conv2d(image(height, width), weight, { stride, padding }).shape);
-      return new Value("conv2dInputGrad", [g, weight], { stride, padding, height, width });
+    convolutions.map(([height, width, kernel, window]) => {
+      const [picture, weight] = operands(height, width, kernel, window);
+      const g = x(...conv2d(picture, weight, window).shape);
+      return new Value("conv2dInputGrad", [g, weight], { ...window, height, width });
     }),
   conv2dWeightGrad: () =>
-    convolutions.map(([h, w, kernel, stride, padding]) => {
-      const g = y(...conv2d(image(h, w), y(5, 3, kernel, kernel), { stride, padding }).shape);
-      return new Value("conv2dWeightGrad", [image(h, w), g], { stride, padding, kernel });
+    convolutions.map(([h, w, kernel, window]) => {
+      const [picture, weight] = operands(h, w, kernel, window);
+      return new Value("conv2dWeightGrad", [picture, y(...conv2d(picture, weight, window).shape)], {
+        ...window,
+        kernel,
+      });
     }),
-  maxPool2d: () => [maxPool2d(image(4, 6), 2), maxPool2d(named("z/ties", [2, 3, 6, 6]), 3)],
-  maxPool2dGrad: () => [
-    new Value("maxPool2dGrad", [image(4, 6), y(2, 3, 2, 3)], { kernel: 2 }),
-    new Value("maxPool2dGrad", [named("z/ties", [2, 3, 6, 6]), y(2, 3, 2, 2)], { kernel: 3 }),
-    new Value("maxPool2dGrad", [named("z/ties", [1, 80, 8, 8]), y(1, 80, 4, 4)], { kernel: 2 }),
-  ],
-  maxPool2dTake: () => [
-    new Value("maxPool2dTake", [image(4, 6), y(2, 3, 4, 6)], { kernel: 2 }),
-    new Value("maxPool2dTake", [named("z/ties", [2, 3, 6, 6]), y(2, 3, 6, 6)], { kernel: 3 }),
-  ],
+  maxPool2d: () => poolings.map(([picture, window]) => new Value("maxPool2d", [picture], window)),
+  maxPool2dGrad: () =>
+    poolings.map(([picture, window]) => {
+      const g = y(...maxPool2d(picture, window.kernel, window).shape);
+      return new Value("maxPool2dGrad", [picture, g], window);
+    }),
+  maxPool2dTake: () =>
+    poolings.map(([picture, window]) => new Value("maxPool2dTake", [picture, y(...picture.shape)], window)),
   upsample2d: () => [upsample2d(image(3, 2), 2), upsample2d(image(3, 2), 3)],
   allGather: () => [new Value("allGather", [x(2, 3)], { workers: 1 })],
   reduceScatter: () => [new Value("reduceScatter", [x(2, 3)], { workers: 1 })],

@@ -145,11 +145,11 @@ export const kernels: { readonly [P in Op]: Kernel<P> } = {
     const [x, y] = shapes as [Shape, Shape];
     return images.conv2dWeightGrad(inputs[0]!, inputs[1]!, { x, weight: node.shape, y, ...node.attrs }, out);
   },
-  maxPool2d: ({ node, inputs, shapes, out }) => images.maxPool2d(inputs[0]!, shapes[0]!, node.attrs.kernel, out),
+  maxPool2d: ({ node, inputs, shapes, out }) => images.maxPool2d(inputs[0]!, shapes[0]!, node.attrs, out),
   maxPool2dGrad: ({ node, inputs, shapes, out }) =>
-    images.maxPool2dGrad(inputs[0]!, shapes[0]!, inputs[1]!, node.attrs.kernel, out),
+    images.maxPool2dGrad(inputs[0]!, shapes[0]!, inputs[1]!, node.attrs, out),
   maxPool2dTake: ({ node, inputs, shapes, out }) =>
-    images.maxPool2dTake(inputs[0]!, shapes[0]!, inputs[1]!, node.attrs.kernel, out),
+    images.maxPool2dTake(inputs[0]!, shapes[0]!, inputs[1]!, node.attrs, out),
   upsample2d: ({ node, inputs, shapes, out }) => images.upsample2d(inputs[0]!, shapes[0]!, node.attrs.factor, out),
 
   allGather: (call) => {

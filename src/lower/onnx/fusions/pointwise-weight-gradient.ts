@@ -7,8 +7,8 @@ export const pointwiseWeightGradient: Fusion = {
   name: "pointwiseWeightGradient",
   match: (value) => {
     if (!isOp(value, "conv2dWeightGrad")) return undefined;
-    const { kernel, stride, padding } = value.attrs;
-    if (kernel !== 1 || stride !== 1 || padding !== 0) return undefined;
+    const { kernel, stride, padding, groups } = value.attrs;
+    if (kernel !== 1 || stride !== 1 || padding !== 0 || groups !== 1) return undefined;
     const [x, g] = value.inputs as [Value, Value];
     return {
       operands: [g, x],

@@ -1,6 +1,6 @@
 /** Convolution with its two gradients, max-pooling with its gradient and the transpose of that, and enlargement. */
-import type { Value } from "../../../graph/index.ts";
-import { size } from "../../../tensor/index.ts";
+import type { ConvWindow, PoolWindow, Value } from "../../../graph/index.ts";
+import { type Shape, size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Rules } from "../rule.ts";
 import type { Attributes } from "../schema.ts";
@@ -10,30 +10,38 @@ const SWAP = { perm: { ints: [1, 0, 2, 3] } };
 export const images: Rules<
   "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad" | "maxPool2d" | "maxPool2dGrad" | "maxPool2dTake" | "upsample2d"
 > = {
-  conv2d: (e, _, inputs, { stride, padding }) => e.node("Conv", inputs, window(stride, padding)),
-  conv2dInputGrad: (e, value, inputs, { stride, padding, height, width }) => {
+  conv2d: (e, _, inputs, window) => e.node("Conv", inputs, convolution(window)),
+  conv2dInputGrad: (e, value, inputs, { height, width, ...window }) => {
     const [g, w] = value.inputs as [Value, Value];
-    const rest = (n: number, i: number): number => n - ((g.shape[i]! - 1) * stride + w.shape[i]! - 2 * padding);
-    const output_padding = { ints: [rest(height, 2), rest(width, 3)] };
-    return e.node("ConvTranspose", inputs, { ...window(stride, padding), output_padding });
+    const { stride, padding, dilation } = window;
+    const seen = (i: number): number => (g.shape[i]! - 1) * stride + (w.shape[i]! - 1) * dilation + 1 - 2 * padding;
+    const output_padding = { ints: [height - seen(2), width - seen(3)] };
+    return e.node("ConvTranspose", inputs, { ...convolution(window), output_padding });
   },
-  // The kernel's gradient is a convolution of x with g where channels and batch change places and strides become dilations.
-  conv2dWeightGrad: (e, value, [x, g], { stride, padding, kernel }) => {
-    const swapped = [x!, g!].map((name) => e.node("Transpose", [name], SWAP));
-    const dilations = { ints: [stride, stride] };
-    let y = e.node("Conv", swapped, { ...window(1, padding), dilations });
+  // The kernel's gradient is a convolution of x with g where channels and batch change places, and strides and dilations.
+  conv2dWeightGrad: (e, value, [x, g], { kernel, ...window }) => {
+    const { stride, padding, dilation, groups } = window;
     const [image, grad] = value.inputs.map((v) => v.shape) as [number[], number[]];
-    const full = [2, 3].map((i) => image[i]! + 2 * padding - (grad[i]! - 1) * stride);
+    const swapped = [channelsFirst(e, x!, image, groups), e.node("Transpose", [g!], SWAP)];
+    let y = e.node("Conv", swapped, convolution({ stride: dilation, padding, dilation: stride, groups }));
+    const full = [2, 3].map((i) => Math.floor((image[i]! + 2 * padding - (grad[i]! - 1) * stride - 1) / dilation) + 1);
     if (full.some((n) => n !== kernel))
       y = e.node("Slice", [y, e.ints([0, 0]), e.ints([kernel, kernel]), e.ints([2, 3])]);
     return e.node("Transpose", [y], SWAP);
   },
-  maxPool2d: (e, _, inputs, { kernel }) => e.node("MaxPool", inputs, pooling(kernel)),
-  maxPool2dGrad: (e, value, [x, g], { kernel }) =>
-    e.node("MaxUnpool", [g!, places(e, x!, kernel), e.ints(value.shape)], pooling(kernel)),
-  maxPool2dTake: (e, value, [x, y], { kernel }) => {
+  maxPool2d: (e, _, inputs, window) => e.node("MaxPool", inputs, pooling(window)),
+  maxPool2dGrad: (e, value, [x, g], window) => {
+    const at = places(e, x!, window);
+    if (isDisjoint(window)) return e.node("MaxUnpool", [g!, at, e.ints(value.shape)], pooling(window));
+    const shape = value.inputs[1]!.shape;
+    const [flat, zeros] = [[size(shape)], e.node("Expand", [e.scalar(0, "float32"), e.ints([size(value.shape)])])];
+    const rows = [zeros, e.reshape(at, shape, flat), e.reshape(g!, shape, flat)];
+    const sums = e.node("ScatterElements", rows, { axis: { int: 0 }, reduction: { string: "add" } });
+    return e.reshape(sums, [size(value.shape)], value.shape);
+  },
+  maxPool2dTake: (e, value, [x, y], window) => {
     const flat = e.reshape(y!, value.inputs[1]!.shape, [size(value.inputs[1]!.shape)]);
-    return e.node("Gather", [flat, places(e, x!, kernel)], { axis: { int: 0 } });
+    return e.node("Gather", [flat, places(e, x!, window)], { axis: { int: 0 } });
   },
   upsample2d: (e, value, [x], { factor }) => {
     const [b, c, h, w] = value.inputs[0]!.shape as [number, number, number, number];
@@ -44,15 +52,31 @@ export const images: Rules<
 };
 
 /** Places of the first maximum of each window, counted in the whole tensor; one node for all who ask. */
-const places = (e: Emitter, x: string, kernel: number): string =>
-  e.once(`MaxPool ${kernel} ${x}`, () => e.multi("MaxPool", [x], pooling(kernel), { count: 2 }))[1]!;
+const places = (e: Emitter, x: string, window: PoolWindow): string =>
+  e.once(`MaxPool ${Object.values(window)} ${x}`, () => e.multi("MaxPool", [x], pooling(window), { count: 2 }))[1]!;
 
-const window = (stride: number, padding: number): Attributes => ({
+/** Whether no element is in two windows and none is padding: what MaxUnpool undoes. */
+const isDisjoint = ({ kernel, stride, padding }: PoolWindow): boolean => kernel === stride && padding === 0;
+
+/** (B, C, H, W) → (C / groups, groups·B, H, W). */
+function channelsFirst(e: Emitter, x: string, shape: Shape, groups: number): string {
+  if (groups === 1) return e.node("Transpose", [x], SWAP);
+  const [b, c, h, w] = shape as [number, number, number, number];
+  const each = c / groups;
+  const parts = e.reshape(x, shape, [b, groups, each, h, w]);
+  const turned = e.node("Transpose", [parts], { perm: { ints: [2, 1, 0, 3, 4] } });
+  return e.reshape(turned, [each, groups, b, h, w], [each, groups * b, h, w]);
+}
+
+const convolution = ({ stride, padding, dilation, groups }: ConvWindow): Attributes => ({
   strides: { ints: [stride, stride] },
   pads: { ints: [padding, padding, padding, padding] },
+  ...(dilation === 1 ? {} : { dilations: { ints: [dilation, dilation] } }),
+  ...(groups === 1 ? {} : { group: { int: groups } }),
 });
 
-const pooling = (kernel: number): Attributes => ({
+const pooling = ({ kernel, stride, padding }: PoolWindow): Attributes => ({
   kernel_shape: { ints: [kernel, kernel] },
-  strides: { ints: [kernel, kernel] },
+  strides: { ints: [stride, stride] },
+  ...(padding === 0 ? {} : { pads: { ints: [padding, padding, padding, padding] } }),
 });
