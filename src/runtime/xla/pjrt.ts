@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { EngineError } from "../../errors.ts";
-import { importKoffi, type Koffi, pin } from "../koffi.ts";
+import { importKoffi, type Koffi, pin } from "../../koffi.ts";
 
 /** Place of each function that we call in the plugin's table, which only ever grows. */
 const SLOTS = {

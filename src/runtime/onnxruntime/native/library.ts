@@ -1,7 +1,7 @@
 /** Loads the ONNX Runtime library through koffi. */
 import { existsSync, realpathSync } from "node:fs";
 import { EngineError } from "../../../errors.ts";
-import { importKoffi, type Koffi, pin } from "../../koffi.ts";
+import { importKoffi, type Koffi, pin } from "../../../koffi.ts";
 import { API_VERSION, type Functions, SLOT_COUNT, SLOTS, type Slot } from "./api.ts";
 import { findLibrary } from "./find-library.ts";
 

@@ -1,5 +1,5 @@
 /** Koffi, the package that calls C: loaded once, with stacks that engines can work on. */
-import { EngineError } from "../errors.ts";
+import { EngineError } from "./errors.ts";
 
 /** The module of koffi, which is loaded when first needed. */
 export type Koffi = typeof import("koffi");

@@ -1,0 +1,160 @@
+/** Workers that are processes of an MPI job: the library moves the numbers, on whatever network it knows. */
+import { EngineError } from "../../errors.ts";
+import type { Cluster, Memory } from "../cluster.ts";
+import { type Abi, dtypeOf } from "./abi.ts";
+import { type Launch, launchOf } from "./launcher.ts";
+import { type FunctionName, loadMpi, type MpiLibrary } from "./library.ts";
+
+export interface MpiOptions {
+  /** Path of the library; it is looked for unless said. */
+  readonly library?: string | undefined;
+}
+
+/** An open cluster, and the library behind it. */
+export interface MpiCluster extends Cluster {
+  readonly library: MpiLibrary;
+}
+
+/** Counts are ints: longer memory goes in pieces of so many elements. */
+const MAX_COUNT = 2 ** 30;
+
+let opened: Promise<MpiCluster> | undefined;
+
+/**
+ * The workers of this process's job; the library is loaded and initialised once a process. Throws EngineError where there is no library, it is not that of the
+ * launcher, or it takes no calls from threads.
+ */
+export function openMpi(options: MpiOptions = {}): Promise<MpiCluster> {
+  opened ??= start(options);
+  return opened;
+}
+
+async function start({ library: path }: MpiOptions): Promise<MpiCluster> {
+  const launch = launchOf(process.env);
+  const library = await loadMpi(path, launch?.library);
+  const { abi, fn } = library;
+  const [level, rank, size] = [new Int32Array(1), new Int32Array(1), new Int32Array(1)];
+  check("MPI_Init_thread", fn.MPI_Init_thread(null, null, abi.multiple, level));
+  check("MPI_Comm_rank", fn.MPI_Comm_rank(abi.world, rank));
+  check("MPI_Comm_size", fn.MPI_Comm_size(abi.world, size));
+  checkStart(library, launch, size[0]!, level[0]!);
+  return cluster(library, rank[0]!, size[0]!);
+}
+
+function check(name: FunctionName, code: number): void {
+  if (code !== 0) throw new EngineError(`mpi: ${name} failed with code ${code}`);
+}
+
+function checkStart(
+  { path, version, abi, fn }: MpiLibrary,
+  launch: Launch | undefined,
+  size: number,
+  level: number,
+): void {
+  const fail = (message: string, help: string): never => {
+    fn.MPI_Finalize();
+    throw new EngineError(message, help);
+  };
+  if (launch && launch.size !== size)
+    fail(
+      `mpi: ${launch.launcher} has started ${launch.size} processes, and ${version} (${path}) sees ${size}`,
+      launch.library
+        ? `start with the launcher of this library, or name the library of ${launch.library} with --mpi PATH`
+        : "srun --mpi=list shows what Slurm can start: pmix for Open MPI, pmi2 for MPICH",
+    );
+  if (level < abi.serialized)
+    fail(
+      `mpi: ${version} (${path}): expected a library that takes calls from several threads, got level ${level}`,
+      "it was built without threads: install another",
+    );
+}
+
+type Argument = bigint | number | null | ArrayBufferView;
+
+/** Calls under way: koffi does not keep their arrays. */
+const pending = new Set<unknown>();
+
+function cluster(library: MpiLibrary, rank: number, size: number): MpiCluster {
+  const { abi, fn, version } = library;
+  let last: Promise<void> = Promise.resolve();
+  let closed = false;
+  // One at a time, in the order of the calls: the pool's threads would start two of them in any order.
+  const call = (name: FunctionName, args: readonly Argument[]): Promise<void> => {
+    const mine = last.then(() => run(fn[name], name, args));
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await call("MPI_Finalize", []);
+  };
+  return {
+    library,
+    description: `${version} (${abi.name === "MPI-5 ABI" ? "MPI-5 ABI, " : ""}${library.path})`,
+    rank,
+    size,
+    takesAddresses: true,
+    allGather(all) {
+      const each = lengthOf(all) / size;
+      const type = typeOf(abi, all);
+      return call("MPI_Allgather", [abi.inPlace, 0, type, pointer(all), short(each), type, abi.world]);
+    },
+    reduceScatter: (all, own) =>
+      call("MPI_Reduce_scatter_block", [
+        pointer(all),
+        pointer(own),
+        short(lengthOf(own)),
+        typeOf(abi, all),
+        abi.sum,
+        abi.world,
+      ]),
+    async allReduce(all) {
+      for (const [piece, length] of pieces(all))
+        await call("MPI_Allreduce", [abi.inPlace, piece, length, typeOf(abi, all), abi.sum, abi.world]);
+    },
+    async broadcast(all, root) {
+      for (const [piece, length] of pieces(all))
+        await call("MPI_Bcast", [piece, length, typeOf(abi, all), root, abi.world]);
+    },
+    barrier: () => call("MPI_Barrier", [abi.world]),
+    abort: () => void fn.MPI_Abort(abi.world, 1),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const run = (native: MpiLibrary["fn"][FunctionName], name: FunctionName, args: readonly Argument[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    pending.add(args);
+    native.async(...args, (error: Error | null, code: number) => {
+      pending.delete(args);
+      if (error) reject(new EngineError(`mpi: ${name}: ${error.message}`, undefined, { cause: error }));
+      else if (code !== 0) reject(new EngineError(`mpi: ${name} failed with code ${code}`));
+      else resolve();
+    });
+  });
+
+const lengthOf = (memory: Memory): number => memory.length;
+
+const pointer = (memory: Memory): bigint | ArrayBufferView => (ArrayBuffer.isView(memory) ? memory : memory.address);
+
+const typeOf = (abi: Abi, memory: Memory): bigint | number =>
+  abi.types[ArrayBuffer.isView(memory) ? dtypeOf(memory) : memory.dtype];
+
+/** The length of what cannot go in pieces. */
+function short(length: number): number {
+  if (length <= MAX_COUNT && Number.isInteger(length)) return length;
+  throw new EngineError(`mpi: ${length} elements for each worker cannot be exchanged at once`, "use smaller batches");
+}
+
+const BYTES = { float32: 4, float64: 8, int32: 4, uint8: 1 } as const;
+
+/** Memory in pieces whose length is an int. */
+function* pieces(memory: Memory): Generator<[bigint | ArrayBufferView, number]> {
+  for (let start = 0; start === 0 || start < memory.length; start += MAX_COUNT) {
+    const end = Math.min(start + MAX_COUNT, memory.length);
+    if (ArrayBuffer.isView(memory)) yield [memory.subarray(start, end), end - start];
+    else yield [memory.address + BigInt(start * BYTES[memory.dtype]), end - start];
+  }
+}
