@@ -1,4 +1,7 @@
+export * from "./activation.ts";
 export * from "./attention.ts";
+export * from "./batch-norm.ts";
+export * from "./bert.ts";
 export * from "./conv.ts";
 export * from "./embedding.ts";
 export * from "./init.ts";

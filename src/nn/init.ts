@@ -10,7 +10,11 @@ export type Init =
   /** N(0, std²), redrawn outside ±bound (absolute, as timm and DINO use it). */
   | { readonly kind: "truncatedNormal"; readonly std: number; readonly bound: number }
   /** N(0, 1/fan-in) for a convolution (O, C, kh, kw), fan-in = C·kh·kw (DALL-E's dVAE). */
-  | { readonly kind: "convNormal" };
+  | { readonly kind: "convNormal" }
+  /** Uniform within ±√(6 / (fan-in + fan-out)) (Glorot & Bengio 2010). */
+  | { readonly kind: "xavierUniform" }
+  /** Uniform within ±1/√fan-in: what torch draws where nothing else is said. */
+  | { readonly kind: "fanInUniform" };
 
 export const zeros: Init = { kind: "zeros" };
 export const ones: Init = { kind: "constant", value: 1 };
@@ -18,6 +22,8 @@ export const constantInit = (value: number): Init => ({ kind: "constant", value 
 export const normal = (std: number): Init => ({ kind: "normal", std });
 export const truncatedNormal = (std: number, bound = 2): Init => ({ kind: "truncatedNormal", std, bound });
 export const convNormal: Init = { kind: "convNormal" };
+export const xavierUniform: Init = { kind: "xavierUniform" };
+export const fanInUniform: Init = { kind: "fanInUniform" };
 
 /** What a model declares about one parameter. */
 export interface ParamSpec {
@@ -27,6 +33,8 @@ export interface ParamSpec {
   readonly init: Init;
   /** Other paths under which checkpoints store the same tensor. */
   readonly aliases: readonly string[];
+  /** Whether it is saved and never trained. */
+  readonly buffer?: boolean;
 }
 
 /** The first value of one parameter: a function of (seed, name) alone, in float32. */
@@ -35,6 +43,7 @@ export function initialTensor(spec: Pick<ParamSpec, "name" | "shape" | "init">, 
   const data = new Float32Array(size(shape));
   const rng = random(seed, `init:${spec.name}`);
   if (init.kind === "constant") data.fill(init.value);
+  else if (init.kind === "xavierUniform" || init.kind === "fanInUniform") fillUniform(data, rng, init.kind, shape);
   else if (init.kind !== "zeros") fillNormal(data, rng, init, shape);
   if (init.kind === "normal" && init.zeroRow !== undefined) {
     const width = size(shape.slice(1));
@@ -46,7 +55,7 @@ export function initialTensor(spec: Pick<ParamSpec, "name" | "shape" | "init">, 
 function fillNormal(
   data: Float32Array,
   rng: Random,
-  init: Exclude<Init, { kind: "zeros" | "constant" }>,
+  init: Extract<Init, { kind: "normal" | "truncatedNormal" | "convNormal" }>,
   shape: Shape,
 ): void {
   const std = init.kind === "convNormal" ? size(shape.slice(1)) ** -0.5 : init.std;
@@ -56,6 +65,14 @@ function fillNormal(
     while (Math.abs(x) > bound) x = std * rng.normal();
     data[i] = x;
   }
+}
+
+/** A weight is stored (out, in, …); what comes after are the places of a kernel. */
+function fillUniform(data: Float32Array, rng: Random, kind: "xavierUniform" | "fanInUniform", shape: Shape): void {
+  const places = size(shape.slice(2));
+  const [fanIn, fanOut] = [size(shape.slice(1)), shape[0]! * places];
+  const bound = kind === "fanInUniform" ? fanIn ** -0.5 : Math.sqrt(6 / (fanIn + fanOut));
+  for (let i = 0; i < data.length; i++) data[i] = bound * (2 * rng.uniform() - 1);
 }
 
 /** The first values of all parameters, by name. */

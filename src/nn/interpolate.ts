@@ -32,6 +32,18 @@ export function bicubicMatrix(n: number, m: number, kind: Interpolation = "size"
   return matrix;
 }
 
+/** The m × n matrix, row-major, that resizes n samples to m, linear between aligned ends: row i reads at i·(n − 1)/(m − 1), at 0 if m is 1. */
+export function alignedMatrix(n: number, m: number): Float64Array {
+  const matrix = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    const x = m === 1 ? 0 : (i * (n - 1)) / (m - 1);
+    const from = Math.min(n - 1, Math.floor(x));
+    matrix[i * n + from]! += 1 - (x - from);
+    if (x > from) matrix[i * n + from + 1]! += x - from;
+  }
+  return matrix;
+}
+
 const resizer = (n: number, m: number, kind: Interpolation): Value =>
   constant(tensor("float64", [m, n], bicubicMatrix(n, m, kind)), "float32");
 

@@ -5,6 +5,7 @@ import { FINITE_DIFFERENCE, FLOAT64 } from "../../test/support/tolerances.ts";
 import { add, conv2d, grad, graph, input, interpret, mul, permute, reshape, sum, type Value } from "../graph/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
 import {
+  attention,
   bicubicMatrix,
   convNormal,
   convolution,
@@ -20,7 +21,6 @@ import {
   Params,
   paddingMask,
   patchEmbedding,
-  selfAttention,
   type Taps,
   truncatedNormal,
   zeros,
@@ -167,13 +167,13 @@ describe("layerNorm and l2Normalize", () => {
   });
 });
 
-describe("selfAttention", () => {
+describe("attention", () => {
   const [B, N, D, heads] = [2, 3, 4, 2];
   const p = new Params();
   const x = at("x", [B, N, D]);
   const keep = input("keep", [B, N], "int32");
   const taps: Taps = new Map();
-  const y = selfAttention(p.at("attention"), x, { heads, mask: paddingMask(keep, x), out: taps });
+  const y = attention(p.at("attention"), x, { heads, mask: paddingMask(keep, x), out: taps });
   const feeds: Feeds = {
     ...parameters(p),
     x: normals("attention x", [B, N, D]),

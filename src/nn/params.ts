@@ -3,13 +3,15 @@
  * layer declares a tensor where it uses it (as flax's `compact` does, without a framework around it).
  */
 import { NameError, ShapeError } from "../errors.ts";
-import { input, maximum, minimum, scoped, stopGradient, type Value } from "../graph/index.ts";
+import { add, input, maximum, minimum, mul, scoped, stopGradient, type Value } from "../graph/index.ts";
 import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
 import { type Init, normal, type ParamSpec } from "./init.ts";
 
 interface Entry {
   readonly spec: ParamSpec;
   readonly value: Value;
+  /** Of a buffer, what this batch says of it. */
+  observed?: Value;
 }
 
 export interface ParamsOptions {
@@ -72,14 +74,36 @@ export class Params {
     return value;
   }
 
-  /** All declared parameters, in the order of first use. */
+  /** A tensor that is saved with the parameters and never trained: a running mean, a queue. */
+  buffer(name: string, shape: Shape, init: Init): Value {
+    const value = this.get(name, shape, init);
+    const entry = this.#table.get(this.#join(name))!;
+    this.#table.set(this.#join(name), { ...entry, spec: { ...entry.spec, buffer: true } });
+    return value;
+  }
+
+  /** Says what a batch found for a buffer of this scope; seen twice, the last stands. */
+  observe(name: string, value: Value): void {
+    this.#table.get(this.#join(name))!.observed = stopGradient(value);
+  }
+
+  /** What was observed, by the full names of buffers. */
+  observed(): Record<string, Value> {
+    return Object.fromEntries(
+      [...this.#table].flatMap(([name, { observed }]) => (observed ? [[name, observed] as const] : [])),
+    );
+  }
+
+  /** All declared parameters and buffers, in the order of first use. */
   specs(): ParamSpec[] {
     return [...this.#table.values()].map((entry) => entry.spec);
   }
 
-  /** The values that gradients are taken of and that optimizers start from, by name. */
+  /** The values that gradients are taken of and that optimizers start from, by name: all but buffers. */
   values(): Record<string, Value> {
-    return Object.fromEntries([...this.#table].map(([name, entry]) => [name, entry.value]));
+    return Object.fromEntries(
+      [...this.#table].flatMap(([name, { spec, value }]) => (spec.buffer ? [] : [[name, value] as const])),
+    );
   }
 
   /** One declared parameter by its full name. Throws NameError. */
@@ -96,3 +120,12 @@ export class Params {
 
 const clamped = (x: Value, [low, high]: readonly [number, number]): Value =>
   stopGradient(minimum(maximum(x, low), high));
+
+/** The next values of buffers that keep a moving average: (1 − momentum)·kept + momentum·observed. */
+export const averaged = (observed: Readonly<Record<string, Value>>, momentum: number): Record<string, Value> =>
+  Object.fromEntries(
+    Object.entries(observed).map(([name, value]) => [
+      name,
+      add(mul(input(name, value.shape), 1 - momentum), mul(value, momentum)),
+    ]),
+  );

@@ -1,6 +1,7 @@
 /** The pre-norm transformer (ViT, arXiv:2010.11929; FLAVA's three encoders, arXiv:2112.04482 §3.1). Names are those of FLAVA's checkpoint. */
-import { add, gelu, reshape, slice, tanh, type Value } from "../graph/index.ts";
-import { selfAttention, type Taps } from "./attention.ts";
+import { add, cast, constant, equal, gelu, mul, reshape, slice, sum, tanh, type Value } from "../graph/index.ts";
+import { fromNumbers } from "../tensor/index.ts";
+import { attention, type Taps } from "./attention.ts";
 import { type Init, normal, zeros } from "./init.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
@@ -42,7 +43,7 @@ export function encoderLayer(
   return p.scope(() => {
     const { hiddenSize, intermediateSize, layerNormEps, heads, qkvBias } = config;
     const normed = layerNorm(p.at("layernorm_before"), x, layerNormEps);
-    const context = selfAttention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out });
+    const context = attention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out });
     const y = add(x, linear(p.at("attention.output.dense"), context, hiddenSize));
 
     const h = linear(p.at("intermediate.dense"), layerNorm(p.at("layernorm_after"), y, layerNormEps), intermediateSize);
@@ -73,6 +74,23 @@ export function pooler(p: Params, x: Value): Value {
 export function token(x: Value, index: number): Value {
   const { B, D } = x.dims("B N D");
   return reshape(slice(x, 1, index, index + 1), [B, D]);
+}
+
+/**
+ * The token of each sequence at its own place: (B, N, D) and places int32 (B) → (B, D). Works for any N up to `longest`, which may be
+ * left open.
+ */
+export function tokenAt(x: Value, places: Value, longest: number = x.shape[1]!): Value {
+  const { B, N } = x.dims("B N D");
+  const all = constant(
+    fromNumbers(
+      Array.from({ length: longest }, (_, i) => i),
+      [1, longest],
+      "int32",
+    ),
+  );
+  const chosen = cast(equal(slice(all, 1, 0, N), reshape(places, [B, 1])), x.dtype); // (B, N)
+  return sum(mul(x, reshape(chosen, [B, N, 1])), [1]);
 }
 
 /** The parameters with this encoder's initialiser for weights. */

@@ -10,9 +10,11 @@ import {
   gather,
   logSoftmax,
   maximum,
+  mean,
   mul,
   neg,
   reshape,
+  sub,
   sum,
   type Value,
 } from "../graph/index.ts";
@@ -70,6 +72,15 @@ export function crossEntropy(logits: Value, targets: Value): Value {
   );
   const flat = add(cast(targets, "int32"), constant(starts));
   return neg(gather(reshape(logSoftmax(logits), [R * V]), flat));
+}
+
+/**
+ * Cross entropy with smoothed labels, mean over rows (Szegedy et al., arXiv:1512.00567 §7):
+ *   (1 − s)·(−log p[target]) + s·mean over classes of −log p
+ */
+export function smoothedCrossEntropy(logits: Value, targets: Value, smoothing: number): Value {
+  const hard = mean(crossEntropy(logits, targets));
+  return smoothing === 0 ? hard : sub(mul(hard, 1 - smoothing), mul(mean(logSoftmax(logits)), smoothing));
 }
 
 /** Σ w·x / Σ w, and 0 where no weight is positive. Weights are whole numbers of rows, so a sum below 1 means none. */

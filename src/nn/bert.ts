@@ -1,0 +1,49 @@
+/** BERT's post-norm layer (Devlin et al., arXiv:1810.04805; Vaswani et al. §3.1), with its checkpoints' names. */
+import { add, type Value } from "../graph/index.ts";
+import { type Activation, activations } from "./activation.ts";
+import { attention, type Taps } from "./attention.ts";
+import { linear } from "./linear.ts";
+import { layerNorm } from "./norm.ts";
+import type { Params } from "./params.ts";
+
+/** Sizes of a BERT layer. */
+export interface BertLayerConfig {
+  readonly heads: number;
+  readonly intermediateSize: number;
+  readonly layerNormEps: number;
+  readonly activation?: Activation;
+}
+
+export interface BertLayerOptions {
+  /** Additive, broadcast to (B, H, N, N). */
+  mask?: Value | undefined;
+  /** States that a second attention reads, (B, M, C), and its mask: `crossattention` (ALBEF). */
+  cross?: { readonly context: Value; readonly mask?: Value | undefined } | undefined;
+  out?: Taps | undefined;
+}
+
+/** y = LN(x + Wo·Attention(x)), with `cross` y = LN(y + Wo·Attention(y, context)), z = LN(y + W2·act(W1·y)): (B, N, D) → (B, N, D). */
+export function bertLayer(p: Params, x: Value, config: BertLayerConfig, options: BertLayerOptions = {}): Value {
+  return p.scope(() => {
+    const { mask, cross, out } = options;
+    const { intermediateSize, layerNormEps: eps, activation = "gelu" } = config;
+    let y = bertAttention(p.at("attention"), x, config, { mask, out });
+    if (cross) y = bertAttention(p.at("crossattention"), y, config, { ...cross, out });
+    const h = activations[activation](linear(p.at("intermediate.dense"), y, intermediateSize));
+    return addNorm(p.at("output"), h, y, eps);
+  });
+}
+
+/** LN(x + Wo·Attention(x, context)): the names `self.{query,key,value}` and `output.{dense,LayerNorm}`. */
+export function bertAttention(
+  p: Params,
+  x: Value,
+  { heads, layerNormEps }: BertLayerConfig,
+  options: { context?: Value | undefined; mask?: Value | undefined; out?: Taps | undefined },
+): Value {
+  return addNorm(p.at("output"), attention(p.at("self"), x, { heads, ...options }), x, layerNormEps);
+}
+
+/** LN(x + dense(h)). */
+export const addNorm = (p: Params, h: Value, x: Value, eps: number): Value =>
+  layerNorm(p.at("LayerNorm"), add(linear(p.at("dense"), h, x.shape.at(-1)!), x), eps);
