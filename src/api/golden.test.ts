@@ -14,6 +14,7 @@ import { FlavaModel } from "./flava-model.ts";
 const DEVICES: readonly (readonly [DeviceName, number])[] = [
   ["interpret", 1e-8],
   ["cpu", 1e-4],
+  ["wasm", 1e-4],
 ];
 
 const numbers = (t: Tensor): Float64Array => t.data as Float64Array;

@@ -1,4 +1,5 @@
 /** A model's files → its weights on a device. */
+import { bestDevice, DEFAULT_DEVICE } from "#platform";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
@@ -28,7 +29,7 @@ export type DtypeName = "fp32" | "fp16" | "bf16" | "q8";
 
 /** How a model is opened. */
 export interface LoadOptions extends OpenOptions, Pick<TextOptions, "maxLength" | "truncation"> {
-  /** A device by name, or one that is open already. Default "cpu". */
+  /** A device by name, or one that is open already. Default "cpu", in browsers "wasm"; "auto" takes the GPU there where there is one. */
   readonly device?: DeviceName | "auto" | Device | undefined;
   /**
    * Default "fp32". Weights of 16 bits are widened as they are read. "bf16" is computed by XLA; elsewhere both halves are computed in
@@ -111,7 +112,7 @@ const DTYPES: readonly DtypeName[] = ["fp32", "fp16", "bf16", "q8"];
 function arithmetic(device: Device, dtype: DtypeName, onWarning: LoadOptions["onWarning"]): LoadedModel["arithmetic"] {
   if (dtype === "q8") {
     if (device.dtypes?.includes("q8")) return { dtype };
-    throw new ConfigError(`dtype: q8 needs the device cpu or cpu-js, got ${device.name}`);
+    throw new ConfigError(`dtype: q8 needs the device cpu, cpu-js or wasm, got ${device.name}`);
   }
   if (dtype === "bf16" && device.name.startsWith("xla")) return { precision: {} };
   if (dtype !== "fp32")
@@ -119,10 +120,13 @@ function arithmetic(device: Device, dtype: DtypeName, onWarning: LoadOptions["on
   return {};
 }
 
-async function deviceOf({ device = "cpu", threads, dtype = "fp32" }: LoadOptions): Promise<Device> {
+async function deviceOf({ device = DEFAULT_DEVICE, threads, dtype = "fp32" }: LoadOptions): Promise<Device> {
   if (!DTYPES.includes(dtype)) throw new ConfigError(`dtype: expected ${DTYPES.join(", ")}, got "${dtype}"`);
   if (typeof device === "object") return device;
-  return openDevice(device === "auto" ? "cpu" : device, (threads ? { threads } : {}) as DeviceOptionsOf["cpu"]);
+  return openDevice(
+    device === "auto" ? await bestDevice() : device,
+    (threads ? { threads } : {}) as DeviceOptionsOf["cpu"],
+  );
 }
 
 /** What a model is asked for in use; a codebook and the heads of masked patches are not. */

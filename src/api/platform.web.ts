@@ -2,8 +2,10 @@
 import { FileError } from "../errors.ts";
 import { openWeights } from "../hub/model-files.ts";
 import { openTensors } from "../hub/open-tensors.ts";
-import type { Bytes } from "../io/bytes.ts";
-import { memoryBytes } from "../io/memory.ts";
+import { byteEvents } from "../hub/repository/progress.ts";
+import { openCached } from "../io/cached.web.ts";
+import type { DeviceName } from "../runtime/device-names.ts";
+import { hasGpu } from "../runtime/onnxruntime/web/gpu.ts";
 import type { FileAccess, OpenOptions } from "./model-files.ts";
 
 /** There are no files in a browser. Throws FileError. */
@@ -11,31 +13,17 @@ export async function readFile(location: string): Promise<Uint8Array> {
   throw new FileError(`${location}: expected an address, a Blob, bytes or pixels, got a path`, "a page has no files");
 }
 
+/** Where a model runs unless said. */
+export const DEFAULT_DEVICE: DeviceName = "wasm";
+
+/** The fastest device here. */
+export const bestDevice = async (): Promise<DeviceName> => ((await hasGpu()) ? "webgpu" : "wasm");
+
 const HUB = "https://huggingface.co";
 
-/** A folder at an address, or a repository of the Hub; the browser's own cache keeps what it has fetched. Throws FileError. */
+/** A folder at an address, or a repository of the Hub; what is fetched stays in the browser's cache. Throws FileError. */
 export async function openFiles(location: string, options: OpenOptions): Promise<FileAccess> {
-  const { revision = "main", subfolder, signal, token, progressCallback } = options;
-  const base = /^https?:/i.test(location) ? location.replace(/\/$/, "") : `${HUB}/${location}/resolve/${revision}`;
-  const root = subfolder ? `${base}/${subfolder}` : base;
-  const open = async (file: string): Promise<Bytes | undefined> => {
-    const name = `${root}/${file}`;
-    const told = { name: location, file };
-    progressCallback?.({ status: "initiate", ...told });
-    const response = await fetch(name, {
-      ...(signal && { signal }),
-      ...(token && { headers: { authorization: `Bearer ${token}` } }),
-    }).catch((cause: Error) => {
-      signal?.throwIfAborted();
-      throw new FileError(`${name}: expected a file, got ${cause.message}`, undefined, { cause });
-    });
-    if (response.status === 404) return undefined;
-    if (!response.ok) throw new FileError(`${name}: expected a file, got status ${response.status}`);
-    progressCallback?.({ status: "download", ...told });
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    progressCallback?.({ status: "done", ...told });
-    return memoryBytes(name, bytes);
-  };
+  const open = fetched(location, options);
   const files = { name: location, open };
   return {
     ...files,
@@ -44,5 +32,34 @@ export async function openFiles(location: string, options: OpenOptions): Promise
       const bytes = await open(file);
       return bytes && openTensors(bytes);
     },
+  };
+}
+
+function fetched(location: string, options: OpenOptions): FileAccess["open"] {
+  const { revision = "main", subfolder, signal, token, progressCallback = () => undefined, onWarning } = options;
+  const base = /^https?:/i.test(location) ? location.replace(/\/$/, "") : `${HUB}/${location}/resolve/${revision}`;
+  const root = subfolder ? `${base}/${subfolder}` : base;
+  return async (file) => {
+    const told = { name: location, file };
+    progressCallback({ status: "initiate", ...told });
+    const tell = byteEvents(location, file, progressCallback);
+    let begun = false;
+    const onBytes = (loaded: number, total: number): void => {
+      if (!begun) progressCallback({ status: "download", ...told });
+      begun = true;
+      tell(loaded, total);
+    };
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const bytes = await openCached(`${root}/${file}`, {
+      ...{ headers, onBytes, onWarning, signal },
+      localOnly: options.localFilesOnly,
+      cacheName: options.cacheDir,
+    });
+    if (!bytes) return undefined;
+    const close = async (): Promise<void> => {
+      progressCallback({ status: "done", ...told });
+      await bytes.close();
+    };
+    return { ...bytes, close };
   };
 }

@@ -12,7 +12,7 @@ const W = fromNumbers([0.5, -1, 2, 0.25, -0.5, 1], [3, 2]);
 const product = [3, 2.5, 9, 3.25]; // x·w by hand: row 1: .5+4−1.5, −1+.5+3; row 2: 2+10−3, −4+1.25+6
 
 /** Devices that need nothing but npm packages. */
-const HERE: readonly DeviceName[] = ["cpu", "cpu-js", "interpret"];
+const HERE: readonly DeviceName[] = ["cpu", "cpu-js", "wasm", "interpret"];
 
 for (const name of HERE) {
   describe(`device ${name}`, () => {
@@ -109,7 +109,10 @@ for (const name of HERE) {
 
 describe("openDevice", () => {
   it("names the devices that exist", async () => {
-    await expect(openDevice("tpu" as never)).rejects.toThrow(/cpu, cpu-js, interpret/);
+    await expect(openDevice("tpu" as never)).rejects.toThrow(/cpu, cpu-js, wasm, webgpu, interpret/);
+  });
+  it("says that a GPU is not reached from Node", async () => {
+    await expect(openDevice("webgpu")).rejects.toThrow(/browser with WebGPU.*wasm/s);
   });
   it("says what to try when the library is not there", async () => {
     await expect(openDevice("cpu", { library: "nowhere/libonnxruntime.so" })).rejects.toThrow(/help:/);

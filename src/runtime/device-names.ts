@@ -2,9 +2,20 @@
 
 /**
  * `cpu`: ONNX Runtime through its C API. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
+ * `wasm`, `webgpu`: ONNX Runtime in browsers, on processors and on the GPU (onnxruntime-web); Node runs `wasm` too.
  * `interpret`: plain TypeScript, slow and exact; the oracle of the others. `xla:…`: XLA through a PJRT plugin.
  */
-export const deviceNames = ["cpu", "cpu-js", "interpret", "xla:cpu", "xla:cuda", "xla:rocm", "xla:tpu"] as const;
+export const deviceNames = [
+  "cpu",
+  "cpu-js",
+  "wasm",
+  "webgpu",
+  "interpret",
+  "xla:cpu",
+  "xla:cuda",
+  "xla:rocm",
+  "xla:tpu",
+] as const;
 
 /** A device that `openDevice` knows. */
 export type DeviceName = (typeof deviceNames)[number];

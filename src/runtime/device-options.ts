@@ -17,6 +17,12 @@ export interface NativeDeviceOptions extends JsDeviceOptions {
   library?: string;
 }
 
+/** Of onnxruntime-web. More than one thread needs a page that is cross-origin isolated. */
+export interface WebDeviceOptions extends JsDeviceOptions {
+  /** Where the engine's .wasm file lies, where a bundler has not put it beside its script: its address, or that of its folder with a slash at the end. */
+  wasmPaths?: string;
+}
+
 /** Of XLA. `threads` is not taken: XLA has a pool of its own. */
 export interface XlaOptions extends DeviceOptions {
   /** Path of the plugin; it is looked for unless said. */
@@ -35,6 +41,8 @@ export interface XlaOptions extends DeviceOptions {
 export interface DeviceOptionsOf {
   cpu: NativeDeviceOptions;
   "cpu-js": JsDeviceOptions;
+  wasm: WebDeviceOptions;
+  webgpu: WebDeviceOptions;
   interpret: InterpreterOptions;
   "xla:cpu": XlaOptions;
   "xla:cuda": XlaOptions;

@@ -11,6 +11,8 @@ export const checkPlatform = (): void => checkNode();
 export const DEVICES: { readonly [N in DeviceName]: OpenDevice<N> } = {
   cpu: async (options) => (await import("./onnxruntime/device.ts")).openNativeDevice(options),
   "cpu-js": async (options) => (await import("./onnxruntime/device.ts")).openJsDevice(options),
+  wasm: async (options) => (await import("./onnxruntime/web/device.ts")).openWasmDevice(options),
+  webgpu: async (options) => (await import("./onnxruntime/web/device.ts")).openWebGpuDevice(options),
   interpret: async (options) => (await import("./interpret/device.ts")).openInterpreter(options),
   "xla:cpu": async (options) => (await import("./xla/device.ts")).openXla("cpu", options),
   "xla:cuda": async (options) => (await import("./xla/device.ts")).openXla("cuda", options),

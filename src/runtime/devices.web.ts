@@ -8,5 +8,7 @@ export const checkPlatform = (): void => {};
 
 /** Those that need nothing of Node. */
 export const DEVICES: { readonly [N in DeviceName]?: OpenDevice<N> } = {
+  wasm: async (options) => (await import("./onnxruntime/web/device.ts")).openWasmDevice(options),
+  webgpu: async (options) => (await import("./onnxruntime/web/device.ts")).openWebGpuDevice(options),
   interpret: async (options) => (await import("./interpret/device.ts")).openInterpreter(options),
 };

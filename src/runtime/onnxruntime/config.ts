@@ -20,3 +20,6 @@ export function checkOptions(where: string, options: OrtSessionOptions): void {
       throw new ConfigError(`${where}: ${key}: expected a whole number from 1, got ${value}`);
   }
 }
+
+/** The levels of rewriting by their names in the JavaScript API. */
+export const LEVELS = { none: "disabled", basic: "basic", extended: "extended", all: "all" } as const;

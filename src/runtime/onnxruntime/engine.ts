@@ -41,7 +41,7 @@ export interface OrtSessionOptions {
 export type Model = Uint8Array | { readonly path: string };
 
 export interface Engine {
-  readonly name: "ort-native" | "ort-js";
+  readonly name: "ort-native" | "ort-js" | "ort-wasm" | "ort-webgpu";
   readonly version: string;
   /**
    * A session of the model. A wanted Buffer of a run may be the buffer of a feed only where no operator reads that feed

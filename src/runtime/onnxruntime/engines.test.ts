@@ -6,6 +6,7 @@ import type { Buffer, Session } from "../session.ts";
 import type { Engine, OrtSessionOptions } from "./engine.ts";
 import { openJsEngine } from "./js.ts";
 import { openNativeEngine } from "./native.ts";
+import { openWasmEngine } from "./web/engine.ts";
 
 const port = (name: string, shape: PortSpec[2], dtype: DType = "float32"): PortSpec => [name, dtype, shape];
 const one = (t: Tensor | Buffer | undefined): Tensor => t as Tensor;
@@ -66,12 +67,10 @@ const samples: { readonly [D in Exclude<DType, "bfloat16">]: Tensor<D> } = {
   bool: tensor("bool", [3], Uint8Array.of(0, 1, 1)),
 };
 
-const engines: Readonly<Record<Engine["name"], () => Promise<Engine>>> = {
-  "ort-native": openNativeEngine,
-  "ort-js": openJsEngine,
-};
+/** WebGPU is tested in a browser (test/web). */
+const engines = { "ort-native": openNativeEngine, "ort-js": openJsEngine, "ort-wasm": openWasmEngine };
 
-describe.each(["ort-native", "ort-js"] as const)("%s", (name) => {
+describe.each(["ort-native", "ort-js", "ort-wasm"] as const)("%s", (name) => {
   const open = engines[name];
   const create = async (graph: GraphSpec, options: OrtSessionOptions = {}): Promise<[Engine, Session]> => {
     const engine = await open();
