@@ -19,7 +19,7 @@ interface Options {
   readonly list?: true;
 }
 
-const NAMES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification"] as const;
+const NAMES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification", "words_alone"] as const;
 
 const HELP = `
 Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data
@@ -55,7 +55,10 @@ export function define(program: Command): void {
     .option("--seed <n>", "what is held out for validation, where the data do not say", natural, 0)
     .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
     .option("--cache-dir <dir>", "where features and fetched data are kept")
-    .option("--baselines", "linear evaluation also of raw pixels and of each model's encoder before any training")
+    .option(
+      "--baselines",
+      "also what models are compared with: raw pixels, each model's encoder before any training, the words of a task alone",
+    )
     .option("--list", "say for each task what is there, and where to get what is not")
     .addHelpText("after", HELP)
     .action(action<Options>(run));

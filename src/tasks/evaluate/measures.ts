@@ -8,10 +8,11 @@ import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import type { Refused, StreamOptions } from "./streams.ts";
+import { wordsAlone } from "./words-alone.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
 
 /** What the package can measure. */
-export const MEASURES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification"] as const;
+export const MEASURES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification", "words_alone"] as const;
 
 /** A way of measuring. */
 export type Measure = (typeof MEASURES)[number];
@@ -47,6 +48,10 @@ export const measures: { readonly [M in Measure]: Way } = {
   zeroshot_classification: {
     suits: ({ protocol, templates }) => protocol === "linear" && templates !== undefined,
     measure: classify,
+  },
+  words_alone: {
+    suits: ({ protocol, data }) => /^finetune-(text|pair)$/.test(protocol) && data.range === undefined,
+    measure: words,
   },
 };
 
@@ -123,6 +128,22 @@ async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOpt
     },
   );
   return { metrics, about: { interval: { acc1: interval }, samples: { test: samples } }, refused };
+}
+
+async function words(_model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const [train, validation, test] = [
+    await openSplit(place, "train"),
+    await openSplit(place, "validation"),
+    await openSplit(place, "test"),
+  ];
+  if (!train || !test)
+    throw new ConfigError(`task ${place.task.name}: expected splits for training and for the test in its file`);
+  options.onProgress?.(`words of ${place.task.name}`, 0, undefined);
+  const { metrics, interval, refused, ...about } = await wordsAlone(
+    { train, validation, test },
+    { signal: options.signal },
+  );
+  return { metrics, about: { interval: { [Object.keys(metrics)[0]!]: interval }, ...about }, refused };
 }
 
 /**

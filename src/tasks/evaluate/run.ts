@@ -23,7 +23,10 @@ export interface EvaluationRequest extends MeasureOptions {
   readonly dataRoot: string;
   /** The folder of cells. */
   readonly out: string;
-  /** Linear evaluations also of the pixels themselves, and of each model's image encoder before any training. */
+  /**
+   * Linear evaluations also of the pixels themselves, and of each model's image encoder before any training; of tasks with texts what their
+   * words alone give away.
+   */
   readonly baselines?: boolean | undefined;
   readonly open?: ((path: string) => Promise<FlavaModel>) | undefined;
   /** Called when a cell is done, exists already, is another process's, or cannot be measured. */
@@ -80,6 +83,7 @@ async function* subjects(
   measure: Measure,
 ): AsyncGenerator<Subject> {
   const { name, path, model } = named;
+  if (measure === "words_alone") return yield { name: "words alone", path: "", model, weights: "words" };
   yield { ...named, weights: model.weightsHash ?? null };
   if (!baselines || measure !== "linear_probe") return;
   using twin = untrained(model, seed);
@@ -92,8 +96,9 @@ interface Job {
   readonly measure: Measure;
 }
 
-async function jobsOf({ tasks, measures: wanted, dataRoot, signal }: EvaluationRequest): Promise<Job[]> {
+async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: EvaluationRequest): Promise<Job[]> {
   const jobs: Job[] = [];
+  const wanted = [...new Set([...asked, ...(baselines ? (["words_alone"] as const) : [])])];
   for (const task of tasks) {
     const fitting = wanted.filter((measure) => measures[measure].suits(task));
     if (fitting.length === 0) continue;

@@ -4,6 +4,7 @@ import { checkFinite, checkLabels } from "../../evaluators/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import { type Evaluated, minimize } from "./lbfgs.ts";
 import { type LinearData, type LinearObjective, linearObjective } from "./linear-objective.ts";
+import { type SparseData, sparseObjective, sparseShares } from "./sparse-objective.ts";
 
 /** How a classifier is fitted. */
 export interface LogisticOptions {
@@ -11,6 +12,8 @@ export interface LogisticOptions {
   readonly C: number;
   /** Default 1000, as in the paper. */
   readonly maxIterations?: number | undefined;
+  /** Of the mean loss, at which a search ends; default 1e-9. */
+  readonly tolerance?: number | undefined;
   /** Where a search begins: a classifier of the same classes and width. */
   readonly start?: LinearClassifier | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +42,7 @@ export interface Fitted extends LinearClassifier {
   readonly missing: readonly number[];
 }
 
-/** Of the mean loss; scikit-learn's default is 1e-4. */
+/** scikit-learn's default is 1e-4. */
 const TOLERANCE = 1e-9;
 
 /**
@@ -49,16 +52,49 @@ const TOLERANCE = 1e-9;
  */
 export async function fitLogistic(device: Device, data: LinearData, options: LogisticOptions): Promise<Fitted> {
   checkFinite("logistic regression: features", data.x);
-  checkLabels("logistic regression", data.labels, data.classes);
-  const present = presentClasses(data);
-  const packed = { ...data, labels: Int32Array.from(data.labels, (l) => present.indexOf(l)), classes: present.length };
-  const scales = scalesOf(packed, options.C);
-  await using objective = await linearObjective(device, packed, scales.mean);
-  const found = await search(objective, packed, scales, options, present);
-  return unpack(found, packed, scales, data.classes, present);
+  const { packed, present } = packClasses(data);
+  const { mean, variance } = moments(packed);
+  await using objective = await linearObjective(device, packed, mean);
+  return await solve(objective, packed, { ...options, mean, variance, present, classes: data.classes });
 }
 
-function presentClasses({ labels, classes }: LinearData): number[] {
+/** As `fitLogistic`, of rows that say which features they have: their entries are 1, the others 0. */
+export async function fitSparse(data: SparseData, options: LogisticOptions): Promise<Fitted> {
+  const { packed, present } = packClasses(data);
+  const share = sparseShares(packed);
+  const objective = sparseObjective(packed, share);
+  return solve(objective, packed, {
+    ...options,
+    ...{ mean: share, variance: share.map((p) => p * (1 - p)), present, classes: data.classes },
+  });
+}
+
+/** Classes with a sample, numbered anew. Throws DataError where there are fewer than two. */
+function packClasses<T extends Labelled>(data: T): { packed: T; present: readonly number[] } {
+  checkLabels("logistic regression", data.labels, data.classes);
+  const present = presentClasses(data);
+  const labels = Int32Array.from(data.labels, (l) => present.indexOf(l));
+  return { packed: { ...data, labels, classes: present.length }, present };
+}
+
+type Labelled = Pick<LinearData, "width" | "labels" | "classes">;
+
+interface FitOptions extends LogisticOptions {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+  readonly present: readonly number[];
+  /** With those that have no sample. */
+  readonly classes: number;
+}
+
+async function solve(objective: LinearObjective, packed: Labelled, options: FitOptions): Promise<Fitted> {
+  const { mean, variance, present, classes } = options;
+  const scales = scalesOf(packed, mean, variance, options.C);
+  const found = await search(objective, packed, scales, options, present);
+  return unpack(found, packed, scales, classes, present);
+}
+
+function presentClasses({ labels, classes }: Labelled): number[] {
   const seen = new Set(Array.from(labels));
   const present = Array.from({ length: classes }, (_, k) => k).filter((k) => seen.has(k));
   if (present.length < 2)
@@ -76,14 +112,19 @@ interface Scales {
   readonly l2: number;
 }
 
-function scalesOf({ x, width: D, labels, classes: K }: LinearData, C: number): Scales {
+/** Of each feature over the rows. */
+function moments({ x, width: D, labels }: LinearData): { mean: Float64Array; variance: Float64Array } {
   const N = labels.length;
   const mean = new Float64Array(D);
   for (let n = 0; n < N; n++) for (let d = 0; d < D; d++) mean[d]! += x[n * D + d]! / N;
   const variance = new Float64Array(D);
   for (let n = 0; n < N; n++) for (let d = 0; d < D; d++) variance[d]! += (x[n * D + d]! - mean[d]!) ** 2 / N;
+  return { mean, variance };
+}
+
+function scalesOf({ labels, classes: K }: Labelled, mean: Float64Array, variance: Float64Array, C: number): Scales {
   const l2 = K === 2 ? 2 : 1;
-  const curvature = (C * N * (1 - 1 / K)) / K; // of a guess
+  const curvature = (C * labels.length * (1 - 1 / K)) / K; // of a guess
   return {
     mean,
     feature: variance.map((v) => 1 / Math.sqrt(curvature * v + l2)),
@@ -103,9 +144,9 @@ interface Searched {
 
 async function search(
   objective: LinearObjective,
-  { labels, width: D, classes: K }: LinearData,
+  { labels, width: D, classes: K }: Labelled,
   scales: Scales,
-  { C, maxIterations = 1000, start, signal }: LogisticOptions,
+  { C, maxIterations = 1000, tolerance = TOLERANCE, start, signal }: LogisticOptions,
   present: readonly number[],
 ): Promise<Searched> {
   const unscaled = (v: Float64Array): { w: Float64Array; b: Float64Array } => {
@@ -134,7 +175,7 @@ async function search(
     evaluate,
     start: first,
     maxIterations,
-    tolerance: TOLERANCE * Math.sqrt(weight),
+    tolerance: tolerance * Math.sqrt(weight),
     signal,
   });
   const converged = found.ended !== "iterations";
@@ -165,7 +206,7 @@ function scaledStart(start: LinearClassifier, scales: Scales, present: readonly 
 
 function unpack(
   found: Searched,
-  { width: D }: LinearData,
+  { width: D }: Labelled,
   { mean }: Scales,
   classes: number,
   present: readonly number[],
