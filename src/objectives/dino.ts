@@ -69,9 +69,9 @@ function entropy({ teacher, center }: DinoValues, temperature: Value | number, p
   return neg(mean(sum(mul(p, logSoftmax(div(sub(teacher, center), temperature))), [1])));
 }
 
-/** The next centre: momentum·center + (1 − momentum)·(mean of raw teacher scores over crops, images and workers). */
-export function dinoCenter(center: Value, teacher: Value, momentum = 0.9, workers = 1): Value {
+/** The next centre: momentum·center + (1 − momentum)·(mean of raw teacher scores over crops, images and parts of the batch). */
+export function dinoCenter(center: Value, teacher: Value, momentum = 0.9, parts = 1): Value {
   const local = mean(teacher, [0], { keep: true });
-  const all = workers === 1 ? local : mul(allReduce(local, workers), 1 / workers);
+  const all = parts === 1 ? local : mul(allReduce(local, parts), 1 / parts);
   return add(mul(center, momentum), mul(all, 1 - momentum));
 }

@@ -15,6 +15,7 @@ import {
   sum,
   type Value,
 } from "../graph/index.ts";
+import { type BatchPart, overParts } from "./parts.ts";
 
 /**
  * Log density of pixels x in (0, 1) under the logit-Laplace distribution, element by element:
@@ -37,11 +38,12 @@ export const wordShares = (logits: Value): Value => mean(softmax(logits, 1), [2,
 
 /**
  * KL(mean of the shares over the batch ‖ uniform), in nats: shares (B, V) → (). 0 where all words are used alike, ln V where one
- * is. It is no mean over images: of the parts of a batch it cannot be put together.
+ * is. It is no mean over images: each part of a batch has the unevenness of all.
  */
-export function unevenness(shares: Value): Value {
+export function unevenness(shares: Value, part: BatchPart = {}): Value {
   const { V } = shares.dims("B V");
-  const share = mean(shares, [0]);
+  const { parts = 1 } = part;
+  const share = mul(overParts(mean(shares, [0]), part), 1 / parts);
   return add(sum(mul(share, log(add(share, 1e-9)))), Math.log(V));
 }
 

@@ -3,6 +3,7 @@ import { add, broadcastTo, constant, mul, reshape, type Value } from "../graph/i
 import { type Contrastive, type ContrastiveOptions, globalContrastive } from "./global-contrastive.ts";
 import { imageTextMatching, pairWeights } from "./itm.ts";
 import { type Classification, maskedCrossEntropy, type Rows } from "./masked-cross-entropy.ts";
+import type { BatchPart } from "./parts.ts";
 
 /** Names of the losses, as Hugging Face spells them. */
 export type FlavaLoss = "mim" | "mlm" | "itm" | "global_contrastive" | "mmm_image" | "mmm_text";
@@ -53,12 +54,18 @@ export interface PairValues {
 }
 
 /** Masked image modelling on a batch of images. */
-export const imageObjective = ({ mim }: { readonly mim: Rows }, weights: LossWeights = equalWeights): FlavaObjective =>
-  total([["mim", weights.mim, maskedCrossEntropy(mim)]], mim.logits);
+export const imageObjective = (
+  { mim }: { readonly mim: Rows },
+  weights: LossWeights = equalWeights,
+  part: BatchPart = {},
+): FlavaObjective => total([["mim", weights.mim, maskedCrossEntropy(mim, part)]], mim.logits);
 
 /** Masked language modelling on a batch of texts. */
-export const textObjective = ({ mlm }: { readonly mlm: Rows }, weights: LossWeights = equalWeights): FlavaObjective =>
-  total([["mlm", weights.mlm, maskedCrossEntropy(mlm)]], mlm.logits);
+export const textObjective = (
+  { mlm }: { readonly mlm: Rows },
+  weights: LossWeights = equalWeights,
+  part: BatchPart = {},
+): FlavaObjective => total([["mlm", weights.mlm, maskedCrossEntropy(mlm, part)]], mlm.logits);
 
 /**
  * The losses on pairs that each sample has by itself: matching on all pairs, masked multimodal modelling on matched pairs only, or on
@@ -67,13 +74,14 @@ export const textObjective = ({ mlm }: { readonly mlm: Rows }, weights: LossWeig
 export function maskedPairObjective(
   { itm, mmm_image, mmm_text }: Omit<PairValues, "contrastive">,
   weights: LossWeights = equalWeights,
+  part: BatchPart = {},
 ): FlavaObjective {
-  const pairs = itm.labels && pairWeights(itm.labels, itm.logits); // (B)
+  const pairs = itm.labels && pairWeights(itm.labels, itm.logits, part); // (B)
   const terms: Term[] = [
-    ["mmm_image", weights.mmmImage, maskedCrossEntropy(ofPairs(mmm_image, pairs))],
-    ["mmm_text", weights.mmmText, maskedCrossEntropy(ofPairs(mmm_text, pairs))],
+    ["mmm_image", weights.mmmImage, maskedCrossEntropy(ofPairs(mmm_image, pairs), part)],
+    ["mmm_text", weights.mmmText, maskedCrossEntropy(ofPairs(mmm_text, pairs), part)],
   ];
-  if (itm.labels) terms.unshift(["itm", weights.itm, imageTextMatching(itm.logits, itm.labels)]);
+  if (itm.labels) terms.unshift(["itm", weights.itm, imageTextMatching(itm.logits, itm.labels, part)]);
   return total(terms, itm.logits);
 }
 
@@ -87,7 +95,7 @@ export function contrastiveObjective(
   weights: LossWeights = equalWeights,
   options: Omit<ContrastiveOptions, "weights"> = {},
 ): PairObjective {
-  const pairs = labels && pairWeights(labels, image_embeds);
+  const pairs = labels && pairWeights(labels, image_embeds, options);
   const contrastive = globalContrastive(image_embeds, text_embeds, logit_scale, { ...options, weights: pairs });
   const { imageToText, textToImage, loss } = contrastive;
   const result = total([["global_contrastive", weights.globalContrastive, { ...imageToText, loss }]], image_embeds);
@@ -102,7 +110,7 @@ export function pairObjective(
   weights: LossWeights = equalWeights,
   options: Omit<ContrastiveOptions, "weights"> = {},
 ): PairObjective {
-  const own = maskedPairObjective(values, weights);
+  const own = maskedPairObjective(values, weights, options);
   const compared = contrastiveObjective(values.contrastive, values.itm.labels, weights, options);
   const losses = { ...own.losses, ...compared.losses };
   return {

@@ -4,3 +4,4 @@ export * from "./flava.ts";
 export * from "./global-contrastive.ts";
 export * from "./itm.ts";
 export * from "./masked-cross-entropy.ts";
+export * from "./parts.ts";

@@ -1,15 +1,17 @@
 /** Image-text matching (arXiv:2112.04482 §3.2), and which pairs the other losses of a batch of pairs count. */
 import { broadcastTo, cast, constant, equal, sub, sum, type Value, where } from "../graph/index.ts";
 import { type Classification, maskedCrossEntropy } from "./masked-cross-entropy.ts";
+import { type BatchPart, overParts, shareOf } from "./parts.ts";
 
 /**
  * Mean over all pairs of the cross entropy of logits (B, 2) with labels int (B): 1 (or any number but 0) is a matched pair,
  * 0 a replaced caption. There is always a target: a batch has at least one pair.
  */
-export function imageTextMatching(logits: Value, labels: Value): Classification {
+export function imageTextMatching(logits: Value, labels: Value, part: BatchPart = {}): Classification {
   const B = logits.dims("B V").B;
   const weights = broadcastTo(constant(1, logits.dtype), [B]);
-  return maskedCrossEntropy({ logits, targets: cast(matched(labels, logits), "int32"), weights });
+  const found = maskedCrossEntropy({ logits, targets: cast(matched(labels, logits), "int32"), weights });
+  return { ...found, count: shareOf(found.count, part) }; // parts have equally many pairs
 }
 
 /**
@@ -26,9 +28,9 @@ export function matchingChance(replaced: number): { readonly loss: number; reado
  * pair of the batch is matched, 1 for all, as in both public implementations. It holds whatever the weight of matching; Hugging
  * Face's code counts all pairs when `itm_weight` is 0. `like` gives the dtype.
  */
-export function pairWeights(labels: Value, like: Value): Value {
+export function pairWeights(labels: Value, like: Value, part: BatchPart = {}): Value {
   const positive = matched(labels, like);
-  return where(equal(sum(positive), 0), 1, positive);
+  return where(equal(overParts(sum(positive), part), 0), 1, positive);
 }
 
 /** 1 where a label is not 0. */

@@ -19,6 +19,7 @@ import {
   type Value,
 } from "../graph/index.ts";
 import { fromNumbers } from "../tensor/index.ts";
+import { type BatchPart, overParts, shareOf } from "./parts.ts";
 
 /** A classification loss and the numbers that show whether it learns. */
 export interface Classification {
@@ -45,16 +46,18 @@ export interface Rows {
  * Mean cross entropy over rows of weight > 0 (MIM, MLM, MMM):
  *   L = Σ w·(−log softmax(logits)[target]) / Σ w
  * With nothing selected the loss and its gradient are 0, never NaN (both public implementations give NaN there).
- * Ignored labels (−100) must come as weight 0 and any class.
+ * Ignored labels (−100) must come as weight 0 and any class. With several parts Σ w is that of all of them.
  */
-export function maskedCrossEntropy({ logits, targets, weights }: Rows): Classification {
+export function maskedCrossEntropy({ logits, targets, weights }: Rows, part: BatchPart = {}): Classification {
   const V = logits.dims("R V").V;
-  const count = sum(weights);
+  const count = overParts(sum(weights), part);
   const losses = crossEntropy(logits, targets); // (R)
   const hits = cast(equal(argmax(logits, 1), cast(targets, "int32")), logits.dtype);
+  /** Σ w·x / Σ w, and 0 where no weight is positive. Weights are whole numbers of rows, so a sum below 1 means none. */
+  const weighted = (x: Value): Value => div(shareOf(sum(mul(x, weights)), part), maximum(count, 1));
   return {
-    loss: weightedMean(losses, weights, count),
-    accuracy: weightedMean(hits, weights, count),
+    loss: weighted(losses),
+    accuracy: weighted(hits),
     count,
     chance: Math.log(V),
   };
@@ -82,6 +85,3 @@ export function smoothedCrossEntropy(logits: Value, targets: Value, smoothing: n
   const hard = mean(crossEntropy(logits, targets));
   return smoothing === 0 ? hard : sub(mul(hard, 1 - smoothing), mul(mean(logSoftmax(logits)), smoothing));
 }
-
-/** Σ w·x / Σ w, and 0 where no weight is positive. Weights are whole numbers of rows, so a sum below 1 means none. */
-const weightedMean = (x: Value, weights: Value, count: Value): Value => div(sum(mul(x, weights)), maximum(count, 1));

@@ -179,8 +179,8 @@ describe("globalContrastive on two workers", () => {
   function workers(gather: "global" | "local" | "none") {
     const { loss } = globalContrastive(l2Normalize(image), l2Normalize(text), constant(1), {
       gather,
-      workers: W,
-      rank,
+      parts: W,
+      index: rank,
     });
     const [dImage, dText] = grad(loss, [image, text]) as [Value, Value];
     return interpretWorkers(graph("contrastive", { loss, dImage, dText }), feeds);
@@ -209,6 +209,35 @@ describe("globalContrastive on two workers", () => {
     const apart = (x: readonly number[], y: readonly number[]) => Math.max(...x.map((v, i) => Math.abs(v - y[i]!)));
     expect(apart(a, b)).toBeGreaterThan(1e-4);
     expect(apart(b, c)).toBeGreaterThan(1e-4);
+  });
+  it.each(["global", "local", "none"] as const)("does not see that each worker has two micro-batches: %s", (gather) => {
+    const [n, b] = [2 * W, 3];
+    const rows = (t: Tensor, i: number): Tensor =>
+      fromNumbers(toNumbers(t).slice(i * b * E, (i + 1) * b * E), [b, E], "float64");
+    const twice = { image: normals("more images", [n * b, E]), text: normals("more texts", [n * b, E]) };
+    const at = (parts: number, perWorker: number) => {
+      const [size, shape] = [(n * b) / parts, [(n * b) / parts, E]];
+      const [I, T, index] = [float("image", shape), float("text", shape), int("index", [])];
+      const options = { gather, parts, perWorker, index };
+      const { loss } = globalContrastive(l2Normalize(I), l2Normalize(T), constant(1), options);
+      const [dImage, dText] = grad(loss, [I, T]) as [Value, Value];
+      const feeds = Array.from({ length: parts }, (_, part) => {
+        const cutOut = (t: Tensor) =>
+          fromNumbers(
+            Array.from({ length: size / b }, (_, i) => toNumbers(rows(t, (part * size) / b + i))).flat(),
+            shape,
+            "float64",
+          );
+        return { image: cutOut(twice.image), text: cutOut(twice.text), index: fromNumbers([part], [], "int32") };
+      });
+      const found = interpretWorkers(graph("contrastive", { loss, dImage, dText }), feeds);
+      const all = (name: string) => found.flatMap((r) => toNumbers(r[name]!).map((x) => x / parts));
+      return { loss: [all("loss").reduce((x, y) => x + y)], dImage: all("dImage"), dText: all("dText") };
+    };
+    const [inParts, workersOnly] = [at(n, 2), at(W, 1)];
+    expect(inParts.loss).toBeAllclose(workersOnly.loss, CLOSE);
+    expect(inParts.dImage).toBeAllclose(workersOnly.dImage, CLOSE);
+    expect(inParts.dText).toBeAllclose(workersOnly.dText, CLOSE);
   });
   it("a local gather has the gradient of its own rows and columns, by finite differences of the own loss", () => {
     const g = toNumbers(workers("local")[1]!.dImage!);

@@ -14,6 +14,8 @@ export interface Buffer extends Disposable {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly sizeBytes: number;
+  /** Where the content lies, of engines that work in the memory of this process. While no run uses the buffer, it may be read and written there. */
+  readonly address?: bigint | undefined;
   /** A copy on the host. Throws EngineError while an unfinished run writes the buffer. */
   read(): Promise<Tensor> | Tensor;
   /** Overwrites the content. Throws EngineError while an unfinished run uses the buffer; ShapeError, DTypeError. */

@@ -1,6 +1,13 @@
 export { type Ending, type Loop, type Times, train } from "./loop.ts";
 export { type Means, means, type Sums } from "./means.ts";
 export type { AdamWChoice, ScheduleChoice, TrainingOptions } from "./options.ts";
-export type { Average, Batch, Carried, Contrast, Losses, Metrics, Objective, TrainingPlan } from "./plan.ts";
+export type { Average, Batch, Carried, Losses, Metrics, Objective, Part, TrainingPlan } from "./plan.ts";
 export { turns } from "./turns.ts";
-export { createUpdater, declaredState, type StepGraphs, traceSteps, type Updater } from "./updater.ts";
+export {
+  createUpdater,
+  declaredState,
+  type StepGraphs,
+  type TraceOptions,
+  traceSteps,
+  type Updater,
+} from "./updater.ts";

@@ -25,40 +25,35 @@ export interface Losses {
   readonly chance: Metrics;
   /** Means over samples from which `carried` makes the next value of what is neither parameter nor moment. */
   readonly statistics?: Readonly<Record<string, Value>>;
-  /** The contrast's embeddings, where this pass has them anyway: they need not be computed once more. */
-  readonly embeds?: Readonly<Record<string, Value>> | undefined;
   /** Values that are kept for the backward pass where all others are computed again. */
   readonly checkpoints?: readonly Value[];
 }
 
 /** What is trained on one kind of batch: its losses as a function of the parameters. */
 export interface Objective {
-  /** Samples of one optimizer step, all micro-batches together. */
+  /** Samples of one optimizer step: those of all micro-batches of all workers. */
   readonly batchSize: number;
-  /** Builds the losses on `samples` samples. `p` is the root; its values are the parameters. */
-  losses(p: Params, samples: number): Losses;
   /**
-   * How many targets each loss has in part of a batch: what the part weighs in the mean over the whole batch. Absent: its
-   * samples.
+   * Builds the losses on a part of the batch, of `samples` samples. `p` is the root; its values are the parameters. Losses and metrics are such that
+   * their means over the parts are those of the whole batch: where they are no means over samples, they take collectives (`part`).
    */
-  targets?(part: Feeds, whole: Feeds): Metrics;
+  losses(p: Params, samples: number, part: Part): Losses;
   /** The axis of the samples in every feed; 0 unless said. */
   readonly sampleAxis?: number;
-  /** Where a loss compares the samples of a batch with each other: its part of the graph, to be cut from the rest. */
-  readonly contrast?: Contrast | undefined;
 }
 
-/**
- * A loss over embeddings of the whole batch. With micro-batches the step is cut at the embeddings (gradient caching, Gao et
- * al., arXiv:2101.06983): all embeddings first, then the loss and its gradient by them, then micro-batch by micro-batch the
- * encoders again with that gradient. The objective's own `losses` leave this one out.
- */
-export interface Contrast {
-  /** The embeddings of a micro-batch, by name: (B, E). Beside losses that have `embeds` of their own it is left out. */
-  embed(p: Params, samples: number): Readonly<Record<string, Value>>;
-  /** The loss on the embeddings of all samples. It may read fields of the whole batch. */
-  losses(p: Params, embeds: Readonly<Record<string, Value>>): Losses;
+/** Which part of a batch a graph is for: the same graph serves all. */
+export interface Part {
+  /** How many equal parts there are, workers × micro-batches: collectives are between so many. */
+  readonly parts: number;
+  /** int32 (): the number of this part; undefined where there is one. */
+  readonly index: Value | undefined;
+  /** Micro-batches of one worker. */
+  readonly perWorker: number;
 }
+
+/** The whole batch as its only part. */
+export const WHOLE: Part = { parts: 1, index: undefined, perWorker: 1 };
 
 /** All that is trained together, before anything is compiled. */
 export interface TrainingPlan {
@@ -66,7 +61,7 @@ export interface TrainingPlan {
   readonly objectives: Readonly<Record<string, Objective>>;
   /** Scalars that steps read besides learning rates: temperatures and the like. A function of the step alone. */
   scalars?(step: number): Metrics;
-  /** Tensors that the host makes for a step: noise. A function of the step alone. */
+  /** Tensors that the host makes for a step, for all samples: noise. A function of the step alone. */
   noise?(step: number): Feeds;
   /** How gradients reach the parameters, where AdamW alone does not say it. */
   readonly gate?: ((parameter: string) => Value | undefined) | undefined;
@@ -93,11 +88,3 @@ export interface Carried {
   readonly initial: Feeds;
   next(statistics: Readonly<Record<string, Value>>): Readonly<Record<string, Value>>;
 }
-
-/** The losses of two parts of one objective on the same batch. */
-export const joined = (a: Losses, b: Losses): Losses => ({
-  ...a,
-  losses: { ...a.losses, ...b.losses },
-  metrics: { ...a.metrics, ...b.metrics },
-  chance: { ...a.chance, ...b.chance },
-});

@@ -1,43 +1,64 @@
-/** From an objective to one program: forward, backward, clipping, AdamW and averages. State in, state out. */
-import { add, type Program, type Value } from "../graph/index.ts";
+/** From an objective to the programs of its step: forward, backward, clipping, AdamW and averages. State in, state out. */
+import { add, allReduce, input, mul, type Program, type Value } from "../graph/index.ts";
+import { type Cut, cut } from "../graph/passes/index.ts";
 import { type ParamSpec, Params } from "../nn/index.ts";
 import { adamw, ema, type GroupRule, gradients, scalarInput } from "../optim/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { type Tensor, zerosLike } from "../tensor/index.ts";
 import type { TrainingOptions } from "./options.ts";
-import { type Average, joined, type Losses, type Objective, type TrainingPlan } from "./plan.ts";
+import { type Average, type Losses, type Objective, type Part, type TrainingPlan, WHOLE } from "./plan.ts";
 
 /** An objective's losses and their gradients: what is known before any update is written. */
 export interface Traced {
   readonly p: Params;
+  readonly part: Part;
   readonly found: Losses;
+  /** The sum of the losses. */
   readonly loss: Value;
   readonly gradients: Readonly<Record<string, Value>>;
 }
 
-/** A program with what its state starts from. */
-export interface StepGraph {
-  readonly program: Program;
+/** What the state of a step starts from, and what it finds. */
+interface StepState {
   readonly specs: readonly ParamSpec[];
   /** Parameters that the step moves. */
   readonly trained: readonly string[];
-  /** First values of moments and counters. */
+  /** First values of moments, counters and sums over parts. */
   readonly initial: Readonly<Record<string, Tensor>>;
   readonly found: Losses;
+}
+
+/** The step as one program. */
+export interface StepGraph extends StepState {
+  readonly program: Program;
+}
+
+/** The step in programs for each part of the batch and a last one for all. */
+export interface CutStep extends StepState {
+  readonly cut: Cut;
+  readonly part: Part;
 }
 
 /** Which counter of updates a parameter has: those of one counter are always updated together. */
 export type Counters = (parameter: string) => string;
 
-/** Forward and backward of an objective on its whole batch. */
-export function traceObjective(objective: Objective, recompute: boolean): Traced {
+/** The feed that says which part of the batch a program runs on. */
+export const PART = "part_of_batch";
+
+/** A batch on so many workers, each with so many micro-batches. */
+export const partOf = (workers: number, perWorker: number): Part =>
+  workers * perWorker === 1 ? WHOLE : { parts: workers * perWorker, index: input(PART, [], "int32"), perWorker };
+
+/** Forward and backward of an objective on one part of its batch, the gradients such that their sum over the parts is the batch's. */
+export function traceObjective(objective: Objective, recompute: boolean, part: Part = WHOLE): Traced {
   const p = new Params();
-  const found = withContrast(p, objective, objective.losses(p, objective.batchSize));
+  const found = objective.losses(p, objective.batchSize / part.parts, part);
   const loss = Object.values(found.losses).reduce((a, b) => add(a, b));
-  return { p, found, loss, gradients: gradients(loss, p.values(), keeping(found, recompute)) };
+  const share = part.parts === 1 ? loss : mul(loss, 1 / part.parts);
+  return { p, part, found, loss, gradients: gradients(share, p.values(), keeping(found, recompute)) };
 }
 
 /** With recomputation only these activations are kept for the backward pass. */
-export const keeping = ({ checkpoints = [] }: Losses, recompute: boolean): { checkpoints?: readonly Value[] } =>
+const keeping = ({ checkpoints = [] }: Losses, recompute: boolean): { checkpoints?: readonly Value[] } =>
   recompute ? { checkpoints } : {};
 
 /** How a step updates: what the recipe says of it and what the plan does, and which counter of updates a parameter has. */
@@ -47,7 +68,7 @@ export interface Updating {
   readonly counters: Counters;
 }
 
-/** The whole step of a traced objective as one program. */
+/** The step of an objective that was traced on its whole batch. */
 export function wholeStep(name: string, { p, found, loss, gradients: by }: Traced, updating: Updating): StepGraph {
   const { updates, initial, gradNorm } = optimizerStep(p.values(), by, updating);
   const carried = updating.plan.carried?.next(found.statistics ?? {}) ?? {};
@@ -61,13 +82,30 @@ export function wholeStep(name: string, { p, found, loss, gradients: by }: Trace
   };
 }
 
-/** An objective's losses together with the one that compares samples, on one and the same batch. */
-function withContrast(p: Params, { contrast, batchSize }: Objective, own: Losses): Losses {
-  return contrast ? joined(own, contrast.losses(p, own.embeds ?? contrast.embed(p, batchSize))) : own;
+/** The step of an objective that was traced on one part of its batch. */
+export function cutStep(name: string, { p, part, found, gradients: by }: Traced, updating: Updating): CutStep {
+  const { parts } = part;
+  const sums = mapValues(by, (g) => allReduce(g, parts));
+  const statistics = mapValues(found.statistics ?? {}, (v) => allReduce(mul(v, 1 / parts), parts));
+  const { updates, initial, gradNorm } = optimizerStep(p.values(), sums, updating);
+  const carried = updating.plan.carried?.next(statistics) ?? {};
+  const done = cut({
+    name,
+    ofPart: { ...found.losses, ...found.metrics },
+    outputs: { grad_norm: gradNorm },
+    updates: { ...updates, ...carried },
+    sums,
+    several: part.perWorker > 1,
+  });
+  const zeros = mapValues(done.sums, (shape) => zerosLike("float32", shape));
+  return { cut: done, part, specs: p.specs(), trained: Object.keys(by), initial: { ...initial, ...zeros }, found };
 }
 
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+
 /** Clipping, AdamW with its groups, and the averages of what has moved. */
-export function optimizerStep(
+function optimizerStep(
   params: Readonly<Record<string, Value>>,
   by: Readonly<Record<string, Value>>,
   { options, plan, counters }: Updating,

@@ -1,39 +1,62 @@
 /** Compiles the step programs of a plan and runs one update after another on its state. */
+import { type Cluster, oneWorker } from "../cluster/index.ts";
+import { ConfigError } from "../errors.ts";
 import type { Program } from "../graph/index.ts";
 import type { PrecisionOptions } from "../graph/passes/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { updateCounters } from "../optim/index.ts";
 import { compile, type Device, type Executable, type State } from "../runtime/index.ts";
-import { type Feeds, scalar, type Tensor } from "../tensor/index.ts";
-import { embedGradient, KEEP, type MicroGraphs, microSteps, traceParts, weightName } from "./accumulate.ts";
+import type { Feeds, Tensor } from "../tensor/index.ts";
 import type { TrainingOptions } from "./options.ts";
-import { cutBatch, joinBatches, partMetrics, shares } from "./parts.ts";
-import type { Batch, Metrics, Objective, TrainingPlan } from "./plan.ts";
+import { cutBatch } from "./parts.ts";
+import type { Batch, Metrics, TrainingPlan } from "./plan.ts";
+import { partsRunner, type Runner, wholeRunner } from "./runner.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
-import { type StepGraph, traceObjective, wholeStep } from "./step.ts";
+import { type CutStep, cutStep, partOf, type StepGraph, traceObjective, wholeStep } from "./step.ts";
 import { turns } from "./turns.ts";
 
 /** The programs of one kind of batch: one for the whole step, or several for its parts. */
-export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: MicroGraphs; readonly count: number };
+export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: CutStep };
 
-/** Traces every objective of a plan. No numbers yet. Between two graphs the event loop has a turn; throws where `signal` has fired. */
+export interface TraceOptions {
+  /** How many workers share each batch; 1 unless said. */
+  readonly workers?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Traces every objective of a plan. No numbers yet. Between two graphs the event loop has a turn; throws where `signal` has fired, and ConfigError
+ * where a batch does not divide among workers and micro-batches.
+ */
 export async function traceSteps(
   name: string,
   options: TrainingOptions,
   plan: TrainingPlan,
-  signal?: AbortSignal,
+  { workers = 1, signal }: TraceOptions = {},
 ): Promise<Record<string, StepGraphs>> {
-  const { gradientAccumulationSteps: count, recompute } = options;
+  const { gradientAccumulationSteps: microBatches, recompute } = options;
   const each = eachInTurn(signal);
   const title = (kind: string): string => `${name}.${kind}`;
-  if (count === 1) {
-    const traced = await each(plan.objectives, (objective) => traceObjective(objective, recompute));
-    const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
-    return each(traced, (one, kind) => ({ whole: wholeStep(title(kind), one, { options, plan, counters }) }));
-  }
-  const traced = await each(plan.objectives, (one, kind) => traceParts(title(kind), one, count, recompute));
-  const counters = updateCounters(mapValues(traced, ({ trained }) => trained));
-  return each(traced, (one, kind) => ({ parts: microSteps(title(kind), one, { options, plan, counters }), count }));
+  const part = partOf(workers, microBatches);
+  for (const [kind, { batchSize }] of Object.entries(plan.objectives))
+    checkBatch(title(kind), batchSize, workers, microBatches);
+  const traced = await each(plan.objectives, (objective) => traceObjective(objective, recompute, part));
+  const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
+  const updating = { options, plan, counters };
+  return each(traced, (one, kind) =>
+    part.parts === 1
+      ? { whole: wholeStep(title(kind), one, updating) }
+      : { parts: cutStep(title(kind), one, updating) },
+  );
+}
+
+function checkBatch(where: string, batchSize: number, workers: number, microBatches: number): void {
+  if (batchSize % (workers * microBatches) === 0) return;
+  const by = workers * microBatches;
+  throw new ConfigError(
+    `${where}: a batch of ${batchSize} does not divide among ${workers} workers with ${microBatches} micro-batches each`,
+    `take a batch of ${Math.ceil(batchSize / by) * by}, or another number of workers or micro-batches`,
+  );
 }
 
 /** As mapValues, with a turn of the event loop before each. */
@@ -55,7 +78,7 @@ function eachInTurn(signal: AbortSignal | undefined) {
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
 
-const graphOf = (graphs: StepGraphs): StepGraph | MicroGraphs => ("whole" in graphs ? graphs.whole : graphs.parts);
+const graphOf = (graphs: StepGraphs): StepGraph | CutStep => ("whole" in graphs ? graphs.whole : graphs.parts);
 
 /** Losses, or their chance levels, as they are before they are multiplied by their weights. */
 function unweighted(metrics: Metrics, weights: Metrics = {}): Metrics {
@@ -87,7 +110,7 @@ export function declaredState(
 
 /** Applies optimizer steps to the state. */
 export interface Updater {
-  /** One update; resolves to scalars, "loss" among them. */
+  /** One update by this worker's samples of the batch; resolves to scalars of the whole batch, "loss" among them. */
   update(step: number, batch: Batch): Promise<Metrics>;
   dispose(): void;
 }
@@ -104,11 +127,13 @@ export interface UpdaterOptions {
   readonly note?: ((line: string) => void) | undefined;
   /** Stops the compiling. */
   readonly signal?: AbortSignal | undefined;
+  /** The workers that share each batch, as many as the steps were traced for; this one alone unless said. */
+  readonly cluster?: Cluster | undefined;
 }
 
 /** Compiles; this takes seconds for a small model and minutes for a large one. */
 export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
-  const { options, plan, graphs, state, device, precision, note, signal } = given;
+  const { options, plan, graphs, state, device, precision, note, signal, cluster = oneWorker() } = given;
   const runners: Record<string, Runner> = {};
   const all: Executable[] = [];
   const turn = turns(signal);
@@ -129,8 +154,8 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   for (const [kind, graph] of Object.entries(graphs)) {
     runners[kind] =
       "whole" in graph
-        ? wholeRunner(await ready(graph.whole.program))
-        : await partsRunner(graph, plan.objectives[kind]!, ready);
+        ? await wholeRunner(graph.whole, ready)
+        : await partsRunner(graph.parts, ready, { cluster, state, axis: plan.objectives[kind]!.sampleAxis ?? 0 });
   }
   const [lr, decay] = [learningRate(options, plan), weightDecay(options)];
   const scalars = (step: number): Record<string, number> => ({
@@ -140,7 +165,7 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   });
   return {
     async update(step, { kind, feeds }) {
-      const metrics = await runners[kind]!({ ...feeds, ...plan.noise?.(step) }, scalars(step));
+      const metrics = await runners[kind]!({ ...feeds, ...ownRows(plan.noise?.(step), cluster) }, scalars(step));
       return { ...unweighted(metrics, plan.lossWeights), lr: lr(step) };
     },
     dispose: () => {
@@ -149,55 +174,5 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   };
 }
 
-type Runner = (feeds: Feeds, scalars: Readonly<Record<string, number>>) => Promise<Metrics>;
-
-/** Runs with what the executable reads of the feeds and scalars. */
-async function run(executable: Executable, feeds: Feeds, scalars: Readonly<Record<string, number>>) {
-  const given: Record<string, Tensor> = {};
-  for (const name of executable.feeds) {
-    const value = feeds[name] ?? (name in scalars ? scalar(scalars[name]!) : undefined);
-    if (value) given[name] = value;
-  }
-  return executable.run(given);
-}
-
-const numbers = (results: Readonly<Record<string, Tensor>>): Record<string, number> =>
-  Object.fromEntries(Object.entries(results).map(([name, t]) => [name, Number(t.data[0])]));
-
-const wholeRunner =
-  (executable: Executable): Runner =>
-  async (feeds, scalars) =>
-    numbers(await run(executable, feeds, scalars));
-
-async function partsRunner(
-  { parts, count }: Extract<StepGraphs, { parts: MicroGraphs }>,
-  objective: Objective,
-  ready: (program: Program) => Promise<Executable>,
-): Promise<Runner> {
-  const embed = parts.embed && (await ready(parts.embed));
-  const contrast = parts.contrast && (await ready(parts.contrast));
-  const [micro, apply] = [await ready(parts.micro), await ready(parts.apply)];
-  return async (feeds, scalars) => {
-    const pieces = cutBatch(feeds, count, objective.sampleAxis ?? 0);
-    let compared: Metrics = {};
-    let back: Feeds[] = pieces.map(() => ({}));
-    if (embed && contrast) {
-      const found: Feeds[] = [];
-      for (const piece of pieces) found.push(await run(embed, piece, scalars));
-      const results = await run(contrast, { ...feeds, ...joinBatches(found) }, scalars);
-      const names = Object.keys(found[0]!).map(embedGradient);
-      back = cutBatch(Object.fromEntries(names.map((name) => [name, results[name]!])), count, 0);
-      compared = numbers(Object.fromEntries(Object.entries(results).filter(([name]) => !names.includes(name))));
-    }
-    const weights = shares(objective, parts.found, pieces, feeds);
-    const measured: Metrics[] = [];
-    for (const [i, piece] of pieces.entries()) {
-      const weighed = Object.fromEntries(Object.entries(weights[i]!).map(([loss, w]) => [weightName(loss), w]));
-      const also = { ...scalars, ...weighed, [KEEP]: i === 0 ? 0 : 1 };
-      measured.push(numbers(await run(micro, { ...piece, ...back[i] }, also)));
-    }
-    const metrics = { ...partMetrics(parts.found, measured, weights), ...compared };
-    const loss = Object.keys(parts.found.losses).reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
-    return { ...metrics, loss, ...numbers(await run(apply, {}, scalars)) };
-  };
-}
+/** This worker's rows of what is made for the whole batch. */
+const ownRows = (all: Feeds = {}, { rank, size }: Cluster): Feeds => (size === 1 ? all : cutBatch(all, size, 0)[rank]!);

@@ -1,4 +1,5 @@
 /** One tiny stage on synthetic data: its plan, its batches, and updates of it on any device. */
+import { type Cluster, workersInProcess } from "../../src/cluster/index.ts";
 import { createLoader, openSource } from "../../src/data/index.ts";
 import { openData } from "../../src/datasets/index.ts";
 import { initialTensor } from "../../src/nn/index.ts";
@@ -16,6 +17,7 @@ import {
   traceSteps,
   type Updater,
 } from "../../src/train/index.ts";
+import { cutBatch } from "../../src/train/parts.ts";
 
 const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
 
@@ -110,8 +112,12 @@ export interface Started extends Disposable {
 }
 
 /** Compiles the stage and gives it its first values, drawn from the recipe's seed. */
-export async function startStage({ recipe, stage, plan }: StageCase, device: Device): Promise<Started> {
-  const graphs = await traceSteps("only", stage, plan);
+export async function startStage(
+  { recipe, stage, plan }: StageCase,
+  device: Device,
+  cluster?: Cluster,
+): Promise<Started> {
+  const graphs = await traceSteps("only", stage, plan, { workers: cluster?.size ?? 1 });
   const { specs, trained, initial } = declaredState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;
@@ -121,7 +127,7 @@ export async function startStage({ recipe, stage, plan }: StageCase, device: Dev
     if (average !== undefined) state.write(average, initialTensor(spec, recipe.seed));
   }
   state.writeAll({ ...initial, ...plan.carried?.initial });
-  const updater = await createUpdater({ options: stage, plan, graphs, state, device });
+  const updater = await createUpdater({ options: stage, plan, graphs, state, device, cluster });
   return {
     state,
     updater,
@@ -136,14 +142,37 @@ export async function startStage({ recipe, stage, plan }: StageCase, device: Dev
   };
 }
 
-/** Updates a fresh state by these batches in turn. Resolves to the metrics of each step and what the state then holds. */
+/** The metrics of each step, and what the state then holds. */
+export interface Updated {
+  readonly metrics: Metrics[];
+  readonly tensors: Record<string, Tensor>;
+}
+
+/** Updates a fresh state by these batches in turn. */
 export async function updates(
   which: StageCase,
   device: Device,
   batches: readonly Batch[],
-): Promise<{ readonly metrics: Metrics[]; readonly tensors: Record<string, Tensor> }> {
-  using started = await startStage(which, device);
+  cluster?: Cluster,
+): Promise<Updated> {
+  using started = await startStage(which, device, cluster);
   const metrics: Metrics[] = [];
   for (const [i, batch] of batches.entries()) metrics.push(await started.updater.update(i + 1, batch));
   return { metrics, tensors: await started.tensors() };
+}
+
+/** The same by several workers, each with a state of its own and its rows of every batch. */
+export async function updatesOnWorkers(
+  which: StageCase,
+  device: Device,
+  batches: readonly Batch[],
+  size: number,
+): Promise<Updated[]> {
+  const rows = batches.map(({ kind, feeds }) => cutBatch(feeds, size, which.plan.objectives[kind]!.sampleAxis ?? 0));
+  return Promise.all(
+    workersInProcess(size).map((cluster) => {
+      const mine = batches.map((batch, i) => ({ ...batch, feeds: rows[i]![cluster.rank]! }));
+      return updates(which, device, mine, cluster);
+    }),
+  );
 }

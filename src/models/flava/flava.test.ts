@@ -294,7 +294,7 @@ describe("a batch that does not fit the model", () => {
     expect(() => imageCase({ ...tinyConfig, image: { ...tinyConfig.image, maskToken: false } })).toThrow(
       /no mask token/,
     );
-    expect(() => globalContrastive(c2, c2, c2, { workers: 2 })).toThrow(/rank/);
+    expect(() => globalContrastive(c2, c2, c2, { parts: 2 })).toThrow(/index/);
   });
   const c2 = pairCase().values.contrastive.image_embeds;
 });

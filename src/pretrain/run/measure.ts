@@ -45,14 +45,11 @@ export async function measureStage(recipe: Recipe, name: string, tables: Tables 
 const programsOf = (graphs: StepGraphs): Program[] =>
   "whole" in graphs
     ? [graphs.whole.program]
-    : [graphs.parts.embed, graphs.parts.contrast, graphs.parts.micro, graphs.parts.apply].flatMap((p) => p ?? []);
+    : [...graphs.parts.cut.phases.map(({ program }) => program), graphs.parts.cut.last];
 
-/** How often a step runs a program: what is cut into parts runs once for each. */
-const timesIn = (graphs: StepGraphs, program: Program): number => {
-  if ("whole" in graphs) return 1;
-  const { embed, micro } = graphs.parts;
-  return program === embed || program === micro ? graphs.count : 1;
-};
+/** How often a step runs a program on one worker: once for each of its parts, but the last of them. */
+const timesIn = (graphs: StepGraphs, program: Program): number =>
+  "whole" in graphs || program === graphs.parts.cut.last ? 1 : graphs.parts.part.perWorker;
 
 const renamed = (updates: Program["updates"]): Program["updates"] =>
   Object.fromEntries(Object.entries(updates).map(([name, value]) => [`update:${name}`, value]));

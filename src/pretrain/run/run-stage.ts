@@ -60,7 +60,7 @@ export async function runStage(
   const stage = recipe.stages[name]!;
   const plan = planOf(tables, recipe, stage);
   reporter.note(`${name}: tracing the steps…`);
-  const graphs = await traceSteps(name, stage, plan, signal);
+  const graphs = await traceSteps(name, stage, plan, { signal });
   const declared = declaredState(graphs, plan);
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);

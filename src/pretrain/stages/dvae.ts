@@ -2,13 +2,12 @@
 import { z } from "zod";
 import { type Augmentation, augmentOf } from "../../data/index.ts";
 import { createCodebook } from "../../evaluators/index.ts";
-import { constant, input, mul, type Value } from "../../graph/index.ts";
-import { type DvaeConfig, dvae, dvaeEncoder, wordSize } from "../../models/dvae/index.ts";
+import { constant, input, mul } from "../../graph/index.ts";
+import { dvae, wordSize } from "../../models/dvae/index.ts";
 import { codebookImageSize } from "../../models/flava/index.ts";
 import { dvaeLoss, unevenness, wordShares } from "../../objectives/index.ts";
 import { cosineRamp, emaName, scalarInput } from "../../optim/index.ts";
 import { reconstructions } from "../../pictures/index.ts";
-import type { Contrast } from "../../train/index.ts";
 import { adamW, augmentation, common, initFrom, ramp, schedule, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Ramp, Recipe } from "../recipe/types.ts";
 import { checkSource } from "./checks.ts";
@@ -158,16 +157,15 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
     objectives: {
       dvae: {
         batchSize,
-        losses(p, batch) {
+        losses(p, batch, part) {
           const pixels = pixelsOf(batch);
           const out = dvae(p, config, pixels, input("gumbel", noise(batch)), scalarInput("temperature"));
           const beta = scalarInput("kl_weight");
           const { loss, ...parts } = dvaeLoss({ ...out, pixels, beta, chroma });
+          const uneven = evenness > 0 ? { unevenness: mul(unevenness(wordShares(out.logits), part), evenness) } : {};
           // The divergence has no guess to beat: 0 is a codebook that says nothing.
-          const embeds = evenness > 0 ? { word_shares: wordShares(out.logits) } : undefined;
-          return { losses: { dvae: loss }, metrics: { ...parts }, chance: {}, embeds };
+          return { losses: { dvae: loss, ...uneven }, metrics: { ...parts }, chance: {} };
         },
-        contrast: evenness > 0 ? evenUse(config, evenness, pixelsOf) : undefined,
       },
     },
     datasets: [
@@ -180,13 +178,3 @@ function plan({ model, seed }: Recipe, stage: DvaeStage): StagePlan {
     lossWeights: evenness > 0 ? { unevenness: evenness } : {},
   };
 }
-
-/** The loss on the words of the whole batch, taken together. */
-const evenUse = (config: DvaeConfig, weight: number, pixelsOf: (batch: number) => Value): Contrast => ({
-  embed: (p, batch) => ({ word_shares: wordShares(dvaeEncoder(p.at("image_codebook"), config, pixelsOf(batch))) }),
-  losses: (_, { word_shares }) => ({
-    losses: { unevenness: mul(unevenness(word_shares!), weight) },
-    metrics: {},
-    chance: {},
-  }),
-});

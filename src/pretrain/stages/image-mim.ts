@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Augmentation, maskedImages, type PatchMasking } from "../../data/index.ts";
 import { createMim } from "../../evaluators/index.ts";
 import { flavaFamily, imageBatch, pretrainImages } from "../../models/flava/index.ts";
-import { imageObjective } from "../../objectives/index.ts";
+import { equalWeights, imageObjective } from "../../objectives/index.ts";
 import { imagePatches } from "../../pictures/index.ts";
 import { adamW, augmentation, common, initFrom, patchMasking, schedule } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
@@ -11,7 +11,6 @@ import { checkPatches, checkSource } from "./checks.ts";
 import { maskFor, scaleFor } from "./defaults.ts";
 import { knn, NO_DECODER } from "./shared.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
-import { patchTargets } from "./targets.ts";
 import { tinyMasking } from "./tiny.ts";
 
 /** The image stage by masked image modelling, every default filled in. */
@@ -69,11 +68,10 @@ function plan({ model }: Recipe, stage: ImageMimStage): StagePlan {
     objectives: {
       image: {
         batchSize: stage.batchSize,
-        targets: (part) => ({ mim: patchTargets(part) }),
-        losses(p, batch) {
+        losses(p, batch, part) {
           const sizes = { batch, textLength: 0, maskedTokens: 0, maskedPatches: stage.masking.patches };
           const values = pretrainImages(p, model, imageBatch(model, sizes));
-          return { ...imageObjective(values), checkpoints: values.masked.hidden_states };
+          return { ...imageObjective(values, equalWeights, part), checkpoints: values.masked.hidden_states };
         },
       },
     },

@@ -13,18 +13,18 @@ import {
   textBatch,
 } from "../../models/flava/index.ts";
 import type { BatchSizes } from "../../models/index.ts";
+import type { Params } from "../../nn/index.ts";
 import {
   contrastiveObjective,
   imageObjective,
   type LossWeights,
   maskedPairObjective,
   matchingChance,
+  type PairObjective,
   textObjective,
 } from "../../objectives/index.ts";
-import type { Feeds } from "../../tensor/index.ts";
-import type { Contrast, Metrics, Objective } from "../../train/index.ts";
+import type { Objective, Part } from "../../train/index.ts";
 import type { JointStage } from "./joint.ts";
-import { patchTargets, tokenTargets } from "./targets.ts";
 
 /** The objectives by kind of batch, whatever their shares of the steps. */
 export const jointObjectives = (
@@ -44,10 +44,9 @@ function imageSteps(model: FlavaConfig, stage: JointStage): Objective {
   const sizes = { textLength: 0, maskedTokens: 0, maskedPatches: stage.imageMasking.patches };
   return {
     batchSize: stage.imageBatchSize ?? stage.batchSize,
-    targets: (part) => ({ mim: patchTargets(part) }),
-    losses(p, batch) {
+    losses(p, batch, part) {
       const values = pretrainImages(p, model, imageBatch(model, { batch, ...sizes }));
-      return { ...imageObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
+      return { ...imageObjective(values, stage.lossWeights, part), checkpoints: values.masked.hidden_states };
     },
   };
 }
@@ -56,11 +55,10 @@ function textSteps(model: FlavaConfig, stage: JointStage): Objective {
   const { length, mask } = maskedTexts(stage.textLength.texts, stage.textMasking);
   return {
     batchSize: stage.textBatchSize ?? stage.batchSize,
-    targets: (part) => ({ mlm: tokenTargets(part) }),
-    losses(p, batch) {
+    losses(p, batch, part) {
       const sizes = { batch, textLength: length, maskedTokens: mask.maxTargets, maskedPatches: 0 };
       const values = pretrainTexts(p, model, textBatch(sizes));
-      return { ...textObjective(values, stage.lossWeights), checkpoints: values.masked.hidden_states };
+      return { ...textObjective(values, stage.lossWeights, part), checkpoints: values.masked.hidden_states };
     },
   };
 }
@@ -78,53 +76,30 @@ function pairSteps(model: FlavaConfig, stage: JointStage): Objective {
   });
   return {
     batchSize,
-    targets: pairTargets,
-    losses(p, batch) {
+    losses(p, batch, part) {
       const values = pretrainPairs(p, model, pairBatch(model, sizes(batch)));
       const { image, text, multimodal } = values.masked;
       const kept = [image, text, multimodal].flatMap(({ hidden_states }) => hidden_states);
-      const objective = maskedPairObjective(values, lossWeights);
-      return { ...objective, chance: { ...objective.chance, ...matching }, checkpoints: kept };
+      const own = maskedPairObjective(values, lossWeights, part);
+      const compared = lossWeights.globalContrastive > 0 ? contrast(p, batch, part) : undefined;
+      return {
+        losses: { ...own.losses, ...compared?.losses },
+        metrics: { ...own.metrics, ...compared?.metrics },
+        chance: { ...own.chance, ...matching, ...compared?.chance },
+        checkpoints: kept,
+      };
     },
-    contrast: lossWeights.globalContrastive > 0 ? contrastOf(model, lossWeights, sizes) : undefined,
   };
-}
 
-/** Targets of matched pairs only, as the losses count them; of all pairs where the whole batch has no matched one. */
-function pairTargets(part: Feeds, whole: Feeds): Metrics {
-  const labels = part.itm_labels!.data as Int32Array;
-  const anyMatched = (whole.itm_labels!.data as Int32Array).some((label) => label !== 0);
-  const rows = (name: string, isTarget: (x: number) => boolean): number => {
-    const { data, shape } = part[name]!;
-    const width = shape[1]!;
-    return (data as Int32Array).reduce((n, x, i) => {
-      const counts = !anyMatched || labels[Math.floor(i / width)] !== 0;
-      return n + (counts && isTarget(x) ? 1 : 0);
-    }, 0);
-  };
-  return {
-    itm: labels.length,
-    mmm_image: rows("mim_position_mask", (x) => x !== 0),
-    mmm_text: rows("mlm_targets", (x) => x >= 0),
-  };
-}
-
-/** The contrastive loss on the unmasked pass. */
-function contrastOf(model: FlavaConfig, lossWeights: LossWeights, sizes: (batch: number) => BatchSizes): Contrast {
-  return {
-    embed(p, batch) {
-      const { image_embeds, text_embeds } = contrastivePass(
-        p.at("flava"),
-        model,
-        pairBatch(model, sizes(batch)),
-      ).contrastive;
-      return { image_embeds, text_embeds };
-    },
-    losses(p, { image_embeds, text_embeds }) {
-      const labels = input("itm_labels", [image_embeds!.shape[0]!], "int32");
-      const logit_scale = logitScale(p.at("flava"), model);
-      const values = { image_embeds: image_embeds!, text_embeds: text_embeds!, logit_scale };
-      return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather });
-    },
-  };
+  /** The contrastive loss, on the unmasked pass. */
+  function contrast(p: Params, batch: number, part: Part): PairObjective {
+    const { image_embeds, text_embeds } = contrastivePass(
+      p.at("flava"),
+      model,
+      pairBatch(model, sizes(batch)),
+    ).contrastive;
+    const labels = input("itm_labels", [batch], "int32");
+    const values = { image_embeds, text_embeds, logit_scale: logitScale(p.at("flava"), model) };
+    return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather, ...part });
+  }
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { maskedTexts, type TokenMasking } from "../../data/index.ts";
 import { createMlm } from "../../evaluators/index.ts";
 import { pretrainTexts, textBatch } from "../../models/flava/index.ts";
-import { textObjective } from "../../objectives/index.ts";
+import { equalWeights, textObjective } from "../../objectives/index.ts";
 import { textWords, wordNeighbours } from "../../pictures/index.ts";
 import type { BreakMode } from "../../text/index.ts";
 import { adamW, common, initFrom, pack, schedule, tokenMasking, whole } from "../recipe/parts-schema.ts";
@@ -11,7 +11,6 @@ import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
 import { scaleFor, tokensFor } from "./defaults.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
-import { tokenTargets } from "./targets.ts";
 import { TINY } from "./tiny.ts";
 
 /** The text stage of a recipe, every default filled in. */
@@ -70,12 +69,11 @@ function plan({ model }: Recipe, stage: TextMlmStage): StagePlan {
     objectives: {
       text: {
         batchSize: stage.batchSize,
-        targets: (part) => ({ mlm: tokenTargets(part) }),
-        losses(p, batch) {
+        losses(p, batch, part) {
           const { length: textLength, mask } = text;
           const sizes = { batch, textLength, maskedTokens: mask.maxTargets, maskedPatches: 0 };
           const values = pretrainTexts(p, model, textBatch(sizes));
-          return { ...textObjective(values), checkpoints: values.masked.hidden_states };
+          return { ...textObjective(values, equalWeights, part), checkpoints: values.masked.hidden_states };
         },
       },
     },

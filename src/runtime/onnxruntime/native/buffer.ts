@@ -17,7 +17,7 @@ export class NativeBuffer implements Buffer {
   readonly ort: Ort;
   readonly value: Pointer;
   readonly handle: BufferHandle;
-  private readonly memory: Pointer;
+  readonly address: Pointer;
 
   /** Takes over `value`. */
   constructor(ort: Ort, value: Pointer, dtype: DType, shape: Shape) {
@@ -27,20 +27,20 @@ export class NativeBuffer implements Buffer {
     this.shape = Object.freeze([...shape]);
     this.sizeBytes = size(shape) * byteSize(dtype);
     this.handle = new BufferHandle(dtype, this.shape, () => ort.release("ReleaseValue", value));
-    this.memory = ort.get(this.handle.label, "GetTensorMutableData", value);
+    this.address = ort.get(this.handle.label, "GetTensorMutableData", value);
     watch(this, this.handle);
   }
 
   read(): Tensor {
     this.handle.checkRead();
     const data = allocate(this.dtype, size(this.shape));
-    if (this.sizeBytes > 0) this.ort.library.copy(data, this.memory, this.sizeBytes);
+    if (this.sizeBytes > 0) this.ort.library.copy(data, this.address, this.sizeBytes);
     return { dtype: this.dtype, shape: [...this.shape], data };
   }
 
   write(t: Tensor): void {
     this.handle.checkWrite(t);
-    if (this.sizeBytes > 0) this.ort.library.copy(this.memory, t.data, this.sizeBytes);
+    if (this.sizeBytes > 0) this.ort.library.copy(this.address, t.data, this.sizeBytes);
   }
 
   dispose(): void {

@@ -1,49 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import "../../test/support/matchers.ts";
+import { expectSameInParts, RTOL, sameTensor } from "../../test/support/in-parts.ts";
 import { firstBatches, type StageCase, stageCase, updates } from "../../test/support/stage-case.ts";
-import type { Stage } from "../pretrain/recipe/index.ts";
 import { type Device, openDevice } from "../runtime/index.ts";
-import { type Tensor, type Tolerance, toNumbers } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { Batch } from "./plan.ts";
-
-/**
- * Sums are in float64, but what a part weighs is fed as float32: 6e-8, relative to the largest element. What is 0 but for
- * rounding stays below 1e-12.
- */
-const RTOL = 1e-6;
-const same = (t: Tensor): Tolerance => ({ atol: 1e-12 + RTOL * Math.max(...toNumbers(t).map(Math.abs)) });
-
-/** With such an eps Adam's step is smooth where a gradient is near 0; the usual one divides rounding by rounding. */
-const OPTIMIZER = { lr: 1e-3, eps: 1e-3 };
 
 let device: Device;
 beforeAll(async () => {
   device = await openDevice("interpret");
 });
-
-/** The same steps in one piece and in micro-batches. */
-async function expectSameInParts(
-  kind: Stage["kind"],
-  batches: (one: StageCase) => Promise<Batch[]>,
-  { counts = [4], ...changes }: { readonly counts?: readonly number[]; readonly [field: string]: unknown } = {},
-) {
-  const at = (parts: number): Promise<StageCase> =>
-    stageCase(kind, { ...changes, gradientAccumulationSteps: parts, optimizer: OPTIMIZER });
-  const given = await batches(await at(1));
-  const whole = await updates(await at(1), device, given);
-  for (const parts of counts) {
-    const cut = await updates(await at(parts), device, given);
-    for (const [i, metrics] of cut.metrics.entries()) {
-      expect(Object.keys(metrics).sort()).toEqual(Object.keys(whole.metrics[i]!).sort());
-      for (const [name, value] of Object.entries(whole.metrics[i]!))
-        expect([metrics[name]!], `${parts} parts, step ${i + 1}: ${name}`).toBeAllclose([value], { rtol: RTOL });
-    }
-    expect(Object.keys(cut.tensors).sort()).toEqual(Object.keys(whole.tensors).sort());
-    for (const [name, value] of Object.entries(whole.tensors))
-      expect(cut.tensors[name]!, `${parts} parts: ${name}`).toBeAllclose(value, same(value));
-  }
-  return whole;
-}
 
 /** The step of the whole batch of pairs with the recipe's own weights, which two tests look at. */
 let equalWeights: ReturnType<typeof expectSameInParts> | undefined;
@@ -56,11 +22,17 @@ const withLabels = (batch: Batch, matched: (row: number) => boolean): Batch => {
   return { ...batch, feeds: { ...batch.feeds, itm_labels: labels } };
 };
 
-describe("micro-batches", () => {
+describe("parts of a batch, micro-batches or workers,", () => {
   const pairsOnly = { sampling: { pairs: 1, images: 0, texts: 0 } };
   const two = (one: StageCase): Promise<Batch[]> => firstBatches(one, 2);
   const equally = () => {
-    equalWeights ??= expectSameInParts("joint", two, { ...pairsOnly, counts: [2, 4] });
+    equalWeights ??= expectSameInParts("joint", two, {
+      ...pairsOnly,
+      splits: [
+        [1, 2],
+        [2, 2],
+      ],
+    });
     return equalWeights;
   };
 
@@ -117,7 +89,7 @@ describe("micro-batches", () => {
   });
 
   it("of images give the step of the whole batch", async () => {
-    await expectSameInParts("image-mim", two);
+    await expectSameInParts("image-mim", two, { splits: [[2, 1]] });
   });
 
   it("of texts give the step of the whole batch, though parts have different numbers of targets, or none", async () => {
@@ -128,19 +100,22 @@ describe("micro-batches", () => {
         const mlm_targets = ints(targets, (x, i) => (i < 2 * width ? -100 : x));
         return { ...batch, feeds: { ...batch.feeds, mlm_targets } };
       });
-    const { metrics } = await expectSameInParts("text-mlm", uneven, { masking: { probability: 0.4 } });
+    const { metrics } = await expectSameInParts("text-mlm", uneven, {
+      masking: { probability: 0.4 },
+      splits: [[2, 2]],
+    });
     expect(metrics[0]!["mlm/count"]).toBeGreaterThan(4);
   });
 
   it("of a codebook give its step and its averaged weights, even use of the batch's words among its losses", async () => {
-    const { tensors, metrics } = await expectSameInParts("dvae", two, { evenness: 0.3, chroma: 0.5 });
+    const { tensors, metrics } = await expectSameInParts("dvae", two, { evenness: 0.3, chroma: 0.5, splits: [[2, 1]] });
     const { loss, dvae, unevenness } = metrics[0]!;
     expect([loss!]).toBeAllclose([dvae! + 0.3 * unevenness!], { rtol: RTOL });
     expect(Object.keys(tensors).filter((name) => name.startsWith("ema.")).length).toBeGreaterThan(10);
   });
 
   it("of crops give DINO's step, its centre and its teacher", async () => {
-    const { tensors } = await expectSameInParts("image-dino", two);
+    const { tensors } = await expectSameInParts("image-dino", two, { splits: [[2, 1]] });
     expect(Math.hypot(...(tensors["dino.center"]!.data as Float64Array))).toBeGreaterThan(0);
     expect(Object.keys(tensors).filter((name) => name.startsWith("teacher.")).length).toBeGreaterThan(10);
   });
@@ -152,6 +127,6 @@ describe("micro-batches", () => {
     );
     const [a, b] = [await kept!, await again!];
     for (const [name, value] of Object.entries(a.tensors))
-      expect(b.tensors[name]!, name).toBeAllclose(value, same(value));
+      expect(b.tensors[name]!, name).toBeAllclose(value, sameTensor(value));
   });
 });

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import { type Feeds, fromNumbers, type Tensor, toNumbers } from "../../../tensor/index.ts";
+import { grad } from "../../gradient.ts";
+import { graph, topological } from "../../graph.ts";
+import { interpret, interpretWorkers } from "../../interpret/index.ts";
+import { add, allGather, allReduce, div, exp, input, matmul, mean, mul, sub, sum, tanh } from "../../ops.ts";
+import type { Program } from "../../program.ts";
+import type { Value } from "../../value.ts";
+import { type Cut, cut, KEEP, type PartedStep } from "./cut.ts";
+
+const [PARTS, B, D, E] = [3, 2, 3, 4];
+const numbers = (count: number, seed: number): number[] =>
+  Array.from({ length: count }, (_, i) => Math.sin(seed + 1.7 * i));
+const tensor = (shape: number[], seed: number): Tensor =>
+  fromNumbers(
+    numbers(
+      shape.reduce((n, d) => n * d, 1),
+      seed,
+    ),
+    shape,
+    "float64",
+  );
+
+const state: Feeds = { w: tensor([D, E], 1), scale: tensor([], 2) };
+const parts: readonly Feeds[] = Array.from({ length: PARTS }, (_, i) => ({ x: tensor([B, D], 3 + i) }));
+
+/** A loss that compares all samples, beside one that divides by what all parts have of something. */
+function step(several: boolean): PartedStep {
+  const [x, w, scale] = [input("x", [B, D]), input("w", [D, E]), input("scale", [])];
+  const z = matmul(x, w);
+  const h = mul(z, tanh(z));
+  const compared = mean(exp(mul(matmul(h, allGather(h, PARTS), { transposeB: true }), scale)));
+  const own = div(sum(mul(h, h)), allReduce(sum(mul(x, x)), PARTS));
+  const [dw, dScale] = grad(mul(add(compared, own), 1 / PARTS), [w, scale]) as [Value, Value];
+  const sums = { w: allReduce(dw, PARTS), scale: allReduce(dScale, PARTS) };
+  return {
+    name: "step",
+    ofPart: { compared, own },
+    outputs: { norm: sum(mul(sums.w, sums.w)) },
+    updates: { w: sub(w, mul(sums.w, 0.1)), scale: sub(scale, mul(sums.scale, 0.1)) },
+    sums,
+    several,
+  };
+}
+
+/** Runs a program on what it reads; what it updates goes into `into`. */
+function run({ name, outputs, updates }: Program, feeds: Feeds, into: Record<string, Tensor>): Record<string, Tensor> {
+  const all = { ...outputs, ...Object.fromEntries(Object.entries(updates).map(([key, v]) => [`update ${key}`, v])) };
+  const g = graph(name, all);
+  const results = interpret(g, Object.fromEntries(Object.keys(g.inputs).map((key) => [key, feeds[key]!])));
+  for (const key of Object.keys(updates)) into[key] = results[`update ${key}`]!;
+  return results;
+}
+
+const joined = (tensors: readonly Tensor[]): Tensor =>
+  fromNumbers(
+    tensors.flatMap((t) => toNumbers(t)),
+    [tensors.length * tensors[0]!.shape[0]!, ...tensors[0]!.shape.slice(1)],
+    "float64",
+  );
+
+/** What a worker with all parts does. */
+function runCut({ phases, last, sums }: Cut): { state: Record<string, Tensor>; found: Record<string, Tensor>[] } {
+  const now: Record<string, Tensor> = { ...state };
+  for (const [name, shape] of Object.entries(sums)) now[name] = tensor([...shape], 99); // of the step before
+  const own: Record<string, Tensor>[] = parts.map((part) => ({ ...part }));
+  const found: Record<string, Tensor>[] = parts.map(() => ({}));
+  for (const { program, results, kept, gathers, scatters } of phases) {
+    for (const [i, piece] of own.entries()) {
+      const keep = fromNumbers([i === 0 ? 0 : 1], [], "float64");
+      const given = run(program, { ...now, ...piece, [KEEP]: keep }, now);
+      for (const name of results) found[i]![name] = given[name]!;
+      for (const name of [...kept, ...gathers.map((g) => g.own)]) piece[name] = given[name]!;
+    }
+    for (const { own: name, all } of gathers) {
+      const rows = joined(own.map((piece) => piece[name]!));
+      for (const piece of own) piece[all] = rows;
+    }
+    for (const { sum: name, rows } of scatters) {
+      const { shape } = now[name]!;
+      const [count, whole] = [shape[0]! / PARTS, toNumbers(now[name]!)];
+      const each = whole.length / PARTS;
+      for (const [i, piece] of own.entries())
+        piece[rows] = fromNumbers(whole.slice(i * each, (i + 1) * each), [count, ...shape.slice(1)], "float64");
+    }
+  }
+  Object.assign(found[0]!, run(last, now, now));
+  return { state: now, found };
+}
+
+describe("cut", () => {
+  const whole = step(true);
+  const uncut = interpretWorkers(
+    graph("uncut", { ...whole.ofPart, ...whole.outputs, ...whole.updates }),
+    parts.map((part) => ({ ...part, ...state })),
+  );
+
+  it("gives the programs of a step, which do part by part what all parts do together", () => {
+    const { state: next, found } = runCut(cut(step(true)));
+    for (const name of ["w", "scale"]) expect(next[name]!).toBeAllclose(uncut[0]![name]!, { rtol: 1e-14 });
+    expect(found[0]!.norm!).toBeAllclose(uncut[0]!.norm!, { rtol: 1e-14 });
+    for (const [i, one] of found.entries())
+      for (const name of ["compared", "own"]) expect(one[name]!).toBeAllclose(uncut[i]![name]!, { rtol: 1e-14 });
+  });
+
+  it("computes again what no collective is behind, and keeps what is small", () => {
+    const { phases, last, sums } = cut(step(true));
+    const products = phases.map(
+      ({ program }) =>
+        topological([...Object.values(program.outputs), ...Object.values(program.updates)]).filter(
+          (v) =>
+            v.op === "matmul" && v.inputs.some((x) => x.op === "input" && "name" in x.attrs && x.attrs.name === "w"),
+        ).length,
+    );
+    expect(products, "the product of x and w: before the gathering, and for the backward pass").toEqual([1, 0, 1]);
+    expect(phases.map(({ gathers }) => gathers.length)).toEqual([1, 0, 0]);
+    expect(phases.map(({ scatters }) => scatters.length)).toEqual([0, 1, 0]);
+    const keptShapes = phases.flatMap(({ kept, program }) => kept.map((name) => program.outputs[name]!.shape));
+    expect(keptShapes).toContainEqual([B, E]); // the gradient by the own rows, not by (B, PARTS·B) similarities
+    expect(keptShapes).not.toContainEqual([B, PARTS * B]);
+    expect(Object.keys(sums)).toEqual(expect.arrayContaining(["accumulated.w", "accumulated.scale"]));
+    expect(Object.keys(last.updates)).toEqual(["w", "scale"]);
+  });
+
+  it("writes sums instead of adding to them where a worker has one part", () => {
+    const { phases } = cut(step(false));
+    for (const { program } of phases)
+      expect(Object.keys(graph("p", { ...program.outputs, ...program.updates }).inputs)).not.toContain(KEEP);
+  });
+
+  it("refuses a step whose end depends on a part otherwise than through a collective", () => {
+    const { outputs, ofPart, ...given } = step(true);
+    expect(() => cut({ ...given, ofPart, outputs: { ...outputs, own: ofPart.own! } })).toThrow(/without a collective/);
+  });
+});

@@ -1,0 +1,127 @@
+/** Runs the programs of one step: all of it at once, or part by part with collectives between them. */
+import type { Cluster, Numbers } from "../cluster/index.ts";
+import type { Program } from "../graph/index.ts";
+import type { Phase } from "../graph/passes/index.ts";
+import { KEEP } from "../graph/passes/index.ts";
+import type { Executable, State } from "../runtime/index.ts";
+import { type Feeds, fromNumbers, scalar, type Tensor } from "../tensor/index.ts";
+import { cutBatch } from "./parts.ts";
+import type { Metrics } from "./plan.ts";
+import { type CutStep, PART, type StepGraph } from "./step.ts";
+import { sumOverWorkers } from "./sums.ts";
+
+/** Runs one step on this worker's samples, with scalars that all of its programs may read. */
+export type Runner = (feeds: Feeds, scalars: Metrics) => Promise<Metrics>;
+
+type Compile = (program: Program) => Promise<Executable>;
+
+/** Runs with what the executable reads of the feeds and scalars. */
+async function run(executable: Executable, feeds: Feeds, scalars: Metrics): Promise<Record<string, Tensor>> {
+  const given: Record<string, Tensor> = {};
+  for (const name of executable.feeds) {
+    const value = feeds[name] ?? (name in scalars ? scalar(scalars[name]!) : undefined);
+    if (value) given[name] = value;
+  }
+  return executable.run(given);
+}
+
+const numbers = (results: Readonly<Record<string, Tensor>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(results).map(([name, t]) => [name, Number(t.data[0])]));
+
+/** The runner of a step that is one program. */
+export async function wholeRunner({ program }: StepGraph, compile: Compile): Promise<Runner> {
+  const executable = await compile(program);
+  return async (feeds, scalars) => numbers(await run(executable, feeds, scalars));
+}
+
+/** What the parts of a step run with. */
+export interface PartsOptions {
+  readonly cluster: Cluster;
+  readonly state: State;
+  /** The axis of the samples in every feed. */
+  readonly axis: number;
+}
+
+/** The runner of a step in parts: every program for each part of this worker in turn, then its collectives. */
+export async function partsRunner(
+  { cut, part: { parts, perWorker }, found }: CutStep,
+  compile: Compile,
+  { cluster, state, axis }: PartsOptions,
+): Promise<Runner> {
+  const phases: [Phase, Executable][] = [];
+  for (const phase of cut.phases) phases.push([phase, await compile(phase.program)]);
+  const last = await compile(cut.last);
+  return async (feeds, scalars) => {
+    // What each part of this worker is fed: its samples, and what earlier programs have given it.
+    const own = cutBatch(feeds, perWorker, axis).map((piece, i): Record<string, Tensor> => {
+      return { ...piece, [PART]: fromNumbers([cluster.rank * perWorker + i], [], "int32") };
+    });
+    const sums: Record<string, number> = {};
+    for (const [phase, executable] of phases) {
+      for (const [i, piece] of own.entries()) {
+        const results = await run(executable, piece, { ...scalars, [KEEP]: i === 0 ? 0 : 1 });
+        for (const name of phase.results) sums[name] = (sums[name] ?? 0) + Number(results[name]!.data[0]);
+        for (const name of phase.kept) piece[name] = results[name]!;
+        for (const { own: name } of phase.gathers) piece[name] = results[name]!;
+      }
+      await exchange(phase, own, cluster, state);
+    }
+    const means = await meansOf(sums, parts, cluster);
+    const loss = Object.keys(found.losses).reduce((sum, name) => sum + means[name]!, 0);
+    return { ...means, loss, ...numbers(await run(last, own[0]!, scalars)) };
+  };
+}
+
+/** The collectives of a phase; what they give goes to the feeds of this worker's parts. */
+async function exchange(phase: Phase, own: Record<string, Tensor>[], cluster: Cluster, state: State): Promise<void> {
+  for (const { own: name, all } of phase.gathers) {
+    const rows = await gathered(
+      own.map((piece) => piece[name]!),
+      cluster,
+    );
+    for (const piece of own) piece[all] = rows;
+  }
+  await sumOverWorkers(
+    cluster,
+    phase.reduces.map((name) => state.buffer(name)),
+  );
+  for (const { sum, rows } of phase.scatters) {
+    const mine = await scattered(await state.read(sum), own.length, cluster);
+    for (const [i, piece] of own.entries()) piece[rows] = mine[i]!;
+  }
+}
+
+type Make = new (length: number) => Float32Array;
+
+/** The rows of all parts of all workers, each (b, …). */
+async function gathered(tensors: readonly Tensor[], cluster: Cluster): Promise<Tensor> {
+  const { rank, size } = cluster;
+  const [{ data, shape, dtype }] = tensors as [Tensor];
+  const all = new (data.constructor as Make)(size * tensors.length * data.length);
+  for (const [i, t] of tensors.entries()) all.set(t.data as Float32Array, (rank * tensors.length + i) * data.length);
+  if (size > 1) await cluster.allGather(all);
+  return { dtype, shape: [size * tensors.length * shape[0]!, ...shape.slice(1)], data: all } as Tensor;
+}
+
+/** The sum over workers of (parts·b, …), as the rows of each part of this one. */
+async function scattered({ data, shape, dtype }: Tensor, count: number, cluster: Cluster): Promise<Tensor[]> {
+  let mine = data as Float32Array;
+  if (cluster.size > 1) {
+    mine = new (data.constructor as Make)(data.length / cluster.size);
+    await cluster.reduceScatter(data as Numbers, mine);
+  }
+  const each = mine.length / count;
+  const rows = [shape[0]! / (cluster.size * count), ...shape.slice(1)];
+  return Array.from(
+    { length: count },
+    (_, i) => ({ dtype, shape: rows, data: mine.subarray(i * each, (i + 1) * each) }) as Tensor,
+  );
+}
+
+/** Means over all parts, from the sums of this worker's. */
+async function meansOf(sums: Metrics, parts: number, cluster: Cluster): Promise<Record<string, number>> {
+  const names = Object.keys(sums);
+  const all = Float64Array.from(names, (name) => sums[name]!);
+  if (cluster.size > 1) await cluster.allReduce(all);
+  return Object.fromEntries(names.map((name, i) => [name, all[i]! / parts]));
+}

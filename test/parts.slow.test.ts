@@ -1,0 +1,40 @@
+/** Every kind of stage and of batch on several workers with several micro-batches. Slow: the interpreter makes each step seven times. */
+import { describe, expect, it } from "vitest";
+import type { Stage } from "../src/pretrain/recipe/index.ts";
+import type { Batch } from "../src/train/index.ts";
+import { expectSameInParts, type Split } from "./support/in-parts.ts";
+import { firstBatches, type StageCase } from "./support/stage-case.ts";
+
+const STEPS = 5;
+const SPLITS: readonly Split[] = [
+  [2, 1],
+  [1, 2],
+  [4, 1],
+  [2, 2],
+];
+
+const only = (kind: "pairs" | "contrast" | "images" | "texts") => ({
+  sampling: { pairs: 0, contrast: 0, images: 0, texts: 0, [kind]: 1 },
+});
+
+const CASES: readonly (readonly [name: string, kind: Stage["kind"], changes: object])[] = [
+  ["pairs under all losses", "joint", only("pairs")],
+  ["pairs under the contrastive loss", "joint", only("contrast")],
+  ["images of the joint stage", "joint", only("images")],
+  ["texts of the joint stage", "joint", only("texts")],
+  ["all kinds of batches in turn", "joint", { sampling: { pairs: 2, contrast: 1, images: 1, texts: 1 } }],
+  ["pairs with activations computed again", "joint", { ...only("pairs"), recompute: true }],
+  ["images", "image-mim", {}],
+  ["crops", "image-dino", {}],
+  ["texts", "text-mlm", {}],
+  ["a codebook", "dvae", { evenness: 0.3, chroma: 0.5 }],
+];
+
+const batches = (one: StageCase): Promise<Batch[]> => firstBatches(one, STEPS);
+
+describe(`after ${STEPS} steps workers × micro-batches have the losses and parameters of one worker`, () => {
+  it.each(CASES)("on %s", async (_name, kind, changes) => {
+    const { metrics } = await expectSameInParts(kind, batches, { ...changes, splits: SPLITS });
+    expect(metrics).toHaveLength(STEPS);
+  });
+});
