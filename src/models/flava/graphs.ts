@@ -83,7 +83,8 @@ export function multimodalGraph(config: FlavaConfig, sizes: PairGraphSizes): Mod
   const image = encodedImage(p, config, sizes);
   const text = flavaText(p.at("flava"), config, inputs);
   const fused = flavaMultimodal(p.at("flava"), config, image, text, { ...inputs, out: taps });
-  const attentions = [...taps.values()].map((map, layer) => [`multimodal_attentions.${layer}`, map] as const);
+  const maps = [...taps].filter(([name]) => name.endsWith(".probabilities"));
+  const attentions = maps.map(([, map], layer) => [`multimodal_attentions.${layer}`, map] as const);
   return modelGraph("flava.multimodal", p, {
     multimodal_embeddings: fused.last_hidden_state,
     pooler_output: fused.pooler_output,
