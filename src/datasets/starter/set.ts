@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type FileState, fingerprintOf, openSource } from "../../data/sources/index.ts";
 import type { NamedSet } from "../sets.ts";
+import { DERIVED, derivedSource } from "./derived/derived.ts";
 import { fetchStarter, findStarter, starterSplit } from "./fetch.ts";
 import type { HeldOutBy } from "./split.ts";
 
@@ -29,6 +30,7 @@ export const starterSet: NamedSet<StarterChoice> = {
     (await findStarter({ heldOutBy, cacheDir: cacheDir ?? options.cacheDir })) !== undefined,
   async open(name, { part, heldOutBy, cacheDir }, options) {
     const data = await fetchStarter({ ...options, heldOutBy, cacheDir: cacheDir ?? options.cacheDir });
+    if (DERIVED.includes(part)) return { ...(await derivedSource(data, part, options.signal)), name };
     const { source, files } = starterSplit(data, part);
     const opened = await openSource({ ...source, name }, { signal: options.signal });
     const known = fingerprintOf(files.map((file) => hashed(file, data.manifest.files[file]!)));

@@ -8,6 +8,7 @@ import { entries, starterRegistry } from "../../../test/support/starter-fixtures
 import { openSource } from "../../data/sources/index.ts";
 import type { Sample } from "../../data/sources/source.ts";
 import { lockFile } from "../../io/index.ts";
+import { DERIVED, derivedSource } from "./derived/derived.ts";
 import { fetchStarter, findStarter, type StarterData, type StarterProgress, starterSplit } from "./fetch.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -28,6 +29,34 @@ async function samplesOf(name: string, from: StarterData = data): Promise<Sample
   for await (const { sample } of (await openSource(starterSplit(from, name).source)).samples()) samples.push(sample);
   return samples;
 }
+
+describe("questions and statements about the pictures", () => {
+  it("of the training part show no held-out concept, and go on where they stopped", async () => {
+    const heldOut = new Set(Object.keys({ ...data.manifest.heldOut.test, ...data.manifest.heldOut.validation }));
+    const train = await derivedSource(data, "questions_train");
+    let count = 0;
+    for await (const { sample, cursor } of train.samples()) {
+      expect(heldOut.has(String(sample.meta!.concept))).toBe(false);
+      expect([sample.texts!.length, sample.image!.length > 0]).toEqual([1, true]);
+      expect(String(sample.meta!.answers).split("\n")).toHaveLength(10);
+      if (++count !== 5) continue;
+      const again = (await derivedSource(data, "questions_train")).samples({ cursor })[Symbol.asyncIterator]();
+      expect((await again.next()).value!.sample.key).toMatch(/-5$/);
+    }
+    expect(count).toBe(train.count);
+    expect(await train.fingerprint!()).toEqual(await (await derivedSource(data, "questions_train")).fingerprint!());
+  });
+
+  it("of the test show held-out concepts alone, with labels that are judged", async () => {
+    const labels = new Set<unknown>();
+    for await (const { sample } of (await derivedSource(data, "entailment_test")).samples()) {
+      expect(Object.hasOwn(data.manifest.heldOut.test, String(sample.meta!.concept))).toBe(true);
+      labels.add(sample.label);
+    }
+    expect(labels).toEqual(new Set(["entailment", "neutral", "contradiction"]));
+    expect(DERIVED).toHaveLength(6);
+  });
+});
 
 describe("fetchStarter", () => {
   it("gives splits that the sources can read, with as many samples as the manifest says", async () => {
