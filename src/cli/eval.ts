@@ -19,7 +19,13 @@ interface Options {
   readonly list?: true;
 }
 
-const NAMES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification", "words_alone"] as const;
+const NAMES = [
+  "linear_probe",
+  "zeroshot_retrieval",
+  "zeroshot_classification",
+  "image_text_matching",
+  "words_alone",
+] as const;
 
 const HELP = `
 Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data
@@ -48,7 +54,10 @@ export function define(program: Command): void {
     .addOption(
       new Option("--measure <ways>", `how, with commas between: ${NAMES.join(", ")}`)
         .argParser(measuresOf)
-        .default(["linear_probe", "zeroshot_retrieval"], "the paper's: linear_probe,zeroshot_retrieval"),
+        .default(
+          ["linear_probe", "zeroshot_retrieval", "image_text_matching"],
+          "linear_probe,zeroshot_retrieval,image_text_matching",
+        ),
     )
     .option("--data-root <dir>", "the folder with the folders of the data sets", ".")
     .option("--out <dir>", "folder that the results go into", "results")

@@ -8,7 +8,14 @@ export const GROUPS: readonly ["nlp", "vision", "multimodal"] = ["nlp", "vision"
 export type Group = (typeof GROUPS)[number];
 
 /** How a task is measured: §7.3 to §7.6 of the reference. */
-export const PROTOCOLS = ["linear", "finetune-text", "finetune-image", "finetune-pair", "retrieval"] as const;
+export const PROTOCOLS = [
+  "linear",
+  "finetune-text",
+  "finetune-image",
+  "finetune-pair",
+  "retrieval",
+  "matching",
+] as const;
 
 /** How a task is measured. */
 export type Protocol = (typeof PROTOCOLS)[number];

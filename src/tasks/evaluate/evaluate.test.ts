@@ -10,6 +10,7 @@ import { ranks, scores } from "../../evaluators/index.ts";
 import { lockFile } from "../../io/index.ts";
 import { cellColumns, readCells } from "../results.ts";
 import type { Task } from "../schema.ts";
+import { imageTextMatching } from "./match.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { type EvaluationRequest, evaluate } from "./run.ts";
 import { zeroShotClassification } from "./zero-shot.ts";
@@ -139,6 +140,42 @@ describe("evaluate", () => {
     expect([samples, refused.length]).toEqual([12, 1]);
     expect(metrics.acc1).toBeCloseTo(right / 12, 10);
     expect(metrics.acc5).toBe(1);
+  });
+
+  it("matching asks for each picture about its own caption and about one of the same subgroup", async () => {
+    const pairs = NAMES.map((name, i) => ({
+      key: name,
+      image: colourPicture(COLOURS[name]!),
+      texts: [`a ${name} picture`, name],
+      meta: { concept: name, style: "flat", subgroup: i < 2 ? "first" : "second" },
+    }));
+    const source = {
+      name: "pairs",
+      async *samples() {
+        for (const sample of pairs) yield { sample, cursor: sample.key };
+        yield { sample: { key: "bare", image: pairs[0]!.image }, cursor: "bare" };
+      },
+    };
+    const { metrics, samples, refused } = await imageTextMatching(model, [source]);
+    expect(refused).toEqual([{ key: "bare", reason: "the caption is missing" }]);
+    const partner = (i: number): number => i ^ 1;
+    const pictures = pairs.map(({ image }) => image);
+    const own = await model.match(
+      pictures,
+      pairs.map(({ texts }) => texts[0]!),
+    );
+    const wrong = await model.match(
+      pictures,
+      pairs.map((_, i) => pairs[partner(i)]!.texts[0]!),
+    );
+    const right = own.filter((p) => p > 0.5).length + wrong.filter((p) => p <= 0.5).length;
+    expect([samples, metrics.itm_accuracy]).toEqual([4, right / 8]);
+    expect(metrics.itm_choice).toBeCloseTo(own.filter((p, i) => p > wrong[i]!).length / 4, 10);
+    const { image_embeds } = await model.encodeImage(pictures);
+    const { text_embeds } = await model.encodeText(pairs.map(({ texts }) => texts[0]!));
+    const table = scores(image_embeds, text_embeds);
+    const nearer = [0, 1, 2, 3].filter((i) => table[i * 4 + i]! > table[i * 4 + partner(i)]!);
+    expect(metrics.itc_choice).toBeCloseTo(nearer.length / 4, 10);
   });
 
   it("retrieval counts all captions of a picture, as a naive computation does", async () => {

@@ -6,13 +6,20 @@ import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../lay
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
+import { imageTextMatching } from "./match.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import type { Refused, StreamOptions } from "./streams.ts";
 import { wordsAlone } from "./words-alone.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
 
 /** What the package can measure. */
-export const MEASURES = ["linear_probe", "zeroshot_retrieval", "zeroshot_classification", "words_alone"] as const;
+export const MEASURES = [
+  "linear_probe",
+  "zeroshot_retrieval",
+  "zeroshot_classification",
+  "image_text_matching",
+  "words_alone",
+] as const;
 
 /** A way of measuring. */
 export type Measure = (typeof MEASURES)[number];
@@ -49,6 +56,7 @@ export const measures: { readonly [M in Measure]: Way } = {
     suits: ({ protocol, templates }) => protocol === "linear" && templates !== undefined,
     measure: classify,
   },
+  image_text_matching: { suits: ({ protocol }) => protocol === "matching", measure: match },
   words_alone: {
     suits: ({ protocol, data }) => /^finetune-(text|pair)$/.test(protocol) && data.range === undefined,
     measure: words,
@@ -114,6 +122,17 @@ async function retrieve(model: FlavaModel, place: TaskPlace, options: MeasureOpt
     onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
   });
   return { metrics, about: { chance, samples: { test: samples }, captions }, refused };
+}
+
+async function match(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const names = place.task.data.splits.test ?? [];
+  const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
+  const total = sources.reduce((sum, { count = 0 }) => sum + count, 0) || undefined;
+  const { metrics, interval, samples, refused } = await imageTextMatching(model, sources, {
+    signal: options.signal,
+    onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
+  });
+  return { metrics, about: { interval: { itm_accuracy: interval }, samples: { test: samples } }, refused };
 }
 
 async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
