@@ -13,9 +13,13 @@ export async function writeFirstValues(
   { average }: StagePlan,
   state: State,
 ): Promise<void> {
-  const { recipe, tables, device, signal } = context;
+  const { recipe, tables, device, tokenizer, signal } = context;
   const samples = (kind: DataKind, count: number): Promise<Sample[]> => someSamples(context, kind, count);
-  const values = await kindOf(tables, stage).firstValues?.({ device, state, signal, samples }, stage, recipe);
+  const values = await kindOf(tables, stage).firstValues?.(
+    { device, state, tokenizer, signal, samples },
+    stage,
+    recipe,
+  );
   for (const [name, value] of Object.entries(values ?? {})) {
     state.write(name, value);
     if (average && state.has(average.name(name))) state.write(average.name(name), value);
@@ -40,7 +44,8 @@ async function someSamples(
     let place = 0;
     for await (const { sample } of opened.samples({ signal, onBad })) {
       if (found.length >= until) break;
-      if (place++ % stride === 0 && sample.image) found.push(sample);
+      const usable = kind === "texts" ? sample.texts?.[0] !== undefined : sample.image !== undefined;
+      if (place++ % stride === 0 && usable) found.push(sample);
     }
   }
   return found;

@@ -35,7 +35,10 @@ const SHARPNESS = 4;
  * The encoder's first and last layer and the decoder's first, for words that are clusters of training patches. The first filters become
  * smooth, each a random mix of the channels: random ones react to edges, and colours are lost between them.
  */
-export async function firstWords(beginning: Beginning, sizes: Sizes): Promise<Record<string, Tensor>> {
+export async function firstWords(
+  beginning: Omit<Beginning, "tokenizer">,
+  sizes: Sizes,
+): Promise<Record<string, Tensor>> {
   const { config, seed } = sizes;
   const filters = smoothed(await beginning.state.read(FILTERS));
   beginning.state.write(FILTERS, filters);
@@ -71,7 +74,7 @@ function smoothed({ shape, data }: Tensor): Tensor {
 
 /** Of places of training pictures: what the encoder's last layer reads, and the colours there. */
 async function patches(
-  { device, state, signal, samples }: Beginning,
+  { device, state, signal, samples }: Omit<Beginning, "tokenizer">,
   { config, side, batch }: Sizes,
 ): Promise<{ features: Rows; colours: Rows }> {
   const root = new Params();

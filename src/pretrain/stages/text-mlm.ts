@@ -10,6 +10,7 @@ import { adamW, common, initFrom, pack, schedule, tokenMasking, whole } from "..
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
 import { scaleFor, tokensFor } from "./defaults.ts";
+import { firstVectors } from "./first-vectors.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { TINY } from "./tiny.ts";
 
@@ -20,6 +21,8 @@ export interface TextMlmStage extends StageBase {
   /** How sentences are packed into full rows; null: a row holds one text. */
   readonly pack: BreakMode | null;
   readonly masking: TokenMasking;
+  /** What the word embeddings are before the first step: vectors from the words' company in the texts, or nothing yet. */
+  readonly firstWords: "random" | "company";
   readonly init: { readonly text: InitFrom };
 }
 
@@ -32,6 +35,12 @@ const schema = z.strictObject({
   textLength: whole.default(512).describe("Tokens of a text (fairseq's RoBERTa base)."),
   pack,
   masking: tokenMasking(false),
+  firstWords: z
+    .enum(["random", "company"])
+    .default("random")
+    .describe(
+      "Word embeddings to begin with: random (the paper's), or vectors of words from those they stand near in the texts, for short training.",
+    ),
   init: z.strictObject({ text: initFrom("random") }).prefault({}),
 });
 
@@ -53,6 +62,9 @@ export const textMlmKind: StageKind<TextMlmStage> = {
   },
   tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
   plan,
+  async firstValues(beginning, { firstWords, init }, { seed }) {
+    return firstWords === "random" || init.text !== "random" ? {} : firstVectors(beginning, seed);
+  },
   measures: { mlm: "texts" },
   evaluators: (context, { texts, trainingTexts: training, maxTexts: max, onBad }, { textLength, masking, pack }) => [
     createMlm(context, { texts, training, max, textLength, masking, pack, onBad }),
