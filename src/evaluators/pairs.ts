@@ -16,7 +16,7 @@ export interface PairsOptions {
   /** The set's; metrics start with it. */
   readonly name: string;
   readonly pairs: PairSet;
-  /** Tokens of a caption. */
+  /** Tokens of a caption that is masked; retrieval and matching read captions as far as the model does. */
   readonly textLength: number;
   readonly retrieval: boolean;
   readonly matching: boolean;
@@ -43,7 +43,7 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
   const { name, pairs, textLength } = options;
   const { seed } = context;
   const open = () => ({
-    asked: FlavaModel.of(context, { maxLength: textLength }),
+    asked: FlavaModel.of(context),
     masked: createMaskedPairs(context, { ...options.masked, textLength }),
   });
   let parts: ReturnType<typeof open> | undefined;

@@ -38,8 +38,8 @@ interface Embedded {
 }
 
 /** Embeds all pairs. Throws CheckpointError where the model has no contrastive projections. */
-export async function rank(context: EvaluationContext, pairs: readonly Pair[], textLength: number): Promise<Ranking> {
-  const asked = FlavaModel.of(context, { maxLength: textLength });
+export async function rank(context: EvaluationContext, pairs: readonly Pair[]): Promise<Ranking> {
+  const asked = FlavaModel.of(context);
   try {
     const groups = new Map<string, Embedded>();
     for (const { pairs: members, texts } of galleries(pairs))

@@ -26,7 +26,7 @@ export function heldOut({ recipe, sources, signal, onBad }: RunContext): HeldOut
     texts: all(texts),
     trainingTexts: () => Promise.all(recipe.data.texts.map(sources.training)),
     maxTexts: maxPairs,
-    words: once(() => uncaptionedWords(recipe.data, sources, signal)),
+    words: once(() => uncaptionedWords(recipe, sources, signal)),
     onBad,
   };
 }

@@ -3,16 +3,26 @@ import { type Sample, sourceOf } from "../../data/index.ts";
 import type { Sources } from "./inputs.ts";
 import { uncaptionedWords } from "./uncaptioned-words.ts";
 
-/** Captions and texts as the recipe's two sources. */
-function wordsOf(captions: readonly string[], texts: readonly string[], pairs = "synthetic:1x32") {
+/** Captions, texts and held-out captions as the recipe's three sources. */
+function wordsOf(
+  captions: readonly string[],
+  texts: readonly string[],
+  { pairs = "synthetic:1x32", heldOut = [] as readonly string[] } = {},
+) {
   const samples = (list: readonly string[]): Sample[] => list.map((text, i) => ({ key: String(i), texts: [text] }));
   const training: Sources["training"] = async ({ source }) =>
     sourceOf("words", samples(source === pairs ? captions : texts));
+  const open: Sources["open"] = async () => sourceOf("held-out", samples(heldOut));
   const given = (source: string) => [{ source, weight: 1 }];
-  const data = { pairs: given(pairs), texts: given("synthetic:2x32") } as unknown as Parameters<
-    typeof uncaptionedWords
-  >[0];
-  return uncaptionedWords(data, { training } as Sources);
+  const data = { pairs: given(pairs), texts: given("synthetic:2x32") };
+  const evaluation = { validation: { one: "synthetic:3x32" }, test: {} };
+  return uncaptionedWords(
+    { data, evaluation } as unknown as Parameters<typeof uncaptionedWords>[0],
+    {
+      training,
+      open,
+    } as Sources,
+  );
 }
 const often = (text: string): string[] => Array.from({ length: 10 }, () => text);
 
@@ -28,10 +38,18 @@ describe("uncaptionedWords", () => {
     const { words, among, rule } = await wordsOf(captions, texts);
     expect(words).toEqual(["man", "war", "government"]);
     expect(among).toEqual(["dogs", "house", "red", "lights", "two"]);
-    expect(rule).toMatch(/^The 3 commonest nouns .* that no training caption has, .* the 5 commonest words/);
+    expect(rule).toMatch(/^3 words that no training caption has, .* the 5 commonest words/);
+  });
+
+  it("takes words of held-out captions first, the commonest in the texts before the others", async () => {
+    const texts = [...often("a rabbit, a rabbit, a shirt, the war, a dog"), "a zebra"];
+    const { words } = await wordsOf(["a dog"], texts, { heldOut: ["a shirt", "rabbits, a rabbit", "zebra", "dog"] });
+    expect(words).toEqual(["rabbit", "shirt", "war"]);
   });
 
   it("has none where captions are not at hand", async () => {
-    expect(await wordsOf(["a dog"], often("the man"), "no-such-folder/pairs.tar")).toMatchObject({ words: [] });
+    expect(await wordsOf(["a dog"], often("the man"), { pairs: "no-such-folder/pairs.tar" })).toMatchObject({
+      words: [],
+    });
   });
 });

@@ -1,4 +1,4 @@
-/** Common nouns that no training caption has, though the texts do: what the model knows of them, it knows from texts alone. */
+/** Words that no training caption has, though the texts do: what the model knows of them, it knows from texts alone. */
 import type { Source } from "../../data/index.ts";
 import { COMMON_NOUNS, isAtHand } from "../../datasets/index.ts";
 import type { UncaptionedWords } from "../../pictures/index.ts";
@@ -6,7 +6,7 @@ import { textWords } from "../../text/index.ts";
 import type { Recipe, WeightedSource } from "../recipe/types.ts";
 import type { Sources } from "./inputs.ts";
 
-/** So many nouns; so many caption words that they are compared with. */
+/** So many words; so many caption words that they are compared with. */
 const WORDS = 20;
 const AMONG = 1000;
 /** The commonest words of the texts (articles, prepositions, "time") say nothing as neighbours: so many, and at most this share of all. */
@@ -19,23 +19,44 @@ const LEAST_USES = 10;
 const MOST_SAMPLES = 200_000;
 const MOST_WORDS = 500_000;
 
-/** Reads the training captions, and the texts at hand. No words where captions are elsewhere: they are not fetched for this. */
+/**
+ * Reads the training captions, the captions of held-out sets, and the texts at hand. First come words of held-out captions, which say
+ * what can be seen, then common nouns. No words where captions are elsewhere: they are not fetched for this.
+ */
 export async function uncaptionedWords(
-  { pairs, texts }: Recipe["data"],
+  { data, evaluation }: Pick<Recipe, "data" | "evaluation">,
   sources: Sources,
   signal?: AbortSignal,
 ): Promise<UncaptionedWords> {
-  const captioned = await countWords(pairs, sources, signal);
+  const captioned = await countWords(data.pairs, sources, signal);
   if (captioned.missing) return { words: [], among: [], rule: "" };
-  const written = await countWords(texts, sources, signal);
+  const written = await countWords(data.texts, sources, signal);
   const plain = Math.min(COMMONEST, Math.floor(COMMONEST_SHARE * written.counts.size));
   const commonest = new Set(commonestOf(written.counts).slice(0, plain));
-  const among = commonestOf(captioned.counts).filter((word) => word.length >= LEAST_LETTERS && !commonest.has(word));
-  const uses = (word: string): number => written.counts.get(word) ?? 0;
-  const words = COMMON_NOUNS.filter((noun) => uses(noun) >= LEAST_USES && !captioned.has(noun)).slice(0, WORDS);
-  const first = captioned.whole ? "" : ` among the first ${MOST_SAMPLES.toLocaleString("en-US")} of each source`;
-  const rule = `The ${words.length} commonest nouns of the Brown corpus that no training caption${first} has, in singular or plural, and their nearest among the ${Math.min(AMONG, among.length).toLocaleString("en-US")} commonest words of the captions.`;
-  return { words, among: among.slice(0, AMONG), rule };
+  const tells = (word: string): boolean => word.length >= LEAST_LETTERS && !commonest.has(word);
+  const taught = (word: string): boolean => (written.counts.get(word) ?? 0) >= LEAST_USES && !captioned.has(word);
+  const shown = await heldOutWords(evaluation, sources, signal);
+  const usual = commonestOf(written.counts).filter((word) => shown.has(word) && tells(word) && taught(word));
+  const words = [...new Set([...usual, ...COMMON_NOUNS.filter(taught)])].slice(0, WORDS);
+  const among = commonestOf(captioned.counts).filter(tells).slice(0, AMONG);
+  return { words, among, rule: ruleOf(words.length, among.length, captioned.whole) };
+}
+
+function ruleOf(words: number, among: number, whole: boolean): string {
+  const first = whole ? "" : ` among the first ${MOST_SAMPLES.toLocaleString("en-US")} of each source`;
+  return `${words} words that no training caption${first} has, in singular or plural: the commonest in the texts of those that held-out captions have, then nouns of the Brown corpus; and their nearest among the ${among.toLocaleString("en-US")} commonest words of the captions.`;
+}
+
+/** The words of the captions of validation and test sets at hand. */
+async function heldOutWords(
+  { validation, test }: Recipe["evaluation"],
+  sources: Sources,
+  signal?: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const counts = new Map<string, number>();
+  for (const spec of [...Object.values(validation), ...Object.values(test)])
+    if (await isAtHand(spec)) await countInto(counts, await sources.open(spec), signal);
+  return new Set(counts.keys());
 }
 
 interface Counted {
@@ -44,8 +65,8 @@ interface Counted {
   readonly whole: boolean;
   /** Whether a source is not at hand. */
   readonly missing: boolean;
-  /** Whether a noun was read, in singular or plural. */
-  has(noun: string): boolean;
+  /** Whether a word was read, in singular or plural. */
+  has(word: string): boolean;
 }
 
 async function countWords(given: readonly WeightedSource[], sources: Sources, signal?: AbortSignal): Promise<Counted> {
@@ -56,7 +77,7 @@ async function countWords(given: readonly WeightedSource[], sources: Sources, si
     if (await isAtHand(one.source)) whole = (await countInto(counts, await sources.training(one), signal)) && whole;
     else missing = true;
   }
-  const has = (noun: string): boolean => [noun, `${noun}s`, noun.replace(/s$/, "")].some((form) => counts.has(form));
+  const has = (word: string): boolean => [word, `${word}s`, word.replace(/s$/, "")].some((form) => counts.has(form));
   return { counts, whole, missing, has };
 }
 

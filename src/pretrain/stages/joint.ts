@@ -290,7 +290,7 @@ async function* pictures(
   const textLength = stage.textLength.pairs;
   const masks = { textLength, imageMasking: stage.imageMasking, textMasking: stage.pairMasking };
   if (globalContrastive > 0) {
-    const ranking = await rank(context, held, textLength);
+    const ranking = await rank(context, held);
     yield ["10-found-captions", await foundCaptions(drawing, ranking)];
     yield ["20-found-pictures", await foundPictures(drawing, ranking)];
     yield ["30-mistakes", await mistakes(drawing, ranking)];
