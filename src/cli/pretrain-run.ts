@@ -4,6 +4,7 @@ import { type DataSpec, fetchData } from "../datasets/index.ts";
 import { statOf } from "../io/index.ts";
 import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
 import { estimateSeconds, measureSpeed } from "../pretrain/run/estimate.ts";
+import { followRun } from "../pretrain/run/follow.ts";
 import { measureStage } from "../pretrain/run/measure.ts";
 import { type Preview, previewRun } from "../pretrain/run/preview.ts";
 import { pretrain } from "../pretrain/run/run.ts";
@@ -11,6 +12,7 @@ import { planOf, tables } from "../pretrain/tables.ts";
 import { findCheckpoints, RECIPE_FILE } from "../record/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
+import { type Job, openJob, withJob } from "./job.ts";
 import type { PretrainRequest } from "./pretrain.ts";
 import { consoleReporter } from "./run-reporter.ts";
 
@@ -18,8 +20,8 @@ export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
   previewRun(recipe, { signal: io.signal, note: (line) => io.note(line) });
 
 /** What a stage will need; with the time that it takes, where the device is here. */
-export async function measure(recipe: Recipe, name: string): Promise<StageMeasure> {
-  const measured = await measureStage(recipe, name);
+export async function measure(recipe: Recipe, name: string, workers = 1): Promise<StageMeasure> {
+  const measured = await measureStage(recipe, name, tables, workers);
   const speed = await speedOf(recipe);
   if (speed === undefined) return measured;
   const stage = recipe.stages[name]!;
@@ -38,15 +40,44 @@ function speedOf({ device, threads }: Recipe): Promise<number | undefined> {
 
 /** Trains and prints the results as `name: value` lines. A run stopped by a signal says what is saved, and how to resume it. */
 export async function run(request: PretrainRequest, io: Io): Promise<void> {
-  for (const spec of specsOf(request.recipe))
-    await withProgress(io, (onProgress) => fetchData(spec, { signal: io.signal, onProgress }));
-  const ended = await pretrain(request, { reporter: consoleReporter(io), signal: io.signal }).catch(async (error) => {
+  const job = await openJob(request, io);
+  const stop = await withJob(job, io, () =>
+    job.cluster.rank === 0 ? lead(request, job, io) : follow(request, job, io),
+  );
+  if (stop) throw stop;
+}
+
+/** The run, as the worker that writes it; resolves to what it was stopped by. */
+async function lead(request: PretrainRequest, job: Job, io: Io): Promise<Cancelled | undefined> {
+  await fetchAll(request.recipe, job, io);
+  const threads = request.recipe.threads || job.threads;
+  const options = { reporter: consoleReporter(io), signal: io.signal, cluster: job.cluster, threads };
+  const ended = await pretrain(request, options).catch(async (error) => {
     throw io.signal.aborted ? await stopped(request, io.signal.reason as Cancelled) : error;
   });
-  if (ended.status === "stopped" && io.signal.aborted) throw await stopped(request, io.signal.reason as Cancelled);
+  if (ended.status === "stopped" && io.signal.aborted) return stopped(request, io.signal.reason as Cancelled);
   const { results } = ended;
   const lines = Object.entries(results).map(([name, value]) => `${name}: ${Number(value.toPrecision(4))}`);
   if (lines.length > 0) io.result(lines.join("\n"), results);
+  return undefined;
+}
+
+/** The run, as one of the workers that follow. */
+async function follow(request: PretrainRequest, job: Job, io: Io): Promise<Cancelled | undefined> {
+  const { cluster } = job;
+  await fetchAll(request.recipe, job, io);
+  const left = await followRun(request, { signal: io.signal, cluster, threads: request.recipe.threads || job.threads });
+  if (left > 0)
+    io.note(`worker ${cluster.rank}: ${left.toLocaleString("en-US")} samples or remarks on them were noted here`);
+  return io.signal.aborted ? (io.signal.reason as Cancelled) : undefined;
+}
+
+/** Fetches the recipe's named data sets: the first worker before the others, which then find them, or on another machine fetch their own. */
+async function fetchAll(recipe: Recipe, { cluster }: Job, io: Io): Promise<void> {
+  if (cluster.rank > 0) await cluster.barrier();
+  for (const spec of specsOf(recipe))
+    await withProgress(io, (onProgress) => fetchData(spec, { signal: io.signal, onProgress }));
+  if (cluster.rank === 0) await cluster.barrier();
 }
 
 /** Where the run stands on disk. */

@@ -1,5 +1,6 @@
 /** `flava pretrain RECIPE --seeds 0,1,2`: a run for each seed, one after another, and their results side by side. */
 import { join } from "node:path";
+import { launchOf } from "../cluster/index.ts";
 import { ConfigError } from "../errors.ts";
 import { statOf } from "../io/index.ts";
 import { findRunInfo, RECIPE_FILE } from "../record/index.ts";
@@ -31,6 +32,11 @@ export async function runSeeds(
   }: { load: () => Promise<Pretraining>; request: (options: PretrainOptions) => Promise<PretrainRequest> },
 ): Promise<void> {
   const seeds = seedsOf(list);
+  if ((launchOf(process.env)?.size ?? 1) > 1)
+    throw new ConfigError(
+      "--seeds: expected one process, got a job of several",
+      "start a job for each seed, with --seed",
+    );
   if (options.stage !== undefined || options.resume !== undefined || options.seed !== undefined)
     throw new ConfigError("--seeds: expected neither --stage, --resume nor --seed beside it", "it resumes by itself");
   const plain = await Promise.all(seeds.map((seed) => request({ ...options, seed })));

@@ -1,10 +1,12 @@
 /** `flava pretrain RECIPE`: from options to a checked recipe, the plan of `--dry-run`, and then the run itself. */
 import { type Command, Option } from "commander";
+import { launchOf } from "../cluster/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { MeasureStage, Override, Recipe } from "../pretrain/recipe/index.ts";
 import type { Preview } from "../pretrain/run/preview.ts";
 import { deviceNames } from "../runtime/device-names.ts";
 import { action, type Io } from "./command.ts";
+import { natural, positive } from "./numbers.ts";
 
 export interface PretrainOptions {
   readonly stage?: string;
@@ -18,6 +20,9 @@ export interface PretrainOptions {
   readonly threads?: string;
   readonly tiny?: boolean;
   readonly dryRun?: boolean;
+  readonly workers?: number;
+  readonly mpi?: string | true;
+  readonly patience?: number;
 }
 
 /** What was asked for, checked. */
@@ -30,12 +35,16 @@ export interface PretrainRequest {
   readonly resume: string | undefined;
   /** The command line that does the same. */
   readonly command: string;
+  /** Whether to train on an MPI job's workers, and by which library; seen by itself under a launcher. */
+  readonly mpi?: string | true | undefined;
+  /** Seconds that workers wait for each other. */
+  readonly patience?: number | undefined;
 }
 
 /** What trains: loaded when it is needed, so that `--help` stays instant. */
 export interface Pretraining {
   run(request: PretrainRequest, io: Io): Promise<void>;
-  readonly measure?: MeasureStage | undefined;
+  readonly measure?: ((recipe: Recipe, stage: string, workers?: number) => ReturnType<MeasureStage>) | undefined;
   /** Looks at the data that is already here. */
   readonly preview?: ((recipe: Recipe, io: Io) => Promise<Preview>) | undefined;
 }
@@ -44,7 +53,8 @@ const EXAMPLES = `
 Examples:
   flava pretrain recipes/starter.yaml --dry-run
   flava pretrain recipes/starter.yaml --run-dir runs/mine --set stages.joint.steps=500 --seed 1
-  flava pretrain runs/mine/recipe.json --resume latest`;
+  flava pretrain runs/mine/recipe.json --resume latest
+  mpirun -n 4 --bind-to none flava pretrain recipes/starter.yaml`;
 
 /** The verb, given what trains. */
 export const definePretrain =
@@ -68,6 +78,9 @@ export const definePretrain =
       .option("--threads <n>", "as --set threads=n")
       .option("--tiny", "a small model, few steps and synthetic data, to see that all of it runs")
       .option("--dry-run", "print the plan, and stop")
+      .option("--workers <n>", "with --dry-run: the plan of one of so many workers", positive)
+      .option("--mpi [library]", "train on the workers of an MPI job, which mpirun, mpiexec or srun says by itself")
+      .option("--patience <seconds>", "how long workers wait for each other before the job ends; 0: for ever", natural)
       .addHelpText("after", EXAMPLES)
       .action(
         action<PretrainOptions>(async (io, [path], options) => {
@@ -78,7 +91,7 @@ export const definePretrain =
           }
           const request = await pretrainRequest(path!, options);
           for (const { path: key, was, now } of request.overrides) io.note(`set ${key}: ${show(was)} → ${show(now)}`);
-          if (options.dryRun) await printPlan(request.recipe, await load(), io);
+          if (options.dryRun) await printPlan(request.recipe, await load(), io, workersOf(options));
           else await (await load()).run(request, io);
         }),
       );
@@ -102,7 +115,8 @@ export async function pretrainRequest(path: string, options: PretrainOptions): P
       `--stage ${stage}: expected a stage of ${recipe.name}, got "${stage}"`,
       nearest(stage, names),
     );
-  return { recipe, overrides, stage, resume, command: commandLine(path, assignments, options) };
+  const command = commandLine(path, assignments, options);
+  return { recipe, overrides, stage, resume, command, mpi: options.mpi, patience: options.patience };
 }
 
 function commandLine(path: string, assignments: readonly string[], { stage, tiny }: PretrainOptions): string {
@@ -112,14 +126,19 @@ function commandLine(path: string, assignments: readonly string[], { stage, tiny
   return words.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }
 
-async function printPlan(asked: Recipe, { measure, preview }: Pretraining, io: Io): Promise<void> {
+/** How many workers the plan is for: `--workers`, else those of the job. */
+const workersOf = ({ workers }: PretrainOptions): number => workers ?? launchOf(process.env)?.size ?? 1;
+
+async function printPlan(asked: Recipe, { measure, preview }: Pretraining, io: Io, workers: number): Promise<void> {
   const { describePlan, formatPlan, missingPlaces } = await import("../pretrain/recipe/index.ts");
   const missing = await missingPlaces(asked, io.signal);
   const { recipe, ...seen } = (await preview?.(asked, io)) ?? { recipe: asked };
-  const plan = await describePlan(recipe, { measure, ...seen });
+  const each: MeasureStage | undefined = measure && ((given, stage) => measure(given, stage, workers));
+  const plan = await describePlan(recipe, { measure: each, ...seen });
   if (missing.length > 0)
     io.note(
       `${missing.length} of the recipe's files or folders not found from ${process.cwd()}, the first: ${missing[0]}`,
     );
+  if (workers > 1) io.note(`one of ${workers} workers: memory and operations are those of each`);
   io.result(formatPlan(plan), { ...plan, missing });
 }

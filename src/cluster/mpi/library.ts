@@ -16,6 +16,9 @@ const FUNCTIONS = {
   MPI_Allreduce: ["void *", "void *", "int", "handle", "handle", "handle"],
   MPI_Bcast: ["void *", "int", "handle", "int", "handle"],
   MPI_Barrier: ["handle"],
+  MPI_Send: ["void *", "int", "handle", "int", "int", "handle"],
+  MPI_Iprobe: ["int", "int", "handle", "void *", "void *"],
+  MPI_Recv: ["void *", "int", "handle", "int", "int", "handle", "void *"],
   MPI_Abort: ["handle", "int"],
   MPI_Finalize: [],
 } as const;

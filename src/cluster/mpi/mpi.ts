@@ -4,10 +4,15 @@ import type { Cluster, Memory } from "../cluster.ts";
 import { type Abi, dtypeOf } from "./abi.ts";
 import { type Launch, launchOf } from "./launcher.ts";
 import { type FunctionName, loadMpi, type MpiLibrary } from "./library.ts";
+import { type Watch, watchdog } from "./watchdog.ts";
 
 export interface MpiOptions {
   /** Path of the library; it is looked for unless said. */
   readonly library?: string | undefined;
+  /** How many seconds workers wait for each other before the job is ended; 0, the default: for ever. */
+  readonly patience?: number | undefined;
+  /** Called before the job is ended for want of a worker: which it is, and what the others wait at. */
+  readonly onHang?: ((message: string) => void) | undefined;
 }
 
 /** An open cluster, and the library behind it. */
@@ -29,16 +34,19 @@ export function openMpi(options: MpiOptions = {}): Promise<MpiCluster> {
   return opened;
 }
 
-async function start({ library: path }: MpiOptions): Promise<MpiCluster> {
+async function start({ patience = 0, onHang, ...given }: MpiOptions): Promise<MpiCluster> {
   const launch = launchOf(process.env);
-  const library = await loadMpi(path, launch?.library);
+  const library = await loadMpi(given.library, launch?.library);
   const { abi, fn } = library;
   const [level, rank, size] = [new Int32Array(1), new Int32Array(1), new Int32Array(1)];
   check("MPI_Init_thread", fn.MPI_Init_thread(null, null, abi.multiple, level));
   check("MPI_Comm_rank", fn.MPI_Comm_rank(abi.world, rank));
   check("MPI_Comm_size", fn.MPI_Comm_size(abi.world, size));
   checkStart(library, launch, size[0]!, level[0]!);
-  return cluster(library, rank[0]!, size[0]!);
+  const threaded = level[0]! >= abi.multiple;
+  const watch =
+    patience > 0 ? watchdog(library, { rank: rank[0]!, size: size[0]!, patience, onHang, threaded }) : undefined;
+  return cluster(library, rank[0]!, size[0]!, watch);
 }
 
 function check(name: FunctionName, code: number): void {
@@ -74,13 +82,16 @@ type Argument = bigint | number | null | ArrayBufferView;
 /** Calls under way: koffi does not keep their arrays. */
 const pending = new Set<unknown>();
 
-function cluster(library: MpiLibrary, rank: number, size: number): MpiCluster {
+function cluster(library: MpiLibrary, rank: number, size: number, watch: Watch | undefined): MpiCluster {
   const { abi, fn, version } = library;
   let last: Promise<void> = Promise.resolve();
   let closed = false;
   // One at a time, in the order of the calls: the pool's threads would start two of them in any order.
   const call = (name: FunctionName, args: readonly Argument[]): Promise<void> => {
-    const mine = last.then(() => run(fn[name], name, args));
+    const mine = last.then(async () => {
+      const done = watch?.(name);
+      await run(fn[name], name, args).finally(done);
+    });
     last = mine.catch(() => undefined);
     return mine;
   };

@@ -15,6 +15,8 @@ export interface StageMeasure {
   readonly nodes?: Readonly<Record<string, number>> | undefined;
   /** Floating-point operations of a step, by kind of batch. */
   readonly flops?: Readonly<Record<string, number>> | undefined;
+  /** Bytes that each of several workers sends in a step, by kind of batch. */
+  readonly sent?: Readonly<Record<string, number>> | undefined;
   /** About how long its steps take on this machine as it is now, building its graphs included; unknown for other machines' devices. */
   readonly seconds?: number | undefined;
 }
@@ -72,6 +74,7 @@ const count = (n: number): string => n.toLocaleString("en-US");
 const millions = (n: number): string => (n < 1e6 ? count(n) : `${(n / 1e6).toFixed(n < 1e7 ? 2 : 1)}M`);
 const bytes = (n: number): string =>
   n < 2 ** 30 ? `${(n / 2 ** 20).toFixed(0)} MiB` : `${(n / 2 ** 30).toFixed(1)} GiB`;
+const megabytes = (n: number): string => `${(n / 2 ** 20).toFixed(n < 10 * 2 ** 20 ? 2 : 0)} MiB`;
 const sum = (values: Readonly<Record<string, number>>): number => Object.values(values).reduce((a, b) => a + b, 0);
 const listed = (values: Readonly<Record<string, number>>, format: (n: number) => string): string =>
   `${format(sum(values))}: ${Object.entries(values)
@@ -183,5 +186,12 @@ function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
   for (const line of plan.warnings) rows.push(["", `warning: ${line}`]);
   if (plan.seconds !== undefined) rows.push(["", `time about ${duration(plan.seconds)}`]);
   if (plan.memory) rows.push(["", `memory about ${listed(plan.memory, bytes)}`]);
+  if (plan.sent)
+    rows.push([
+      "",
+      `sent by each worker in a step ${Object.entries(plan.sent)
+        .map(([of, n]) => `${of} ${megabytes(n)}`)
+        .join(", ")}`,
+    ]);
   return rows;
 }

@@ -1,4 +1,5 @@
 /** What the stages of a run share, and what a stage reports about itself. */
+import type { Cluster } from "../../cluster/index.ts";
 import type { BadSample } from "../../data/index.ts";
 import type { Json } from "../../io/index.ts";
 import type { CheckpointState, Found, RunLog, storeEntries } from "../../record/index.ts";
@@ -23,7 +24,12 @@ export interface RunContext {
   readonly log: RunLog;
   readonly reporter: RunReporter;
   readonly versions: Readonly<Record<string, string>>;
+  /** Fires on all workers after the same step. */
   readonly signal?: AbortSignal | undefined;
+  /** The workers that share every batch; the first of them writes. */
+  readonly cluster: Cluster;
+  /** Called after every step. */
+  readonly meet: () => Promise<void>;
   readonly onBad?: ((bad: BadSample) => void) | undefined;
   /** Adds to the run's history which data files have changed: a line for each. */
   onChanged(lines: readonly string[]): Promise<void>;

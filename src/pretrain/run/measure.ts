@@ -5,11 +5,16 @@ import { declaredState, type StepGraphs, traceSteps } from "../../train/index.ts
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
 
-/** Builds the graphs of a stage and measures them. The vocabulary is taken as the recipe's model says. */
-export async function measureStage(recipe: Recipe, name: string, tables: Tables = own): Promise<StageMeasure> {
+/** Builds the graphs of a stage, for one of so many workers, and measures them. The vocabulary is taken as the recipe's model says. */
+export async function measureStage(
+  recipe: Recipe,
+  name: string,
+  tables: Tables = own,
+  workers = 1,
+): Promise<StageMeasure> {
   const stage = recipe.stages[name]!;
   const plan = planOf(tables, recipe, stage);
-  const graphs = await traceSteps(name, stage, plan);
+  const graphs = await traceSteps(name, stage, plan, { workers });
   const { specs, trained, initial } = declaredState(graphs, plan);
   const parameters: Record<string, number> = {};
   for (const spec of specs) {
@@ -39,7 +44,24 @@ export async function measureStage(recipe: Recipe, name: string, tables: Tables 
     // Sessions share one arena: the most that any of them needs.
     memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
   }
-  return { parameters, memory, nodes, flops };
+  const sent = Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, bytesSent(one, workers)]));
+  return { parameters, memory, nodes, flops, ...(workers > 1 && { sent }) };
+}
+
+/** Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do. */
+export function bytesSent(graphs: StepGraphs, workers: number): number {
+  if ("whole" in graphs || workers === 1) return 0;
+  const { phases, sums } = graphs.parts.cut;
+  const once = 4 * ((workers - 1) / workers);
+  const { perWorker } = graphs.parts.part;
+  const gathered = (phase: (typeof phases)[number]): number =>
+    phase.gathers.reduce((n, { own: name }) => n + size(phase.program.outputs[name]!.shape) * perWorker * workers, 0);
+  const summed = (names: readonly string[]): number => names.reduce((n, name) => n + size(sums[name]!), 0);
+  return phases.reduce(
+    (bytes, phase) =>
+      bytes + once * (gathered(phase) + 2 * summed(phase.reduces) + summed(phase.scatters.map((s) => s.sum))),
+    0,
+  );
 }
 
 const programsOf = (graphs: StepGraphs): Program[] =>

@@ -8,6 +8,7 @@ import {
   betterOf,
   EVALUATION_DUE,
   evaluationDue,
+  hashOf,
   type StageProgress,
   saveCheckpoint,
   storeEntries,
@@ -34,6 +35,7 @@ import { lossBoard } from "./reporter.ts";
 import { recipeHash } from "./resumable.ts";
 import { CURSORS, openData, type StageData } from "./stage-data.ts";
 import { fillState, type Names, takeResult } from "./stage-state.ts";
+import { checkAlike, checkState, shareState } from "./workers.ts";
 
 /** What is done with a stage's model besides training it. */
 export interface StageHooks {
@@ -56,18 +58,29 @@ export async function runStage(
   hooks: StageHooks,
   resumed?: Resumed,
 ): Promise<StageOutcome> {
-  const { recipe, tables, device, reporter, signal } = context;
+  const { recipe, tables, device, reporter, signal, cluster } = context;
   const stage = recipe.stages[name]!;
   const plan = planOf(tables, recipe, stage);
   reporter.note(`${name}: tracing the steps…`);
-  const graphs = await traceSteps(name, stage, plan, { signal });
+  const graphs = await traceSteps(name, stage, plan, { workers: cluster.size, signal });
   const declared = declaredState(graphs, plan);
   using state = new State(device);
   const names = await fillState(context, { name, stage, plan, ...declared, state }, resumed);
-  if (!resumed) await writeFirstValues(context, stage, plan, state);
+  if (!resumed && cluster.rank === 0) await writeFirstValues(context, stage, plan, state);
+  await shareState(cluster, state);
   const note = (line: string): void => reporter.note(line);
   const precision = recipe.dtype === "bf16" ? BF16 : undefined;
-  const updater = await createUpdater({ options: stage, plan, graphs, state, device, precision, note, signal });
+  const updater = await createUpdater({
+    options: stage,
+    plan,
+    graphs,
+    state,
+    device,
+    precision,
+    note,
+    signal,
+    cluster,
+  });
   const run: StageRun = {
     name,
     stage,
@@ -82,7 +95,7 @@ export async function runStage(
     await hooks.begun(run);
     const outcome = await runLoop(context, run, { updater, evaluators, data, names, resumed, saved: hooks.saved });
     if (outcome.ending === "done" && !signal?.aborted) {
-      await takeResult(join(context.runDir, name), state, names, outcome.step);
+      if (cluster.rank === 0) await takeResult(join(context.runDir, name), state, names, outcome.step);
       await hooks.finished(run);
     }
     return outcome;
@@ -93,6 +106,11 @@ export async function runStage(
     updater.dispose();
   }
 }
+
+/** Steps between two comparisons of the workers' parameters. */
+const COMPARE_EVERY = 500;
+
+const compares = (step: number, last: number): boolean => step === 1 || step === last || step % COMPARE_EVERY === 0;
 
 /** The cursor of the means between two lines of the log. */
 const MEANS = "means";
@@ -108,11 +126,12 @@ interface LoopParts {
 
 /** The loop with everything that it calls. */
 async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Promise<StageOutcome> {
-  const { reporter, log, signal } = context;
-  const { name, stage } = run;
-  const { updater, evaluators, data, resumed } = parts;
+  const { reporter, log, signal, cluster, meet } = context;
+  const { name, stage, state } = run;
+  const { updater, evaluators, data, names, resumed } = parts;
   const board = lossBoard(run.chance);
   const now = progressOf(resumed);
+  const first = (resumed?.step ?? 0) + 1;
   const begun = { time: performance.now(), samples: now.samples };
   reporter.begin(name, stage.steps, resumed?.step ?? 0);
   const { ending, step, times } = await train(
@@ -124,9 +143,14 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
       every: stage.every,
       next: (step) => data.next(step),
       update: async (step, batch) => {
+        const { place } = batch as Batch & { place: LoaderState };
+        if (step === first)
+          await checkAlike(cluster, { "hash of the data's files": hashOf((place.files ?? {}) as unknown as Json) });
         const metrics = await updater.update(step, batch);
-        now.place = (batch as Batch & { place: LoaderState }).place;
-        now.samples += batch.samples.length;
+        now.place = place;
+        now.samples += batch.samples.length * cluster.size;
+        if (compares(step, stage.steps)) await checkState(cluster, state, names.model, step);
+        await meet();
         return metrics;
       },
       evaluate: (step, abort) => measured(evaluators, step, abort),
@@ -192,6 +216,7 @@ interface Saving {
 }
 
 async function save(context: RunContext, run: StageRun, saving: Saving): Promise<void> {
+  if (context.cluster.rank > 0) return;
   const { recipe, runDir, log, versions } = context;
   const { name, stage, state } = run;
   const { names, now, step } = saving;

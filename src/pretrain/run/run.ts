@@ -1,5 +1,6 @@
 /** A run: the stages of a recipe one after another, in a folder that records everything about it and from which it can be resumed. */
 import { join } from "node:path";
+import { type Cluster, oneWorker } from "../../cluster/index.ts";
 import { type BadList, badList } from "../../data/index.ts";
 import { ConfigError, settled } from "../../errors.ts";
 import { lockFolder, makeFolder, statOf } from "../../io/index.ts";
@@ -35,6 +36,7 @@ import { type RunReporter, silentReporter } from "./reporter.ts";
 import { runStage, type StageHooks } from "./run-stage.ts";
 import { dropAhead, findStart, type Start } from "./start.ts";
 import { wordCoverage } from "./word-coverage.ts";
+import { agreement, checkAlike, factsOf, tell } from "./workers.ts";
 
 /** Which recipe to run, and from where. */
 export interface RunRequest {
@@ -54,6 +56,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** What the recipe's names stand for: the package's own families and kinds of stages unless given. */
   readonly tables?: Tables | undefined;
+  /** The workers that train together, of which this is the first (the others: `followRun`); this one alone unless given. */
+  readonly cluster?: Cluster | undefined;
+  /** Threads of the device, instead of the recipe's number: workers share the processors of their machine. */
+  readonly threads?: number | undefined;
 }
 
 /** What samples were left out, and why: JSON Lines. */
@@ -66,13 +72,15 @@ const BAD_FILE = "bad-samples.jsonl";
  */
 export async function pretrain(
   request: RunRequest,
-  { reporter = silentReporter, signal, tables = own }: RunOptions = {},
+  { reporter = silentReporter, signal, tables = own, cluster = oneWorker(), ...options }: RunOptions = {},
 ): Promise<RunInfo> {
   const { recipe } = request;
   const { runDir } = recipe;
   await checkPlaces(recipe, signal);
   const fresh = await isFresh(request, tables);
-  const device = await openDevice(recipe.device, recipe.threads ? { threads: recipe.threads } : {});
+  const threads = options.threads ?? recipe.threads;
+  const device = await openDevice(recipe.device, threads ? { threads } : {});
+  if (cluster.size > 1) await checkAlike(cluster, await factsOf(recipe, device, cluster));
   await makeFolder(runDir);
   await using _lock = await lockFolder(runDir);
   for (const name of ["", GALLERY_FOLDER, ...Object.keys(recipe.stages)]) await tidyFolder(join(runDir, name));
@@ -82,7 +90,11 @@ export async function pretrain(
     await using log = prepared.context.log;
     const record = await openRecord(request, prepared);
     await countUnknownWords(prepared.context, record);
-    const context = { ...prepared.context, log, onChanged: await openHistory(record, request, prepared) };
+    const agreed = agreement(cluster, signal);
+    const together = { cluster, meet: agreed.meet, signal: agreed.signal };
+    const onChanged = await openHistory(record, request, prepared);
+    const context: RunContext = { ...prepared.context, ...together, log, onChanged };
+    await tell(cluster, { ...prepared.start, tokenizer: context.tokenizer.json });
     const done = await runStages(context, prepared.start, record, request);
     sayBad(bad, join(runDir, BAD_FILE), (line) => reporter.note(line));
     await log.flush();
@@ -124,7 +136,7 @@ interface Preparing {
 }
 
 interface Prepared {
-  readonly context: Omit<RunContext, "onChanged">;
+  readonly context: Omit<RunContext, "onChanged" | "cluster" | "meet">;
   readonly start: Start;
   /** How the recipe differs from the one in the folder: a line for each change. */
   readonly changes: readonly string[];

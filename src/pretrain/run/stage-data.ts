@@ -29,7 +29,7 @@ export async function openData(
   stage: StageBase,
   resumed: Resumed | undefined,
 ): Promise<StageData> {
-  const { recipe, sources, tokenizer, reporter, onBad } = context;
+  const { recipe, sources, tokenizer, reporter, onBad, cluster } = context;
   const { workers, prefetch } = recipe.data;
   const datasets = await datasetsOf(context, name, plan, stage);
   const place = resumed?.state.cursors[CURSORS] as LoaderState | undefined;
@@ -41,6 +41,7 @@ export async function openData(
     datasets,
     workers,
     prefetch,
+    ...(cluster.size > 1 && { shard: { index: cluster.rank, count: cluster.size } }),
     tokenizer,
     pixels: sources.pixels,
     state: place,

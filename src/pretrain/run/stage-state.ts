@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { aliasesOf, folderName, openCheckpoint, restoreTensors, type TensorStore } from "../../record/index.ts";
 import type { State } from "../../runtime/index.ts";
-import { size, type Tensor } from "../../tensor/index.ts";
+import { size, type Tensor, zerosLike } from "../../tensor/index.ts";
 import { type declaredState, turns } from "../../train/index.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import { familyOf } from "../tables.ts";
@@ -25,27 +25,30 @@ type Filling = ReturnType<typeof declaredState> & {
   readonly state: State;
 };
 
-/** Puts first values, or a checkpoint's, into the state. */
+/** Puts first values, or a checkpoint's, into the state; zeros on workers that follow. */
 export async function fillState(context: RunContext, filling: Filling, resumed: Resumed | undefined): Promise<Names> {
-  const { recipe, tables, runDir, tokenizer, signal, reporter } = context;
+  const { recipe, tables, runDir, tokenizer, signal, reporter, cluster } = context;
   const { specs, stage, state } = filling;
-  const { tensors, origins } = resumed
-    ? { tensors: {}, origins: [] }
-    : await initialWeights(runDir, stage, specs, {
-        seed: recipe.seed,
-        family: familyOf(tables, recipe),
-        vocabulary: tokenizer.vocabulary,
-        signal,
-      });
+  const follows = cluster.rank > 0; // its values come from the first worker
+  const { tensors, origins } =
+    resumed || follows
+      ? { tensors: {}, origins: [] }
+      : await initialWeights(runDir, stage, specs, {
+          seed: recipe.seed,
+          family: familyOf(tables, recipe),
+          vocabulary: tokenizer.vocabulary,
+          signal,
+        });
   for (const line of origins) reporter.note(`${filling.name}: ${line}`);
   const all = firstValues(filling, tensors);
   const turn = turns(signal);
-  for (const [name, { first }] of all) {
-    if (!resumed || isSum(name)) state.write(name, first());
+  for (const [name, slot] of all) {
+    if (follows) state.write(name, zerosLike(slot.dtype, slot.shape));
+    else if (!resumed || isSum(name)) state.write(name, slot.first());
     await turn();
   }
   const names = namesOf(filling, [...all.keys()]);
-  if (resumed) await restore(resumed.path, storeOf(state, all), names, signal);
+  if (resumed && !follows) await restore(resumed.path, storeOf(state, all), names, signal);
   return names;
 }
 
