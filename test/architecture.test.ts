@@ -18,6 +18,7 @@ const ANYWHERE = [
   "image",
   "text",
   "api",
+  "web",
 ];
 
 type Files = ReadonlyMap<string, string>;

@@ -35,9 +35,15 @@ export async function openFiles(location: string, options: OpenOptions): Promise
   };
 }
 
+/** An address, or a path of the page's own server: "/model", "./model". */
+const isAddress = (location: string): boolean => /^(https?:\/\/|\.{0,2}\/)/i.test(location);
+
+const addressOf = (location: string): string =>
+  new URL(location, globalThis.location?.href ?? "http://localhost/").href.replace(/\/$/, "");
+
 function fetched(location: string, options: OpenOptions): FileAccess["open"] {
   const { revision = "main", subfolder, signal, token, progressCallback = () => undefined, onWarning } = options;
-  const base = /^https?:/i.test(location) ? location.replace(/\/$/, "") : `${HUB}/${location}/resolve/${revision}`;
+  const base = isAddress(location) ? addressOf(location) : `${HUB}/${location}/resolve/${revision}`;
   const root = subfolder ? `${base}/${subfolder}` : base;
   return async (file) => {
     const told = { name: location, file };

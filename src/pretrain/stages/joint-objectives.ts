@@ -1,9 +1,17 @@
 /** What the joint stage trains on each kind of batch: images alone, texts alone, pairs (FLAVA, arXiv:2112.04482 §3.3). */
-import { maskedTexts } from "../../data/index.ts";
+import {
+  type Augmentation,
+  type BatchBuild,
+  maskedImages,
+  maskedTexts,
+  type PatchMasking,
+  type TokenMasking,
+} from "../../data/batch/index.ts";
 import { input } from "../../graph/index.ts";
 import {
   contrastivePass,
   type FlavaConfig,
+  flavaFamily,
   imageBatch,
   logitScale,
   pairBatch,
@@ -23,13 +31,48 @@ import {
   type PairObjective,
   textObjective,
 } from "../../objectives/index.ts";
-import type { Objective, Part } from "../../train/index.ts";
-import type { JointStage } from "./joint.ts";
+import type { Metrics, Objective, Part } from "../../train/index.ts";
+
+/** What of a joint stage decides its objectives and batches. This file and what it imports run in browsers too. */
+export interface JointChoices {
+  readonly batchSize: number;
+  /** Batch size of image-only and text-only steps; null: `batchSize`. */
+  readonly imageBatchSize: number | null;
+  readonly textBatchSize: number | null;
+  readonly lossWeights: LossWeights;
+  /** Share of pairs that get the caption of another image. */
+  readonly itmNegativeRatio: number;
+  /** Tokens of a caption and of an unpaired text. */
+  readonly textLength: { readonly pairs: number; readonly texts: number };
+  readonly imageMasking: PatchMasking;
+  readonly textMasking: TokenMasking;
+  readonly pairMasking: TokenMasking;
+  readonly augmentation: Augmentation;
+}
+
+/** What the batches of each kind are made of. */
+export function jointBuilds(
+  model: FlavaConfig,
+  stage: JointChoices,
+): Readonly<Record<"pair" | "contrast" | "image" | "text", BatchBuild>> {
+  const image = maskedImages(flavaFamily.of(model).pictures!, stage.imageMasking, stage.augmentation);
+  const pair = { kind: "pair", image, text: maskedTexts(stage.textLength.pairs, stage.pairMasking) } as const;
+  const text = maskedTexts(stage.textLength.texts, stage.textMasking);
+  return { pair, contrast: pair, image: { kind: "image", image }, text: { kind: "text", text } };
+}
+
+/** The weights by the names under which losses are logged. */
+export const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: LossWeights): Metrics => ({
+  ...same,
+  global_contrastive: globalContrastive,
+  mmm_image: mmmImage,
+  mmm_text: mmmText,
+});
 
 /** The objectives by kind of batch, whatever their shares of the steps. */
 export const jointObjectives = (
   model: FlavaConfig,
-  stage: JointStage,
+  stage: JointChoices,
 ): Readonly<Record<"pair" | "contrast" | "image" | "text", Objective>> => ({
   pair: pairSteps(model, stage),
   contrast: pairSteps(model, { ...stage, itmNegativeRatio: 0, lossWeights: contrastAlone(stage.lossWeights) }),
@@ -40,7 +83,7 @@ export const jointObjectives = (
 /** The weights without those of masked pairs and of matching. */
 export const contrastAlone = (weights: LossWeights): LossWeights => ({ ...weights, itm: 0, mmmImage: 0, mmmText: 0 });
 
-function imageSteps(model: FlavaConfig, stage: JointStage): Objective {
+function imageSteps(model: FlavaConfig, stage: JointChoices): Objective {
   const sizes = { textLength: 0, maskedTokens: 0, maskedPatches: stage.imageMasking.patches };
   return {
     batchSize: stage.imageBatchSize ?? stage.batchSize,
@@ -51,7 +94,7 @@ function imageSteps(model: FlavaConfig, stage: JointStage): Objective {
   };
 }
 
-function textSteps(model: FlavaConfig, stage: JointStage): Objective {
+function textSteps(model: FlavaConfig, stage: JointChoices): Objective {
   const { length, mask } = maskedTexts(stage.textLength.texts, stage.textMasking);
   return {
     batchSize: stage.textBatchSize ?? stage.batchSize,
@@ -63,7 +106,7 @@ function textSteps(model: FlavaConfig, stage: JointStage): Objective {
   };
 }
 
-function pairSteps(model: FlavaConfig, stage: JointStage): Objective {
+function pairSteps(model: FlavaConfig, stage: JointChoices): Objective {
   const { length, mask } = maskedTexts(stage.textLength.pairs, stage.pairMasking);
   const { lossWeights, batchSize } = stage;
   const guess = matchingChance(stage.itmNegativeRatio);

@@ -4,13 +4,6 @@
  */
 import { z } from "zod";
 import {
-  type Augmentation,
-  maskedImages,
-  maskedTexts,
-  type PatchMasking,
-  type TokenMasking,
-} from "../../data/index.ts";
-import {
   createMim,
   createMlm,
   createPairs,
@@ -18,7 +11,7 @@ import {
   type Evaluator,
   type PairSet,
 } from "../../evaluators/index.ts";
-import { type FlavaConfig, flavaFamily } from "../../models/flava/index.ts";
+import type { FlavaConfig } from "../../models/flava/index.ts";
 import type { LossWeights } from "../../objectives/index.ts";
 import {
   attention,
@@ -33,7 +26,6 @@ import {
   wordNeighbours,
 } from "../../pictures/index.ts";
 import type { BreakMode } from "../../text/index.ts";
-import type { Metrics } from "../../train/index.ts";
 import {
   adamW,
   augmentation,
@@ -49,17 +41,15 @@ import {
 import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
 import { checkLength, checkPatches, checkSource } from "./checks.ts";
 import { maskFor, scaleFor, tokensFor } from "./defaults.ts";
-import { contrastAlone, jointObjectives } from "./joint-objectives.ts";
+import { contrastAlone, type JointChoices, jointBuilds, jointObjectives, logNames } from "./joint-objectives.ts";
 import { NO_DECODER } from "./shared.ts";
 import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
 import { TINY, tinyMasking } from "./tiny.ts";
 
 /** The joint stage of a recipe, every default filled in. */
-export interface JointStage extends StageBase {
+export interface JointStage extends StageBase, JointChoices {
   readonly kind: "joint";
-  /** Batch size of image-only and text-only steps; null: `batchSize`. */
-  readonly imageBatchSize: number | null;
-  readonly textBatchSize: number | null;
+  readonly batchSize: number;
   /** Shares of the steps by kind of batch; only the ratios count. */
   readonly sampling: {
     readonly pairs: number;
@@ -68,17 +58,8 @@ export interface JointStage extends StageBase {
     readonly images: number;
     readonly texts: number;
   };
-  readonly lossWeights: LossWeights;
-  /** Share of pairs that get the caption of another image. */
-  readonly itmNegativeRatio: number;
-  /** Tokens of a caption and of an unpaired text. */
-  readonly textLength: { readonly pairs: number; readonly texts: number };
   /** How unpaired sentences are packed into full rows; null: a row holds one text. */
   readonly pack: BreakMode | null;
-  readonly imageMasking: PatchMasking;
-  readonly textMasking: TokenMasking;
-  readonly pairMasking: TokenMasking;
-  readonly augmentation: Augmentation;
   readonly init: { readonly image: InitFrom; readonly text: InitFrom; readonly codebook: InitFrom };
 }
 
@@ -212,33 +193,15 @@ function plan({ model }: Recipe, stage: JointStage): StagePlan {
   };
 }
 
-/** The weights by the names under which losses are logged. */
-const logNames = ({ globalContrastive, mmmImage, mmmText, ...same }: LossWeights): Metrics => ({
-  ...same,
-  global_contrastive: globalContrastive,
-  mmm_image: mmmImage,
-  mmm_text: mmmText,
-});
-
 function datasetsOf(model: FlavaConfig, stage: JointStage): PlannedDataset[] {
-  const { sampling, textLength, pack: breakMode } = stage;
-  const image = maskedImages(flavaFamily.of(model).pictures!, stage.imageMasking, stage.augmentation);
-  const pairs = {
-    data: "pairs",
-    build: { kind: "pair", image, text: maskedTexts(textLength.pairs, stage.pairMasking) },
-  } as const;
+  const { sampling, pack: breakMode } = stage;
+  const build = jointBuilds(model, stage);
   const negatives = stage.lossWeights.itm > 0 ? stage.itmNegativeRatio : 0;
   return [
-    { ...pairs, kind: "pair", ratio: sampling.pairs, negatives },
-    { ...pairs, kind: "contrast", ratio: sampling.contrast, negatives: 0 },
-    { kind: "image", data: "images", ratio: sampling.images, build: { kind: "image", image } },
-    {
-      kind: "text",
-      data: "texts",
-      ratio: sampling.texts,
-      pack: breakMode && { breakMode },
-      build: { kind: "text", text: maskedTexts(textLength.texts, stage.textMasking) },
-    },
+    { kind: "pair", data: "pairs", ratio: sampling.pairs, negatives, build: build.pair },
+    { kind: "contrast", data: "pairs", ratio: sampling.contrast, negatives: 0, build: build.contrast },
+    { kind: "image", data: "images", ratio: sampling.images, build: build.image },
+    { kind: "text", data: "texts", ratio: sampling.texts, pack: breakMode && { breakMode }, build: build.text },
   ];
 }
 

@@ -1,6 +1,7 @@
 /** Between a run's state and safetensors files: one tensor at a time, under the names of the published checkpoint. */
 import { CheckpointError } from "../../errors.ts";
-import type { Safetensors, TensorEntry } from "../../hub/index.ts";
+import type { Safetensors } from "../../hub/safetensors/read.ts";
+import type { TensorEntry } from "../../hub/safetensors/write.ts";
 import { formatShape, sameShape, type Tensor, type TypedArray } from "../../tensor/index.ts";
 
 /** What is read of a run's state; `State` of the runtime is one. */

@@ -1,0 +1,57 @@
+/** Chromium, and pages that answer what a test asks. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { build } from "vite";
+import { findChromium } from "../support/chromium.ts";
+import type { Asks } from "./page.ts";
+
+/** Starts Debian's Chromium; with `gpu`, WebGPU on SwiftShader. Throws where there is no Chromium. */
+export async function startChromium({ gpu = false } = {}): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error("expected a Chromium on the PATH, got none");
+  const software = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+  ];
+  return chromium.launch({ executablePath, args: ["--no-sandbox", ...(gpu ? software : ["--disable-gpu"])] });
+}
+
+/** Builds an HTML page with Vite into a folder of its own. */
+export async function buildPage(root: string, options: { readonly base?: string } = {}): Promise<string> {
+  const outDir = mkdtempSync(join(tmpdir(), "flava-page-"));
+  await build({
+    root,
+    configFile: false,
+    logLevel: "error",
+    base: options.base ?? "/",
+    resolve: { alias: { "flava/web": fileURLToPath(new URL("../../src/web/index.ts", import.meta.url)) } },
+    build: { outDir, emptyOutDir: true },
+  });
+  return outDir;
+}
+
+/** Asks the test page. */
+export async function ask<K extends keyof Asks>(
+  page: Page,
+  name: K,
+  ...args: Parameters<Asks[K]>
+): Promise<Awaited<ReturnType<Asks[K]>>> {
+  return page.evaluate(
+    ([key, given]) =>
+      (globalThis as unknown as { asks: Record<string, (...a: unknown[]) => unknown> }).asks[key]!(...given),
+    [name, args] as const,
+  ) as Promise<Awaited<ReturnType<Asks[K]>>>;
+}
+
+/** Opens an address and waits until its script has run. */
+export async function openPage(browser: Browser, address: string): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(address);
+  await page.waitForFunction(() => document.title === "ready");
+  return page;
+}
