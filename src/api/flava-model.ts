@@ -37,6 +37,7 @@ import {
   tokenizerOf,
 } from "./processor.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
+import { type LoadedTask, requireTask, type TaskInput, taskLogits, taskScores } from "./task.ts";
 
 /** Which results are computed, and how the call is stopped. */
 export interface ResultOptions<O extends string> {
@@ -118,6 +119,11 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     return new FlavaModel(loaded, { ...options, ...found }, config);
   }
 
+  /** What the model was made of; its state holds the weights. */
+  get loaded(): LoadedModel {
+    return this.#encoding.loaded;
+  }
+
   /** Whether the model has a result and the weights for it. */
   gives(result: ImageOutput | TextOutput | PairOutput): boolean {
     const kind = result.startsWith("image_") ? "image" : result.startsWith("text_") ? "text" : "fusion";
@@ -191,9 +197,14 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     return this.#scale;
   }
 
-  /** The classes of the probe that lies beside the model, for each picture, best first. Throws CheckpointError where there is none. */
+  /** The classes that the model was fine-tuned for, or of the probe beside it, for each picture, best first. Throws CheckpointError where there is neither. */
   async classify(images: Images, options: CallOptions = {}): Promise<LabelScore[][]> {
-    const { name = "model" } = this.#encoding.loaded;
+    const { name = "model", task } = this.#encoding.loaded;
+    if (task?.head.inputs === "image" && "pixel_values" in Object(images) === false)
+      return this.predict(
+        listOf(images as ImageInput | readonly ImageInput[]).map((image) => ({ image })),
+        options,
+      );
     const probe = this.#probe;
     if (!probe)
       throw new CheckpointError(`${name}: expected ${PROBE_FILE} beside the model, got none`, "train one: flava probe");
@@ -205,6 +216,23 @@ export class FlavaModel implements Disposable, AsyncDisposable {
         `${name}: ${PROBE_FILE}: expected weights for rows of ${D}, got ${probe.weight.shape[1]}`,
       );
     return Array.from({ length: found.shape[0]! }, (_, i) => probeScores(probe, found.row(i).subarray(0, D)));
+  }
+
+  /** What the model was fine-tuned for; undefined for one that was not. */
+  get task(): LoadedTask | undefined {
+    return this.#encoding.loaded.task;
+  }
+
+  /** The fine-tuned head's numbers (N, outputs), before any softmax. Throws CheckpointError for a model without a head, DataError. */
+  async taskLogits(inputs: readonly TaskInput[], options: CallOptions = {}): Promise<OutputTensor> {
+    return taskLogits(this.#encoding, inputs, options);
+  }
+
+  /** What a fine-tuned model says of each sample, best first: classes or answers with their probabilities, or the number. */
+  async predict(inputs: readonly TaskInput[], options: CallOptions = {}): Promise<LabelScore[][]> {
+    const task = requireTask(this.#encoding);
+    const logits = await this.taskLogits(inputs, options);
+    return Array.from({ length: inputs.length }, (_, i) => taskScores(task, logits.row(i)));
   }
 
   /** The words of a text that the model's vocabulary does not know: it reads nothing in them. */

@@ -3,14 +3,14 @@
  * all graphs read them where they lie. An engine that compiles for fixed sizes is fed a few sizes, and what was not asked for is cut off.
  */
 import { CheckpointError, ConfigError, EngineError } from "../errors.ts";
-import { dynamicGraph, type Model, type ModelGraph, type OpenSizes } from "../models/index.ts";
+import { dynamicGraph, type Model, type ModelGraph, type OpenSizes, type TaskHead } from "../models/index.ts";
 import { compile, type Executable } from "../runtime/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { cutRows, fillRows, hasParameters, only } from "./runner.ts";
 
 /** What can be run. */
-export type GraphKind = "image" | "text" | "fusion" | "textWords" | "pairWords";
+export type GraphKind = "image" | "text" | "fusion" | "textWords" | "pairWords" | "task";
 
 interface Sizes {
   readonly batch: number;
@@ -19,7 +19,7 @@ interface Sizes {
   readonly imageSize: number;
 }
 
-type Build = (model: Model, sizes: Sizes) => ModelGraph | undefined;
+type Build = (model: Model, sizes: Sizes, head: TaskHead | undefined) => ModelGraph | undefined;
 
 const picture = ({ imageSize }: Sizes) => ({ height: imageSize, width: imageSize, interpolate: "size" as const });
 
@@ -29,6 +29,8 @@ const BUILD: { readonly [K in GraphKind]: Build } = {
   fusion: (model, sizes) => model.fusion?.({ batch: sizes.batch, textLength: sizes.textLength, ...picture(sizes) }),
   textWords: (model, { batch }) => model.words?.("text", batch),
   pairWords: (model, { batch }) => model.words?.("pair", batch),
+  task: (model, { batch, textLength, ...sizes }, head) =>
+    head && model.task?.(head, { batch, textLength, ...picture({ batch, textLength, ...sizes }) }),
 };
 
 const CALLED: { readonly [K in GraphKind]: string } = {
@@ -37,6 +39,7 @@ const CALLED: { readonly [K in GraphKind]: string } = {
   fusion: "a multimodal encoder",
   textWords: "a head for masked words (mlm_head)",
   pairWords: "a head for masked words beside a picture (mmm_text_head)",
+  task: "a fine-tuned head (classifier)",
 };
 
 /** The next of 8, 12, 16, 24, 32, 48, …: so that at most a third of a text is padding. */
@@ -138,12 +141,12 @@ export class Graphs {
 
   /** With everything that the model has; what is not wanted of it costs next to nothing, but for the states of all tokens projected. */
   async #compile(kind: GraphKind, withMm: boolean): Promise<Executable> {
-    const { device, state, model, arithmetic = {} } = this.#loaded;
+    const { device, state, model, task, arithmetic = {} } = this.#loaded;
     const imageSize = this.#imageSize;
     const names = Object.keys(this.#smallest(kind)!.graph.outputs).filter((name) => withMm || !MM.test(name));
     const make = ({ batch, textLength }: OpenSizes): ModelGraph =>
-      BUILD[kind](model, { batch, textLength, imageSize })!;
-    const { graph, params } = dynamicGraph(model, OPEN[kind], make, this.available(kind, names));
+      BUILD[kind](model, { batch, textLength, imageSize }, task?.head)!;
+    const { graph, params } = dynamicGraph(model, openIn(kind, task?.head), make, this.available(kind, names));
     if (arithmetic.dtype === undefined) return compile(graph, device, { state, ...arithmetic });
     // Weights of fewer bits are part of the session.
     const weights = await Promise.all(params.map(async ({ name }) => [name, await state.read(name)] as const));
@@ -152,18 +155,29 @@ export class Graphs {
 
   #smallest(kind: GraphKind): ModelGraph | undefined {
     if (!this.#small.has(kind))
-      this.#small.set(kind, BUILD[kind](this.#loaded.model, { batch: 1, textLength: 1, imageSize: this.#imageSize }));
+      this.#small.set(
+        kind,
+        BUILD[kind](
+          this.#loaded.model,
+          { batch: 1, textLength: 1, imageSize: this.#imageSize },
+          this.#loaded.task?.head,
+        ),
+      );
     return this.#small.get(kind);
   }
 }
 
 /** What is open in each graph. */
+const openIn = (kind: GraphKind, head: TaskHead | undefined): readonly (keyof OpenSizes)[] =>
+  kind === "task" && head?.inputs === "image" ? ["batch"] : OPEN[kind];
+
 const OPEN: { readonly [K in GraphKind]: readonly (keyof OpenSizes)[] } = {
   image: ["batch"],
   text: ["batch", "textLength"],
   fusion: ["batch", "textLength"],
   textWords: ["batch"],
   pairWords: ["batch"],
+  task: ["batch", "textLength"],
 };
 
 /** Projected states of all tokens, which only the multimodal encoder reads. */

@@ -30,3 +30,4 @@ export {
 export { runOnce } from "./run-once.ts";
 export { batches, createRunner, cutRows, hasParameters, only, type Runner } from "./runner.ts";
 export type { Embedded, NotEmbedded, StreamOptions } from "./stream.ts";
+export type { LoadedTask, TaskInput } from "./task.ts";

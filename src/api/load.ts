@@ -23,6 +23,7 @@ import { type OpenOptions, openModelFiles, openProbe, readDescriptions } from ".
 import { imageOptions } from "./preprocessor.ts";
 import { type Probe, readProbe } from "./probe.ts";
 import type { TextOptions } from "./processor.ts";
+import { type LoadedTask, taskOf } from "./task.ts";
 
 /** What numbers are computed in; "q8": products of 8-bit whole numbers. */
 export type DtypeName = "fp32" | "fp16" | "bf16" | "q8";
@@ -63,15 +64,16 @@ export async function openLoaded(idOrPath: string, options: LoadOptions): Promis
   const { config, preprocessor, tokenizer } = await readDescriptions(files);
   await using weights = await files.weights();
   await using probe = await openProbe(files);
-  const { model, named } = modelOf(name, config, weights, onWarning);
+  const { model, sizes, named } = modelOf(name, config, weights, onWarning);
+  const task = config && taskOf(name, config);
   checkVocabulary(name, model, tokenizer);
   const image = model.pictures && imageOptions(name, preprocessor, model.pictures, imageSize);
   const device = await deviceOf(options);
   const state = new State(device);
   try {
-    const weightsHash = await readWeights(named, model, state, signal);
+    const weightsHash = await readWeights(named, neededParameters(model, task), state, signal);
     const loaded = {
-      ...{ name, model, device, state, batchSize, weightsHash, tokenizer },
+      ...{ name, model, sizes, device, state, batchSize, weightsHash, tokenizer, task },
       arithmetic: arithmetic(device, options.dtype ?? "fp32", onWarning),
     };
     return { loaded, config: config ?? {}, image, probe: probe && (await readProbe(probe, signal)) };
@@ -87,16 +89,17 @@ function modelOf(
   config: ConfigJson | undefined,
   weights: TensorFile,
   onWarning: LoadOptions["onWarning"],
-): { readonly model: Model; readonly named: NamedWeights } {
+): { readonly model: Model; readonly sizes: FlavaConfig; readonly named: NamedWeights } {
   const named = underOurNames(weights, families.flava.layouts);
   const { switches } = families.flava.layouts[named.layout]! as Layout<Partial<FlavaConfig>>;
   if (!config) {
     const inferred = inferFlavaConfig(name, named.tensors, switches);
     for (const line of inferred.assumed) onWarning?.(`${name}: no config.json; ${line}`);
-    return { model: families.flava.of(inferred.config), named };
+    return { model: families.flava.of(inferred.config), sizes: inferred.config, named };
   }
   const read = fromHuggingFaceConfig(config, onWarning ? { note: onWarning } : {});
-  return { model: families.flava.of({ ...read, ...(config.flava_options === undefined ? switches : {}) }), named };
+  const sizes = { ...read, ...(config.flava_options === undefined ? switches : {}) };
+  return { model: families.flava.of(sizes), sizes, named };
 }
 
 function checkVocabulary(name: string, { texts }: Model, tokenizer: TextTokenizer | undefined): void {
@@ -130,13 +133,14 @@ async function deviceOf({ device = DEFAULT_DEVICE, threads, dtype = "fp32" }: Lo
 }
 
 /** What a model is asked for in use; a codebook and the heads of masked patches are not. */
-function neededParameters(model: Model): Pick<ParamSpec, "name" | "shape" | "aliases">[] {
+function neededParameters(model: Model, task: LoadedTask | undefined): Pick<ParamSpec, "name" | "shape" | "aliases">[] {
   const graphs = [
     model.image?.({ batch: 1 }),
     model.text?.({ batch: 1, textLength: 1 }),
     model.fusion?.({ batch: 1, textLength: 1 }),
     model.words?.("text", 1),
     model.words?.("pair", 1),
+    task && model.task?.(task.head, { batch: 1, textLength: 1 }),
   ];
   const scale = model.logitScale ? [{ name: model.logitScale.name, shape: [], aliases: [] }] : [];
   const specs = [...graphs.flatMap((each) => each?.params ?? []), ...scale];
@@ -146,12 +150,12 @@ function neededParameters(model: Model): Pick<ParamSpec, "name" | "shape" | "ali
 /** Tensor by tensor, so that the host holds one at a time. Returns their fingerprint. */
 async function readWeights(
   file: NamedWeights,
-  model: Model,
+  needed: ReturnType<typeof neededParameters>,
   state: State,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const hash = fingerprint();
-  const found = neededParameters(model).flatMap((spec) => {
+  const found = needed.flatMap((spec) => {
     const stored = [spec.name, ...(spec.aliases ?? [])].filter((name) => file.tensors.has(name));
     return stored.length === 0 ? [] : [{ ...spec, stored }];
   });

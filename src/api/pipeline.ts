@@ -44,6 +44,15 @@ interface PerImage<A extends unknown[], R> {
   (images: readonly ImageInput[], ...rest: A): Promise<R[]>;
 }
 
+/** A text, or a pair of them, with transformers' names. */
+export type TextToClassify = string | { readonly text: string; readonly text_pair?: string | undefined };
+
+/** One text gives one result, a list of them a list. */
+interface PerText<A extends unknown[], R> {
+  (text: TextToClassify, ...rest: A): Promise<R>;
+  (texts: readonly TextToClassify[], ...rest: A): Promise<R[]>;
+}
+
 type Filled = Awaited<ReturnType<FlavaModel["fillMask"]>>[number];
 
 /** What each task is called with, and what it gives. */
@@ -64,6 +73,16 @@ export interface Pipelines {
   };
   "fill-mask": (text: string, options?: FillMaskPipelineOptions) => Promise<Filled | Filled[]>;
   "image-classification": PerImage<[options?: TopK & CallOptions], LabelScore[]>;
+  /** A text, or two as `{ text, text_pair }`; the best class of each unless `top_k` says more, as in transformers.js. */
+  "text-classification": PerText<[options?: TopK & CallOptions], LabelScore[]>;
+  /** A picture and a question: the five best answers. */
+  "visual-question-answering": (
+    image: ImageInput,
+    question: string,
+    options?: TopK & CallOptions,
+  ) => Promise<{ readonly answer: string; readonly score: number }[]>;
+  /** A picture with a text, for a model that was fine-tuned on such pairs. */
+  "image-text-classification": (image: ImageInput, text: string, options?: TopK & CallOptions) => Promise<LabelScore[]>;
 }
 
 /** A task that FLAVA serves. */
@@ -84,6 +103,9 @@ const TASKS: { readonly [T in TaskName]: (model: FlavaModel) => (...args: never[
   "image-text-matching": matching,
   "fill-mask": fill,
   "image-classification": classification,
+  "text-classification": textClassification,
+  "visual-question-answering": answering,
+  "image-text-classification": pairClassification,
 };
 
 /**
@@ -208,4 +230,27 @@ function classification(model: FlavaModel) {
     const each = (await model.classify(images, options)).map((scores) => top(scores, { top_k: 5, ...options }));
     return Array.isArray(images) ? each : each[0];
   };
+}
+
+function textClassification(model: FlavaModel) {
+  return async (texts: TextToClassify | readonly TextToClassify[], options: TopK & CallOptions = {}) => {
+    const list = listOf(texts as TextToClassify | readonly TextToClassify[]).map((one) =>
+      typeof one === "string" ? { text: one } : { text: one.text, textPair: one.text_pair },
+    );
+    const each = (await model.predict(list, options)).map((scores) => top(scores, { top_k: 1, ...options }));
+    return Array.isArray(texts) ? each : each[0];
+  };
+}
+
+function pairClassification(model: FlavaModel) {
+  return async (image: ImageInput, text: string, options: TopK & CallOptions = {}): Promise<LabelScore[]> => {
+    const [scores] = await model.predict([{ image, text }], options);
+    return top(scores!, { top_k: 5, ...options });
+  };
+}
+
+function answering(model: FlavaModel) {
+  const ask = pairClassification(model);
+  return async (image: ImageInput, question: string, options: TopK & CallOptions = {}) =>
+    (await ask(image, question, options)).map(({ label, score }) => ({ answer: label, score }));
 }

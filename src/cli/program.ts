@@ -11,10 +11,12 @@ import { define as embed } from "./embed.ts";
 import { define as evaluate } from "./eval.ts";
 import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
+import { define as finetune } from "./finetune.ts";
 import { define as inspect } from "./inspect.ts";
 import { define as match } from "./match.ts";
 import { define as neighbours } from "./neighbours.ts";
 import { define as newRecipe } from "./new.ts";
+import { define as predict } from "./predict.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as probe } from "./probe.ts";
 import { define as report } from "./report.ts";
@@ -36,6 +38,8 @@ const VERBS: readonly ((program: Command) => void)[] = [
   report,
   compare,
   probe,
+  finetune,
+  predict,
   evaluate,
   table,
   convert,

@@ -45,6 +45,17 @@ export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
   readonly attentions?: boolean;
 }
 
+/** What a model was fine-tuned for, as far as its graph is concerned. */
+export interface TaskHead {
+  readonly inputs: "text" | "image" | "pair";
+  /** Whether two texts are read as one: [CLS] a [SEP] b [SEP], with token types. */
+  readonly textPairs: boolean;
+  /** Classes; 1 where the result is a number. */
+  readonly outputs: number;
+  /** Width of the head's hidden layer; null: there is none. */
+  readonly hidden: number | null;
+}
+
 /** Sizes of a graph on masked batches, and the fields that its batches carry. */
 export interface BatchSizes {
   /** B: samples on this worker. */
@@ -135,6 +146,8 @@ export interface Model {
   fusion?(sizes: PairGraphSizes): ModelGraph;
   /** `states` (R, D) → `logits` (R, V) over words: states of the text encoder, or of text tokens in the multimodal one. */
   words?(of: "text" | "pair", rows: number): ModelGraph;
+  /** The inputs of a task → its `logits` (B, outputs). */
+  task?(head: TaskHead, sizes: PairGraphSizes): ModelGraph;
   /** Both → `maps` (B, T, P): the last multimodal layer's attention from text tokens to patches, mean over heads. */
   attention?(sizes: PairGraphSizes): ModelGraph;
   /** `pixel_values` → `features` (B, D) for classification, of length 1. `scope` stands before the parameters' names. */

@@ -3,6 +3,7 @@ export * from "./attention.ts";
 export * from "./batch-norm.ts";
 export * from "./bert.ts";
 export * from "./conv.ts";
+export * from "./dropout.ts";
 export * from "./embedding.ts";
 export * from "./init.ts";
 export * from "./interpolate.ts";

@@ -2,6 +2,7 @@
 import { add, cast, constant, equal, gelu, mul, reshape, slice, sum, tanh, type Value } from "../graph/index.ts";
 import { fromNumbers } from "../tensor/index.ts";
 import { attention, type Taps } from "./attention.ts";
+import type { Drop } from "./dropout.ts";
 import { type Init, normal, zeros } from "./init.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
@@ -31,23 +32,29 @@ interface EncoderOptions {
   /** Additive, broadcast to (B, H, N, N). */
   mask?: Value | undefined;
   out?: Taps | undefined;
+  /** Applied to the embeddings and to what each half of a layer adds, as BERT's hidden dropout is. */
+  drop?: Drop | undefined;
 }
+
+const KEEP: Drop = (_, x) => x;
 
 /** One layer: y = x + Wo·Attention(LN(x)); z = y + W2·GELU(W1·LN(y)). */
 export function encoderLayer(
   p: Params,
   x: Value,
   config: TransformerConfig,
-  { mask, out }: EncoderOptions = {},
+  { mask, out, drop = KEEP }: EncoderOptions = {},
 ): Value {
   return p.scope(() => {
     const { hiddenSize, intermediateSize, layerNormEps, heads, qkvBias } = config;
     const normed = layerNorm(p.at("layernorm_before"), x, layerNormEps);
     const context = attention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out });
-    const y = add(x, linear(p.at("attention.output.dense"), context, hiddenSize));
+    const attended = p.at("attention.output.dense");
+    const y = add(x, drop(attended, linear(attended, context, hiddenSize)));
 
     const h = linear(p.at("intermediate.dense"), layerNorm(p.at("layernorm_after"), y, layerNormEps), intermediateSize);
-    return add(y, linear(p.at("output.dense"), gelu(h), hiddenSize));
+    const output = p.at("output.dense");
+    return add(y, drop(output, linear(output, gelu(h), hiddenSize)));
   });
 }
 
@@ -58,7 +65,8 @@ export function encode(
   config: TransformerConfig,
   options: EncoderOptions = {},
 ): EncoderOutputs {
-  const hidden_states = [embeddings];
+  const { drop = KEEP } = options;
+  const hidden_states = [drop(p.at("embeddings"), embeddings)];
   for (let i = 0; i < config.layers; i++)
     hidden_states.push(encoderLayer(p.at(`encoder.layer.${i}`), hidden_states.at(-1)!, config, options));
   const last_hidden_state = layerNorm(p.at("layernorm"), hidden_states.at(-1)!, config.layerNormEps);

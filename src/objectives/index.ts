@@ -5,3 +5,4 @@ export * from "./global-contrastive.ts";
 export * from "./itm.ts";
 export * from "./masked-cross-entropy.ts";
 export * from "./parts.ts";
+export * from "./task.ts";

@@ -6,6 +6,7 @@ import { ConfigError } from "../../errors.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { dinoFields, dvaeFields, imageFields, labelFields } from "./image.ts";
 import type { Field } from "./rows.ts";
+import { taskFields } from "./task.ts";
 import { pairFields, textFields } from "./text.ts";
 import type { BatchBuild, Encode, Part } from "./types.ts";
 
@@ -21,8 +22,16 @@ export function createBuilder(build: BatchBuild, tokenizer: TextTokenizer | unde
   const encode: Encode = (item, pixels, rows, row) => {
     for (const part of parts) part.encode(item, pixels, rows, row);
   };
-  return { fields: parts.flatMap((part) => part.fields), needsImage: build.kind !== "text", encode };
+  return { fields: parts.flatMap((part) => part.fields), needsImage: readsImages(build), encode };
 }
+
+/** Whether samples of such batches need a picture. */
+export const readsImages = (build: BatchBuild): boolean =>
+  build.kind === "task" ? build.task.image !== undefined : build.kind !== "text";
+
+/** Whether they need a text. */
+export const readsTexts = (build: BatchBuild): boolean =>
+  build.kind === "task" ? build.task.text !== undefined : build.kind === "text" || build.kind === "pair";
 
 function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[] {
   const words = (): TextTokenizer => {
@@ -43,6 +52,8 @@ function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[
         pairFields(build.text, words()),
         ...(build.image.labels ? [labelFields(build.image.labels)] : []),
       ];
+    case "task":
+      return taskFields(build.task, words);
     case "dino":
       return dinoFields(build.dino);
     case "dvae":

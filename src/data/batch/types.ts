@@ -26,6 +26,8 @@ export interface BatchItem {
   /** The caption that replaces the sample's own in a negative pair. */
   readonly negative?: string | undefined;
   readonly label?: string | number | undefined;
+  /** The second text of a task on pairs of them. */
+  readonly second?: string | undefined;
 }
 
 export interface ImageBuild {
@@ -53,11 +55,26 @@ export interface TextBuild {
   readonly mask: (MaskOptions & { readonly maxTargets: number }) | null;
 }
 
+/** What a task reads, and what it learns of it. */
+export interface TaskBuild {
+  readonly image?: Pick<ImageBuild, "size" | "whole" | "augment"> | undefined;
+  readonly text?: { readonly length: number; readonly pairs: boolean } | undefined;
+  /** Absent: nothing, for predictions. */
+  readonly target?: TaskTarget | undefined;
+}
+
+/** Classes by name: `labels` int32 (B). A number: `targets` (B). Answers of some worth, as "answer:score …": `scores` (B, C). */
+export type TaskTarget =
+  | { readonly kind: "classes"; readonly names: readonly string[] }
+  | { readonly kind: "number"; readonly mean: number; readonly scale: number }
+  | { readonly kind: "answers"; readonly count: number };
+
 /** What a batch is made of. Plain data: it travels to worker threads and into checkpoints. */
 export type BatchBuild =
   | { readonly kind: "image"; readonly image: ImageBuild }
   | { readonly kind: "text"; readonly text: TextBuild }
   | { readonly kind: "pair"; readonly image: ImageBuild; readonly text: TextBuild }
+  | { readonly kind: "task"; readonly task: TaskBuild }
   | { readonly kind: "dino"; readonly dino: DinoOptions }
   | {
       readonly kind: "dvae";

@@ -3,6 +3,7 @@
 import type { Json } from "../../io/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import type { BreakMode, TextTokenizer } from "../../text/index.ts";
+import { readsImages, readsTexts } from "../batch/builder.ts";
 import type { BatchBuild, BatchItem } from "../batch/index.ts";
 import type { BadSample, CaptionMode, Cursor, Order, Sample, Source } from "../sources/index.ts";
 import { drawCaption, drawNegative } from "./captions.ts";
@@ -163,8 +164,7 @@ async function reader(source: Source, options: DatasetOptions, context: DatasetC
 
 /** Leaves out samples without what the batch is made of. */
 function requireFields(source: Source, build: BatchBuild): Source {
-  const image = build.kind !== "text";
-  const text = build.kind === "text" || build.kind === "pair";
+  const [image, text] = [readsImages(build), readsTexts(build)];
   return {
     name: source.name,
     async *samples(options = {}) {
@@ -219,15 +219,14 @@ function toItem(
   { seed, stream, build, negatives, captions }: Places,
 ): BatchItem {
   const draw = { seed, stream, epoch, ordinal };
-  const needs = build.kind;
-  const reads = needs === "text" || needs === "pair";
   return {
     key: sample.key,
     draw,
     ids,
-    ...(needs !== "text" && { image: sample.image }),
-    ...(reads && { text: drawCaption(sample, captions, draw) }),
-    ...(needs === "pair" && { negative: drawNegative(sample, block.items, negatives, captions, draw) }),
+    ...(readsImages(build) && { image: sample.image }),
+    ...(readsTexts(build) && { text: drawCaption(sample, captions, draw) }),
+    ...(build.kind === "task" && { second: sample.texts?.[1] }),
+    ...(build.kind === "pair" && { negative: drawNegative(sample, block.items, negatives, captions, draw) }),
     ...(sample.label !== undefined && { label: sample.label }),
   };
 }

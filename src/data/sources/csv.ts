@@ -17,6 +17,10 @@ export interface TableOptions extends PlaceOptions {
   readonly image?: string | undefined;
   readonly text?: string | undefined;
   readonly label?: string | undefined;
+  /** A column with the second text of each row: a pair of sentences. */
+  readonly second?: string | undefined;
+  /** Whether only the columns that are named are read, and every row is a sample of its own. */
+  readonly exact?: boolean | undefined;
 }
 
 export interface CsvOptions extends TableOptions {
@@ -29,7 +33,9 @@ interface Columns {
   readonly names: readonly string[];
   readonly image: string | undefined;
   readonly text: string | undefined;
+  readonly second: string | undefined;
   readonly label: string | undefined;
+  readonly exact: boolean;
 }
 
 /** Longer cells are taken for damage: beside an image path, and in a table of texts. */
@@ -138,27 +144,29 @@ const withoutMark = (cell: Uint8Array): Uint8Array =>
 
 function chooseColumns(path: string, names: readonly string[], options: CsvOptions): Columns {
   const present = new Set(names);
-  for (const column of [options.image, options.text, options.label])
+  const { second, exact = false } = options;
+  for (const column of [options.image, options.text, second, options.label])
     if (column !== undefined && !present.has(column))
       throw new DataError(
         `${path}: expected a column ${column}, got ${names.join(", ")}`,
         "the first row must name the columns; set `delimiter` if they were not split",
       );
-  const image = options.image ?? firstOf([...IMAGE_KEYS, NUMBERED], present);
-  const text = options.text ?? firstOf(TEXT_KEYS, present);
+  const among = (keys: readonly string[]): string | undefined => (exact ? undefined : firstOf(keys, present));
+  const image = options.image ?? among([...IMAGE_KEYS, NUMBERED]);
+  const text = options.text ?? among(TEXT_KEYS);
   if (image === undefined && text === undefined)
     throw new DataError(
       `${path}: expected columns filepath and title, got ${names.join(", ")}`,
       "name yours with `image` and `text`; set `delimiter` if they were not split",
     );
-  const label = options.label ?? firstOf(LABEL_KEYS, present);
-  for (const column of [image, text, label])
+  const label = options.label ?? among(LABEL_KEYS);
+  for (const column of [image, text, second, label])
     if (column !== undefined && names.indexOf(column) !== names.lastIndexOf(column))
       throw new DataError(
         `${path}: expected one column ${column}, got several in ${names.join(", ")}`,
         "give each its own name, or put further captions of a picture into rows of their own",
       );
-  return { names, image, text, label };
+  return { names, image, text, second, label, exact };
 }
 
 function rowRecord(
@@ -176,9 +184,9 @@ function rowRecord(
   const location = columns.image === NUMBERED && typeof named === "string" ? named.replace(/#\d+$/, "") : named;
   if (location === INVALID_UTF8) return bad("the image path is not valid UTF-8");
   if (location === "") return bad("the image path is missing");
-  return tableRecord(
-    { key, text: cell(columns.text), label: cell(columns.label), textExpected: columns.text !== undefined },
-    location,
+  const text = columns.second === undefined ? cell(columns.text) : [cell(columns.text), cell(columns.second)];
+  return tableRecord({ key, text, label: cell(columns.label), textExpected: columns.text !== undefined }, location, {
     place,
-  );
+    apart: columns.exact,
+  });
 }

@@ -64,7 +64,14 @@ interface Format<T extends SourceType> {
 const text = z.string().min(1);
 const path = z.union([text, z.array(text).min(1)]);
 const place = { root: z.string().optional(), outside: z.boolean().optional() };
-const columns = { image: text.optional(), text: text.optional(), label: text.optional(), ...place };
+const columns = {
+  image: text.optional(),
+  text: text.optional(),
+  second: text.optional(),
+  label: text.optional(),
+  exact: z.boolean().optional(),
+  ...place,
+};
 const side = z.int().min(8).max(4096).optional();
 const count = z
   .int()

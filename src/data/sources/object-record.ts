@@ -16,20 +16,24 @@ export function objectRecord(
   if (!isRecord(value)) return bad("expected a JSON object");
   const row = withPlace(value);
   const present = new Set(Object.keys(row).filter((name) => row[name] !== null));
-  const imageKey = options.image ?? firstOf(IMAGE_KEYS, present);
-  const textKey = options.text ?? firstOf(TEXT_KEYS, present);
-  const labelKey = options.label ?? firstOf(LABEL_KEYS, present);
-  if (imageKey === undefined && textKey === undefined && !IMAGE_KEYS.some((name) => name in row))
+  const { second, exact: apart = false } = options;
+  const [imageKeys, textKeys, labelKeys] = apart ? [[], [], []] : [IMAGE_KEYS, TEXT_KEYS, LABEL_KEYS];
+  const imageKey = options.image ?? firstOf(imageKeys, present);
+  const textKey = options.text ?? firstOf(textKeys, present);
+  const labelKey = options.label ?? firstOf(labelKeys, present);
+  if (imageKey === undefined && textKey === undefined && !imageKeys.some((name) => name in row))
     return bad(`no image and no text among the keys ${Object.keys(row).slice(0, 8).join(", ") || "(none)"}`);
   const location = imageKey === undefined ? undefined : row[imageKey];
-  if (imageKey === undefined ? IMAGE_KEYS.some((name) => name in row) : location === null)
+  if (imageKey === undefined ? imageKeys.some((name) => name in row) : location === null)
     return bad("the image path is missing");
   if (location !== undefined && typeof location !== "string")
     return bad(`${imageKey}: expected a path or URL, got ${typeof location}`);
-  const used = new Set([imageKey, textKey, labelKey]);
+  const used = new Set([imageKey, textKey, second, labelKey]);
   const meta = Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name)));
-  const fields = { key, text: textKey && row[textKey], label: labelKey && row[labelKey], meta };
-  return tableRecord({ ...fields, textExpected: options.text !== undefined }, location, place);
+  const first = textKey && row[textKey];
+  const text = second === undefined ? first : [first, row[second]];
+  const fields = { key, text, label: labelKey && row[labelKey], meta };
+  return tableRecord({ ...fields, textExpected: options.text !== undefined }, location, { place, apart });
 }
 
 /** With the path of the image, where a known layout says it in pieces. */

@@ -27,6 +27,10 @@ export interface ParquetColumns extends PlaceOptions {
   readonly image?: string | undefined;
   readonly text?: string | undefined;
   readonly label?: string | undefined;
+  /** A column with the second text of each row: a pair of sentences. */
+  readonly second?: string | undefined;
+  /** Whether only the columns that are named are read, and every row is a sample of its own. */
+  readonly exact?: boolean | undefined;
 }
 
 type Row = Record<string, unknown>;
@@ -132,8 +136,8 @@ async function readGroup(
   rowStart: number,
 ): Promise<Row[]> {
   const rowEnd = rowStart + Number(group.num_rows);
-  const { image, text, label, json, also } = columns;
-  const wanted = [image, text, label, json, ...also].filter((name) => name !== undefined);
+  const { image, text, second, label, json, also } = columns;
+  const wanted = [image, text, second, label, json, ...also].filter((name) => name !== undefined);
   const stringFromBytes = (bytes?: Uint8Array): unknown => bytes && (decodeUtf8(bytes) ?? INVALID_UTF8);
   const rows: Row[] = await guarded(file, () =>
     parquetReadObjects({
@@ -162,6 +166,7 @@ interface Columns {
   /** The column of a converted WebDataset's `.json` members, where no other has captions. */
   readonly json: string | undefined;
   readonly text: string | undefined;
+  readonly second: string | undefined;
   readonly label: string | undefined;
   /** Names of the label's numbers, where the Hub's library wrote them. */
   readonly classes: readonly string[] | undefined;
@@ -171,27 +176,31 @@ interface Columns {
 function chooseColumns(name: string, metadata: FileMetaData, asked: ParquetColumns): Columns {
   const { children } = parquetSchema(metadata);
   const names = new Set(children.map((child) => child.element.name));
-  for (const column of [asked.image, asked.text, asked.label])
+  const { second, exact = false } = asked;
+  for (const column of [asked.image, asked.text, second, asked.label])
     if (column !== undefined && !names.has(column))
       throw new DataError(`${name}: expected a column ${column}, got ${[...names].join(", ")}`);
   const pictures = new Set(children.filter(holdsBytes).map((child) => child.element.name));
-  const image =
-    asked.image ?? firstOf(PICTURE_COLUMNS, pictures) ?? firstOf([...PICTURE_COLUMNS, ...IMAGE_KEYS], names);
-  const text = asked.text ?? firstOf(TEXT_KEYS, names);
-  const json = text === undefined && names.has("json") ? "json" : undefined;
+  const among = (keys: readonly string[], there: ReadonlySet<string>): string | undefined =>
+    exact ? undefined : firstOf(keys, there);
+  const image = asked.image ?? among(PICTURE_COLUMNS, pictures) ?? among([...PICTURE_COLUMNS, ...IMAGE_KEYS], names);
+  const text = asked.text ?? among(TEXT_KEYS, names);
+  const json = !exact && text === undefined && names.has("json") ? "json" : undefined;
   if (image === undefined && text === undefined && json === undefined)
     throw new DataError(
       `${name}: expected an image or text column, got ${[...names].join(", ")}`,
       "name them: { type: parquet, path, image: …, text: … }",
     );
   const located = image !== undefined && IMAGE_KEYS.includes(image) && !PICTURE_COLUMNS.includes(image);
-  const also = asked.image === undefined ? IMAGE_EXTENSIONS.filter((one) => one !== image && pictures.has(one)) : [];
-  const label = asked.label ?? firstOf(LABEL_KEYS, names);
+  const also =
+    asked.image === undefined && !exact ? IMAGE_EXTENSIONS.filter((one) => one !== image && pictures.has(one)) : [];
+  const label = asked.label ?? among(LABEL_KEYS, names);
   return {
     image,
     located,
     also,
     text,
+    second,
     json,
     label,
     classes: label === undefined ? undefined : classNames(metadata, label),
@@ -247,10 +256,11 @@ async function rowSample(
       : bytesToText(row[name]);
   const label = fieldOf(columns.label, LABEL_KEYS);
   if (label === INVALID_UTF8) return { key, reason: "the label is not valid UTF-8" };
+  const first = fieldOf(columns.text, TEXT_KEYS);
   return toSample({
     key,
     image,
-    text: fieldOf(columns.text, TEXT_KEYS),
+    text: columns.second === undefined ? first : [first, bytesToText(row[columns.second])],
     label: classOf(label, columns.classes),
     textExpected: columns.text !== undefined,
   });

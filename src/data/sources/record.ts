@@ -120,14 +120,14 @@ export async function sampleWithImage(
   return typeof image === "string" ? { key: fields.key, reason: image } : toSample({ ...fields, image });
 }
 
-/** A row of a table as a record: rows of one picture with one label are put together where they have captions. */
+/** A row of a table as a record: rows of one picture with one label are put together where they have captions, unless they stay apart. */
 export const tableRecord = (
   fields: Omit<RawFields, "image">,
   location: string | undefined,
-  place: ImagePlace,
+  { place, apart }: { readonly place: ImagePlace; readonly apart?: boolean | undefined },
 ): Omit<FileRecord, "place"> => {
   const { key, text, label } = fields;
-  const together = location !== undefined && text !== undefined;
+  const together = !apart && location !== undefined && text !== undefined;
   return {
     row: together ? { key, picture: JSON.stringify([place.one(location), String(label)]), text } : undefined,
     load: (reading, more = []) =>

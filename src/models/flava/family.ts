@@ -18,6 +18,7 @@ import { huggingFaceJson, toHuggingFaceConfig } from "./hf-config.ts";
 import { flavaLayouts } from "./layouts/index.ts";
 import { flavaParameters } from "./parameters.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
+import { taskGraph } from "./task.ts";
 import { variants } from "./variants.ts";
 
 /** FLAVA of any size. */
@@ -67,6 +68,7 @@ function flavaModel(config: FlavaConfig): Model {
     pair: (sizes) => multimodalGraph(config, sizes),
     fusion: (sizes) => fusionGraph(config, sizes),
     words: (of, rows) => wordsGraph(config, of === "text" ? "mlm" : "mmm_text", rows),
+    task: (head, sizes) => taskGraph(config, head, sizes),
     attention: (sizes) => attentionToPatches(config, sizes),
     features: (batch, scope) => imageFeatures(image, batch, scope),
     masked: maskedHeads(config),

@@ -12,5 +12,6 @@ export * from "./multimodal-encoder.ts";
 export * from "./outputs.ts";
 export * from "./parameters.ts";
 export * from "./pretraining.ts";
+export * from "./task.ts";
 export * from "./text-encoder.ts";
 export * from "./variants.ts";

@@ -11,6 +11,7 @@
 import { constant, equal, type Value, where } from "../../graph/index.ts";
 import {
   constantInit,
+  type Drop,
   type EncoderOutputs,
   type Interpolation,
   initialised,
@@ -32,6 +33,7 @@ export interface ImageInputs {
   bool_masked_pos?: Value | undefined;
   interpolate?: Interpolation | undefined;
   out?: Taps | undefined;
+  drop?: Drop | undefined;
 }
 
 /** Inputs of the text encoder. */
@@ -43,6 +45,7 @@ export interface TextInputs {
   token_type_ids?: Value | undefined;
   position_ids?: Value | undefined;
   out?: Taps | undefined;
+  drop?: Drop | undefined;
 }
 
 /** One unimodal encoder's results, and its states projected for the multimodal encoder. */
@@ -86,12 +89,13 @@ export interface FusionInputs extends TextInputs {
 export function fuse(
   p: Params,
   config: FlavaConfig,
-  { image_mm, text_mm, input_ids, attention_mask, out }: FusionInputs,
+  { image_mm, text_mm, input_ids, attention_mask, out, drop }: FusionInputs,
 ): EncoderOutputs {
   const mask = config.multimodalPadMask ? textMask(config, input_ids, attention_mask) : undefined;
   return multimodalEncoder(p.at("multimodal_model"), config.multimodal, image_mm, text_mm, {
     attention_mask: mask,
     out,
+    drop,
   });
 }
 

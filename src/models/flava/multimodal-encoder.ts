@@ -1,6 +1,7 @@
 /** The multimodal encoder: a transformer on [CLS_M, image tokens, text tokens], without positions (arXiv:2112.04482 §3.1). */
 import { broadcastTo, cast, concat, constant, type Value } from "../../graph/index.ts";
 import {
+  type Drop,
   type EncoderOutputs,
   encode,
   initialised,
@@ -16,6 +17,7 @@ export interface MultimodalEncoderOptions {
   /** (B, T) of the text tokens, 1 where one may be attended; without it all are. Image tokens always are. */
   attention_mask?: Value | undefined;
   out?: Taps | undefined;
+  drop?: Drop | undefined;
 }
 
 /** Projected tokens of both modalities, (B, N, D) and (B, T, D) → states (B, 1 + N + T, D). `p` is `multimodal_model`. */
@@ -24,7 +26,7 @@ export function multimodalEncoder(
   config: MultimodalConfig,
   image: Value,
   text: Value,
-  { attention_mask, out }: MultimodalEncoderOptions = {},
+  { attention_mask, out, drop }: MultimodalEncoderOptions = {},
 ): EncoderOutputs {
   const scope = initialised(p, config);
   return scope.scope(() => {
@@ -36,6 +38,6 @@ export function multimodalEncoder(
     const M = x.shape[1]!;
     const visible = broadcastTo(constant(1, x.dtype), [B, M - text.shape[1]!]);
     const mask = attention_mask ? paddingMask(concat([visible, cast(attention_mask, x.dtype)], 1), x) : undefined;
-    return encode(scope, x, config, { mask, out });
+    return encode(scope, x, config, { mask, out, drop });
   });
 }

@@ -2,6 +2,7 @@
 import { ShapeError } from "../../errors.ts";
 import { add, gather, reshape, slice, type Value } from "../../graph/index.ts";
 import {
+  type Drop,
   type EncoderOutputs,
   embedding,
   encode,
@@ -23,6 +24,7 @@ export interface TextEncoderOptions {
   /** (B, T) of 0..maxPositions − 1; 0..T − 1 without it. */
   position_ids?: Value | undefined;
   out?: Taps | undefined;
+  drop?: Drop | undefined;
 }
 
 /** LayerNorm(word + type + position): ids (B, T) → (B, T, D). The padding word never receives gradient. */
@@ -53,7 +55,7 @@ export function textEncoder(
 ): EncoderOutputs {
   const scope = initialised(p, config);
   const embeddings = textEmbeddings(embeddingScope(scope, config), config, ids, options);
-  const { attention_mask, out } = options;
+  const { attention_mask, out, drop } = options;
   const mask = attention_mask && scope.scope(() => paddingMask(attention_mask, embeddings));
-  return encode(scope, embeddings, config, { mask, out });
+  return encode(scope, embeddings, config, { mask, out, drop });
 }

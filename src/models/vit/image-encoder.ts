@@ -2,6 +2,7 @@
 import { ConfigError, ShapeError } from "../../errors.ts";
 import { add, broadcastTo, concat, input, reshape, type Value, where } from "../../graph/index.ts";
 import {
+  type Drop,
   type EncoderOutputs,
   encode,
   type Init,
@@ -27,6 +28,7 @@ export interface ImageEncoderOptions {
   /** What CLS and position embeddings start from: as the configuration says, a truncated normal in DINO. */
   tokenInit?: Init;
   out?: Taps | undefined;
+  drop?: Drop | undefined;
 }
 
 /** Patches, mask token, CLS and positions: pixels (B, C, H, W) → (B, 1 + P, D). A masked patch keeps its position. */
@@ -70,7 +72,8 @@ export function imageEncoder(
   options: ImageEncoderOptions = {},
 ): EncoderOutputs {
   const scope = initialised(p, config);
-  return encode(scope, imageEmbeddings(scope.at("embeddings"), config, pixels, options), config, { out: options.out });
+  const { out, drop } = options;
+  return encode(scope, imageEmbeddings(scope.at("embeddings"), config, pixels, options), config, { out, drop });
 }
 
 /**

@@ -1,0 +1,256 @@
+/** What `flava finetune` loads when it runs: data and model, the settings, a run for each seed, and what is said of them. */
+import { basename, join } from "node:path";
+import { parse } from "yaml";
+import { FlavaModel, type LoadOptions } from "../api/index.ts";
+import type { Source } from "../data/index.ts";
+import { openData } from "../datasets/index.ts";
+import { ConfigError } from "../errors.ts";
+import {
+  type Figures,
+  finetune,
+  type GivenSettings,
+  labelledSource,
+  lengthFor,
+  type Needs,
+  namedSource,
+  type PreparedData,
+  prepareData,
+  SETTING_NAMES,
+  type Settings,
+  settingsFor,
+  sizesOf,
+  splitFolders,
+  type TuningResult,
+} from "../finetune/index.ts";
+import { type Json, saveJson, statOf } from "../io/index.ts";
+import { findCheckpoints } from "../record/index.ts";
+import { nearest } from "../tensor/index.ts";
+import { Cancelled, type Io } from "./command.ts";
+import { withProgress } from "./data-fetch.ts";
+import { withDownloads } from "./download-progress.ts";
+import type { FinetuneOptions } from "./finetune.ts";
+import { consoleReporter } from "./run-reporter.ts";
+
+/** Trains, or with --dry-run says what would be trained. */
+export async function run(io: Io, path: string, options: FinetuneOptions): Promise<void> {
+  const given = settingsGiven(options.set ?? []);
+  const opened = await openSources(io, options);
+  await using model = await openModel(io, path, options);
+  const seeds = options.seeds ?? [options.seed];
+  const out = options.out ?? join("runs", `finetune-${stemOf(options.data)}`);
+  const results: TuningResult[] = [];
+  for (const seed of seeds) {
+    const data = await readData(io, model, opened, { ...options, seed });
+    const settings = settingsFor(given, aboutData(model, data, given));
+    if (seed === seeds[0]) for (const line of describeData(data)) io.note(line);
+    if (options.dryRun) return io.result(plan(settings, data), { settings, problem: data.problem, why: data.why });
+    const folder = seeds.length > 1 ? join(out, `seed-${seed}`) : out;
+    if (seeds.length > 1) io.note(`seed ${seed}: ${folder}`);
+    results.push(await one(io, { path, options, opened, model, data, settings, seed, folder }));
+  }
+  await sayResults(io, results, { out, seeds });
+}
+
+const stemOf = (spec: string): string => basename(spec.replace(/[/\\]+$/, "")).replace(/[^\w-]+.*$/, "") || "data";
+
+/** `--set key=value`. Throws ConfigError for a key that is no setting. */
+export function settingsGiven(assignments: readonly string[]): GivenSettings {
+  const given = assignments.map((assignment) => {
+    const [, key, text] = /^\s*([^=]+?)\s*=(.*)$/s.exec(assignment) ?? [];
+    if (key === undefined) throw new ConfigError(`--set ${assignment}: expected key=value, as in epochs=3`);
+    if (!SETTING_NAMES.includes(key))
+      throw new ConfigError(`--set ${key}: expected a setting, got "${key}"`, nearest(key, SETTING_NAMES));
+    return [key, parse(text!) as unknown] as const;
+  });
+  return Object.fromEntries(given) as GivenSettings;
+}
+
+interface Opened {
+  readonly needs: Needs;
+  readonly train: Source;
+  readonly validation: Source | undefined;
+  readonly test: Source | undefined;
+  /** For the recipe. */
+  readonly about: Json;
+}
+
+async function openSources(io: Io, options: FinetuneOptions): Promise<Opened> {
+  const { text, textPair, image, label, inputs, cacheDir, outside } = options;
+  const parts = options.validation === undefined ? await splitFolders(options.data) : undefined;
+  if (parts) io.note(`${options.data}: training in ${parts.train}, validation in ${parts.validation}`);
+  const columns = { text, textPair, image, label };
+  const named = (spec: string) => namedSource(spec, columns, { inputs });
+  const main = await named(parts?.train ?? options.data);
+  const open = async (spec: string | undefined): Promise<Source | undefined> => {
+    if (spec === undefined) return undefined;
+    const found = await named(spec);
+    return withProgress(io, (onProgress) =>
+      openData(found.spec, { cacheDir, outside, signal: io.signal, note: io.note, onProgress }),
+    );
+  };
+  const validation = parts?.validation ?? options.validation;
+  const from = options.as === "answers" ? ("answers" as const) : ("label" as const);
+  return {
+    needs: { inputs: main.inputs, textPairs: main.textPairs, from },
+    train: (await open(parts?.train ?? options.data))!,
+    validation: await open(validation),
+    test: await open(options.test),
+    about: JSON.parse(JSON.stringify({ data: main.spec, validation, columns })) as Json,
+  };
+}
+
+const openModel = (io: Io, path: string, { device, threads }: FinetuneOptions): Promise<FlavaModel> =>
+  withDownloads(io, (progressCallback) =>
+    FlavaModel.fromPretrained(path, {
+      ...(device && { device: device as LoadOptions["device"] }),
+      threads,
+      onWarning: io.note,
+      progressCallback,
+      signal: io.signal,
+    }),
+  );
+
+async function readData(
+  io: Io,
+  model: FlavaModel,
+  { needs, train, validation }: Opened,
+  { as, label = "label", share, seed }: FinetuneOptions,
+): Promise<PreparedData> {
+  const progress = io.progress({ label: "reading the samples", unit: "samples", total: train.count });
+  try {
+    return await prepareData({
+      ...{ train, validation, needs, as, share, seed, name: label, tokenizer: model.loaded.tokenizer },
+      signal: io.signal,
+      note: (line) => progress.note(line),
+      onProgress: (_, done) => progress.update(done),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+/** What the defaults of settings depend on. */
+function aboutData(model: FlavaModel, { problem, train }: PreparedData, { imageSize }: GivenSettings) {
+  const sizes = sizesOf(model.loaded);
+  const { inputs } = problem;
+  const encoder = inputs === "pair" ? "multimodal" : inputs;
+  const { maxPositions } = sizes.text;
+  const padHidden = model.model.texts?.padHidden ?? true;
+  return {
+    samples: train.count,
+    width: sizes[encoder].hiddenSize,
+    inputs,
+    textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
+    imageSize: imageSize ?? sizes.image.imageSize,
+  };
+}
+
+const count = (n: number): string => n.toLocaleString("en-US");
+
+function describeData({ problem, why, train, validation, heldOut, classes }: PreparedData): string[] {
+  const { target, inputs } = problem;
+  const learned =
+    target.kind === "number"
+      ? `numbers, ${target.mean.toPrecision(3)} on average, spread ${target.scale.toPrecision(3)}`
+      : `${count(target.names.length)} ${target.kind}`;
+  const named = classes.slice(0, 8).map(({ name, train }) => `${name} (${count(train)})`);
+  return [
+    `learned from ${{ text: "texts", image: "pictures", pair: "pictures with texts" }[inputs]}: ${learned}; ${why}`,
+    ...(named.length > 0 ? [`training samples: ${named.join(", ")}${classes.length > 8 ? ", …" : ""}`] : []),
+    `${count(train.count)} training samples, ${count(validation.count)} for validation${heldOut ? ", held out" : ""}`,
+  ];
+}
+
+const plan = (settings: Settings, data: PreparedData): string =>
+  [...describeData(data), ...Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)].join(
+    "\n",
+  );
+
+interface One {
+  readonly path: string;
+  readonly options: FinetuneOptions;
+  readonly opened: Opened;
+  readonly model: FlavaModel;
+  readonly data: PreparedData;
+  readonly settings: Settings;
+  readonly seed: number;
+  readonly folder: string;
+}
+
+async function one(io: Io, { path, options, opened, model, data, settings, seed, folder }: One): Promise<TuningResult> {
+  const cut = data.train.tokens.filter((tokens) => tokens > settings.textLength).length;
+  if (cut > 0)
+    io.note(
+      `${count(cut)} training texts are longer than ${settings.textLength} tokens and are cut: --set textLength=N`,
+    );
+  const several = options.seeds !== undefined;
+  const begun = several && (await statOf(join(folder, "recipe.json"))) !== undefined;
+  const command = `flava finetune ${path} --data ${options.data} --out ${folder}`;
+  const stopped = async (): Promise<Cancelled> => {
+    const last = (await findCheckpoints(join(folder, "finetune"))).at(-1);
+    const { signal } = io.signal.reason as Cancelled;
+    const how = several ? "the same command goes on" : "go on with the same command and --resume";
+    return new Cancelled(
+      signal,
+      last ? `cancelled: saved at step ${last.step}, ${how}` : "cancelled: nothing saved yet",
+    );
+  };
+  const result = await finetune(
+    {
+      base: { loaded: model.loaded, image: model.processor.image, random: options.fromScratch },
+      ...{ data, settings, seed, best: options.best, out: folder, command, name: basename(folder) },
+      ...(opened.test && { tests: { test: labelledSource(opened.test, opened.needs, data.problem.target) } }),
+      resume: options.resume ?? begun,
+      about: { model: path, ...(opened.about as object) } as Json,
+    },
+    { reporter: consoleReporter(io), signal: io.signal },
+  ).catch(async (error: unknown) => {
+    throw io.signal.aborted ? await stopped() : error;
+  });
+  if (result.status === "stopped") throw await stopped();
+  return result;
+}
+
+interface Series {
+  readonly out: string;
+  readonly seeds: readonly number[];
+}
+
+async function sayResults(io: Io, results: readonly TuningResult[], { out, seeds }: Series): Promise<void> {
+  const shown = (result: TuningResult) => ({
+    out: result.out,
+    step: result.step,
+    validation: result.figures,
+    ...(result.tests.test && { test: result.tests.test }),
+  });
+  if (results.length === 1) {
+    const [result] = results;
+    const lines = [...block("validation", result!.figures), ...block("test", result!.tests.test ?? {})];
+    return io.result([...lines, `model: ${out}`].join("\n"), shown(result!));
+  }
+  const summary = {
+    validation: spread(results.map(({ figures }) => figures)),
+    test: spread(results.map(({ tests }) => tests.test ?? {})),
+  };
+  const value = { seeds, runs: results.map(shown), ...summary };
+  await saveJson(join(out, "seeds.json"), value);
+  const lines = Object.entries(summary).flatMap(([part, all]) =>
+    Object.entries(all).map(([name, { mean, std }]) => `${part} ${name}: ${mean.toFixed(4)} ± ${std.toFixed(4)}`),
+  );
+  io.result([...lines, `${results.length} seeds: ${out}`].join("\n"), value);
+}
+
+const block = (part: string, figures: Figures): string[] =>
+  Object.entries(figures).map(([name, value]) => `${part} ${name}: ${value.toFixed(4)}`);
+
+/** Mean and sample standard deviation over seeds. */
+function spread(all: readonly Figures[]): Record<string, { readonly mean: number; readonly std: number }> {
+  return Object.fromEntries(
+    Object.keys(all[0] ?? {}).map((name) => {
+      const values = all.flatMap((figures) => figures[name] ?? []);
+      const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+      const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+      return [name, { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }];
+    }),
+  );
+}

@@ -1,0 +1,98 @@
+/** The model that a fine-tuning starts from: its sizes as the task needs them, and first values of all that is trained. */
+import type { LoadedModel } from "../api/index.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import { graph, input, interpret } from "../graph/index.ts";
+import type { FlavaImageOptions } from "../image/index.ts";
+import type { FlavaConfig } from "../models/flava/index.ts";
+import { initialTensor, interpolatePositions, type ParamSpec } from "../nn/index.ts";
+import type { State } from "../runtime/index.ts";
+import { sameShape, type Tensor } from "../tensor/index.ts";
+import { turns } from "../train/index.ts";
+import type { Problem } from "./problem.ts";
+
+/** What is tuned. */
+export interface BaseModel {
+  readonly loaded: LoadedModel;
+  /** How it prepares pictures; absent where it takes none. */
+  readonly image?: FlavaImageOptions | undefined;
+  /** Whether the weights are drawn anew, for comparison, and only the sizes and the words are the model's. */
+  readonly random?: boolean | undefined;
+}
+
+/** The sizes of a model. Throws ConfigError where the caller has not said them. */
+export function sizesOf({ name = "model", sizes }: LoadedModel): FlavaConfig {
+  if (sizes) return sizes;
+  throw new ConfigError(`${name}: expected a model that was read from files, got one without its sizes`);
+}
+
+/** The same sizes for pictures of another side. Throws ConfigError for sides that are no whole patches. */
+export function tunedSizes(sizes: FlavaConfig, imageSize: number): FlavaConfig {
+  const { patchSize } = sizes.image;
+  if (imageSize % patchSize !== 0)
+    throw new ConfigError(`imageSize: expected whole patches of ${patchSize} pixels, got ${imageSize}`);
+  return { ...sizes, image: { ...sizes.image, imageSize } };
+}
+
+/** How pictures of that side are prepared. */
+export function tunedImage({ image }: BaseModel, imageSize: number): FlavaImageOptions | undefined {
+  if (!image || (image.cropSize ?? image.size) === imageSize) return image;
+  return { ...image, size: imageSize, cropSize: imageSize };
+}
+
+/** Where first values came from. */
+export interface FirstValues {
+  readonly taken: number;
+  readonly drawn: readonly string[];
+  /** Whether position embeddings were interpolated. */
+  readonly resized: boolean;
+}
+
+/**
+ * Writes the first value of each parameter into the state: the model's, position embeddings on a grid of another size interpolated, or
+ * drawn from the seed where the model has none. Throws CheckpointError where an encoder is not there at all.
+ */
+export async function firstValues(
+  { loaded, random }: BaseModel,
+  { inputs }: Problem,
+  specs: readonly ParamSpec[],
+  { state, seed, signal }: { readonly state: State; readonly seed: number; readonly signal?: AbortSignal | undefined },
+): Promise<FirstValues> {
+  const drawn: string[] = [];
+  let resized = false;
+  const turn = turns(signal);
+  const has = (name: string): boolean => !random && loaded.state.has(name);
+  if (!random) requireEncoders(loaded, inputs);
+  for (const spec of specs) {
+    if (has(spec.name)) {
+      const own = await loaded.state.read(spec.name);
+      const same = sameShape(own.shape, spec.shape);
+      state.write(spec.name, same ? own : fitted(spec, own));
+      resized ||= !same;
+    } else {
+      state.write(spec.name, initialTensor(spec, seed));
+      drawn.push(spec.name);
+    }
+    await turn();
+  }
+  return { taken: specs.length - drawn.length, drawn, resized };
+}
+
+function requireEncoders({ name = "model", state }: LoadedModel, inputs: Problem["inputs"]): void {
+  const names = inputs === "pair" ? (["image", "text", "multimodal"] as const) : ([inputs] as const);
+  const lacking = names.filter((encoder) => !state.has(`flava.${encoder}_model.layernorm.weight`));
+  if (lacking.length > 0)
+    throw new CheckpointError(
+      `${name}: expected weights of the ${lacking.join(" and ")} encoder, got none`,
+      "tune a model that has been trained with it",
+    );
+}
+
+/** Position embeddings (1, 1 + g², D) on another grid, bicubic as in Hugging Face's `interpolate_pos_encoding`. */
+function fitted({ name, shape }: ParamSpec, own: Tensor): Tensor {
+  if (!name.endsWith("image_model.embeddings.position_embeddings"))
+    throw new CheckpointError(`${name}: expected the shape ${shape.join(", ")}, got ${own.shape.join(", ")}`);
+  const side = Math.round(Math.sqrt(shape[1]! - 1));
+  const g = graph("positions", { positions: interpolatePositions(input("own", own.shape), side, side) });
+  const { positions } = interpret(g, { own });
+  return { dtype: "float32", shape: [...shape], data: Float32Array.from(positions!.data as Float64Array) };
+}

@@ -1,0 +1,149 @@
+/** Fine-tuning of the tiny model: what it learns, how it goes on after a stop, which data and settings are refused. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { asked, request, texts, tunableModel } from "../../test/support/tuning.ts";
+import { type FlavaModel, pipeline } from "../api/index.ts";
+import { type Sample, type Source, sourceOf } from "../data/index.ts";
+import { loadRunInfo } from "../record/index.ts";
+import { type DataRequest, lengthFor, prepareData } from "./data.ts";
+import { finetune } from "./run.ts";
+import { settingsFor } from "./settings.ts";
+import { chooseTarget } from "./target.ts";
+
+let model: FlavaModel;
+beforeAll(async () => {
+  model = await tunableModel();
+});
+afterAll(() => model.dispose());
+
+describe("a fine-tuning", () => {
+  it("learns classes of texts, and what it saves says of them what it said itself", async () => {
+    const result = await finetune(await request(model, asked(texts()), {}));
+    expect(result.figures.accuracy).toBe(1);
+    await using ask = await pipeline("text-classification", result.out);
+    const { keys, logits } = result.outputs.validation!;
+    const own = texts();
+    const again = await ask.model.taskLogits(
+      keys.map((key) => ({ text: own.find((one) => one.key === key)!.texts![0]! })),
+    );
+    for (const [i, value] of again.data.entries()) expect(value).toBeCloseTo(logits[i]!, 4);
+    expect((await ask("a dog")).map(({ label }) => label)).toEqual(["animal"]);
+    expect((await ask(["the ball", "a cat"], { top_k: 2 })).map(([best]) => best!.label)).toEqual(["thing", "animal"]);
+    const config = JSON.parse(await readFile(join(result.out, "config.json"), "utf8"));
+    expect(config).toMatchObject({
+      id2label: { 0: "animal", 1: "thing" },
+      label2id: { animal: 0, thing: 1 },
+      problem_type: "single_label_classification",
+    });
+    const { status, results } = await loadRunInfo(result.out);
+    expect([status, results.validation_accuracy]).toEqual(["done", 1]);
+  });
+
+  it("goes on after a stop to the same bits", async () => {
+    const data = asked(texts());
+    const given = { steps: 12, evalEvery: 5, saveEvery: 4, dropout: 0.1 };
+    const whole = await request(model, data, given);
+    await finetune(whole);
+    const cut = await request(model, data, given);
+    const stop = new AbortController();
+    const reporter = {
+      note: () => {},
+      begin: () => {},
+      end: () => {},
+      step: (step: number) => step === 7 && stop.abort(),
+    };
+    expect((await finetune(cut, { reporter, signal: stop.signal })).status).toBe("stopped");
+    await expect(finetune({ ...cut, resume: true, seed: 1 })).rejects.toThrow(/seed: was 0, now 1/);
+    await expect(finetune(cut)).rejects.toThrow(/expected no run in this folder/);
+    expect((await finetune({ ...cut, resume: true })).status).toBe("done");
+    const weights = (folder: string): Promise<Buffer> => readFile(join(folder, "model.safetensors"));
+    expect((await weights(cut.out)).equals(await weights(whole.out))).toBe(true);
+    const done = await finetune({ ...cut, resume: true });
+    expect(done.figures).toEqual((await finetune({ ...whole, resume: true })).figures);
+  });
+});
+
+describe("data", () => {
+  const refused = (samples: readonly Sample[], more: Partial<DataRequest> = {}) => prepareData(asked(samples, more));
+
+  it("counts what cannot be used, and says why", async () => {
+    const notes: string[] = [];
+    const samples: Sample[] = [...texts(), { key: "x", texts: ["a cat"] }, { key: "y", label: "animal" }];
+    const { train, validation } = await prepareData(asked(samples, { note: (line) => notes.push(line) }));
+    expect(train.count + validation.count).toBe(25);
+    expect(notes).toEqual([
+      "samples: 1 sample left out: the label is missing (x)",
+      "samples: 1 sample left out: the text is missing (y)",
+    ]);
+  });
+
+  it("holds out a share of each class, the same for a seed, samples of one text together", async () => {
+    const samples = texts();
+    const twice = [...samples, ...samples.map((sample) => ({ ...sample, key: `again ${sample.key}` }))];
+    const keysOf = async (source: Source): Promise<string[]> => {
+      const keys: string[] = [];
+      for await (const { sample } of source.samples()) keys.push(sample.key);
+      return keys;
+    };
+    const data = await prepareData(asked(twice));
+    expect(data.classes).toEqual([
+      { name: "animal", train: 16, validation: 4 },
+      { name: "thing", train: 24, validation: 6 },
+    ]);
+    const held = await keysOf(data.validation.source);
+    for (const key of held) expect(held).toContain(key.startsWith("again ") ? key.slice(6) : `again ${key}`);
+    expect(await keysOf((await prepareData(asked(twice))).validation.source)).toEqual(held);
+    expect(await keysOf((await prepareData(asked(twice, { seed: 1 }))).validation.source)).not.toEqual(held);
+  });
+
+  it("refuses labels that cannot be learned", async () => {
+    const one = texts().map((sample) => ({ ...sample, label: "same" }));
+    await expect(refused(one)).rejects.toThrow(/expected two classes or more, got 1: same/);
+    const each = texts().map((sample) => ({ ...sample, label: sample.key }));
+    await expect(refused(each)).rejects.toThrow(/25 labels for 25 samples/);
+    const validation = sourceOf("held", [{ key: "z", texts: ["a cat"], label: "anmial" }]);
+    await expect(refused(texts(), { validation })).rejects.toThrow(
+      /held: expected labels that training has too, got "anmial"/,
+    );
+    await expect(refused(texts(), { as: "number" })).rejects.toThrow(/expected numbers, got "animal"/);
+    await expect(refused([{ key: "q", label: "a" }])).rejects.toThrow(/samples that can be used, got none/);
+    const single = [...texts(), { key: "odd", texts: ["on"], label: "odd" }];
+    const notes: string[] = [];
+    await refused(single, { note: (line) => notes.push(line) });
+    expect(notes).toEqual(["one class has a single training sample: odd"]);
+  });
+
+  it("takes labels for numbers only where they evidently are, and says why", () => {
+    const as = (labels: readonly string[]) => chooseTarget(labels, { as: "auto", name: "x" });
+    expect(as(["1", "5", "3", "1"])).toMatchObject({ target: { kind: "classes", names: ["1", "3", "5"] } });
+    const fractions = Array.from({ length: 12 }, (_, i) => String(i / 2));
+    expect(as(fractions)).toMatchObject({
+      target: { kind: "number" },
+      why: expect.stringMatching(/fractions such as 0.5/),
+    });
+    const prices = Array.from({ length: 200 }, (_, i) => String(i * 3));
+    expect(as(prices)).toMatchObject({ target: { kind: "number" }, why: "labels are 200 different numbers" });
+    expect(as(["10", "9", "9", "x"]).why).toBe('labels such as "x" are no numbers');
+    const votes = chooseTarget(["yes\nYes!\nno", "yes\nno\nno"], { as: "answers", name: "x" });
+    expect(votes.target).toEqual({ kind: "answers", names: ["no", "yes"] });
+  });
+
+  it("pads texts to what nearly all of them need", () => {
+    expect(lengthFor([3, 4, 5, 9], 512)).toBe(12);
+    expect(lengthFor([...new Array(200).fill(7), 400], 512)).toBe(8);
+    expect(lengthFor([600], 512)).toBe(512);
+  });
+});
+
+describe("settings", () => {
+  const about = { samples: 100, width: 768, inputs: "text", textLength: 16, imageSize: 224 } as const;
+  it("name what is wrong with them", () => {
+    expect(() => settingsFor({ lr: -1 }, about)).toThrow(/lr/);
+    expect(() => settingsFor({ warmupSteps: 30, steps: 20 }, about)).toThrow(
+      /warmupSteps: expected at most steps 20, got 30/,
+    );
+    expect(() => settingsFor({ batchSize: 200 }, about)).toThrow(/the 100 training samples, got 200/);
+    expect(settingsFor({ epochs: 2, batchSize: 10 }, about).steps).toBe(20);
+  });
+});

@@ -1,0 +1,17 @@
+export { type BaseModel, sizesOf } from "./base.ts";
+export {
+  type DataRequest,
+  type LabelledSamples,
+  labelledSource,
+  lengthFor,
+  type PreparedData,
+  prepareData,
+} from "./data.ts";
+export { confusion, type Figures, figures, type Outputs, softmaxRows } from "./measure.ts";
+export { headOf, type Problem, type Target } from "./problem.ts";
+export type { TuningOptions, TuningReporter, TuningRequest, TuningResult } from "./request.ts";
+export { finetune } from "./run.ts";
+export { type GivenSettings, SETTING_NAMES, type Settings, settingsFor } from "./settings.ts";
+export { type Columns, type NamedSource, namedSource, splitFolders } from "./sources.ts";
+export type { Needs } from "./survey.ts";
+export type { LabelsAs } from "./target.ts";

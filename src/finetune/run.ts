@@ -1,0 +1,230 @@
+/** A fine-tuning: training in a folder that it can be resumed from, and at its end the best model and its figures. */
+import { join } from "node:path";
+import { badList, pixelCache, type Source } from "../data/index.ts";
+import { ConfigError, settled } from "../errors.ts";
+import { type JsonObject, lockFolder, makeFolder } from "../io/index.ts";
+import {
+  environment,
+  openRunLog,
+  openRunRecord,
+  type RunInfo,
+  type RunRecord,
+  saveRecipe,
+  tidyFolder,
+} from "../record/index.ts";
+import { writeReport } from "../report/index.ts";
+import { State } from "../runtime/index.ts";
+import { nearest } from "../tensor/index.ts";
+import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
+import { firstValues, sizesOf, tunedImage, tunedSizes } from "./base.ts";
+import { findResumed, type Resumed, restore, takeBest } from "./checkpoints.ts";
+import { type LoopOutcome, runLoop } from "./loop.ts";
+import { chosenBy, createMeasurer, type Figures, figureNames, figures, guessFigures, type Outputs } from "./measure.ts";
+import { trainingOptions, tuningPlan } from "./plan.ts";
+import {
+  type Running,
+  STAGE,
+  type TuningOptions,
+  type TuningReporter,
+  type TuningRequest,
+  type TuningResult,
+} from "./request.ts";
+import { saveTuned } from "./save.ts";
+
+const silent: TuningReporter = {
+  note: () => undefined,
+  begin: () => undefined,
+  step: () => undefined,
+  end: () => undefined,
+};
+
+/**
+ * Fine-tunes. A run that is done is not trained again: its figures are read. Throws ConfigError for a folder that holds another run,
+ * NonFiniteError, DataError, FileError.
+ */
+export async function finetune(request: TuningRequest, options: TuningOptions = {}): Promise<TuningResult> {
+  const { out } = request;
+  const reporter = options.reporter ?? silent;
+  checkBest(request);
+  await makeFolder(out);
+  await using _lock = await lockFolder(out);
+  for (const folder of [out, join(out, STAGE)]) await tidyFolder(folder);
+  const recipe = recipeOf(request);
+  const { resumed, info } = await findResumed(request, recipe, reporter.note);
+  if (info?.status === "done") return known(request, info);
+  if (!resumed) await saveRecipe(out, recipe);
+  const bad = badList(join(out, "bad-samples.jsonl"));
+  try {
+    await using log = await openRunLog(out, { running: [STAGE], resumedAt: resumed?.step });
+    const record = await openRecord(request, info);
+    const result = await recorded(record, options.signal, () =>
+      tune({ ...request, reporter, signal: options.signal, log, record, bad, recipe }, resumed),
+    );
+    if (bad.count > 0)
+      reporter.note(`${bad.count} samples were left out while training: ${join(out, "bad-samples.jsonl")}`);
+    await log.flush();
+    reporter.note(`report: ${await writeReport(out)}`);
+    return result;
+  } finally {
+    await bad.close();
+  }
+}
+
+function checkBest({ best, data: { problem } }: TuningRequest): void {
+  const names = figureNames(problem);
+  if (best !== undefined && !names.includes(best))
+    throw new ConfigError(`best: expected one of ${names.join(", ")}, got ${best}`, nearest(best, names));
+}
+
+/** The run as recipe.json has it: what decides its numbers. */
+const recipeOf = ({ about, data, settings, seed, best, base }: TuningRequest): JsonObject =>
+  JSON.parse(
+    JSON.stringify({
+      kind: STAGE,
+      about,
+      problem: data.problem,
+      samples: { train: data.train.count, validation: data.validation.count },
+      best: best ?? chosenBy(data.problem),
+      random: base.random ?? false,
+      settings,
+      seed,
+    }),
+  ) as JsonObject;
+
+async function openRecord({ name, command, out, base }: TuningRequest, info: RunInfo | undefined): Promise<RunRecord> {
+  return openRunRecord(out, {
+    name,
+    command,
+    startedAt: new Date().toISOString(),
+    stages: {},
+    results: {},
+    ...info,
+    status: "running",
+    finishedAt: undefined,
+    environment: await environment(base.loaded.device.description, 0),
+  });
+}
+
+/** run.json always says how things stand. */
+async function recorded(
+  record: RunRecord,
+  signal: AbortSignal | undefined,
+  work: () => Promise<TuningResult>,
+): Promise<TuningResult> {
+  const end = (status: RunInfo["status"]): Promise<void> =>
+    record.update({ status, finishedAt: new Date().toISOString() });
+  try {
+    const result = await work();
+    await end(result.status);
+    return result;
+  } catch (error) {
+    await settled(end(signal?.aborted ? "stopped" : "failed"));
+    throw error;
+  }
+}
+
+async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningResult> {
+  const { base, data, settings, seed, reporter, signal, bad } = run;
+  const { loaded } = base;
+  const config = tunedSizes(sizesOf(loaded), settings.imageSize);
+  const options = trainingOptions(settings);
+  const plan = tuningPlan(config, data.problem, settings, seed);
+  reporter.note("tracing the steps…");
+  const graphs = await traceSteps(STAGE, options, plan, signal);
+  const declared = declaredState(graphs, plan);
+  const specs = declared.specs.filter(({ name }) => declared.trained.has(name));
+  using state = new State(loaded.device);
+  const names = { model: specs.map(({ name }) => name), optimizer: Object.keys(declared.initial) };
+  for (const [name, first] of Object.entries(declared.initial)) state.write(name, first);
+  sayFirst(await firstValues(base, data.problem, specs, { state, seed, signal }), run);
+  if (resumed) await restore(resumed, state, names, signal);
+  const note = (line: string): void => reporter.note(line);
+  const updater = await createUpdater({ options, plan, graphs, state, device: loaded.device, note, signal });
+  const whole = tunedImage(base, settings.imageSize);
+  const pixels = data.problem.inputs === "text" ? undefined : pixelCache(PIXEL_BYTES);
+  const parts = { config, problem: data.problem, settings, state, tokenizer: loaded.tokenizer, whole, pixels };
+  const measurer = createMeasurer({ ...parts, batchSize: Math.min(32, settings.batchSize), onBad: bad.onBad });
+  try {
+    const outcome = await runLoop(run, {
+      updater,
+      measurer,
+      state,
+      names,
+      resumed,
+      whole,
+      pixels,
+      chance: declared.chance,
+      specs,
+    });
+    if (outcome.ending === "stopped") return { ...NOTHING, status: "stopped", out: run.out, step: outcome.step };
+    await takeBest(run.out, state, names, outcome);
+    await saveTuned(run.out, { ...parts, names: names.model, image: whole });
+    return await finalFigures(run, outcome, (source) => measurer.outputs(source, signal));
+  } finally {
+    reporter.end();
+    measurer.dispose();
+    updater.dispose();
+  }
+}
+
+/** Decoded pictures that are kept. */
+const PIXEL_BYTES = 2 ** 30;
+
+const NOTHING = { figures: {}, tests: {}, outputs: {} };
+
+function sayFirst(
+  { taken, drawn, resized }: Awaited<ReturnType<typeof firstValues>>,
+  { base, reporter, settings }: Running,
+): void {
+  const { name = "the model" } = base.loaded;
+  const from = base.random ? "weights drawn anew, for comparison" : `${taken} tensors from ${name}`;
+  reporter.note(drawn.length > 0 && !base.random ? `${from}; drawn: ${drawn.join(", ")}` : from);
+  if (resized) reporter.note(`position embeddings interpolated for pictures of ${settings.imageSize} pixels`);
+}
+
+async function finalFigures(
+  run: Running,
+  outcome: LoopOutcome,
+  ask: (source: Source) => Promise<Outputs>,
+): Promise<TuningResult> {
+  const { data, record, out, reporter } = run;
+  const { problem } = data;
+  const outputs: Record<string, Outputs> = {};
+  const found: Record<string, Figures> = {};
+  for (const [name, source] of Object.entries({ validation: data.validation.source, ...run.tests })) {
+    reporter.note(`measuring ${name} with the best checkpoint…`);
+    outputs[name] = await ask(source);
+    found[name] = figures(problem, outputs[name]);
+  }
+  const flat = Object.entries(found).flatMap(([name, all]) =>
+    Object.entries(all).map(([figure, value]) => [`${name}_${figure}`, value] as const),
+  );
+  const guess = guessFigures(
+    problem,
+    data.classes.map(({ validation }) => validation),
+  );
+  await record.update({
+    results: Object.fromEntries(flat),
+    chance: Object.fromEntries(Object.entries(guess).map(([figure, value]) => [`validation_${figure}`, value])),
+  });
+  const { validation = {}, ...tests } = found;
+  return { status: "done", out, figures: validation, tests, step: outcome.bestStep, outputs };
+}
+
+/** The figures of a run that was done before. */
+function known({ out, tests = {} }: TuningRequest, { results, stages }: RunInfo): TuningResult {
+  const of = (name: string): Figures =>
+    Object.fromEntries(
+      Object.entries(results).flatMap(([key, value]) =>
+        key.startsWith(`${name}_`) ? [[key.slice(name.length + 1), value]] : [],
+      ),
+    );
+  return {
+    status: "done",
+    out,
+    figures: of("validation"),
+    tests: Object.fromEntries(Object.keys(tests).map((name) => [name, of(name)])),
+    step: stages[STAGE]?.done ?? 0,
+    outputs: {},
+  };
+}
