@@ -9,7 +9,7 @@ import type { Progress } from "./progress.ts";
 
 interface Options {
   readonly tasks?: readonly string[];
-  readonly measure: readonly Measure[];
+  readonly measure?: readonly Measure[];
   readonly dataRoot: string;
   readonly out: string;
   readonly seed: number;
@@ -24,8 +24,12 @@ const NAMES = [
   "zeroshot_retrieval",
   "zeroshot_classification",
   "image_text_matching",
+  "finetune",
   "words_alone",
 ] as const;
+
+/** The ways without the one that takes hours for each task of the paper: it is asked for, or its tasks are named. */
+const QUICK: readonly Measure[] = ["linear_probe", "zeroshot_retrieval", "image_text_matching"];
 
 const HELP = `
 Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data
@@ -54,10 +58,7 @@ export function define(program: Command): void {
     .addOption(
       new Option("--measure <ways>", `how, with commas between: ${NAMES.join(", ")}`)
         .argParser(measuresOf)
-        .default(
-          ["linear_probe", "zeroshot_retrieval", "image_text_matching"],
-          "linear_probe,zeroshot_retrieval,image_text_matching",
-        ),
+        .default(undefined, `${QUICK.join()}, and finetune for tasks that are named`),
     )
     .option("--data-root <dir>", "the folder with the folders of the data sets", ".")
     .option("--out <dir>", "folder that the results go into", "results")
@@ -98,7 +99,7 @@ async function run(io: Io, models: readonly string[], options: Options): Promise
   const events = await evaluate({
     models: models.map(named),
     tasks,
-    measures: options.measure,
+    measures: options.measure ?? (options.tasks ? [...QUICK, "finetune"] : QUICK),
     ...{ dataRoot: options.dataRoot, out: options.out, seed: options.seed, signal: io.signal },
     baselines: options.baselines,
     cacheDir: options.cacheDir ?? defaultCacheDir(),
@@ -139,7 +140,7 @@ async function tasksOf(asked: readonly string[]): Promise<Task[]> {
 }
 
 /** Those of the paper that can be measured here. */
-async function tasksThere(io: Io, { dataRoot, measure }: Options): Promise<Task[]> {
+async function tasksThere(io: Io, { dataRoot, measure = QUICK }: Options): Promise<Task[]> {
   const { findTask, measures, paperTasks } = await import("../tasks/index.ts");
   const found: Task[] = [];
   for (const task of await paperTasks()) {

@@ -130,7 +130,7 @@ async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningR
   const options = trainingOptions(settings);
   const plan = tuningPlan(config, data.problem, settings, seed);
   reporter.note("tracing the steps…");
-  const graphs = await traceSteps(STAGE, options, plan, signal);
+  const graphs = await traceSteps(STAGE, options, plan, { signal });
   const declared = declaredState(graphs, plan);
   const specs = declared.specs.filter(({ name }) => declared.trained.has(name));
   using state = new State(loaded.device);

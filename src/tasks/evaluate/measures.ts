@@ -1,14 +1,14 @@
 /** How a model is measured on a task, by the names that CLIP_benchmark has for it. */
 import type { FlavaModel } from "../../api/index.ts";
-import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
 import { imageTextMatching } from "./match.ts";
+import type { Measured, MeasureOptions } from "./measured.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
-import type { Refused, StreamOptions } from "./streams.ts";
+import { fineTuning } from "./tune.ts";
 import { wordsAlone } from "./words-alone.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
 
@@ -18,30 +18,12 @@ export const MEASURES = [
   "zeroshot_retrieval",
   "zeroshot_classification",
   "image_text_matching",
+  "finetune",
   "words_alone",
 ] as const;
 
 /** A way of measuring. */
 export type Measure = (typeof MEASURES)[number];
-
-/** What was found, and what about it. */
-export interface Measured {
-  readonly metrics: Readonly<Record<string, number>>;
-  /** More that the cell says: plain JSON. */
-  readonly about: Readonly<Record<string, unknown>>;
-  readonly refused: readonly Refused[];
-}
-
-/** Where features are kept, seeds, and who hears of progress. */
-export interface MeasureOptions {
-  readonly cacheDir?: string | undefined;
-  readonly seed?: number | undefined;
-  /** Features of a split in place of the model's. */
-  readonly features?: ((source: Source, options: StreamOptions) => Promise<Features>) | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called with what is being done and how far it is. */
-  readonly onProgress?: ((what: string, done: number, total: number | undefined) => void) | undefined;
-}
 
 interface Way {
   suits(task: Task): boolean;
@@ -57,6 +39,7 @@ export const measures: { readonly [M in Measure]: Way } = {
     measure: classify,
   },
   image_text_matching: { suits: ({ protocol }) => protocol === "matching", measure: match },
+  finetune: { suits: ({ protocol }) => protocol.startsWith("finetune-"), measure: tune },
   words_alone: {
     suits: ({ protocol, data }) => /^finetune-(text|pair)$/.test(protocol) && data.range === undefined,
     measure: words,
@@ -147,6 +130,11 @@ async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOpt
     },
   );
   return { metrics, about: { interval: { acc1: interval }, samples: { test: samples } }, refused };
+}
+
+function tune(model: FlavaModel, place: TaskPlace, { runDir, ...options }: MeasureOptions): Promise<Measured> {
+  if (runDir === undefined) throw new ConfigError(`task ${place.task.name}: expected a folder for the run, got none`);
+  return fineTuning(model, place, { ...options, runDir });
 }
 
 async function words(_model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {

@@ -1,4 +1,5 @@
 /** Models × tasks: one cell each, which several processes may share out among themselves. */
+import { basename, join } from "node:path";
 import { FlavaModel } from "../../api/index.ts";
 import { DataError, FlavaError, InUse } from "../../errors.ts";
 import { lockFile, makeFolder, statOf } from "../../io/index.ts";
@@ -6,7 +7,8 @@ import { requireTask, type TaskPlace } from "../layouts/index.ts";
 import { type Cell, cellPath, readCells, saveCell } from "../results.ts";
 import type { Task } from "../schema.ts";
 import { pixelFeatures, untrained } from "./baselines.ts";
-import { type Measure, type MeasureOptions, measures } from "./measures.ts";
+import type { MeasureOptions } from "./measured.ts";
+import { type Measure, measures } from "./measures.ts";
 
 /** A model, and what its column is called. */
 export interface NamedModel {
@@ -72,6 +74,8 @@ export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]>
 interface Subject extends NamedModel {
   readonly model: FlavaModel;
   readonly features?: MeasureOptions["features"];
+  /** Fine-tuned from weights that are drawn anew. */
+  readonly fromScratch?: boolean;
   /** Tells it from others of its name. */
   readonly weights: string | null;
 }
@@ -85,6 +89,8 @@ async function* subjects(
   const { name, path, model } = named;
   if (measure === "words_alone") return yield { name: "words alone", path: "", model, weights: "words" };
   yield { ...named, weights: model.weightsHash ?? null };
+  if (baselines && measure === "finetune")
+    yield { ...named, name: `${name}, untrained`, fromScratch: true, weights: `drawn from seed ${seed}` };
   if (!baselines || measure !== "linear_probe") return;
   using twin = untrained(model, seed);
   yield { name: `${name}, untrained`, path, model: twin, weights: twin.weightsHash ?? null };
@@ -119,7 +125,7 @@ type Outcome =
 
 async function cellOf(
   request: EvaluationRequest,
-  { name, path: from, model, features, weights }: Subject,
+  { name, path: from, model, features, fromScratch, weights }: Subject,
   place: TaskPlace,
   measure: Measure,
 ): Promise<Outcome> {
@@ -131,7 +137,10 @@ async function cellOf(
     const meanwhile = await knownCell(path, weights);
     if (meanwhile) return { state: "known", cell: meanwhile };
     const started = performance.now();
-    const { metrics, about, refused } = await measures[measure].measure(model, place, { ...request, features });
+    const { metrics, about, refused } = await measures[measure].measure(model, place, {
+      ...request,
+      ...{ features, fromScratch, runDir: runFolder(request, path, weights) },
+    });
     const cell = {
       dataset: place.task.name,
       model: name,
@@ -151,6 +160,10 @@ async function cellOf(
     return error instanceof InUse ? { state: "busy" } : { state: "failed", error };
   }
 }
+
+/** The run of a cell that is trained for: another one for other weights and seeds. */
+const runFolder = ({ out, seed = 0 }: EvaluationRequest, cell: string, weights: string | null): string =>
+  join(out, "runs", `${basename(cell, ".json")}_${(weights ?? "").replace(/\W+/g, "-").slice(0, 24)}_seed-${seed}`);
 
 /** A cell that these weights were measured for. */
 async function knownCell(path: string, weights: string | null): Promise<Cell | undefined> {

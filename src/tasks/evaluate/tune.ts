@@ -1,0 +1,241 @@
+/** Fine-tuning on a task (§7.3 and §7.5 of the reference): the best checkpoint on validation samples, measured once on the test. */
+import { join } from "node:path";
+import { FlavaModel } from "../../api/index.ts";
+import type { Source } from "../../data/index.ts";
+import { ConfigError } from "../../errors.ts";
+import {
+  type Figures,
+  finetune,
+  type GivenSettings,
+  labelledSource,
+  lengthFor,
+  type Needs,
+  type PreparedData,
+  prepareData,
+  settingsFor,
+  sizesOf,
+  type TuningReporter,
+  type TuningResult,
+} from "../../finetune/index.ts";
+import { saveJson, statOf } from "../../io/index.ts";
+import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
+import type { Task } from "../schema.ts";
+import type { Measured, MeasureOptions } from "./measured.ts";
+import type { Refused } from "./streams.ts";
+
+/** Where a fine-tuning keeps its run. */
+export interface TuneOptions extends MeasureOptions {
+  readonly runDir: string;
+}
+
+const INPUTS = { "finetune-text": "text", "finetune-image": "image", "finetune-pair": "pair" } as const;
+
+/** What of a task's samples is read. */
+export function needsOf({ name, protocol, data, figures }: Task): Needs {
+  if (!(protocol in INPUTS)) throw new ConfigError(`task ${name}: expected a task to fine-tune on, got ${protocol}`);
+  const inputs = INPUTS[protocol as keyof typeof INPUTS];
+  const answers = figures.some(({ metric }) => metric === "vqa_score");
+  return {
+    inputs,
+    textPairs: inputs !== "image" && (data.fields?.length ?? 1) > 1,
+    from: answers ? "answers" : "label",
+  };
+}
+
+/**
+ * Trains by the task file's settings and measures the test. Data without a validation split choose the checkpoint by the test split, as
+ * the figures on GLUE's development sets do; where the test has no labels a share of the training samples is held out, the figures are
+ * of those, and what is said of the test is written beside the run.
+ */
+export async function fineTuning(model: FlavaModel, place: TaskPlace, options: TuneOptions): Promise<Measured> {
+  const { task } = place;
+  const needs = needsOf(task);
+  const train = await openSplit(place, "train");
+  const tests = await testsOf(place);
+  if (!train || tests.length === 0)
+    throw new ConfigError(`task ${task.name}: expected splits for training and for the test in its file`);
+  const own = await openSplit(place, "validation");
+  const open = await hasLabels(tests[0]!.source, needs);
+  const refused: Refused[] = [];
+  const data = await read(
+    { place, needs, train, validation: own ?? (open ? tests[0]!.source : undefined) },
+    model,
+    options,
+    refused,
+  );
+  const given = settingsOf(task, data);
+  const settings = settingsFor(given, aboutData(model, data, task));
+  const result = await finetune(
+    {
+      base: { loaded: model.loaded, image: model.processor.image, random: options.fromScratch },
+      ...{ data, settings, seed: options.seed ?? 0, best: bestOf(task), out: options.runDir, name: task.name },
+      tests: open
+        ? Object.fromEntries(
+            tests.map(({ name, source }) => [name, labelledSource(source, needs, data.problem.target)]),
+          )
+        : {},
+      resume: (await statOf(join(options.runDir, "recipe.json"))) !== undefined,
+      command: `flava eval --measure finetune --tasks ${task.name}`,
+      about: {
+        task: task.name,
+        weights: options.fromScratch ? "drawn" : (model.weightsHash ?? null),
+        layout: place.layout,
+      },
+    },
+    { reporter: reporterOf(options), signal: options.signal },
+  );
+  if (result.status === "stopped") options.signal?.throwIfAborted();
+  const said = open ? undefined : await saveAnswers(result.out, tests, needs, options);
+  return {
+    metrics: metricsOf(result, tests, open),
+    about: {
+      samples: { train: data.train.count, validation: data.validation.count },
+      step: result.step,
+      chosen_by: `${bestOf(task)} on ${own ? "validation" : open ? tests[0]!.name : `${data.validation.count} training samples held out`}`,
+      settings,
+      validation: result.figures,
+      run: options.runDir,
+      ...(said && { answers: said }),
+    },
+    refused,
+  };
+}
+
+interface NamedTest {
+  readonly name: string;
+  readonly source: TaskSource;
+}
+
+/** The test, and where it is several splits of the data each of them: MNLI's matched and mismatched. */
+async function testsOf(place: TaskPlace): Promise<NamedTest[]> {
+  const names = place.task.data.splits.test ?? [];
+  if (names.length > 1)
+    return Promise.all(names.map(async (name) => ({ name, source: await openOwnSplit(place, name) })));
+  const source = await openSplit(place, "test");
+  return source ? [{ name: names[0] ?? "test", source }] : [];
+}
+
+/** Whether the first sample has a label: a public test may have none. */
+async function hasLabels(source: Source, { from }: Needs): Promise<boolean> {
+  for await (const { sample } of source.samples())
+    return (from === "label" ? sample.label : sample.meta?.answers) !== undefined;
+  return false;
+}
+
+interface Sources {
+  readonly place: TaskPlace;
+  readonly needs: Needs;
+  readonly train: Source;
+  readonly validation: Source | undefined;
+}
+
+/** Held out where neither a validation nor a test is there to choose by. */
+const HELD_OUT = 0.05;
+
+async function read(
+  { place, needs, train, validation }: Sources,
+  model: FlavaModel,
+  { seed = 0, signal, onProgress }: TuneOptions,
+  refused: Refused[],
+): Promise<PreparedData> {
+  const { task, classes } = place;
+  const reader = (source: Source): Source => ({
+    ...source,
+    samples: (sampling = {}) =>
+      source.samples({
+        ...sampling,
+        onBad: (bad) => {
+          if (!bad.kept) refused.push({ key: bad.key, reason: bad.reason });
+          sampling.onBad?.(bad);
+        },
+      }),
+  });
+  return prepareData({
+    ...{ train: reader(train), validation: validation && reader(validation), needs, seed, share: HELD_OUT },
+    as: needs.from === "answers" ? "answers" : task.data.range ? "number" : "classes",
+    name: task.name,
+    classes: needs.from === "answers" || task.data.range ? undefined : (task.data.classes ?? classes),
+    answers: task.data.classCount,
+    tokenizer: model.loaded.tokenizer,
+    signal,
+    onProgress,
+  });
+}
+
+/** The file's settings. A set of fewer samples than a batch, as a miniature is, is one batch. */
+function settingsOf({ settings, data }: Task, { train }: PreparedData): GivenSettings {
+  const batchSize = settings && Math.min(settings.batchSize, train.count);
+  return {
+    ...settings,
+    ...(batchSize && { batchSize }),
+    ...(settings && { headHidden: settings.headHidden ?? null }),
+    ...(data.imageSize && { imageSize: data.imageSize }),
+  };
+}
+
+function aboutData(model: FlavaModel, { problem, train }: PreparedData, { data }: Task) {
+  const sizes = sizesOf(model.loaded);
+  const { inputs } = problem;
+  const { maxPositions } = sizes.text;
+  const padHidden = model.model.texts?.padHidden ?? true;
+  return {
+    samples: train.count,
+    width: sizes[inputs === "pair" ? "multimodal" : inputs].hiddenSize,
+    inputs,
+    textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
+    imageSize: data.imageSize ?? sizes.image.imageSize,
+  };
+}
+
+/** The figure of the table, where it is one figure; accuracy else. */
+const bestOf = ({ figures: [first] }: Task): string =>
+  first && first.of === undefined && first.metric !== "mean" ? first.metric : "accuracy";
+
+/** By the names of the table: of several tests with the end of each name, `accuracy_matched`. */
+function metricsOf({ figures, tests }: TuningResult, names: readonly NamedTest[], open: boolean): Figures {
+  const prefixed = (all: Figures, name: (figure: string) => string): [string, number][] =>
+    Object.entries(all).map(([figure, value]) => [name(figure), value]);
+  if (!open) return Object.fromEntries(prefixed(figures, (figure) => `validation_${figure}`));
+  if (names.length === 1) return tests[names[0]!.name] ?? figures;
+  return Object.fromEntries(
+    names.flatMap(({ name }) => prefixed(tests[name] ?? {}, (figure) => `${figure}_${name.split("_").at(-1)}`)),
+  );
+}
+
+function reporterOf({ onProgress }: TuneOptions): TuningReporter {
+  let steps: number | undefined;
+  return {
+    note: () => undefined,
+    begin: (_, total) => {
+      steps = total;
+    },
+    step: (step) => onProgress?.("fine-tuning", step, steps),
+    end: () => undefined,
+  };
+}
+
+/** What the tuned model says of a test without labels, as the server of VQA takes it: `[{ question_id, answer }]`. */
+async function saveAnswers(
+  out: string,
+  tests: readonly NamedTest[],
+  { inputs, textPairs }: Needs,
+  { signal, onProgress }: TuneOptions,
+): Promise<string> {
+  await using tuned = await FlavaModel.fromPretrained(out, { signal });
+  const answers: { readonly question_id: string | number; readonly answer: string }[] = [];
+  for (const { source } of tests)
+    for await (const { sample } of source.samples({ signal })) {
+      const { key, image, texts = [] } = sample;
+      if (inputs !== "text" && !image) continue;
+      const input = {
+        ...(inputs !== "text" && { image: { key, image: image! } }),
+        ...(inputs !== "image" && { text: texts[0] ?? "", ...(textPairs && { textPair: texts[1] ?? "" }) }),
+      };
+      const [said] = await tuned.predict([input], { signal });
+      answers.push({ question_id: /^\d+$/.test(key) ? Number(key) : key, answer: said![0]!.label });
+      onProgress?.("answers to the test", answers.length, source.count);
+    }
+  const path = join(out, "answers.json");
+  await saveJson(path, answers);
+  return path;
+}
