@@ -5,6 +5,7 @@ import { action } from "./command.ts";
 const EXAMPLE = `
 Example:
   flava doctor --quick
+  mpirun -n 2 flava doctor --mpi
 Exit code 1 says that something is broken that flava needs.`;
 
 export function define(program: Command): void {
@@ -15,8 +16,11 @@ export function define(program: Command): void {
       "Looks at Node, engines, memory, the cache, the disk and the Hugging Face Hub, and measures the engines.",
     )
     .option("--quick", "measure nothing")
+    .option("--mpi [library]", "look at MPI alone; under mpirun or srun, at how workers reach each other too")
     .addHelpText("after", EXAMPLE)
     .action(
-      action<{ quick?: boolean }>(async (io, _args, options) => (await import("./doctor/run.ts")).doctor(io, options)),
+      action<{ quick?: boolean; mpi?: string | true }>(async (io, _args, options) =>
+        (await import("./doctor/run.ts")).doctor(io, options),
+      ),
     );
 }

@@ -3,10 +3,19 @@ import { EXIT, type Io } from "../command.ts";
 import { engineFindings, pictureFinding, tokenizerFinding } from "./engines.ts";
 import { checked, type Finding, findingsText } from "./finding.ts";
 import { machineFindings } from "./machine.ts";
+import { mpiFindings } from "./mpi.ts";
 import { cacheFindings, hubFindings, starterFinding } from "./places.ts";
 import { decodeSpeed, matmulSpeed } from "./speed.ts";
 
-export async function doctor(io: Io, { quick = false }: { readonly quick?: boolean }): Promise<void> {
+export async function doctor(
+  io: Io,
+  { quick = false, mpi }: { readonly quick?: boolean; readonly mpi?: string | true },
+): Promise<void> {
+  if (mpi !== undefined) {
+    const found = await mpiFindings(typeof mpi === "string" ? mpi : undefined);
+    if (found.length > 0) say(io, found); // only the first worker has some
+    return;
+  }
   const { env } = process;
   const engines = await engineFindings();
   const pictures = await checked("pictures", pictureFinding);
@@ -25,6 +34,10 @@ export async function doctor(io: Io, { quick = false }: { readonly quick?: boole
     for (const name of engines.devices) findings.push(await matmulSpeed(name, io.signal));
     if (pictures[0]?.status === "ok") findings.push(...(await checked("speed pictures", () => decodeSpeed(io.signal))));
   }
+  say(io, findings);
+}
+
+function say(io: Io, findings: readonly Finding[]): void {
   const ok = !findings.some(({ status }) => status === "broken");
   io.result(findingsText(findings), { ok, findings });
   if (!ok) process.exitCode = EXIT.failed;
