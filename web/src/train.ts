@@ -1,0 +1,126 @@
+/** Train: a small FLAVA learns from nothing in this page, on drawn scenes. */
+import { createTarPacker } from "modern-tar";
+import { chart, el, pictureOf, say, working } from "./dom.ts";
+import { download } from "./files.ts";
+import { call } from "./protocol.ts";
+import { scenes } from "./scenes.ts";
+
+const GRID = 8;
+/** Steps between two looks at what the model has learnt. */
+const LOOK_EVERY = 20;
+/** Losses that have a curve, and what they are called. */
+const CURVES = {
+  global_contrastive: "Contrastive",
+  itm: "Matching",
+  mmm_text: "Masked words, with the picture",
+  mmm_image: "Masked patches, with the words",
+  mlm: "Masked words",
+  mim: "Masked patches",
+} as const;
+
+/** Fills the tab. */
+export function train(panel: HTMLElement): void {
+  let [running, step, steps] = [false, 0, 0];
+  let chance: Record<string, number> = {};
+  const histories = new Map<string, number[]>();
+  const charts = new Map(Object.entries(CURVES).map(([name, title]) => [name, chart(title)] as const));
+  const grid = el("ul", { class: "pictures" });
+  const found = el("p", { class: "score", "aria-live": "polite" });
+  const button = el("button", { type: "button", class: "primary" }, "Train");
+  const save = el("button", { type: "button", disabled: true }, "Save to a file");
+  const unseen = scenes(GRID, 1);
+
+  const showGrid = async (): Promise<void> => {
+    const scores = await call("trainGrid", GRID);
+    const best = scores.map((row) => row.indexOf(Math.max(...row)));
+    const right = best.filter((caption, i) => caption === i).length;
+    found.textContent = `Right captions for ${right} of ${GRID} unseen pictures (1 by chance), after ${step} steps.`;
+    const items = await Promise.all(
+      unseen.map(async ({ key, pixels: { width, height, data } }, i) => {
+        const { url } = await pictureOf(key, width, height, data);
+        const caption = unseen[best[i]!]!.text;
+        const isRight = best[i] === i;
+        return el(
+          "li",
+          { class: "still" },
+          el("img", { src: url, alt: unseen[i]!.text }),
+          el("span", { class: `name wrap ${isRight ? "right" : ""}` }, `${isRight ? "✓ " : ""}${caption}`),
+        );
+      }),
+    );
+    grid.replaceChildren(...items);
+  };
+  const one = async (): Promise<void> => {
+    const { metrics, ...update } = await call("trainStep");
+    step = update.step;
+    for (const [name, curve] of charts) {
+      if (metrics[name] === undefined) continue;
+      const history = histories.get(name) ?? [];
+      history.push(metrics[name]);
+      histories.set(name, history);
+      curve.draw(history, chance[name]);
+    }
+    say(`Step ${step} of ${steps}: loss ${metrics.loss!.toFixed(3)}`);
+  };
+  const run = async (): Promise<void> => {
+    running = true;
+    button.textContent = "Pause";
+    save.disabled = true;
+    try {
+      if (steps === 0) ({ steps, chance } = await call("trainOpen", new URL("start", document.baseURI).href, "auto"));
+      while (running && step < steps) {
+        await one();
+        if (step % LOOK_EVERY === 0 || step === 1) await showGrid();
+      }
+    } finally {
+      running = false;
+      button.textContent = step === 0 ? "Train" : "Go on";
+      save.disabled = step === 0;
+    }
+  };
+  button.addEventListener("click", (event) => {
+    if (running) running = false;
+    else void working(run)(event).finally(() => (button.disabled = false));
+    if (running) button.disabled = false; // it says Pause now
+  });
+  save.addEventListener(
+    "click",
+    working(async () => {
+      const { step: at, files } = await call("trainSave");
+      download(`flava-run-step-${at}.tar`, await runFolder(at, files));
+      say(`Saved step ${at}. Unpack it, then: flava pretrain run/recipe.json --resume run/joint/checkpoint-${at}`);
+    }),
+  );
+
+  panel.append(
+    el(
+      "p",
+      {},
+      "A small FLAVA learns here from nothing: 256 drawn scenes with captions, all six losses of the paper. Only its codebook was trained before.",
+    ),
+    el("div", { class: "row" }, button, save),
+    found,
+    grid,
+    el("h2", {}, "Losses"),
+    el("div", { class: "columns" }, ...[...charts.values()].map(({ element }) => element)),
+  );
+}
+
+/** The folder of a run with its checkpoint, as one file. */
+async function runFolder(step: number, checkpoint: Readonly<Record<string, Uint8Array>>): Promise<Blob> {
+  const files: Record<string, Uint8Array> = {};
+  for (const name of ["recipe.json", "run.json", "tokenizer.json"])
+    files[`run/${name}`] = new Uint8Array(
+      await (await fetch(new URL(`start/${name}`, document.baseURI))).arrayBuffer(),
+    );
+  for (const [name, bytes] of Object.entries(checkpoint)) files[`run/joint/checkpoint-${step}/${name}`] = bytes;
+  const { readable, controller } = createTarPacker();
+  const packed = new Response(readable).blob();
+  for (const [name, bytes] of Object.entries(files)) {
+    const entry = controller.add({ name, size: bytes.byteLength, type: "file" }).getWriter();
+    await entry.write(bytes);
+    await entry.close();
+  }
+  controller.finalize();
+  return packed;
+}
