@@ -248,8 +248,6 @@ describe("findTask and openSplit", () => {
     await expect(findTask(taskOf("cifar10"), root)).rejects.toThrow(
       /task cifar10: .*expected data_batch_1\.bin .*; got data_batch_1/,
     );
-    const pcam = await dataRoot("pcam", { "camelyonpatch_level_2_split_valid_x.h5": "hdf" });
-    await expect(read("pcam", pcam, "test")).rejects.toThrow(/task pcam: .*HDF5 files are not read/);
   });
 
   it("refuse more classes than the task has, and classes that it does not have", async () => {

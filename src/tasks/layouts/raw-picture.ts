@@ -16,6 +16,10 @@ export function planesPicture(planes: Uint8Array, width: number, height: number,
   return picture("P6", out, width, height);
 }
 
+/** Red, green and blue of each pixel in turn, row by row. */
+export const interleavedPicture = (values: Uint8Array, width: number, height: number): Uint8Array =>
+  picture("P6", values, width, height);
+
 function picture(magic: "P5" | "P6", values: Uint8Array, width: number, height: number): Uint8Array {
   const header = new TextEncoder().encode(`${magic}\n${width} ${height}\n255\n`);
   const out = new Uint8Array(header.length + values.length);

@@ -14,9 +14,9 @@ import type { LayoutReader } from "./layout.ts";
 import { matLists } from "./mat-lists.ts";
 import { hatefulMemes, snliVe, vqaJson } from "./pairs.ts";
 import { pathLists } from "./path-lists.ts";
+import { pcam } from "./pcam.ts";
 import { stlBinary } from "./stl-binary.ts";
 import { karpathyJson, parquet, webdataset } from "./through-sources.ts";
-import { pcam } from "./unread.ts";
 
 /** Parts of the starter data, once they have been fetched. */
 const starter: LayoutReader = {
