@@ -13,5 +13,5 @@ export type { TuningOptions, TuningReporter, TuningRequest, TuningResult } from 
 export { finetune } from "./run.ts";
 export { type GivenSettings, SETTING_NAMES, type Settings, settingsFor } from "./settings.ts";
 export { type Columns, type NamedSource, namedSource, splitFolders } from "./sources.ts";
-export type { Needs } from "./survey.ts";
+export { labelOf, type Needs } from "./survey.ts";
 export type { LabelsAs } from "./target.ts";

@@ -9,7 +9,7 @@ import { turns } from "../train/index.ts";
 export interface Needs {
   readonly inputs: "text" | "image" | "pair";
   readonly textPairs: boolean;
-  /** Where what is learned stands: the sample's label, or its `meta.answers`, one a line. */
+  /** Where what is learned stands: the sample's label; or answers, one a line, in its `meta.answers` or else its label. */
   readonly from: "label" | "answers";
 }
 
@@ -34,7 +34,7 @@ export interface Survey {
 
 /** What a sample is labelled with; undefined where nothing is. */
 export function labelOf(sample: Pick<Sample, "label" | "meta">, { from }: Pick<Needs, "from">): string | undefined {
-  const value = from === "label" ? sample.label : sample.meta?.answers;
+  const value = from === "label" ? sample.label : (sample.meta?.answers ?? sample.label);
   const text = value === undefined ? "" : String(value).trim();
   return text === "" ? undefined : text;
 }

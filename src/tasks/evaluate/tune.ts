@@ -8,6 +8,7 @@ import {
   finetune,
   type GivenSettings,
   labelledSource,
+  labelOf,
   lengthFor,
   type Needs,
   type PreparedData,
@@ -117,8 +118,7 @@ async function testsOf(place: TaskPlace): Promise<NamedTest[]> {
 
 /** Whether the first sample has a label: a public test may have none. */
 async function hasLabels(source: Source, { from }: Needs): Promise<boolean> {
-  for await (const { sample } of source.samples())
-    return (from === "label" ? sample.label : sample.meta?.answers) !== undefined;
+  for await (const { sample } of source.samples()) return labelOf(sample, { from }) !== undefined;
   return false;
 }
 
