@@ -11,6 +11,7 @@ import {
   mul,
   reshape,
   stopGradient,
+  sub,
   type Value,
   where,
 } from "../graph/index.ts";
@@ -27,6 +28,11 @@ export type GatherGradient = "global" | "local" | "none";
 export interface ContrastiveOptions extends BatchPart {
   /** "global" unless said. */
   gather?: GatherGradient;
+  /**
+   * One worker that holds the whole batch computes what so many would, each with as much of it: unless `gather` is "global" no gradient
+   * reaches columns of another's rows. 1 unless said; where there are parts they alone count.
+   */
+  apart?: number | undefined;
   /** (B): how much each pair's rows count; 1 unless said. Pairs of weight 0 still serve as columns. */
   weights?: Value | undefined;
 }
@@ -55,7 +61,7 @@ export function globalContrastive(
   logitScale: Value,
   options: ContrastiveOptions = {},
 ): Contrastive {
-  const { gather = "global", parts = 1, index } = options;
+  const { gather = "global", parts = 1, index, apart = 1 } = options;
   if (parts > 1 && !index) throw new ConfigError(`contrastive loss: ${parts} parts need their index as an input`);
   const B = image.dims("B E").B;
   const rows = fromNumbers(
@@ -67,12 +73,28 @@ export function globalContrastive(
   const weights = options.weights ?? broadcastTo(constant(1, image.dtype), [B]);
   const scale = exp(logitScale);
   const all = (x: Value): Value => gathered(x, gather, options);
-  const similarities = (x: Value, y: Value): Value => mul(matmul(x, all(y), { transposeB: true }), scale);
+  const cut = parts === 1 && gather !== "global" && apart > 1;
+  const similarities = (x: Value, y: Value): Value => {
+    const dots = matmul(x, all(y), { transposeB: true });
+    return mul(cut ? ownColumns(dots, matmul(x, stopGradient(y), { transposeB: true }), gather, apart) : dots, scale);
+  };
   const [logits_per_image, logits_per_text] = [similarities(image, text), similarities(text, image)];
   const imageToText = maskedCrossEntropy({ logits: logits_per_image, targets, weights }, options);
   const textToImage = maskedCrossEntropy({ logits: logits_per_text, targets, weights }, options);
   const loss = mul(add(imageToText.loss, textToImage.loss), 0.5);
   return { loss, logits_per_image, logits_per_text, imageToText, textToImage, chance: imageToText.chance };
+}
+
+/** `dots` (B, B), with the gradient of the columns beside the row alone, or of none. `fixed` are the same numbers. */
+function ownColumns(dots: Value, fixed: Value, mode: GatherGradient, apart: number): Value {
+  const { B } = dots.dims("B C");
+  if (B % apart !== 0) throw new ConfigError(`contrastive loss: ${B} pairs do not divide among ${apart}`);
+  if (mode === "none") return fixed;
+  const each = B / apart;
+  const same = Array.from({ length: B * B }, (_, i) =>
+    Number(Math.floor(i / B / each) === Math.floor((i % B) / each)),
+  );
+  return add(fixed, mul(sub(dots, fixed), constant(fromNumbers(same, [B, B], dots.dtype as "float32"))));
 }
 
 /** The rows of all parts, (B, E) → (R·B, E). */

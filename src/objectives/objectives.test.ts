@@ -239,6 +239,21 @@ describe("globalContrastive on two workers", () => {
     expect(inParts.dImage).toBeAllclose(workersOnly.dImage, CLOSE);
     expect(inParts.dText).toBeAllclose(workersOnly.dText, CLOSE);
   });
+  it("is what one worker computes that holds the rows of both apart", () => {
+    const [I, T] = [float("image", [W * B, E]), float("text", [W * B, E])];
+    for (const gather of ["global", "local", "none"] as const) {
+      const { loss } = globalContrastive(l2Normalize(I), l2Normalize(T), constant(1), { gather, apart: W });
+      const [dImage, dText] = grad(loss, [I, T]) as [Value, Value];
+      const found = run({ loss, dImage, dText }, all);
+      const each = workers(gather);
+      expect(found.loss).toBeAllclose([average(each.map((r) => toNumbers(r.loss!)[0]!))], CLOSE);
+      for (const name of ["dImage", "dText"] as const)
+        expect(found[name]).toBeAllclose(
+          each.flatMap((r) => toNumbers(r[name]!).map((x) => x / W)),
+          CLOSE,
+        );
+    }
+  });
   it("a local gather has the gradient of its own rows and columns, by finite differences of the own loss", () => {
     const g = toNumbers(workers("local")[1]!.dImage!);
     const lossOf = (t: Tensor): number => {

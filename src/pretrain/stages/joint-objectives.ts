@@ -42,6 +42,8 @@ export interface JointChoices {
   readonly lossWeights: LossWeights;
   /** Share of pairs that get the caption of another image. */
   readonly itmNegativeRatio: number;
+  /** Workers whose parts of a batch the contrastive loss keeps apart where `model.contrastiveGather` is not "global"; 1 unless said. */
+  readonly contrastiveParts?: number | undefined;
   /** Tokens of a caption and of an unpaired text. */
   readonly textLength: { readonly pairs: number; readonly texts: number };
   readonly imageMasking: PatchMasking;
@@ -143,6 +145,6 @@ function pairSteps(model: FlavaConfig, stage: JointChoices): Objective {
     ).contrastive;
     const labels = input("itm_labels", [batch], "int32");
     const values = { image_embeds, text_embeds, logit_scale: logitScale(p.at("flava"), model) };
-    return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather, ...part });
+    return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather, apart: stage.contrastiveParts, ...part });
   }
 }

@@ -58,6 +58,7 @@ export interface JointStage extends StageBase, JointChoices {
     readonly images: number;
     readonly texts: number;
   };
+  readonly contrastiveParts: number;
   /** How unpaired sentences are packed into full rows; null: a row holds one text. */
   readonly pack: BreakMode | null;
   readonly init: { readonly image: InitFrom; readonly text: InitFrom; readonly codebook: InitFrom };
@@ -100,6 +101,11 @@ const schema = z.strictObject({
     .prefault({})
     .describe("The paper gives none; both public codebases: 1. 0 leaves a loss and its head out."),
   itmNegativeRatio: share.default(0.1).describe("Pairs with another image's caption; torchmultimodal: 0.1."),
+  contrastiveParts: whole
+    .default(1)
+    .describe(
+      "Parts of a batch, as if each lay on a worker of its own: with model.contrastiveGather local no gradient reaches the embeddings of other parts (open_clip; FLAVA §3.1).",
+    ),
   textLength: z
     .strictObject({ pairs: whole.default(77), texts: whole.default(512) })
     .prefault({})
@@ -174,6 +180,10 @@ function check(recipe: Unplaced, stage: JointStage, report: Report): void {
     checkLength(recipe, stage.textLength.pairs, report, ["textLength", "pairs"]);
     if (w.globalContrastive > 0 && stage.batchSize < 2)
       report(["batchSize"], "the contrastive loss compares samples: expected 2 or more");
+    if (stage.batchSize % stage.contrastiveParts !== 0)
+      report(["contrastiveParts"], `${stage.batchSize} samples do not divide into ${stage.contrastiveParts} parts`);
+    if (stage.contrastiveParts > 1 && stage.gradientAccumulationSteps > 1)
+      report(["contrastiveParts"], "a batch that is trained in micro-batches cannot be kept apart: expected 1");
   }
   if (kinds.includes("texts")) checkLength(recipe, stage.textLength.texts, report, ["textLength", "texts"]);
   const masked = (kinds.includes("images") && w.mim > 0) || (sampling.pairs > 0 && w.mmmImage > 0);
