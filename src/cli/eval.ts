@@ -174,7 +174,8 @@ function createLine(io: Io) {
 }
 
 function sentence(event: CellEvent): string {
-  const what = `${event.task} ${event.measure} ${event.model}`;
+  const seed = event.seed === undefined ? "" : ` seed ${event.seed}`;
+  const what = `${event.task} ${event.measure} ${event.model}${seed}`;
   if (event.state === "busy") return `${what}: another process is at it`;
   if (event.state === "failed") return `${what}: not measured: ${event.error.message}`;
   const figures = Object.entries(event.cell.metrics).map(

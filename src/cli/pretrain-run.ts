@@ -93,7 +93,7 @@ async function stopped({ recipe, command }: PretrainRequest, { signal }: Cancell
 }
 
 /** Every source that the recipe names. */
-function specsOf({ data, evaluation }: Recipe): (string | DataSpec)[] {
+export function specsOf({ data, evaluation }: Recipe): (string | DataSpec)[] {
   const { validation, test, texts, labelled } = evaluation;
   const training = [data.pairs, data.images, data.texts].flat().map(({ source }) => source);
   return [

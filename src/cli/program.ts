@@ -1,6 +1,7 @@
 /** The commands of `flava`, put together. Each verb is a file that exports `define(program)` and imports its rooms when it runs. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { define as ablate } from "./ablate.ts";
 import { define as classify } from "./classify.ts";
 import { define as compare } from "./compare.ts";
 import { define as completion } from "./completion.ts";
@@ -42,6 +43,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   predict,
   evaluate,
   table,
+  ablate,
   convert,
   inspect,
   doctor,

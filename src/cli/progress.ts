@@ -6,7 +6,7 @@
 export interface ProgressOptions {
   /** What is being done: "building shards". */
   readonly label: string;
-  /** What is counted: "samples". */
+  /** What is counted: "samples"; with "%" and a total of 100 only the share is shown. */
   readonly unit: string;
   /** How many there will be, where that is known. */
   readonly total?: number | undefined;
@@ -59,11 +59,19 @@ export function createProgress(options: ProgressOptions): Progress {
   const line = (final: boolean): string => {
     const { done, text } = current;
     const share = total ? ` (${Math.floor((100 * done) / total)} %)` : "";
-    const count = `${formatCount(done)}${total === undefined ? "" : `/${formatCount(total)}`} ${unit}${share}`;
+    const isShare = unit === "%";
+    const count = isShare
+      ? `${Math.floor(done)} %`
+      : `${formatCount(done)}${total === undefined ? "" : `/${formatCount(total)}`} ${unit}${share}`;
     const seconds = (now() - begun) / 1000;
     const speed = final ? (done - start) / Math.max(seconds, 1e-9) : rate;
     const left = total !== undefined && speed && !final ? `${formatDuration((total - done) / speed)} left` : "";
-    const parts = [count, speed ? formatRate(speed, unit) : "", final ? `in ${formatDuration(seconds)}` : left, text];
+    const parts = [
+      count,
+      speed && !isShare ? formatRate(speed, unit) : "",
+      final ? `in ${formatDuration(seconds)}` : left,
+      text,
+    ];
     return `${label}: ${parts.filter(Boolean).join(", ")}`;
   };
   const print = (final: boolean): void => {

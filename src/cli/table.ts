@@ -18,6 +18,7 @@ Examples:
   flava table --published                       the paper's table 4 with its averages
   flava table --published --systems             its table 5: other systems
   flava table results/ --published flava clip   cells of flava eval beside two columns of the paper
+  flava table runs/ablation-starter             the table that flava ablate wrote, as far as it is measured
   flava table results/ --format html --difference flava,clip-pmd --output table.html`;
 
 export function define(program: Command): void {
@@ -27,7 +28,7 @@ export function define(program: Command): void {
     .description(
       "Prints the results of models on the tasks with the averages of the paper: NLP, vision, multimodal, and macro. Best of a row in bold.",
     )
-    .argument("[results...]", "files and folders that flava eval has written")
+    .argument("[results...]", "files and folders that flava eval has written, or a folder of flava ablate")
     .option(
       "--published [columns...]",
       "the paper's columns: all, or those named (mim mlm flava-c flava-mm flava-no-init flava clip-pmd clip)",
@@ -51,18 +52,13 @@ function twoNames(text: string): [string, string] {
 }
 
 async function table(io: Io, paths: readonly string[], options: Options): Promise<void> {
-  const { csvTable, htmlTable, markdownTable, paperTasks, resultTable, starterTasks } = await import(
-    "../tasks/index.ts"
-  );
+  const { csvTable, htmlTable, markdownTable } = await import("../tasks/index.ts");
   if (paths.length === 0 && !options.published)
     throw new ConfigError(
       "table: expected results of flava eval, got none",
       "name a folder of results, or ask for --published",
     );
-  const tasks = await (options.starter ? starterTasks() : paperTasks());
-  const { columns, notes } = await allColumns(tasks, paths, options);
-  const rows = options.systems ? tasks.filter((task) => columns.some((column) => hasFigure(column, task))) : tasks;
-  const found = resultTable(rows, columns, { notes, ...averagedOf(options) });
+  const found = (await ofAblation(paths, options)) ?? (await ofCells(paths, options));
   const text = {
     markdown: () => markdownTable(found),
     csv: () => csvTable(found),
@@ -72,6 +68,28 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
   const { saveFile } = await import("../io/index.ts");
   await saveFile(options.output, `${text}\n`);
   io.result(options.output, { output: options.output });
+}
+
+async function ofCells(paths: readonly string[], options: Options): Promise<ResultTable> {
+  const { paperTasks, resultTable, starterTasks } = await import("../tasks/index.ts");
+  const tasks = await (options.starter ? starterTasks() : paperTasks());
+  const { columns, notes } = await allColumns(tasks, paths, options);
+  const rows = options.systems ? tasks.filter((task) => columns.some((column) => hasFigure(column, task))) : tasks;
+  return resultTable(rows, columns, { notes, ...averagedOf(options) });
+}
+
+/** The table of a folder of `flava ablate`, as that wrote it; undefined where the paths are none. */
+async function ofAblation([folder, ...others]: readonly string[], options: Options): Promise<ResultTable | undefined> {
+  if (folder === undefined) return undefined;
+  const { ablationTable, findAblation } = await import("../ablation/index.ts");
+  const record = await findAblation(folder);
+  if (!record) return undefined;
+  if (others.length > 0 || options.published || options.starter)
+    throw new ConfigError(
+      `table: ${folder} is an ablation: expected no other results, --published or --starter beside it`,
+      `its cells are in ${folder}/cells`,
+    );
+  return ablationTable(folder, record);
 }
 
 /** Which groups get an average, where not all of them. */
@@ -108,12 +126,16 @@ function pick(columns: readonly Column[], names: readonly string[]): Column[] {
 
 const asJson = ({ columns, rows, notes }: ResultTable): object => ({
   columns: columns.map(({ key, title }) => ({ key, title })),
-  rows: rows.map(({ title, metric, group, average, values }) => ({
+  rows: rows.map(({ title, metric, group, average, values, spreads }) => ({
     title,
     metric,
     group,
     average,
-    values: Object.fromEntries(values.flatMap((value, c) => (value === undefined ? [] : [[columns[c]!.key, value]]))),
+    values: byColumn(columns, values),
+    ...(spreads && { spreads: byColumn(columns, spreads) }),
   })),
   notes,
 });
+
+const byColumn = (columns: ResultTable["columns"], values: readonly (number | undefined)[]): object =>
+  Object.fromEntries(values.flatMap((value, c) => (value === undefined ? [] : [[columns[c]!.key, value]])));

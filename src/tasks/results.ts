@@ -17,6 +17,8 @@ export interface Cell {
   /** How it was measured. */
   readonly task: string;
   readonly language: string;
+  /** Of its training, where several trainings of one model are compared: the table has their mean and spread. */
+  readonly seed?: number | undefined;
   /** In 0..1, −1..1 for correlations; null where one is not defined. */
   readonly metrics: Readonly<Record<string, number | null>>;
 }
@@ -27,12 +29,18 @@ const cellSchema: z.ZodType<Cell> = z.looseObject({
   pretrained: z.string(),
   task: z.string(),
   language: z.string(),
+  seed: z.int().nonnegative().optional(),
   metrics: z.record(z.string(), z.number().nullable()),
 });
 
 /** The file of a cell. */
-export const cellPath = (folder: string, { dataset, model, task }: Pick<Cell, "dataset" | "model" | "task">): string =>
-  join(folder, `${dataset}_${model.replace(/[^\w.-]+/g, "-")}_${task}.json`);
+export const cellPath = (
+  folder: string,
+  { dataset, model, seed, task }: Pick<Cell, "dataset" | "model" | "seed" | "task">,
+): string => {
+  const of = seed === undefined ? model : `${model}-seed-${seed}`;
+  return join(folder, `${dataset}_${of.replace(/[^\w.-]+/g, "-")}_${task}.json`);
+};
 
 /** Writes a cell, whole or not at all. */
 export const saveCell = (folder: string, cell: Cell): Promise<void> => saveJson(cellPath(folder, cell), cell);
@@ -67,14 +75,19 @@ const PROBE_NAMES: Readonly<Record<string, string>> = {
   mean_per_class_recall: "lp_mean_per_class_recall",
 };
 
-/** A column for each model, in the order in which they come, in per cent. Cells of other tasks are named in `left`; so are zero-shot classifications, which the table does not have. */
+/**
+ * A column for each model and seed, in the order in which they come, in per cent. Cells of other tasks are named in `left`; so are
+ * zero-shot classifications, which the table does not have.
+ */
 export function cellColumns(tasks: readonly Task[], cells: readonly Cell[]): { columns: Column[]; left: string[] } {
-  const columns = new Map<string, Map<string, number>>();
+  const columns = new Map<string, Column & { readonly values: Map<string, number> }>();
   const left: string[] = [];
-  for (const { dataset, model, metrics, task: measure } of cells) {
+  for (const { dataset, model, seed, metrics, task: measure } of cells) {
     const task = measure === "zeroshot_classification" ? undefined : tasks.find(({ name }) => name === dataset);
-    const values = columns.get(model) ?? new Map<string, number>();
-    columns.set(model, values);
+    const id = JSON.stringify([model, seed]);
+    const column = columns.get(id) ?? { key: model, title: model, seed, values: new Map() };
+    const { values } = column;
+    columns.set(id, column);
     if (!task) left.push(`${dataset} (${measure}) of ${model}`);
     for (const figure of task?.figures ?? []) {
       const found = (figure.of ?? [figure.metric]).map(
@@ -84,5 +97,5 @@ export function cellColumns(tasks: readonly Task[], cells: readonly Cell[]): { c
       values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
     }
   }
-  return { columns: [...columns].map(([model, values]) => ({ key: model, title: model, values })), left };
+  return { columns: [...columns.values()], left };
 }

@@ -2,6 +2,7 @@
 import { NameError } from "../errors.ts";
 import { type Html, html, raw } from "../report/html.ts";
 import { nearest } from "../tensor/index.ts";
+import { spreadText } from "./print-table.ts";
 import { isBest, type ResultTable, type Row } from "./table.ts";
 
 const STYLE = `:root{color-scheme:light dark;--ink:#1c1c1c;--muted:#6b6b6b;--line:#ddd;--paper:#fff;--more:#2a7f4f;--less:#b3452c}
@@ -31,7 +32,7 @@ ${table.notes.map((note) => html`<p>${note}</p>\n`)}</body></html>`;
 function tableRow(row: Row): Html {
   const cells = row.values.map((value, c) => {
     const text = value === undefined ? "–" : value.toFixed(2);
-    return html`<td>${isBest(row, c) ? html`<b>${text}</b>` : text}</td>`;
+    return html`<td>${isBest(row, c) ? html`<b>${text}</b>` : text}${spreadText(row.spreads?.[c])}</td>`;
   });
   const { title, metric, average } = row;
   return html`<tr${average && raw(' class="average"')}><td>${title}</td><td>${!average && metric}</td>${cells}</tr>\n`;

@@ -6,6 +6,8 @@ import { type Figure, GROUPS, type Group, type Task } from "./schema.ts";
 export interface Column {
   readonly key: string;
   readonly title: string;
+  /** Of its training: columns of one key are one column of the table, with their mean and spread. */
+  readonly seed?: number | undefined;
   readonly values: ReadonlyMap<string, number>;
 }
 
@@ -17,6 +19,8 @@ export interface Row {
   readonly group: Group | "macro";
   /** Per cent by column, in their order; undefined where there is none. */
   readonly values: readonly (number | undefined)[];
+  /** Standard deviations over seeds (n − 1), in the order of the columns; undefined where there is one seed. */
+  readonly spreads?: readonly (number | undefined)[] | undefined;
   readonly average: boolean;
 }
 
@@ -80,14 +84,18 @@ export function systemColumns(
 }
 
 /**
+ * Columns of several seeds become one: the mean, and how far the seeds spread; an average is taken for each seed first.
  * A group's average is the plain mean of its rows, and given where a column has all of them; the macro average is the sum of the three over
  * three, a group without a single value counting 0 (table 4 of the paper).
  */
 export function resultTable(
   tasks: readonly Task[],
-  columns: readonly Column[],
+  given: readonly Column[],
   { notes = [], averaged = GROUPS }: TableOptions = {},
 ): ResultTable {
+  const columns = given
+    .map((column, c) => ({ ...column, c }))
+    .sort((a, b) => first(given, a) - first(given, b) || a.c - b.c);
   const rows: Row[] = [];
   const averages = new Map<Group, (number | undefined)[]>();
   for (const group of GROUPS) {
@@ -100,7 +108,48 @@ export function resultTable(
     rows.push({ title: `${GROUP_TITLES[group]} average`, metric: "average", group, values, average: true });
   }
   if (averages.size === GROUPS.length) rows.push(macroRow(rows, averages, columns));
-  return { columns: columns.map(({ key, title }) => ({ key, title })), rows, notes };
+  return overSeeds(columns, rows, notes);
+}
+
+const first = (columns: readonly Column[], { key }: Column): number => columns.findIndex((one) => one.key === key);
+
+/** One column for each key. Columns of one key stand together. */
+function overSeeds(columns: readonly Column[], rows: readonly Row[], notes: readonly string[]): ResultTable {
+  const groups = [...new Map(columns.map((column) => [column.key, column])).values()].map(({ key, title }) => ({
+    ...{ key, title },
+    places: columns.flatMap((column, c) => (column.key === key ? [c] : [])),
+  }));
+  const names = groups.map(({ key, title }) => ({ key, title }));
+  if (groups.length === columns.length) return { columns: names, rows, notes };
+  const folded = rows.map(({ values, ...row }) => {
+    const found = groups.map(({ places }) => places.flatMap((c) => values[c] ?? []));
+    return { ...row, values: found.map(meanOf), spreads: found.map(spreadOf) };
+  });
+  const lacking = groups.flatMap(({ title, places }) => {
+    const some = rows.filter(({ values }) => {
+      const there = places.filter((c) => values[c] !== undefined).length;
+      return there > 0 && there < places.length;
+    });
+    return some.length > 0
+      ? [`${title}: not all of its ${places.length} seeds in ${some.map(({ title }) => title).join(", ")}.`]
+      : [];
+  });
+  const counts = groups.map(({ title, places }) => `${title} ${places.length}`).join(", ");
+  return {
+    columns: names,
+    rows: folded,
+    notes: [`Mean ± standard deviation over seeds: ${counts}.`, ...lacking, ...notes],
+  };
+}
+
+const meanOf = (values: readonly number[]): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Standard deviation of a sample. */
+function spreadOf(values: readonly number[]): number | undefined {
+  if (values.length < 2) return undefined;
+  const mean = meanOf(values)!;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
 const GROUP_TITLES: Readonly<Record<Group, string>> = { nlp: "NLP", vision: "Vision", multimodal: "Multimodal" };
@@ -115,8 +164,7 @@ const figureRows = (task: Task, columns: readonly Column[]): Row[] =>
   }));
 
 function meanOfAll(values: readonly (number | undefined)[]): number | undefined {
-  if (values.some((value) => value === undefined)) return undefined;
-  return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;
+  return values.some((value) => value === undefined) ? undefined : meanOf(values as number[]);
 }
 
 /** Undefined where a group is there in part only. */

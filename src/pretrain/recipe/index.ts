@@ -1,5 +1,6 @@
+export { describeIssues } from "./issues.ts";
 export { recipeJsonSchema } from "./json-schema.ts";
-export { loadRecipe, parseRecipe, type Resolved, type ResolveOptions, resolveRecipe } from "./load.ts";
+export { loadRecipe, parseRecipe, parseYaml, type Resolved, type ResolveOptions, resolveRecipe } from "./load.ts";
 export { checkPlaces, missingPlaces } from "./places.ts";
 export {
   describePlan,

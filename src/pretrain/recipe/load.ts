@@ -97,7 +97,8 @@ async function readFileChain(path: string, from: readonly string[] = []): Promis
   return merge(await readFileChain(resolve(dirname(path), base), [...from, full]), named);
 }
 
-function parseYaml(text: string, path: string): Raw {
+/** A file's keys and values. Throws ConfigError. */
+export function parseYaml(text: string, path: string): Raw {
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
   if (error) throw new ConfigError(`${path}: expected YAML, got ${error.message.trim()}`, undefined, { cause: error });

@@ -13,6 +13,8 @@ export interface StageMeasure {
   readonly memory: Readonly<Record<string, number>>;
   /** Nodes of the step graph by kind of batch. */
   readonly nodes?: Readonly<Record<string, number>> | undefined;
+  /** Names of the losses that a step trains, by kind of batch. */
+  readonly losses?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Floating-point operations of a step, by kind of batch. */
   readonly flops?: Readonly<Record<string, number>> | undefined;
   /** Bytes that each of several workers sends in a step, by kind of batch. */

@@ -32,8 +32,10 @@ export async function measureStage(
   if (averaged.length > 0) memory.averages = bytes(averaged);
   const nodes: Record<string, number> = {};
   const flops: Record<string, number> = {};
+  const losses: Record<string, string[]> = {};
   for (const [kind, graphsOfKind] of Object.entries(graphs)) {
     const programs = programsOf(graphsOfKind);
+    losses[kind] = Object.keys(("whole" in graphsOfKind ? graphsOfKind.whole : graphsOfKind.parts).found.losses);
     const peaks = programs.map((program) => {
       const traced = graph(program.name, { ...program.outputs, ...renamed(program.updates) });
       nodes[kind] = (nodes[kind] ?? 0) + traced.nodes.length;
@@ -45,7 +47,7 @@ export async function measureStage(
     memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
   }
   const sent = Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, bytesSent(one, workers)]));
-  return { parameters, memory, nodes, flops, ...(workers > 1 && { sent }) };
+  return { parameters, memory, nodes, losses, flops, ...(workers > 1 && { sent }) };
 }
 
 /** Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do. */

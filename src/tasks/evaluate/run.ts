@@ -15,6 +15,8 @@ export interface NamedModel {
   readonly name: string;
   /** A run's folder, a model's folder, or a repository of the Hub. */
   readonly path: string;
+  /** Of its training, where several trainings are one column. */
+  readonly seed?: number | undefined;
 }
 
 /** What is evaluated, and where. */
@@ -38,6 +40,7 @@ export interface EvaluationRequest extends MeasureOptions {
 /** What became of a cell. */
 export type CellEvent = {
   readonly model: string;
+  readonly seed?: number | undefined;
   readonly task: string;
   readonly measure: Measure;
 } & (
@@ -55,13 +58,15 @@ export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]>
   await makeFolder(out);
   const jobs = await jobsOf(request);
   const events: CellEvent[] = [];
-  for (const { name, path } of request.models) {
+  for (const named of request.models) {
+    const { path } = named;
     await using model = await (request.open?.(path) ?? FlavaModel.fromPretrained(path, { signal }));
     for (const { place, measure } of jobs) {
       signal?.throwIfAborted();
-      for await (const subject of subjects(request, { name, path, model }, measure)) {
+      for await (const subject of subjects(request, { ...named, model }, measure)) {
         const outcome = await cellOf(request, subject, place, measure);
-        const event = { model: subject.name, task: place.task.name, measure, ...outcome };
+        const { name, seed } = subject;
+        const event = { model: name, ...(seed !== undefined && { seed }), task: place.task.name, measure, ...outcome };
         events.push(event);
         onCell?.(event);
       }
@@ -86,14 +91,14 @@ async function* subjects(
   named: NamedModel & { readonly model: FlavaModel },
   measure: Measure,
 ): AsyncGenerator<Subject> {
-  const { name, path, model } = named;
+  const { name, model } = named;
   if (measure === "words_alone") return yield { name: "words alone", path: "", model, weights: "words" };
   yield { ...named, weights: model.weightsHash ?? null };
   if (baselines && measure === "finetune")
     yield { ...named, name: `${name}, untrained`, fromScratch: true, weights: `drawn from seed ${seed}` };
   if (!baselines || measure !== "linear_probe") return;
   using twin = untrained(model, seed);
-  yield { name: `${name}, untrained`, path, model: twin, weights: twin.weightsHash ?? null };
+  yield { ...named, name: `${name}, untrained`, model: twin, weights: twin.weightsHash ?? null };
   yield { name: "raw pixels", path: "", model, features: pixelFeatures, weights: "pixels" };
 }
 
@@ -125,11 +130,11 @@ type Outcome =
 
 async function cellOf(
   request: EvaluationRequest,
-  { name, path: from, model, features, fromScratch, weights }: Subject,
+  { name, path: from, seed, model, features, fromScratch, weights }: Subject,
   place: TaskPlace,
   measure: Measure,
 ): Promise<Outcome> {
-  const path = cellPath(request.out, { dataset: place.task.name, model: name, task: measure });
+  const path = cellPath(request.out, { dataset: place.task.name, model: name, seed, task: measure });
   try {
     const before = await knownCell(path, weights);
     if (before) return { state: "known", cell: before };
@@ -147,6 +152,7 @@ async function cellOf(
       pretrained: from,
       task: measure,
       language: "en",
+      ...(seed !== undefined && { seed }),
       metrics,
       ...about,
       refused: { count: refused.length, first: refused.slice(0, 20) },

@@ -1,0 +1,142 @@
+/** What the columns of an ablation train, read off the graphs of their steps, and what an ablation takes. */
+import { dataName } from "../datasets/index.ts";
+import type { DataKind, Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
+import { estimateSeconds, measureSpeed } from "../pretrain/run/estimate.ts";
+import { measureStage } from "../pretrain/run/measure.ts";
+import { kindOf, planOf, type Tables } from "../pretrain/tables.ts";
+import type { Protocol, Task } from "../tasks/index.ts";
+import type { AblationPlan, PlannedColumn, PlannedRun } from "./plan.ts";
+
+/** What the compared stage of a column trains, on what, from where. */
+export interface ColumnTraining {
+  readonly key: string;
+  readonly number: number;
+  readonly title: string;
+  /** Names of the losses, by kind of batch. */
+  readonly losses: Readonly<Record<string, readonly string[]>>;
+  /** Trained encoders: image, text, multimodal. */
+  readonly encoders: readonly string[];
+  readonly steps: number;
+  readonly batchSize: number;
+  /** By kind of data. */
+  readonly samples: Readonly<Partial<Record<DataKind, number>>>;
+  readonly sources: Readonly<Partial<Record<DataKind, readonly string[]>>>;
+  /** Where the encoders and the codebook start: "random", or a stage and its samples. */
+  readonly from: Readonly<Record<string, string>>;
+}
+
+/** Reads it off the column's graphs. */
+export async function trainingOf(column: PlannedColumn, tables: Tables): Promise<ColumnTraining> {
+  const { key, number, title, resolved, compared } = column;
+  const stage = resolved.stages[compared]!;
+  const { losses = {}, parameters } = await measureStage(resolved, compared, tables);
+  const encoders = Object.keys(parameters).flatMap((scope) => /^flava\.(\w+)_model$/.exec(scope)?.[1] ?? []);
+  const named = new Set(Object.values(losses).flat());
+  const reads = planOf(tables, resolved, stage).datasets.map(({ data }) => data);
+  const parts = [...encoders, ...(named.has("mim") || named.has("mmm_image") ? ["codebook"] : [])];
+  const starts = Object.entries(stage.init).filter(([part]) => parts.includes(part));
+  return {
+    ...{ key, number, title, losses, encoders, steps: stage.steps, batchSize: stage.batchSize },
+    samples: kindOf(tables, stage).reads(stage),
+    sources: Object.fromEntries(
+      [...new Set(reads)].map((kind) => [kind, resolved.data[kind].map(({ source }) => dataName(source))]),
+    ),
+    from: Object.fromEntries(starts.map(([part, from]) => [part, origin(resolved, from, tables)])),
+  };
+}
+
+function origin(recipe: Recipe, from: string | { readonly path: string }, tables: Tables): string {
+  if (typeof from !== "string") return from.path;
+  const stage = recipe.stages[from];
+  if (!stage) return from;
+  return `its own stage (${stage.kind}, ${count(Object.values(kindOf(tables, stage).reads(stage)).reduce((a, b) => a + b, 0))} samples before these)`;
+}
+
+const count = (n: number): string => n.toLocaleString("en-US");
+
+/** A sentence about a column, for people. */
+export function trainingText({ number, title, losses, steps, samples, sources, from }: ColumnTraining): string {
+  const trained = Object.entries(losses).map(([kind, names]) => `${names.join(", ")} (${kind})`);
+  const seen = (Object.entries(samples) as [DataKind, number][]).map(
+    ([kind, n]) => `${count(n)} ${kind} of ${(sources[kind] ?? []).join(", ")}`,
+  );
+  const starts = Object.entries(from).map(
+    ([part, where]) => `${part} from ${where === "random" ? "random weights" : where}`,
+  );
+  return `${number} ${title}: ${trained.join("; ")}. ${count(steps)} steps on ${seen.join("; ")}. ${starts.join(", ")}.`;
+}
+
+/** What a task's way of measuring asks of a model. */
+const NEEDS: { readonly [P in Protocol]: (trained: Trained) => boolean } = {
+  linear: ({ image }) => image,
+  retrieval: ({ contrast }) => contrast,
+  "finetune-text": ({ text }) => text,
+  "finetune-image": ({ image }) => image,
+  "finetune-pair": ({ image, text }) => image && text,
+};
+
+interface Trained {
+  readonly image: boolean;
+  readonly text: boolean;
+  /** Pictures and texts are comparable. */
+  readonly contrast: boolean;
+}
+
+/** Whether a column has trained what a task measures: others stay empty, as in the paper's table. */
+export function suits({ losses, encoders }: ColumnTraining, { protocol }: Task): boolean {
+  return NEEDS[protocol]({
+    image: encoders.includes("image"),
+    text: encoders.includes("text"),
+    contrast: Object.values(losses).flat().includes("global_contrastive"),
+  });
+}
+
+/** What a run takes. */
+export interface RunCost {
+  readonly run: PlannedRun;
+  readonly samples: number;
+  /** Of training alone; undefined where the device could not be tried. */
+  readonly seconds: number | undefined;
+  /** Of its folder: the model, and the checkpoints that stay. */
+  readonly bytes: number;
+}
+
+/** Estimates each run, on this machine as busy as it is now. `vocabSize`: of the texts, where it is known. */
+export async function costsOf({ runs, base, tables }: AblationPlan, vocabSize?: number): Promise<RunCost[]> {
+  const speed = await measureSpeed(base).catch(() => undefined);
+  const known = new Map<string, Omit<RunCost, "run">>();
+  const costs: RunCost[] = [];
+  for (const run of runs) {
+    const key = run.column ?? `shared ${Object.keys(run.recipe.stages)[0]}`;
+    const found = known.get(key) ?? (await costOf(run.recipe, { tables, speed, vocabSize }));
+    known.set(key, found); // it does not depend on the seed
+    costs.push({ run, ...found });
+  }
+  return costs;
+}
+
+interface CostOptions {
+  readonly tables: Tables;
+  readonly speed: number | undefined;
+  readonly vocabSize: number | undefined;
+}
+
+async function costOf(asked: Recipe, { tables, speed, vocabSize }: CostOptions): Promise<Omit<RunCost, "run">> {
+  const text = { ...asked.model.text, ...(vocabSize !== undefined && { vocabSize }) };
+  const recipe = { ...asked, model: { ...asked.model, text } };
+  let [samples, seconds, bytes]: [number, number | undefined, number] = [0, 0, 0];
+  for (const [name, stage] of Object.entries(recipe.stages)) {
+    const measured = await measureStage(recipe, name, tables);
+    samples += Object.values(kindOf(tables, stage).reads(stage)).reduce((a, b) => a + b, 0);
+    bytes = diskOf(measured, stage.saveTotalLimit ?? Math.ceil(stage.steps / Math.max(1, stage.every.save)));
+    const own = speed && estimateSeconds(stage, planOf(tables, recipe, stage), measured, speed);
+    seconds = own === undefined || seconds === undefined ? undefined : seconds + own;
+  }
+  return { samples, seconds, bytes };
+}
+
+/** The exported model, and checkpoints with their moments. */
+function diskOf({ memory }: StageMeasure, checkpoints: number): number {
+  const { parameters = 0, "moments and sums": moments = 0, averages = 0 } = memory;
+  return parameters + checkpoints * (parameters + moments + averages);
+}
