@@ -101,9 +101,18 @@ export interface RunCost {
   readonly bytes: number;
 }
 
-/** Estimates each run, on this machine as busy as it is now. `vocabSize`: of the texts, where it is known. */
-export async function costsOf({ runs, base, tables }: AblationPlan, vocabSize?: number): Promise<RunCost[]> {
-  const speed = await measureSpeed(base).catch(() => undefined);
+/** What estimates go by. */
+export interface CostOptions {
+  /** Operations a second; measured on this machine as busy as it is now unless given. */
+  readonly speed?: number | undefined;
+  /** Of the texts, where it is known. */
+  readonly vocabSize?: number | undefined;
+}
+
+/** Estimates each run. */
+export async function costsOf({ runs, base, tables }: AblationPlan, options: CostOptions = {}): Promise<RunCost[]> {
+  const speed = options.speed ?? (await measureSpeed(base).catch(() => undefined));
+  const { vocabSize } = options;
   const known = new Map<string, Omit<RunCost, "run">>();
   const costs: RunCost[] = [];
   for (const run of runs) {
@@ -115,13 +124,10 @@ export async function costsOf({ runs, base, tables }: AblationPlan, vocabSize?: 
   return costs;
 }
 
-interface CostOptions {
-  readonly tables: Tables;
-  readonly speed: number | undefined;
-  readonly vocabSize: number | undefined;
-}
-
-async function costOf(asked: Recipe, { tables, speed, vocabSize }: CostOptions): Promise<Omit<RunCost, "run">> {
+async function costOf(
+  asked: Recipe,
+  { tables, speed, vocabSize }: CostOptions & { readonly tables: Tables },
+): Promise<Omit<RunCost, "run">> {
   const text = { ...asked.model.text, ...(vocabSize !== undefined && { vocabSize }) };
   const recipe = { ...asked, model: { ...asked.model, text } };
   let [samples, seconds, bytes]: [number, number | undefined, number] = [0, 0, 0];

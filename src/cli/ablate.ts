@@ -151,7 +151,7 @@ async function printPlan(io: Io, plan: AblationPlan): Promise<void> {
   const { words } = await previewRun(plan.base, { signal: io.signal, note: io.note });
   const trainings: ColumnTraining[] = [];
   for (const column of plan.columns) trainings.push(await trainingOf(column, plan.tables));
-  const costs = await costsOf(plan, words);
+  const costs = await costsOf(plan, { vocabSize: words });
   const { file, out } = plan;
   const cells = trainings.map((training) => ({
     key: training.key,
