@@ -80,9 +80,12 @@ async function makeTokenizer(
   await runTokenizer(base, createSources(base, signal, note), join(out, TOKENIZER), { signal, note });
 }
 
+/** Ways of measuring without a row of their own in the table, or not of a model. */
+const ASIDE: readonly Measure[] = ["zeroshot_classification", "words_alone"];
+
 /** Ways of measuring that the table has rows for. */
 export const waysOf = (task: Task): Measure[] =>
-  MEASURES.filter((measure) => measure !== "zeroshot_classification" && measures[measure].suits(task));
+  MEASURES.filter((measure) => !ASIDE.includes(measure) && measures[measure].suits(task));
 
 /** What of all work is done. */
 interface Work {

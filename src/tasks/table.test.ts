@@ -143,3 +143,43 @@ describe("a table of one's own", () => {
     expect(() => htmlTable(table, ["mine", "yours"])).toThrow(/column "yours" does not exist/);
   });
 });
+
+describe("columns of several seeds", () => {
+  const pets = { ...cell("pets", { lp_acc1: 0 }), task: "linear_probe" };
+  const dtd = { ...cell("dtd", { lp_acc1: 0 }), task: "linear_probe" };
+  const scores = { 0: [0.5, 0.2], 1: [0.7, 0.3], 4: [0.9, 0.7] } as const;
+  const cells = Object.entries(scores).flatMap(([seed, [a, b]]) => [
+    { ...pets, seed: Number(seed), metrics: { lp_acc1: a } },
+    { ...dtd, seed: Number(seed), metrics: { lp_acc1: b } },
+  ]);
+  const table = (given: readonly Cell[]): ResultTable => {
+    const two = pickTasks(tasks, ["dtd", "pets"]);
+    return resultTable(two, cellColumns(two, given).columns);
+  };
+
+  it("are one column: means, standard deviations, and averages taken for each seed", () => {
+    const { columns, rows, notes } = table([...cells, { ...pets, model: "other", metrics: { lp_acc1: 0.6 } }]);
+    expect(columns.map(({ key }) => key)).toEqual(["mine", "other"]);
+    const of = (title: string) => rows.find((row) => row.title === title)!;
+    expect(of("Pets").values).toBeAllclose([70, 60], { rtol: 1e-12 });
+    expect(of("Pets").spreads).toEqual([expect.closeTo(20, 10), undefined]);
+    const averages = [35, 50, 80];
+    const mean = 55;
+    expect(of("Vision average").values).toEqual([expect.closeTo(mean, 10), undefined]);
+    expect(of("Vision average").spreads![0]).toBeCloseTo(
+      Math.sqrt(averages.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 2),
+      10,
+    );
+    expect(notes[0]).toBe("Mean ± standard deviation over seeds: mine 3, other 1.");
+  });
+
+  it("are printed with ±, in CSV in a column of their own, and what a seed lacks is said", () => {
+    const some = table(cells.slice(0, 5));
+    expect(markdownTable(some)).toMatch(/\| Pets \| accuracy \| 70\.00 ± 20\.00 \|/);
+    const lines = csvTable(some).split("\r\n");
+    expect(lines[0]).toBe("task,metric,group,mine,mine ±");
+    expect(lines.find((line) => line.startsWith("Pets"))).toBe("Pets,accuracy,vision,70,20");
+    expect(htmlTable(some)).toContain("70.00 ± 20.00");
+    expect(some.notes.join("\n")).toMatch(/mine: not all of its 3 seeds in DTD/);
+  });
+});
