@@ -91,9 +91,7 @@ function ownColumns(dots: Value, fixed: Value, mode: GatherGradient, apart: numb
   if (B % apart !== 0) throw new ConfigError(`contrastive loss: ${B} pairs do not divide among ${apart}`);
   if (mode === "none") return fixed;
   const each = B / apart;
-  const same = Array.from({ length: B * B }, (_, i) =>
-    Number(Math.floor(i / B / each) === Math.floor((i % B) / each)),
-  );
+  const same = Array.from({ length: B * B }, (_, i) => Number(Math.floor(i / B / each) === Math.floor((i % B) / each)));
   return add(fixed, mul(sub(dots, fixed), constant(fromNumbers(same, [B, B], dots.dtype as "float32"))));
 }
 

@@ -145,6 +145,10 @@ function pairSteps(model: FlavaConfig, stage: JointChoices): Objective {
     ).contrastive;
     const labels = input("itm_labels", [batch], "int32");
     const values = { image_embeds, text_embeds, logit_scale: logitScale(p.at("flava"), model) };
-    return contrastiveObjective(values, labels, lossWeights, { gather: model.contrastiveGather, apart: stage.contrastiveParts, ...part });
+    return contrastiveObjective(values, labels, lossWeights, {
+      gather: model.contrastiveGather,
+      apart: stage.contrastiveParts,
+      ...part,
+    });
   }
 }
