@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveRecipe } from "../../src/pretrain/recipe/index.ts";
 import { start } from "../support/tiny-run.ts";
 
-const all = (await readdir("recipes", { recursive: true })).filter((name) => name.endsWith(".yaml") && name !== "ablation-starter.yaml")
+const all = (await readdir("recipes", { recursive: true }))
+  .filter((name) => name.endsWith(".yaml") && name !== "ablation-starter.yaml")
   .sort();
 
 let folder = "";
