@@ -70,6 +70,7 @@ export function trainingText({ number, title, losses, steps, samples, sources, f
 const NEEDS: { readonly [P in Protocol]: (trained: Trained) => boolean } = {
   linear: ({ image }) => image,
   retrieval: ({ contrast }) => contrast,
+  matching: ({ matching }) => matching,
   "finetune-text": ({ text }) => text,
   "finetune-image": ({ image }) => image,
   "finetune-pair": ({ image, text }) => image && text,
@@ -80,6 +81,7 @@ interface Trained {
   readonly text: boolean;
   /** Pictures and texts are comparable. */
   readonly contrast: boolean;
+  readonly matching: boolean;
 }
 
 /** Whether a column has trained what a task measures: others stay empty, as in the paper's table. */
@@ -88,6 +90,7 @@ export function suits({ losses, encoders }: ColumnTraining, { protocol }: Task):
     image: encoders.includes("image"),
     text: encoders.includes("text"),
     contrast: Object.values(losses).flat().includes("global_contrastive"),
+    matching: Object.values(losses).flat().includes("itm"),
   });
 }
 
