@@ -41,7 +41,7 @@ export async function writeTables(
   const files = {
     "table.md": markdownTable(table),
     "table.csv": csvTable(table),
-    "table.html": htmlTable(table, there),
+    "table.html": htmlTable(table, { difference: there }),
   };
   const paths: string[] = [];
   for (const [name, text] of Object.entries(files)) {

@@ -4,7 +4,7 @@ import { ConfigError, DataError, FlavaError } from "../errors.ts";
 import { deviceNames } from "../runtime/device-names.ts";
 import type { CellEvent, Measure, NamedModel, Task } from "../tasks/index.ts";
 import { action, type Io } from "./command.ts";
-import { natural } from "./numbers.ts";
+import { natural, positive } from "./numbers.ts";
 import type { Progress } from "./progress.ts";
 
 interface Options {
@@ -13,7 +13,10 @@ interface Options {
   readonly dataRoot: string;
   readonly out: string;
   readonly seed: number;
+  readonly rerank?: number;
   readonly device?: string;
+  readonly threads?: number;
+  readonly batchSize: number;
   readonly cacheDir?: string;
   readonly baselines?: true;
   readonly list?: true;
@@ -40,6 +43,7 @@ Examples:
   flava eval runs/starter --tasks mnist,pets --data-root ~/data --out results
   flava eval flava=runs/starter other=runs/other --tasks starter-families,starter-groups --out results
   flava eval runs/starter --tasks starter-groups,starter-mnist --baselines
+  flava eval runs/starter --tasks starter-style --rerank 10
   flava eval runs/starter --measure zeroshot_classification --tasks cifar10 --data-root ~/data
   flava table results --published flava`;
 
@@ -62,8 +66,25 @@ export function define(program: Command): void {
     )
     .option("--data-root <dir>", "the folder with the folders of the data sets", ".")
     .option("--out <dir>", "folder that the results go into", "results")
-    .option("--seed <n>", "what is held out for validation, where the data do not say", natural, 0)
+    .option(
+      "--seed <n>",
+      "of what is drawn: held-out samples where the data do not say, and bootstrap intervals",
+      natural,
+      0,
+    )
+    .option(
+      "--rerank <k>",
+      "in retrieval: put the first k candidates in order by the matching head too; costs k pairs a query",
+      positive,
+    )
     .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
+    .option("--threads <n>", "threads of one operator; all processors unless given", positive)
+    .option(
+      "--batch-size <n>",
+      "pictures or texts that go through a model at once; no result depends on it",
+      positive,
+      32,
+    )
     .option("--cache-dir <dir>", "where features and fetched data are kept")
     .option(
       "--baselines",
@@ -102,12 +123,15 @@ async function run(io: Io, models: readonly string[], options: Options): Promise
     measures: options.measure ?? (options.tasks ? [...QUICK, "finetune"] : QUICK),
     ...{ dataRoot: options.dataRoot, out: options.out, seed: options.seed, signal: io.signal },
     baselines: options.baselines,
+    rerank: options.rerank,
     cacheDir: options.cacheDir ?? defaultCacheDir(),
     open: (path) =>
       FlavaModel.fromPretrained(path, {
         signal: io.signal,
         onWarning: io.note,
+        batchSize: options.batchSize,
         ...(options.device && { device: options.device as "cpu" }),
+        ...(options.threads && { threads: options.threads }),
       }),
     onProgress: line.update,
     onCell: (event) => {

@@ -106,13 +106,15 @@ async function saveProbe(path: string, { classifier, classes }: LinearResult): P
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function summary(
-  { metrics, interval, swept, samples, classes, classifier, unseen }: LinearResult,
+  { metrics, intervals, swept, samples, classes, classifier, unseen }: LinearResult,
   { save }: Options,
 ): string {
+  const figure = (name: keyof LinearResult["intervals"]): string =>
+    `${percent(metrics[name])}   (95 % of resamples: ${percent(intervals[name].low)} to ${percent(intervals[name].high)})`;
   const lines = [
-    `accuracy             ${percent(metrics.lp_acc1)}   (95 % of resamples: ${percent(interval.low)} to ${percent(interval.high)})`,
-    `mean over classes    ${percent(metrics.lp_mean_per_class_recall)}`,
-    `among the first five ${percent(metrics.lp_acc5)}`,
+    `accuracy             ${figure("lp_acc1")}`,
+    `mean over classes    ${figure("lp_mean_per_class_recall")}`,
+    `among the first five ${figure("lp_acc5")}`,
     `the commonest class  ${percent(metrics.majority)}`,
     `${classes.length} classes; ${samples.train} samples to learn from, ${samples.validation} to choose C = ${swept.C.toPrecision(3)}, ${samples.test} to test`,
   ];
@@ -123,11 +125,11 @@ function summary(
 }
 
 const resultValue = (
-  { metrics, interval, swept, samples, classes, unseen, classifier }: LinearResult,
+  { metrics, intervals, swept, samples, classes, unseen, classifier }: LinearResult,
   splits: Readonly<Record<string, Features | undefined>>,
 ): object => ({
   metrics,
-  interval,
+  intervals,
   C: swept.C,
   tried: swept.tried,
   classes,

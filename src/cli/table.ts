@@ -9,6 +9,7 @@ interface Options {
   readonly systems?: true;
   readonly starter?: true;
   readonly format: "markdown" | "csv" | "html";
+  readonly intervals?: true;
   readonly difference?: readonly [string, string];
   readonly output?: string;
 }
@@ -39,6 +40,7 @@ export function define(program: Command): void {
       new Option("--format <format>", "how it is written").choices(["markdown", "csv", "html"]).default("markdown"),
     )
     .option("--difference <two>", "two columns, `a,b`: html gets a chart of a less b", twoNames)
+    .option("--intervals", "beside each figure the interval in which 95 % of bootstrap resamples lie")
     .option("--output <file>", "where to write it; stdout unless given")
     .addHelpText("after", HELP)
     .action(action<Options>(table));
@@ -60,9 +62,9 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
     );
   const found = (await ofAblation(paths, options)) ?? (await ofCells(paths, options));
   const text = {
-    markdown: () => markdownTable(found),
-    csv: () => csvTable(found),
-    html: () => htmlTable(found, options.difference),
+    markdown: () => markdownTable(found, options),
+    csv: () => csvTable(found, options),
+    html: () => htmlTable(found, options),
   }[options.format]();
   if (!options.output) return io.result(text, asJson(found));
   const { saveFile } = await import("../io/index.ts");
@@ -126,16 +128,17 @@ function pick(columns: readonly Column[], names: readonly string[]): Column[] {
 
 const asJson = ({ columns, rows, notes }: ResultTable): object => ({
   columns: columns.map(({ key, title }) => ({ key, title })),
-  rows: rows.map(({ title, metric, group, average, values, spreads }) => ({
+  rows: rows.map(({ title, metric, group, average, values, spreads, intervals }) => ({
     title,
     metric,
     group,
     average,
     values: byColumn(columns, values),
     ...(spreads && { spreads: byColumn(columns, spreads) }),
+    ...(intervals?.some(Boolean) && { intervals: byColumn(columns, intervals) }),
   })),
   notes,
 });
 
-const byColumn = (columns: ResultTable["columns"], values: readonly (number | undefined)[]): object =>
+const byColumn = (columns: ResultTable["columns"], values: readonly unknown[]): object =>
   Object.fromEntries(values.flatMap((value, c) => (value === undefined ? [] : [[columns[c]!.key, value]])));

@@ -10,4 +10,5 @@ export { createMlm } from "./mlm.ts";
 export { type NeighbourOptions, type Neighbours, nearestWords, type TextVector, textVectorOf } from "./neighbours.ts";
 export { type Pair, type PairSet, pairSet, readPairs } from "./pair-set.ts";
 export { createPairs } from "./pairs.ts";
+export { type RankedQueries, recallIntervals } from "./recall-intervals.ts";
 export { ranks, retrieval, scores, topK } from "./retrieval.ts";

@@ -79,6 +79,8 @@ export interface Retrieval {
   /** Image → text, text → image: recall at 1, 5, 10. */
   readonly text_retrieval_recall: Recalls;
   readonly image_retrieval_recall: Recalls;
+  /** What `ranks` says of each query: images, which look for texts; texts, which look for images. */
+  readonly ranks: { readonly text: Int32Array; readonly image: Int32Array };
   /** The recalls of a random order of the candidates, each way. */
   readonly chance: { readonly text: Recalls; readonly image: Recalls };
 }
@@ -89,9 +91,11 @@ export interface Retrieval {
  */
 export async function retrieval(device: Device, images: Embedded, texts: Embedded): Promise<Retrieval> {
   for (const { embeds } of [images, texts]) checkUnit(embeds);
+  const rank = { text: await ranksOf(device, images, texts), image: await ranksOf(device, texts, images) };
   return {
-    text_retrieval_recall: await recalls(device, images, texts),
-    image_retrieval_recall: await recalls(device, texts, images),
+    text_retrieval_recall: recalls(rank.text),
+    image_retrieval_recall: recalls(rank.image),
+    ranks: rank,
     chance: { text: chance(images.concepts, texts.concepts), image: chance(texts.concepts, images.concepts) },
   };
 }
@@ -109,7 +113,10 @@ function checkUnit({ shape, data }: Tensor<"float32">): void {
 /** Queries that are scored together: no more than these rows of the score matrix are held. */
 const BLOCK = 1024;
 
-async function recalls(device: Device, queries: Embedded, candidates: Embedded): Promise<Recalls> {
+/** Recall at each k. */
+export const recalls = (rank: Int32Array): Recalls => atEach((k) => recallAt(rank, k));
+
+async function ranksOf(device: Device, queries: Embedded, candidates: Embedded): Promise<Int32Array> {
   const numbers = new Map([...new Set(candidates.concepts)].map((concept, i) => [concept, i]));
   const wanted = Int32Array.from(queries.concepts, (concept) => numbers.get(concept) ?? -1);
   const found = Int32Array.from(candidates.concepts, (concept) => numbers.get(concept)!);
@@ -119,7 +126,7 @@ async function recalls(device: Device, queries: Embedded, candidates: Embedded):
       ranks(scored, found.length, (i, c) => wanted[q + i] === found[c]),
       q,
     );
-  return atEach((k) => recallAt(rank, k));
+  return rank;
 }
 
 /** `scores`, on the device, some queries at a time with the number of the first. */

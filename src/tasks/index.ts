@@ -1,6 +1,6 @@
 export * from "./evaluate/index.ts";
 export * from "./layouts/index.ts";
-export { csvTable, markdownTable } from "./print-table.ts";
+export { csvTable, markdownTable, type PrintOptions } from "./print-table.ts";
 export { type FeatureOptions, type Features, labelledFeatures } from "./probe/features.ts";
 export {
   type LinearOptions,
@@ -21,7 +21,7 @@ export {
   readTask,
   starterTasks,
 } from "./registry.ts";
-export { type Cell, cellColumns, cellPath, readCells, saveCell } from "./results.ts";
+export { type Bounds, type Cell, cellColumns, cellPath, readCells, saveCell } from "./results.ts";
 export {
   type Figure,
   GROUPS,

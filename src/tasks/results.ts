@@ -21,6 +21,14 @@ export interface Cell {
   readonly seed?: number | undefined;
   /** In 0..1, −1..1 for correlations; null where one is not defined. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** 95 % bootstrap intervals of metrics, by their names. */
+  readonly interval?: Readonly<Record<string, Bounds>> | undefined;
+}
+
+/** Of an interval; null where a figure was defined on no resample. */
+export interface Bounds {
+  readonly low: number | null;
+  readonly high: number | null;
 }
 
 const cellSchema: z.ZodType<Cell> = z.looseObject({
@@ -31,6 +39,7 @@ const cellSchema: z.ZodType<Cell> = z.looseObject({
   language: z.string(),
   seed: z.int().nonnegative().optional(),
   metrics: z.record(z.string(), z.number().nullable()),
+  interval: z.record(z.string(), z.looseObject({ low: z.number().nullable(), high: z.number().nullable() })).optional(),
 });
 
 /** The file of a cell. */
@@ -69,6 +78,14 @@ async function readCell(path: string): Promise<Cell> {
   return parsed.data;
 }
 
+/** Before the names of recalls whose first candidates the matching head has put in order. */
+export const RERANKED = "reranked_";
+
+interface Filled extends Column {
+  readonly values: Map<string, number>;
+  readonly intervals: Map<string, readonly [number, number]>;
+}
+
 /** What a figure of the table is called in a cell of CLIP_benchmark's linear probe. */
 const PROBE_NAMES: Readonly<Record<string, string>> = {
   accuracy: "lp_acc1",
@@ -76,26 +93,40 @@ const PROBE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A column for each model and seed, in the order in which they come, in per cent. Cells of other tasks are named in `left`; so are
- * zero-shot classifications, which the table does not have.
+ * A column for each model and seed, in the order in which they come, in per cent; recalls after re-ranking have one of their own. Cells of
+ * other tasks are named in `left`; so are zero-shot classifications, which the table does not have.
  */
-export function cellColumns(tasks: readonly Task[], cells: readonly Cell[]): { columns: Column[]; left: string[] } {
-  const columns = new Map<string, Column & { readonly values: Map<string, number> }>();
+export function cellColumns(tasks: readonly Task[], given: readonly Cell[]): { columns: Column[]; left: string[] } {
+  const cells = given.flatMap((cell) => [cell, ...rerankedOf(cell)]);
+  const columns = new Map<string, Filled>();
   const left: string[] = [];
-  for (const { dataset, model, seed, metrics, task: measure } of cells) {
+  for (const { dataset, model, seed, metrics, interval, task: measure } of cells) {
     const task = measure === "zeroshot_classification" ? undefined : tasks.find(({ name }) => name === dataset);
     const id = JSON.stringify([model, seed]);
-    const column = columns.get(id) ?? { key: model, title: model, seed, values: new Map() };
-    const { values } = column;
+    const column = columns.get(id) ?? { key: model, title: model, seed, values: new Map(), intervals: new Map() };
+    const { values, intervals } = column;
     columns.set(id, column);
     if (!task) left.push(`${dataset} (${measure}) of ${model}`);
     for (const figure of task?.figures ?? []) {
-      const found = (figure.of ?? [figure.metric]).map(
-        (metric) => metrics[metric] ?? metrics[PROBE_NAMES[metric] ?? ""],
+      const names = (figure.of ?? [figure.metric]).map((metric) =>
+        metrics[metric] === undefined ? (PROBE_NAMES[metric] ?? metric) : metric,
       );
+      const found = names.map((name) => metrics[name]);
+      const bounds = names.length === 1 ? interval?.[names[0]!] : undefined;
+      if (typeof bounds?.low === "number" && typeof bounds.high === "number")
+        intervals.set(figureKey(task!, figure), [100 * bounds.low, 100 * bounds.high]);
       if (found.some((value) => value === undefined || value === null)) continue;
       values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
     }
   }
   return { columns: [...columns.values()], left };
+}
+
+function rerankedOf(cell: Cell): Cell[] {
+  const own = Object.entries(cell.metrics).filter(([name]) => name.startsWith(RERANKED));
+  if (own.length === 0) return [];
+  const strip = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
+    Object.fromEntries(entries.map(([name, value]) => [name.slice(RERANKED.length), value]));
+  const intervals = Object.entries(cell.interval ?? {}).filter(([name]) => name.startsWith(RERANKED));
+  return [{ ...cell, model: `${cell.model}, re-ranked`, metrics: strip(own), interval: strip(intervals) }];
 }

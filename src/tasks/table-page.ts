@@ -2,7 +2,7 @@
 import { NameError } from "../errors.ts";
 import { type Html, html, raw } from "../report/html.ts";
 import { nearest } from "../tensor/index.ts";
-import { spreadText } from "./print-table.ts";
+import { behind, type PrintOptions } from "./print-table.ts";
 import { isBest, type ResultTable, type Row } from "./table.ts";
 
 const STYLE = `:root{color-scheme:light dark;--ink:#1c1c1c;--muted:#6b6b6b;--line:#ddd;--paper:#fff;--more:#2a7f4f;--less:#b3452c}
@@ -15,7 +15,10 @@ td:nth-child(2){text-align:left;color:var(--muted)}tr.average td{border-bottom:2
 p{color:var(--muted)}svg{width:100%;max-width:44rem;height:auto}svg text{fill:var(--ink);font:12px system-ui,sans-serif}`;
 
 /** `difference`: two columns by key or title; a chart shows the first less the second. Throws NameError for one that is not there. */
-export function htmlTable(table: ResultTable, difference?: readonly [string, string]): string {
+export function htmlTable(
+  table: ResultTable,
+  { difference, ...options }: PrintOptions & { readonly difference?: readonly [string, string] | undefined } = {},
+): string {
   const head = ["task", "metric", ...table.columns.map(({ title }) => title)];
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -23,16 +26,16 @@ export function htmlTable(table: ResultTable, difference?: readonly [string, str
 <h1>Results on the tasks</h1>
 <p>Per cent; best of a row in bold. An average is given where all of its rows are there.</p>
 <div><table><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
-${table.rows.map(tableRow)}</tbody></table></div>
+${table.rows.map((row) => tableRow(row, options))}</tbody></table></div>
 ${difference && differenceChart(table, difference)}
 ${table.notes.map((note) => html`<p>${note}</p>\n`)}</body></html>`;
   return page.markup;
 }
 
-function tableRow(row: Row): Html {
+function tableRow(row: Row, options: PrintOptions): Html {
   const cells = row.values.map((value, c) => {
     const text = value === undefined ? "–" : value.toFixed(2);
-    return html`<td>${isBest(row, c) ? html`<b>${text}</b>` : text}${spreadText(row.spreads?.[c])}</td>`;
+    return html`<td>${isBest(row, c) ? html`<b>${text}</b>` : text}${behind(row, c, options)}</td>`;
   });
   const { title, metric, average } = row;
   return html`<tr${average && raw(' class="average"')}><td>${title}</td><td>${!average && metric}</td>${cells}</tr>\n`;

@@ -136,11 +136,11 @@ describe("a table of one's own", () => {
       'task,metric,group,mine,"a,b|<c>"',
       "RTE,accuracy,nlp,60,50",
     ]);
-    const page = htmlTable(table, ["mine", "a,b|<c>"]);
+    const page = htmlTable(table, { difference: ["mine", "a,b|<c>"] });
     expect(page).toContain("<b>60.00</b>");
     expect(page).toContain("a,b|&lt;c&gt;");
     expect(page).toContain(">10.0</text>");
-    expect(() => htmlTable(table, ["mine", "yours"])).toThrow(/column "yours" does not exist/);
+    expect(() => htmlTable(table, { difference: ["mine", "yours"] })).toThrow(/column "yours" does not exist/);
   });
 });
 
@@ -181,5 +181,24 @@ describe("columns of several seeds", () => {
     expect(lines.find((line) => line.startsWith("Pets"))).toBe("Pets,accuracy,vision,70,20");
     expect(htmlTable(some)).toContain("70.00 ± 20.00");
     expect(some.notes.join("\n")).toMatch(/mine: not all of its 3 seeds in DTD/);
+  });
+
+  it("of one seed have intervals beside them where those are wanted, and re-ranked recalls have a column of their own", () => {
+    const flickr = pickTasks(tasks, ["flickr30k"]);
+    const name = "text_retrieval_recall@1";
+    const found = cellColumns(flickr, [
+      {
+        ...cell("flickr30k", { [name]: 0.5, [`reranked_${name}`]: 0.6 }),
+        task: "zeroshot_retrieval",
+        interval: { [name]: { low: 0.4, high: 0.55 }, [`reranked_${name}`]: { low: 0.5, high: 0.7 } },
+      },
+    ]);
+    const printed = resultTable(flickr, found.columns);
+    expect(printed.columns.map(({ key }) => key)).toEqual(["mine", "mine, re-ranked"]);
+    expect(markdownTable(printed, { intervals: true })).toContain(
+      "| 50.00 [40.00, 55.00] | **60.00** [50.00, 70.00] |",
+    );
+    expect(markdownTable(printed)).toContain("| 50.00 | **60.00** |");
+    expect(csvTable(printed, { intervals: true })).toContain("mine low,mine high");
   });
 });

@@ -9,6 +9,8 @@ export interface Column {
   /** Of its training: columns of one key are one column of the table, with their mean and spread. */
   readonly seed?: number | undefined;
   readonly values: ReadonlyMap<string, number>;
+  /** Bounds of bootstrap intervals, where there are. */
+  readonly intervals?: ReadonlyMap<string, readonly [low: number, high: number]> | undefined;
 }
 
 /** One row: a figure of a task, or an average. */
@@ -21,6 +23,8 @@ export interface Row {
   readonly values: readonly (number | undefined)[];
   /** Standard deviations over seeds (n − 1), in the order of the columns; undefined where there is one seed. */
   readonly spreads?: readonly (number | undefined)[] | undefined;
+  /** Bootstrap intervals, in the order of the columns; none of those of several seeds. */
+  readonly intervals?: readonly (readonly [low: number, high: number] | undefined)[] | undefined;
   readonly average: boolean;
 }
 
@@ -121,9 +125,10 @@ function overSeeds(columns: readonly Column[], rows: readonly Row[], notes: read
   }));
   const names = groups.map(({ key, title }) => ({ key, title }));
   if (groups.length === columns.length) return { columns: names, rows, notes };
-  const folded = rows.map(({ values, ...row }) => {
+  const folded = rows.map(({ values, intervals, ...row }) => {
     const found = groups.map(({ places }) => places.flatMap((c) => values[c] ?? []));
-    return { ...row, values: found.map(meanOf), spreads: found.map(spreadOf) };
+    const own = groups.map(({ places }) => (places.length === 1 ? intervals?.[places[0]!] : undefined));
+    return { ...row, values: found.map(meanOf), spreads: found.map(spreadOf), ...(intervals && { intervals: own }) };
   });
   const lacking = groups.flatMap(({ title, places }) => {
     const some = rows.filter(({ values }) => {
@@ -160,6 +165,7 @@ const figureRows = (task: Task, columns: readonly Column[]): Row[] =>
     metric: figure.of ? `mean of ${figure.of.join(" and ")}` : figure.metric,
     group: task.group,
     values: columns.map(({ values }) => values.get(figureKey(task, figure))),
+    intervals: columns.map(({ intervals }) => intervals?.get(figureKey(task, figure))),
     average: false,
   }));
 

@@ -8,6 +8,7 @@ import {
   at,
   auroc,
   bootstrap,
+  bootstrapAll,
   f1,
   matthews,
   meanPerClass,
@@ -113,6 +114,30 @@ describe("bootstrap", () => {
     expect(found.low).toBeCloseTo(0.25 - half, 1.5);
     expect(found.high).toBeCloseTo(0.25 + half, 1.5);
     expect(found.undefined).toBe(0);
+  });
+
+  it("of several figures, and in groups, draws for all of them alike", () => {
+    const values = Float64Array.from({ length: 9 }, (_, i) => i * i);
+    const [mean, most] = [
+      (places: Int32Array) => at(values, places).reduce((sum, value) => sum + value, 0) / places.length,
+      (places: Int32Array) => Math.max(...at(values, places)),
+    ];
+    const both = bootstrapAll(9, { mean, most }, { seed: 4, resamples: 50 });
+    expect(both).toEqual({
+      mean: bootstrap(9, mean, { seed: 4, resamples: 50 }),
+      most: bootstrap(9, most, { seed: 4, resamples: 50 }),
+    });
+    bootstrapAll(
+      9,
+      {
+        within: (places) => {
+          expect(places.subarray(0, 4).every((place) => place < 4)).toBe(true);
+          expect(places.subarray(4).every((place) => place >= 4 && place < 9)).toBe(true);
+          return 0;
+        },
+      },
+      { strata: [4, 5], resamples: 20 },
+    );
   });
 
   it("counts resamples on which the figure is not defined", () => {

@@ -186,9 +186,11 @@ describe("evaluate", () => {
     }));
     await write(folder, "dataset.json", JSON.stringify({ images }));
     for (const [name, colour] of Object.entries(COLOURS)) await write(folder, `${name}.ppm`, colourPicture(colour));
-    const { metrics, captions } = await zeroShotRetrieval(model, [
-      await openSource(`json:${folder}/dataset.json#test`),
-    ]);
+    const { metrics, captions, intervals, reranked } = await zeroShotRetrieval(
+      model,
+      [await openSource(`json:${folder}/dataset.json#test`)],
+      { rerank: 8 },
+    );
     const texts = images.flatMap(({ sentences }) => sentences.map(({ raw }) => raw));
     const { image_embeds } = await model.encodeImage(NAMES.map((name) => join(folder, `${name}.ppm`)));
     const { text_embeds } = await model.encodeText(texts);
@@ -199,5 +201,11 @@ describe("evaluate", () => {
     expect(metrics["text_retrieval_recall@1"]).toBeCloseTo(at1(toText), 10);
     expect(metrics["image_retrieval_recall@1"]).toBeCloseTo(at1(toImage), 10);
     expect(metrics["text_retrieval_recall@10"]).toBe(1);
+    expect(intervals["image_retrieval_recall@1"]!.low).toBeLessThanOrEqual(metrics["image_retrieval_recall@1"]!);
+    const judged: number[] = [];
+    for (const name of NAMES) judged.push(...(await model.match(join(folder, `${name}.ppm`), texts)));
+    const byHead = ranks(Float32Array.from(judged), 8, (q, c) => q === c >> 1);
+    expect(reranked).toMatchObject({ k: 8, pairs: 32 });
+    expect(metrics["reranked_text_retrieval_recall@1"]).toBeCloseTo(at1(byHead), 10);
   });
 });

@@ -15,6 +15,8 @@ export interface Measured {
 export interface MeasureOptions {
   readonly cacheDir?: string | undefined;
   readonly seed?: number | undefined;
+  /** In retrieval: so many of the first candidates are put in order by the matching head, beside the order by dot products. */
+  readonly rerank?: number | undefined;
   /** Features of a split in place of the model's. */
   readonly features?: ((source: Source, options: StreamOptions) => Promise<Features>) | undefined;
   /** Where a fine-tuning keeps its run, by the name of the folder; one that was stopped goes on. */

@@ -71,11 +71,11 @@ async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptio
       onTried: () => options.onProgress?.(`regularisation for ${place.task.name}`, ++tried, 15),
     },
   );
-  const { interval, swept, samples, classes, classifier } = result;
+  const { intervals, swept, samples, classes, classifier } = result;
   return {
     metrics: result.metrics,
     about: {
-      interval: { lp_acc1: interval },
+      interval: intervals,
       C: swept.C,
       samples,
       classes: classes.length,
@@ -100,11 +100,21 @@ async function retrieve(model: FlavaModel, place: TaskPlace, options: MeasureOpt
   const names = place.task.data.splits.test ?? [];
   const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
   const total = sources.reduce((sum, { count = 0 }) => sum + count, 0) || undefined;
-  const { metrics, chance, samples, captions, refused } = await zeroShotRetrieval(model, sources, {
+  const { metrics, intervals, reranked, chance, samples, captions, refused } = await zeroShotRetrieval(model, sources, {
+    seed: options.seed,
+    rerank: options.rerank,
     signal: options.signal,
     onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
+    onReranked: (done) => options.onProgress?.(`re-ranking for ${place.task.name}`, done, total),
   });
-  return { metrics, about: { chance, samples: { test: samples }, captions }, refused };
+  const about = {
+    interval: intervals,
+    chance,
+    ...(reranked && { rerank: reranked }),
+    samples: { test: samples },
+    captions,
+  };
+  return { metrics, about, refused };
 }
 
 async function match(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
@@ -120,16 +130,17 @@ async function match(model: FlavaModel, place: TaskPlace, options: MeasureOption
 
 async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
   const source = (await openSplit(place, "test"))!;
-  const { metrics, interval, samples, refused } = await zeroShotClassification(
+  const { metrics, intervals, samples, refused } = await zeroShotClassification(
     model,
     source,
     await promptsOf(place, source),
     {
+      seed: options.seed,
       signal: options.signal,
       onProgress: (done) => options.onProgress?.(`pictures of ${source.name}`, done, source.count),
     },
   );
-  return { metrics, about: { interval: { acc1: interval }, samples: { test: samples } }, refused };
+  return { metrics, about: { interval: intervals, samples: { test: samples } }, refused };
 }
 
 function tune(model: FlavaModel, place: TaskPlace, { runDir, ...options }: MeasureOptions): Promise<Measured> {

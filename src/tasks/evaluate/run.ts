@@ -134,12 +134,13 @@ async function cellOf(
   place: TaskPlace,
   measure: Measure,
 ): Promise<Outcome> {
+  const wanted = measure === "zeroshot_retrieval" ? request.rerank : undefined;
   const path = cellPath(request.out, { dataset: place.task.name, model: name, seed, task: measure });
   try {
-    const before = await knownCell(path, weights);
+    const before = await knownCell(path, weights, wanted);
     if (before) return { state: "known", cell: before };
     await using _lock = await lockFile(`${path}.lock`);
-    const meanwhile = await knownCell(path, weights);
+    const meanwhile = await knownCell(path, weights, wanted);
     if (meanwhile) return { state: "known", cell: meanwhile };
     const started = performance.now();
     const { metrics, about, refused } = await measures[measure].measure(model, place, {
@@ -171,9 +172,10 @@ async function cellOf(
 const runFolder = ({ out, seed = 0 }: EvaluationRequest, cell: string, weights: string | null): string =>
   join(out, "runs", `${basename(cell, ".json")}_${(weights ?? "").replace(/\W+/g, "-").slice(0, 24)}_seed-${seed}`);
 
-/** A cell that these weights were measured for. */
-async function knownCell(path: string, weights: string | null): Promise<Cell | undefined> {
+/** A cell that these weights were measured for, re-ranked as far as is wanted. */
+async function knownCell(path: string, weights: string | null, rerank: number | undefined): Promise<Cell | undefined> {
   if (!(await statOf(path))) return undefined;
   const [cell] = await readCells([path]);
-  return (cell as { weights?: unknown }).weights === weights ? cell : undefined;
+  const found = cell as { readonly weights?: unknown; readonly rerank?: { readonly k?: unknown } };
+  return found.weights === weights && (rerank === undefined || found.rerank?.k === rerank) ? cell : undefined;
 }

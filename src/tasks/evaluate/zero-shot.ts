@@ -4,7 +4,8 @@ import type { FlavaModel } from "../../api/index.ts";
 import { dot, meanRows } from "../../api/numbers.ts";
 import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
-import { accuracy, argmaxRows, bootstrap, type Interval, meanPerClass, topKAccuracy } from "../../evaluators/index.ts";
+import { argmaxRows, type Interval } from "../../evaluators/index.ts";
+import { classificationFigures } from "../figures.ts";
 import { pictured, type Refused, type StreamOptions } from "./streams.ts";
 
 /** Classes by the names that the data have for them, and the words that prompts say for each. */
@@ -19,8 +20,8 @@ export interface Prompts {
 export interface ZeroShotResult {
   /** In 0..1, with CLIP_benchmark's names. */
   readonly metrics: Readonly<Record<"acc1" | "acc5" | "mean_per_class_recall", number>>;
-  /** Of acc1. */
-  readonly interval: Interval;
+  /** Of each. */
+  readonly intervals: Readonly<Record<"acc1" | "acc5" | "mean_per_class_recall", Interval>>;
   readonly samples: number;
   readonly refused: readonly Refused[];
 }
@@ -36,7 +37,7 @@ export async function zeroShotClassification(
   model: FlavaModel,
   source: Source,
   prompts: Prompts,
-  options: StreamOptions = {},
+  options: StreamOptions & { readonly seed?: number | undefined } = {},
 ): Promise<ZeroShotResult> {
   const { classes } = prompts;
   const rows = await classifier(model, prompts, options.signal);
@@ -67,7 +68,7 @@ export async function zeroShotClassification(
       `${source.name}: expected pictures with labels, got none`,
       refused[0] && `${refused[0].key}: ${refused[0].reason}`,
     );
-  return { ...measured(Float64Array.from(scores), Int32Array.from(targets), classes.length), refused };
+  return { ...measured(Float64Array.from(scores), Int32Array.from(targets), classes.length, options.seed), refused };
 }
 
 /** A row of length 1 for each class. */
@@ -91,16 +92,14 @@ async function classifier(
   return rows;
 }
 
-function measured(scores: Float64Array, targets: Int32Array, classes: number): Omit<ZeroShotResult, "refused"> {
+function measured(
+  scores: Float64Array,
+  targets: Int32Array,
+  classes: number,
+  seed?: number,
+): Omit<ZeroShotResult, "refused"> {
   const said = argmaxRows(scores, classes);
-  const right = Float64Array.from(said, (label, i) => Number(label === targets[i]));
-  return {
-    metrics: {
-      acc1: accuracy(said, targets),
-      acc5: topKAccuracy(scores, targets, classes, Math.min(5, classes)),
-      mean_per_class_recall: meanPerClass(said, targets),
-    },
-    interval: bootstrap(right.length, (places) => places.reduce((sum, i) => sum + right[i]!, 0) / places.length),
-    samples: targets.length,
-  };
+  const names = { plain: "acc1", five: "acc5", perClass: "mean_per_class_recall" } as const;
+  const { metrics, intervals } = classificationFigures({ said, scores, targets, classes }, names, seed);
+  return { metrics, intervals, samples: targets.length };
 }

@@ -54,14 +54,16 @@ describe("sweepC", () => {
 describe("linearEvaluation", () => {
   it("learns what can be learned, and reports what a guess of the commonest class scores", async () => {
     const [train, test] = [clouds([..."abc"], 60, 4), clouds([..."abcc"], 50, 5)];
-    const { metrics, interval, samples, classes } = await linearEvaluation(device, { train, test });
+    const { metrics, intervals, samples, classes } = await linearEvaluation(device, { train, test });
     expect(classes).toEqual(["a", "b", "c"]);
     expect(samples).toEqual({ train: 144, validation: 36, test: 200 });
     expect(metrics.lp_acc1).toBeGreaterThan(0.75);
     expect(metrics.majority).toBe(0.25);
     expect(metrics.lp_acc5).toBe(1);
-    expect(interval.low).toBeLessThan(metrics.lp_acc1);
-    expect(interval.high).toBeGreaterThan(metrics.lp_acc1);
+    for (const name of ["lp_acc1", "lp_mean_per_class_recall"] as const) {
+      expect(intervals[name].low).toBeLessThan(metrics[name]);
+      expect(intervals[name].high).toBeGreaterThan(metrics[name]);
+    }
   });
 
   it("counts test samples of a class that no training sample has as wrong, and names it", async () => {

@@ -1,16 +1,9 @@
 /** Linear evaluation: a classifier on frozen features, as the paper measures its 22 vision tasks. */
 import { DataError } from "../../errors.ts";
-import {
-  accuracy,
-  argmaxRows,
-  at,
-  bootstrap,
-  type Interval,
-  meanPerClass,
-  topKAccuracy,
-} from "../../evaluators/index.ts";
+import { accuracy, argmaxRows, type Interval } from "../../evaluators/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
+import { classificationFigures } from "../figures.ts";
 import type { Features } from "./features.ts";
 import type { LinearData } from "./linear-objective.ts";
 import { type Fitted, fitLogistic, logits } from "./logistic.ts";
@@ -39,8 +32,8 @@ export interface LinearResult {
   readonly swept: Swept;
   /** In 0..1, with CLIP_benchmark's names. */
   readonly metrics: Readonly<Record<"lp_acc1" | "lp_acc5" | "lp_mean_per_class_recall" | "majority", number>>;
-  /** Of lp_acc1. */
-  readonly interval: Interval;
+  /** Of each, but the last: it is not the model's. */
+  readonly intervals: Readonly<Record<"lp_acc1" | "lp_acc5" | "lp_mean_per_class_recall", Interval>>;
   /** Classes of the test split that no training sample has: their samples count as wrong. */
   readonly unseen: readonly string[];
   readonly samples: Readonly<Record<"train" | "validation" | "test", number>>;
@@ -68,19 +61,18 @@ export async function linearEvaluation(
   const asked = dataOf(test, classes);
   const scores = logits(classifier, asked.x);
   const said = argmaxRows(scores, classes.length);
-  const right = Float64Array.from(said, (label, i) => Number(label === asked.labels[i]));
+  const { metrics, intervals } = classificationFigures(
+    { said, scores, targets: Int32Array.from(asked.labels), classes: classes.length },
+    { plain: "lp_acc1", five: "lp_acc5", perClass: "lp_mean_per_class_recall" },
+    seed,
+  );
   const known = new Set(Array.from(together(train, validation).labels));
   return {
     classes,
     classifier,
     swept,
-    metrics: {
-      lp_acc1: accuracy(said, asked.labels),
-      lp_acc5: topKAccuracy(scores, asked.labels, classes.length, Math.min(5, classes.length)),
-      lp_mean_per_class_recall: meanPerClass(said, asked.labels),
-      majority: majority(train, asked),
-    },
-    interval: bootstrap(right.length, (places) => mean(at(right, places)), { seed }),
+    metrics: { ...metrics, majority: majority(train, asked) },
+    intervals,
     unseen: classes.filter((_, k) => !known.has(k) && Array.from(asked.labels).includes(k)),
     samples: { train: train.labels.length, validation: validation.labels.length, test: asked.labels.length },
   };
@@ -88,8 +80,6 @@ export async function linearEvaluation(
 
 /** Numbers in their order, other names in that of their letters. */
 const byName = (a: string, b: string): number => Number(a) - Number(b) || (a < b ? -1 : a > b ? 1 : 0);
-
-const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function dataOf({ x, width, labels }: Features, classes: readonly string[]): LinearData {
   const numbers = new Map(classes.map((name, k) => [name, k]));
