@@ -99,7 +99,7 @@ interface Work {
 const ANY_SPEED = 5e10;
 
 /** What measuring a column takes beside training it. */
-const MEASURE_SECONDS = 20;
+const MEASURE_SECONDS = 60;
 
 async function workOf(plan: AblationPlan): Promise<Work> {
   const costs = await costsOf(plan, { speed: ANY_SPEED });
@@ -186,7 +186,7 @@ async function measured(
           models: [{ name: column!, path: run.recipe.runDir, seed }],
           tasks,
           measures: [...new Set(tasks.flatMap(waysOf))],
-          ...{ dataRoot, out: join(plan.out, CELLS), cacheDir, signal, open },
+          ...{ dataRoot, out: join(plan.out, CELLS), seed, cacheDir, signal, open },
           onProgress: (what) => onProgress?.(work.done / work.total, `${title}: ${what}`),
           onCell: (event) => {
             if (event.state === "failed") note?.(`${title}: ${event.task}: not measured: ${event.error.message}`);
