@@ -57,7 +57,7 @@ function pidOf(runDir: string, rank: number): number | undefined {
 }
 
 const step = async (runDir: string): Promise<number> =>
-  (await latestCheckpoint(join(runDir, "text"), {}).catch(() => undefined))?.step ?? 0;
+  (await latestCheckpoint(join(runDir, "text"), { onDamaged: () => undefined }).catch(() => undefined))?.step ?? 0;
 
 /** Sends a signal to a rank once the run has saved a step; the job's end, and how long after the signal. */
 async function signalled(started: Promise<Ran>, runDir: string, rank: number, signal: NodeJS.Signals) {
