@@ -26,6 +26,9 @@ export function say(text: string, bad = false): void {
   status.classList.toggle("bad", bad);
 }
 
+/** The first line of a message about a picture: it names the file. */
+export const reasonOf = (message: string): string => message.split("\n")[0]!.replace(/^decodeImage: /, "");
+
 /** What went wrong, for people: the first lines of a message of ours say it. */
 export const sayError = (error: unknown): void => say(error instanceof Error ? error.message : String(error), true);
 

@@ -1,5 +1,5 @@
 /** Search: pictures ranked by words, or by a picture. */
-import { dropPlace, el, type Picture, pictureOf, say, working } from "./dom.ts";
+import { dropPlace, el, type Picture, pictureOf, reasonOf, say, working } from "./dom.ts";
 import { call } from "./protocol.ts";
 import { scenes } from "./scenes.ts";
 
@@ -22,7 +22,7 @@ export async function add(pictures: readonly Picture[]): Promise<string[]> {
   );
   const failed: string[] = [];
   for (const [i, embeds] of found.entries()) {
-    if (typeof embeds === "string") failed.push(`${pictures[i]!.name}: ${embeds.split("\n")[0]}`);
+    if (typeof embeds === "string") failed.push(reasonOf(embeds));
     else collection.push({ ...pictures[i]!, embeds });
   }
   for (const tell of grown) tell();

@@ -1,5 +1,5 @@
 /** Teach: a linear probe on the model's embeddings, trained on the page. */
-import { chart, dropPlace, el, type Picture, pictureOf, say, table, working } from "./dom.ts";
+import { chart, dropPlace, el, type Picture, pictureOf, reasonOf, say, table, working } from "./dom.ts";
 import { download } from "./files.ts";
 import { type Probe, predict, trainProbe } from "./linear-probe.ts";
 import { call } from "./protocol.ts";
@@ -27,7 +27,7 @@ export function teach(panel: HTMLElement): void {
       pictures.map(({ file }) => file),
     );
     for (const [i, embeds] of found.entries())
-      if (typeof embeds === "string") say(`${pictures[i]!.name}: ${embeds.split("\n")[0]}`, true);
+      if (typeof embeds === "string") say(reasonOf(embeds), true);
       else to.pictures.push({ ...pictures[i]!, embeds });
     const items = to.pictures.map(({ url, name }) => el("li", { class: "still" }, el("img", { src: url, alt: name })));
     to.shown.replaceChildren(...items);
