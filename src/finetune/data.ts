@@ -102,7 +102,10 @@ function heldOut(rows: readonly Row[], { target }: ChosenTarget, { share, seed, 
     for (const group of groups.keys()) taken.add(group);
   }
   if (out.size === 0)
-    throw new DataError(`${train.name}: expected samples to hold out for validation, got ${rows.length} in all`);
+    throw new DataError(
+      `${train.name}: expected classes with two different samples or more, to hold some out, got ${rows.length} samples`,
+      "samples of the same text stay together; give others with --validation",
+    );
   return { train: rows.filter((row) => !out.has(row)), validation: rows.filter((row) => out.has(row)) };
 }
 
