@@ -129,8 +129,8 @@ export async function encodePairs(
   const of = (start: string): string[] => outputs.filter((name) => name.startsWith(start));
   const wanted = { image: ["image_mm", ...of("image_")], text: ["text_mm", ...of("text_")] };
   const fused = outputs.filter((name) => !UNIMODAL.test(name));
-  for (const kind of ["image", "text"] as const) graphs.need(kind, wanted[kind]);
   graphs.need("fusion", fused);
+  for (const kind of ["image", "text"] as const) graphs.need(kind, wanted[kind]);
   const [pictures, captions] = [imageSource(encoding, images, signal), textSource(encoding, texts)];
   const count = pairCount(pictures.count, captions.count);
   const whole = outputs.some(perToken) || captions.count === 1;

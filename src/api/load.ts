@@ -3,15 +3,13 @@ import { bestDevice, DEFAULT_DEVICE } from "#platform";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
-import { type ConfigJson, type FlavaConfig, fromHuggingFaceConfig, inferFlavaConfig } from "../models/flava/index.ts";
 import {
+  type ConfigJson,
   compareWeights,
   differencesError,
-  families,
-  type Layout,
+  familyOfWeights,
   type Model,
   type NamedWeights,
-  underOurNames,
 } from "../models/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { type Device, type DeviceName, type DeviceOptionsOf, openDevice, State } from "../runtime/index.ts";
@@ -89,17 +87,17 @@ function modelOf(
   config: ConfigJson | undefined,
   weights: TensorFile,
   onWarning: LoadOptions["onWarning"],
-): { readonly model: Model; readonly sizes: FlavaConfig; readonly named: NamedWeights } {
-  const named = underOurNames(weights, families.flava.layouts);
-  const { switches } = families.flava.layouts[named.layout]! as Layout<Partial<FlavaConfig>>;
+): { readonly model: Model; readonly sizes: unknown; readonly named: NamedWeights } {
+  const { family, named } = familyOfWeights(weights, config);
+  const switches = family.layouts[named.layout]!.switches as object | undefined;
   if (!config) {
-    const inferred = inferFlavaConfig(name, named.tensors, switches);
+    const inferred = family.infer(name, named.tensors, switches);
     for (const line of inferred.assumed) onWarning?.(`${name}: no config.json; ${line}`);
-    return { model: families.flava.of(inferred.config), sizes: inferred.config, named };
+    return { model: family.of(inferred.config), sizes: inferred.config, named };
   }
-  const read = fromHuggingFaceConfig(config, onWarning ? { note: onWarning } : {});
+  const read = family.fromConfig(config, { note: onWarning }) as object;
   const sizes = { ...read, ...(config.flava_options === undefined ? switches : {}) };
-  return { model: families.flava.of(sizes), sizes, named };
+  return { model: family.of(sizes), sizes, named };
 }
 
 function checkVocabulary(name: string, { texts }: Model, tokenizer: TextTokenizer | undefined): void {

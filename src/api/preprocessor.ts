@@ -13,8 +13,8 @@ export function imageOptions(
   pictures: PictureSizes,
   imageSize?: number | undefined,
 ): FlavaImageOptions {
-  const { size, codebookSize, patchSize } = pictures;
-  const said = json ? imageOptionsFromJson(json) : { size, codebookSize };
+  const { size, codebookSize, patchSize, fit } = pictures;
+  const said = json ? imageOptionsFromJson(json) : { size, codebookSize, ...(fit && { fit }) };
   if (imageSize === undefined) {
     const { cropSize = said.size } = said as FlavaImageOptions;
     if (cropSize === size) return said;

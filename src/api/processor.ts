@@ -1,8 +1,7 @@
 /** Pictures and texts → what the model is fed, as Hugging Face's FlavaProcessor does it. */
 import { CheckpointError, ConfigError, DataError } from "../errors.ts";
 import { type DecodeOptions, type FlavaImageOptions, flavaEvalImage } from "../image/index.ts";
-import { fromHuggingFaceConfig } from "../models/flava/index.ts";
-import { families } from "../models/index.ts";
+import { familyOfConfig } from "../models/index.ts";
 import { size, type Tensor } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type ImageInput, readImage } from "./image-input.ts";
@@ -89,7 +88,7 @@ export const FlavaProcessor: {
   async fromPretrained(idOrPath, options = {}) {
     const files = await openModelFiles(idOrPath, options);
     const { config = {}, preprocessor, tokenizer } = await readDescriptions(files);
-    const { pictures, texts } = families.flava.of(fromHuggingFaceConfig(config));
+    const { pictures, texts } = familyOfConfig(config).of(familyOfConfig(config).fromConfig(config));
     const image = pictures && imageOptions(files.name, preprocessor, pictures, options.imageSize);
     return createProcessor({ name: files.name, tokenizer, maxLength: texts?.maxPositions ?? 0, image });
   },

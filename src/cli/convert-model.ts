@@ -6,6 +6,7 @@ import { imageOptionsToJson } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
 import {
   codebookImageSize,
+  type FlavaConfig,
   type FlavaLayout,
   flavaLayouts,
   huggingFaceJson,
@@ -40,17 +41,28 @@ const COPIED = [...TOKENIZER_FILES, PREPROCESSOR, "LICENSE"];
 export async function convert(io: Io, [from = "", to = ""]: readonly string[], options: ConvertOptions): Promise<void> {
   await using opened = await openGiven(io, from, options);
   const found = findModel(opened);
+  const config = flavaOf(found);
   refuse(found, options);
   const losses = { overflowed: 0, vanished: 0, tensors: 0 };
   const { entries, names, left } = plan(found, options, losses, io.signal);
   const saved = await save(io, to, entries, options);
-  const files = [...saved.files, await saveConfig(to, found, names), ...(await copyBeside(to, found))];
+  const files = [...saved.files, await saveConfig(to, config, found, names), ...(await copyBeside(to, config, found))];
   const notes = [...found.notes, ...remarks(found, left, losses)];
   for (const line of notes) io.note(line);
   const layout = flavaLayouts[options.layout].title;
   io.result(
     `${to}: ${formatCount(entries.length)} tensors, ${formatBytes(saved.byteLength)}, named as in ${layout}\n${files.map((name) => `  ${name}`).join("\n")}`,
     { out: to, layout: options.layout, tensors: entries.length, bytes: saved.byteLength, files, notes },
+  );
+}
+
+/** Throws CheckpointError for a model of another family: the layouts that can be written are FLAVA's. */
+function flavaOf({ family, config, named }: FoundModel): FlavaConfig {
+  const name = family.of(config).family;
+  if (name === "flava") return config as FlavaConfig;
+  throw new CheckpointError(
+    `${named.name}: expected weights of a FLAVA, got those of a ${name}`,
+    "only FLAVA's layouts are written; what this package trains of other families has Hugging Face's names already",
   );
 }
 
@@ -186,14 +198,19 @@ async function save(io: Io, to: string, entries: readonly TensorEntry[], options
 }
 
 /** config.json. Names are ours. */
-async function saveConfig(to: string, { config, lossWeights }: FoundModel, names: readonly string[]): Promise<string> {
+async function saveConfig(
+  to: string,
+  config: FlavaConfig,
+  { lossWeights }: FoundModel,
+  names: readonly string[],
+): Promise<string> {
   const json = toHuggingFaceConfig(config, { lossWeights, tensors: names });
   await saveFile(join(to, "config.json"), huggingFaceJson(json));
   return "config.json";
 }
 
 /** What describes the model besides its sizes: as it is, and preprocessor_config.json also where there was none. */
-async function copyBeside(to: string, { opened, config }: FoundModel): Promise<string[]> {
+async function copyBeside(to: string, config: FlavaConfig, { opened }: FoundModel): Promise<string[]> {
   const copied: string[] = [];
   for (const name of COPIED) {
     const bytes = await opened.files.open(name);

@@ -1,16 +1,13 @@
 /** The model that a command is pointed at: its weights under our names, and its sizes. */
 import { type OpenModel, openModel, STORED, type TensorFile } from "../hub/index.ts";
+import { lossWeightsOf } from "../models/flava/index.ts";
 import {
-  type FlavaConfig,
-  type FlavaLayout,
-  flavaLayouts,
-  flavaParameters,
-  fromHuggingFaceConfig,
-  inferFlavaConfig,
-  isFlavaConfig,
-  lossWeightsOf,
-} from "../models/flava/index.ts";
-import { compareWeights, type Differences, type NamedWeights, underOurNames } from "../models/index.ts";
+  type AnyFamily,
+  compareWeights,
+  type Differences,
+  familyOfWeights,
+  type NamedWeights,
+} from "../models/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { size } from "../tensor/index.ts";
 import type { Io } from "./command.ts";
@@ -31,8 +28,10 @@ export interface ModelChoice {
 /** A model, open. Close `opened`. */
 export interface FoundModel {
   readonly opened: OpenModel;
-  readonly named: NamedWeights<FlavaLayout>;
-  readonly config: FlavaConfig;
+  readonly family: AnyFamily;
+  readonly named: NamedWeights;
+  /** Of the family's kind. */
+  readonly config: unknown;
   readonly lossWeights: Readonly<Record<string, number>>;
   /** Where the sizes are from: "config.json", "the shapes of the tensors". */
   readonly sizesFrom: string;
@@ -62,31 +61,33 @@ export async function openGiven(io: Io, idOrPath: string, choice: ModelChoice): 
 
 /** The model of opened weights. Throws CheckpointError for weights of another model, ConfigError for a config.json of another. */
 export function findModel(opened: OpenModel): FoundModel {
-  const named = underOurNames(opened.weights, flavaLayouts);
+  const { family, named } = familyOfWeights(opened.weights, opened.config);
   const notes: string[] = [];
-  const { config, sizesFrom } = sizesOf(opened, named, notes);
-  const specs = flavaParameters(config);
+  const { config, sizesFrom } = sizesOf(opened, family, named, notes);
+  const specs = family.of(config).parameters();
   return {
     opened,
+    family,
     named,
     config,
     lossWeights: lossWeightsOf(opened.config ?? {}),
     sizesFrom,
     notes,
     specs,
-    fit: fitOf(specs, named),
+    fit: fitOf(specs, named, family),
   };
 }
 
 function sizesOf(
   { config, weights }: OpenModel,
-  named: NamedWeights<FlavaLayout>,
+  family: AnyFamily,
+  named: NamedWeights,
   notes: string[],
-): { config: FlavaConfig; sizesFrom: string } {
-  if (config && isFlavaConfig(config))
-    return { config: fromHuggingFaceConfig(config, { note: (line) => notes.push(line) }), sizesFrom: "config.json" };
+): { config: unknown; sizesFrom: string } {
+  if (config && family.isConfig(config))
+    return { config: family.fromConfig(config, { note: (line) => notes.push(line) }), sizesFrom: "config.json" };
   if (config) notes.push(`config.json is of another model (${String(config.model_type)}) and was not used`);
-  const found = inferFlavaConfig(weights.name, named.tensors, flavaLayouts[named.layout].switches ?? {});
+  const found = family.infer(weights.name, named.tensors, family.layouts[named.layout]!.switches);
   notes.push(...found.assumed);
   return { config: found.config, sizesFrom: "the shapes of the tensors" };
 }
@@ -94,10 +95,7 @@ function sizesOf(
 /** "flava.image_model", "mim_head", "image_codebook". */
 export const partOf = (name: string): string => /^(flava\.)?\w+/.exec(name)![0];
 
-/** What may be missing from a part that is there. */
-const MAY_LACK = /\.(mask_token|pooler\.dense\.(weight|bias))$/;
-
-function fitOf(specs: readonly ParamSpec[], named: NamedWeights): Fit {
+function fitOf(specs: readonly ParamSpec[], named: NamedWeights, { mayLack }: AnyFamily): Fit {
   const { missing, unexpected, misshapen } = compareWeights(specs, named);
   const present = new Set([...named.tensors.keys()].map(partOf));
   const absent = new Map<string, number>();
@@ -109,8 +107,8 @@ function fitOf(specs: readonly ParamSpec[], named: NamedWeights): Fit {
   }
   return {
     absent,
-    lacking: there.filter((name) => MAY_LACK.test(name)),
-    missing: there.filter((name) => !MAY_LACK.test(name)),
+    lacking: there.filter((name) => mayLack(name)),
+    missing: there.filter((name) => !mayLack(name)),
     unexpected: unexpected.filter((name) => !BESIDE.test(name)),
     misshapen,
   };

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { type OpenModel, readModelJson, STORED, type StoredTensor } from "../hub/index.ts";
 import { isRecord } from "../io/index.ts";
-import { flavaFamily, flavaLayouts } from "../models/flava/index.ts";
 import { formatShape, size } from "../tensor/index.ts";
 import type { Io } from "./command.ts";
 import { type FoundModel, findModel, type ModelChoice, openGiven, partOf, someOf, storedBytes } from "./found-model.ts";
@@ -106,23 +105,24 @@ const row = (label: string, said: string): string =>
   `${label.padEnd(14)}${said.replaceAll("\n", `\n${" ".repeat(14)}`)}`;
 const shorten = (said: string): string => (said.length > 100 ? `${said.slice(0, 100)}…` : said);
 
-function modelLines({ named, config, sizesFrom, specs, fit, notes }: FoundModel): string[] {
+function modelLines({ family, named, config, sizesFrom, specs, fit, notes }: FoundModel): string[] {
+  const model = family.of(config);
   const here = new Set([...named.tensors.keys()].map(partOf));
   const total = specs
     .filter(({ name, aliases }) => [name, ...aliases].some((one) => named.tensors.has(one)))
     .reduce((n, { shape }) => n + size(shape), 0);
-  const words = `${formatCount(config.text.vocabSize)} words`;
+  const words = `${formatCount(model.texts?.vocabSize ?? 0)} words`;
   const problems = [
     ...list("missing", fit.missing),
     ...list("not of this model", fit.unexpected),
     ...list("of another shape", fit.misshapen),
   ];
   return [
-    row("layout", `${flavaLayouts[named.layout].title}: ${named.what}`),
+    row("layout", `${family.layouts[named.layout]!.title}: ${named.what}`),
     row("sizes", `from ${sizesFrom}: ${formatCount(total)} parameters`),
-    ...flavaFamily
+    ...family
       .describe(config, words)
-      .filter(([label]) => here.has(PARTS[label] ?? ""))
+      .filter(([label]) => here.has(PARTS[label] ?? label) || !Object.hasOwn(PARTS, label))
       .map(([label, said]) => row(label, said)),
     ...[...named.ignored].map(([kind, names]) =>
       row("ignored", `${formatCount(names.length)} ${kind}: ${someOf(names)}`),
@@ -140,6 +140,8 @@ const PARTS: Readonly<Record<string, string>> = {
   "text encoder": "flava.text_model",
   multimodal: "flava.multimodal_model",
   codebook: "image_codebook",
+  "image tower": "vision_model",
+  "text tower": "text_model",
 };
 
 const list = (what: string, names: readonly string[]): string[] =>
@@ -197,8 +199,9 @@ function value(opened: OpenModel, model: FoundModel | string): Record<string, un
 const publishedNames = ({ named }: FoundModel, stored: string): string[] =>
   [...named.stored].filter(([, from]) => from === stored).map(([name]) => name);
 
-function modelValue({ named, config, sizesFrom, fit, notes }: FoundModel): Record<string, unknown> {
+function modelValue({ family, named, config, sizesFrom, fit, notes }: FoundModel): Record<string, unknown> {
   return {
+    family: family.of(config).family,
     layout: named.layout,
     what: named.what,
     sizesFrom,

@@ -20,8 +20,8 @@ export interface PairsOptions {
   readonly textLength: number;
   readonly retrieval: boolean;
   readonly matching: boolean;
-  /** How pairs are masked, and which heads are measured. */
-  readonly masked: Omit<MaskedPairOptions, "textLength">;
+  /** How pairs are masked, and which heads are measured; absent: none. */
+  readonly masked?: Omit<MaskedPairOptions, "textLength">;
 }
 
 /** A gallery with its embeddings; without them where the model has no contrastive space. */
@@ -44,7 +44,7 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
   const { seed } = context;
   const open = () => ({
     asked: FlavaModel.of(context),
-    masked: createMaskedPairs(context, { ...options.masked, textLength }),
+    masked: options.masked && createMaskedPairs(context, { ...options.masked, textLength }),
   });
   let parts: ReturnType<typeof open> | undefined;
   const chance: Record<string, number> = {};

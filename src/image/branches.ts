@@ -12,11 +12,16 @@ import { type FirstPass, type ResizeTarget, resize, resizeEach } from "./resize.
 export interface FlavaImageOptions {
   /** Side of `pixel_values`: 224 for the published model. */
   readonly size: number;
-  /** Side of `codebook_pixel_values`: 112 for the published model. */
+  /** Side of `codebook_pixel_values`: 112 for the published model; 0: none are made. */
   readonly codebookSize: number;
   /** Sides of the centre crops after resizing (inference only). Default: no crop. */
   readonly cropSize?: number;
   readonly codebookCropSize?: number;
+  /**
+   * How a whole picture becomes a square. Default "stretch". "cover", as CLIP does: its shorter side becomes `size`, and the middle is cut
+   * out; then there are no `codebook_pixel_values`.
+   */
+  readonly fit?: "stretch" | "cover" | undefined;
   /** Default CLIP_NORM. */
   readonly norm?: MeanStd;
   /** Order of the passes of both resizes. Default `horizontal`, as Pillow ≤ 12 and so the released models. */
@@ -50,8 +55,13 @@ export function flavaEvalImage(image: Pixels, options: FlavaImageOptions, out?: 
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, codebookFrom = "original" } = options;
   const { firstPass } = options;
   const targets = branchTargets(options);
+  if (options.fit === "cover") {
+    const square = centerCrop(resizeShorter(image, size, "bicubic", { firstPass }), cropSize, "even");
+    return toTensors(square, undefined, options.norm, out);
+  }
   const [whole, fromOriginal] = resizeEach(image, codebookFrom === "original" ? targets : targets.slice(0, 1));
   const model = centerCrop(whole!, cropSize);
+  if (codebookSize === 0) return toTensors(model, undefined, options.norm, out);
   const codebook = fromOriginal ?? resize(model, codebookSize, codebookSize, "lanczos", { firstPass });
   return toTensors(model, centerCrop(codebook, codebookCropSize), options.norm, out);
 }
@@ -70,7 +80,7 @@ export function flavaTrainImage(
   const region = randomCropRegion(image.width, image.height, crop, rng);
   const turn = flip > 0 && rng.uniform() < flip ? flipHorizontal : (same: Pixels): Pixels => same;
   const [model, codebook] = resizeEach(image, branchTargets(options), region);
-  return toTensors(turn(model!), turn(codebook!), options.norm, out);
+  return toTensors(turn(model!), codebook && turn(codebook), options.norm, out);
 }
 
 const branchTargets = ({
@@ -79,7 +89,7 @@ const branchTargets = ({
   firstPass,
 }: Pick<FlavaImageOptions, "size" | "codebookSize" | "firstPass">): ResizeTarget[] => [
   { width: size, height: size, filter: "bicubic", firstPass },
-  { width: codebookSize, height: codebookSize, filter: "lanczos", firstPass },
+  ...(codebookSize === 0 ? [] : [{ width: codebookSize, height: codebookSize, filter: "lanczos" as const, firstPass }]),
 ];
 
 export interface ClipImageOptions {
@@ -101,13 +111,15 @@ export function clipEvalImage(
 
 function toTensors(
   model: Pixels,
-  codebook: Pixels,
+  codebook: Pixels | undefined,
   norm: MeanStd | undefined,
   out: FlavaImageOut | undefined,
 ): FlavaImage {
   return {
     pixel_values: toPlanes(model, tableOf(norm), out?.pixel_values),
-    codebook_pixel_values: toPlanes(codebook, CODEBOOK, out?.codebook_pixel_values),
+    codebook_pixel_values: codebook
+      ? toPlanes(codebook, CODEBOOK, out?.codebook_pixel_values)
+      : { dtype: "float32", shape: [3, 0, 0], data: new Float32Array(0) },
   };
 }
 

@@ -66,12 +66,25 @@ describe("preprocessor_config.json", () => {
     });
   });
 
+  it("reads and writes CLIP's: the shorter side, the middle, no codebook", () => {
+    const clip = { size: 224, cropSize: 224, codebookSize: 0, fit: "cover", norm: CLIP_NORM };
+    expect(imageOptionsFromJson({ size: { shortest_edge: 224 }, crop_size: { height: 224, width: 224 } })).toEqual(
+      clip,
+    );
+    expect(imageOptionsFromJson({ feature_extractor_type: "CLIPFeatureExtractor", size: 224, crop_size: 224 })).toEqual(
+      clip,
+    );
+    const written = JSON.parse(imageOptionsToJson({ size: 48, codebookSize: 0, fit: "cover" }, 8));
+    expect(imageOptionsFromJson(written)).toEqual({ ...clip, size: 48, cropSize: 48 });
+  });
+
   it.each([
     [
       { size: { height: 224, width: 448 } },
       /size: expected a side in pixels, or height and width that are the same, got \{"height":224/,
     ],
-    [{ size: { shortest_edge: 224 } }, /size: expected/],
+    [{ size: { shortest_edge: 224 }, codebook_size: 112 }, /size: expected/],
+    [{ image_processor_type: "CLIPImageProcessor", do_center_crop: false }, /do_center_crop/],
     [{ size: "large" }, /size: expected/],
     [{ resample: 2 }, /resample: expected 3, got 2/],
     [{ do_normalize: false }, /do_normalize: expected true, got false/],

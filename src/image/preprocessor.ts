@@ -18,6 +18,7 @@ const LANCZOS = 1;
  * different lengths, other filters, steps that are left out.
  */
 export function imageOptionsFromJson(json: Json): FlavaImageOptions {
+  if (isClip(json)) return clipOptionsFromJson(json);
   const size = sideOf(json, "size", 224);
   const codebookSize = sideOf(json, "codebook_size", 112);
   refuseOther(json, "resample", [BICUBIC], BICUBIC);
@@ -42,6 +43,26 @@ export function imageOptionsFromJson(json: Json): FlavaImageOptions {
     ...(json.codebook_do_center_crop !== false && {
       codebookCropSize: sideOf(json, "codebook_crop_size", codebookSize),
     }),
+    norm: { mean: threeOf(json, "image_mean", CLIP_NORM.mean), std: threeOf(json, "image_std", CLIP_NORM.std) },
+  };
+}
+
+/** CLIP's processor, of whichever version: it has no codebook, and the shorter side is what it resizes. */
+const isClip = ({ image_processor_type: type, feature_extractor_type: old, codebook_size, size }: Json): boolean =>
+  [type, old].some((name) => typeof name === "string" && name.startsWith("CLIP")) ||
+  (codebook_size === undefined && typeof size === "object" && size !== null && "shortest_edge" in size);
+
+function clipOptionsFromJson(json: Json): FlavaImageOptions {
+  refuseOther(json, "resample", [BICUBIC], BICUBIC);
+  refuseOther(json, "rescale_factor", [1 / 255, 0.00392156862745098], 1 / 255);
+  for (const key of ["do_resize", "do_center_crop", "do_rescale", "do_normalize"]) refuseOther(json, key, [true], true);
+  const { shortest_edge: short } = Object(json.size) as Json;
+  const size = isSide(short) ? short : sideOf(json, "size", 224);
+  return {
+    size,
+    codebookSize: 0,
+    fit: "cover",
+    cropSize: sideOf(json, "crop_size", size),
     norm: { mean: threeOf(json, "image_mean", CLIP_NORM.mean), std: threeOf(json, "image_std", CLIP_NORM.std) },
   };
 }
@@ -77,8 +98,29 @@ function threeOf(json: Json, key: string, otherwise: MeanStd["mean"]): MeanStd["
   throw wrong(key, "three numbers", value);
 }
 
+/** CLIP's preprocessor_config.json, as text. */
+function clipOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: FlavaImageOptions): string {
+  const config = {
+    image_processor_type: "CLIPImageProcessor",
+    processor_class: "CLIPProcessor",
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { shortest_edge: size },
+    resample: BICUBIC,
+    do_center_crop: true,
+    crop_size: { height: cropSize, width: cropSize },
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: norm.mean,
+    image_std: norm.std,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
 /** The preprocessor_config.json of a model with patches of `patchSize` pixels, as text. */
 export function imageOptionsToJson(options: FlavaImageOptions, patchSize: number): string {
+  if (options.fit === "cover") return clipOptionsToJson(options);
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, norm = CLIP_NORM } = options;
   const square = (side: number): Json => ({ height: side, width: side });
   const grid = cropSize / patchSize;

@@ -1,14 +1,49 @@
 /** The kinds of models, one row each. A new model is a folder beside this file and a row here. */
+import type { ClipConfig } from "./clip/config.ts";
+import { clipFamily } from "./clip/family.ts";
+import type { FlavaConfig } from "./flava/config.ts";
 import { flavaFamily } from "./flava/family.ts";
-import type { ModelFamily } from "./model.ts";
+import { type Layout, type NamedWeights, recognised, type TensorSource, underOurNames } from "./layout.ts";
+import type { ConfigJson, PublishedFamily } from "./model.ts";
 
-/** By the name that recipes call them. */
-export const families: { readonly flava: typeof flavaFamily } = { flava: flavaFamily };
+interface Configs {
+  readonly flava: FlavaConfig;
+  readonly clip: ClipConfig;
+}
 
 /** What a recipe can name as its family. */
-export type FamilyName = keyof typeof families;
+export type FamilyName = keyof Configs;
 
 /** The configuration of any family's model. */
-export type ModelConfig = {
-  [F in FamilyName]: (typeof families)[F] extends ModelFamily<infer C> ? C : never;
-}[FamilyName];
+export type ModelConfig = Configs[FamilyName];
+
+/** By the name that recipes call them. */
+export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]> } = {
+  flava: flavaFamily,
+  clip: clipFamily,
+};
+
+/** A family, whichever it is. */
+export type AnyFamily = PublishedFamily<unknown>;
+
+/** What a file of weights is. */
+export interface FoundFamily {
+  readonly family: AnyFamily;
+  readonly named: NamedWeights;
+}
+
+/**
+ * The family of a file of weights, and the file under its names: that of the config.json where it is one that is known, else the first
+ * whose code bases have such names. Throws CheckpointError for a file of none.
+ */
+export function familyOfWeights(file: TensorSource, config: ConfigJson | undefined): FoundFamily {
+  const all = Object.values(families) as AnyFamily[];
+  const typed = config?.model_type === undefined ? undefined : all.find((family) => family.isConfig(config));
+  const family = typed ?? all.find(({ layouts }) => recognised(file, layouts));
+  const known = family?.layouts ?? (Object.assign({}, ...all.map(({ layouts }) => layouts)) as Record<string, Layout>);
+  return { named: underOurNames(file, known), family: family! };
+}
+
+/** The family that a config.json is of: FLAVA where it says nothing. */
+export const familyOfConfig = (config: ConfigJson): AnyFamily =>
+  (Object.values(families) as AnyFamily[]).find((family) => family.isConfig(config)) ?? (families.flava as AnyFamily);

@@ -8,7 +8,7 @@ export type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
 /** What a tensor of a file is for the model. */
 export type Place =
   /** It, under its name in the published checkpoint. */
-  | { readonly to: string }
+  | { readonly to: string; readonly transposed?: boolean }
   /** Several, fused: equal parts along axis 0. */
   | { readonly split: readonly string[] }
   /** Nothing that it needs; what it is, in the plural: "position ids". */
@@ -26,6 +26,8 @@ export interface Naming {
 export interface Target {
   readonly name: string;
   readonly part?: readonly [index: number, of: number] | undefined;
+  /** Whether rows are columns there. */
+  readonly transposed?: boolean | undefined;
 }
 
 /** One code base's names for a model. `C` is the model's configuration. */
@@ -84,22 +86,39 @@ export function underOurNames<L extends string>(
   file: TensorSource,
   layouts: Readonly<Record<L, Layout>>,
 ): NamedWeights<L> {
+  const plain = plainNames(file);
+  const found = recognised(file, layouts, plain);
+  if (found) return placed(file, plain, found.layout, found.naming);
+  const some = [...file.tensors.keys()].slice(0, 3).join(", ");
+  throw new CheckpointError(
+    `${file.name}: expected tensors named as in ${listed(Object.values<Layout>(layouts).map(({ title }) => title))}, got ${some || "none"}${file.tensors.size > 3 ? `, … (${file.tensors.size})` : ""}`,
+    "the file belongs to another model",
+  );
+}
+
+/** Which of the layouts a file has; undefined where it is none. */
+export function recognised<L extends string>(
+  file: TensorSource,
+  layouts: Readonly<Record<L, Layout>>,
+  plain: ReadonlyMap<string, string> = plainNames(file),
+): { readonly layout: L; readonly naming: Naming } | undefined {
+  const shapes: Shapes = new Map([...plain].map(([short, name]) => [short, file.tensors.get(name)!]));
+  for (const layout of Object.keys(layouts) as L[]) {
+    const naming = layouts[layout].recognise(shapes);
+    if (naming) return { layout, naming };
+  }
+  return undefined;
+}
+
+/** Names without what wrappers put in front, and those of the file. Throws CheckpointError where two become one. */
+function plainNames(file: TensorSource): Map<string, string> {
   const plain = new Map<string, string>();
   for (const name of file.tensors.keys()) {
     const short = unwrapped(name);
     if (plain.has(short)) throw twice(file.name, short, plain.get(short)!, name);
     plain.set(short, name);
   }
-  const shapes: Shapes = new Map([...plain].map(([short, name]) => [short, file.tensors.get(name)!]));
-  for (const layout of Object.keys(layouts) as L[]) {
-    const naming = layouts[layout].recognise(shapes);
-    if (naming) return placed(file, plain, layout, naming);
-  }
-  const some = [...file.tensors.keys()].slice(0, 3).join(", ");
-  throw new CheckpointError(
-    `${file.name}: expected tensors named as in ${listed(Object.values<Layout>(layouts).map(({ title }) => title))}, got ${some || "none"}${file.tensors.size > 3 ? `, … (${file.tensors.size})` : ""}`,
-    "the file belongs to another model",
-  );
+  return plain;
 }
 
 const listed = (words: readonly string[]): string =>
@@ -113,6 +132,8 @@ interface Origin {
   readonly stored: string;
   readonly part: number;
   readonly parts: number;
+  /** Whether rows are columns there. */
+  readonly transposed: boolean;
 }
 
 function placed<L extends string>(
@@ -136,7 +157,8 @@ function placed<L extends string>(
       const names = "to" in found ? [found.to] : found.split;
       for (const [part, name] of names.entries()) {
         if (origins.has(name)) throw twice(file.name, name, origins.get(name)!.stored, stored);
-        origins.set(name, { stored, part, parts: names.length });
+        const transposed = "to" in found && found.transposed === true;
+        origins.set(name, { stored, part, parts: names.length, transposed });
       }
     }
   }
@@ -153,8 +175,9 @@ function placed<L extends string>(
 }
 
 /** What a part of a tensor is: its dtype and shape. */
-function partOf(file: TensorSource, { stored, parts }: Origin): Pick<Tensor, "dtype" | "shape"> {
+function partOf(file: TensorSource, { stored, parts, transposed }: Origin): Pick<Tensor, "dtype" | "shape"> {
   const info = file.tensors.get(stored)!;
+  if (transposed) return { ...info, shape: [...info.shape].reverse() };
   if (parts === 1) return info;
   const rows = info.shape[0] ?? 0;
   if (rows % parts)
@@ -175,6 +198,7 @@ function reader(file: TensorSource, origins: ReadonlyMap<string, Origin>): Tenso
         nearest(name, [...origins.keys()]),
       );
     const { stored, part, parts } = origin;
+    if (origin.transposed) return transposed(await file.read(stored, options));
     if (parts === 1) return file.read(stored, options);
     if (last?.stored !== stored) last = { stored, whole: file.read(stored, options) };
     const { dtype, data } = await last.whole.catch((error: unknown) => {
@@ -185,6 +209,16 @@ function reader(file: TensorSource, origins: ReadonlyMap<string, Origin>): Tenso
     const { shape } = partOf(file, origin);
     return { dtype, shape, data: data.subarray(part * length, (part + 1) * length) } as Tensor;
   };
+}
+
+/** A matrix with rows as columns; anything else as it is. */
+export function transposed(t: Tensor): Tensor {
+  const [rows, columns] = t.shape;
+  if (t.shape.length !== 2) return t;
+  const data = t.data.slice() as Float32Array;
+  for (let i = 0; i < rows!; i++)
+    for (let j = 0; j < columns!; j++) data[j * rows! + i] = t.data[i * columns! + j] as number;
+  return { ...t, shape: [columns!, rows!], data } as Tensor;
 }
 
 /** What differs between a file and the parameters that a model has. */

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { Graph, Value } from "../graph/index.ts";
 import { graph } from "../graph/index.ts";
 import type { Interpolation, ParamSpec, Params } from "../nn/index.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout, Shapes } from "./layout.ts";
 
 /** A graph and the parameters among its inputs. */
 export interface ModelGraph {
@@ -89,7 +89,7 @@ export interface PictureSizes {
   readonly channels: number;
   /** Side of `pixel_values` in pixels. */
   readonly size: number;
-  /** Side of `codebook_pixel_values`: so that one visual word stands for one patch. */
+  /** Side of `codebook_pixel_values`: so that one visual word stands for one patch. 0 where there are none. */
   readonly codebookSize: number;
   /** Patches along a side. */
   readonly grid: number;
@@ -97,6 +97,8 @@ export interface PictureSizes {
   readonly patchSize: number;
   /** How many visual words there are to be predicted. */
   readonly words: number;
+  /** How a whole picture becomes a square: "stretch" (FLAVA) unless said; "cover": its middle, the shorter side whole (CLIP). */
+  readonly fit?: "stretch" | "cover";
 }
 
 /** The texts that a text encoder takes. */
@@ -164,6 +166,30 @@ export interface ModelPart {
   readonly also: readonly string[];
 }
 
+/** A config.json, or a part of it, as plain data. */
+export type ConfigJson = { readonly [key: string]: unknown };
+
+/** How a config.json is read. */
+export interface ConfigReading {
+  /** Called, with a sentence, for what is read as something else. */
+  readonly note?: ((line: string) => void) | undefined;
+}
+
+/** A configuration, and what of it no shape says. */
+export interface InferredConfig<C> {
+  readonly config: C;
+  /** A sentence each. */
+  readonly assumed: readonly string[];
+}
+
+/** What a model takes from a tokenizer. */
+export interface VocabularySizes {
+  readonly vocabSize: number;
+  readonly padTokenId: number;
+  /** Ends every text. */
+  readonly endTokenId: number;
+}
+
 /** A kind of model: its configuration, and what is asked of models of any size. */
 export interface ModelFamily<C> {
   readonly schema: z.ZodType<C>;
@@ -179,7 +205,7 @@ export interface ModelFamily<C> {
   /** The model of these sizes. */
   of(config: C): Model;
   /** The same sizes with a vocabulary of so many entries. */
-  withVocabulary(config: C, vocabulary: { readonly vocabSize: number; readonly padTokenId: number }): C;
+  withVocabulary(config: C, vocabulary: VocabularySizes): C;
   /** The same model, so small that a run takes a minute. */
   tiny(config: C): C;
   /** Lines for a plan: the name of a part, and its sizes. `words` describes the vocabulary. */
@@ -189,4 +215,14 @@ export interface ModelFamily<C> {
     config: C,
     made: { readonly lossWeights: Readonly<Record<string, number>>; readonly tensors: readonly string[] },
   ): string;
+}
+
+/** A family whose models are opened by their files. */
+export interface PublishedFamily<C> extends ModelFamily<C> {
+  /** Whether a config.json is one of this family, or of a part of it. */
+  isConfig(json: ConfigJson): boolean;
+  /** Reads such a config.json. Throws ConfigError for what is not computed here. */
+  fromConfig(json: ConfigJson, options?: ConfigReading): C;
+  /** The sizes from the shapes of tensors under our names, with what their code base computes differently. Throws CheckpointError. */
+  infer(where: string, tensors: Shapes, switches?: unknown): InferredConfig<C>;
 }

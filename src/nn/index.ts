@@ -2,6 +2,7 @@ export * from "./activation.ts";
 export * from "./attention.ts";
 export * from "./batch-norm.ts";
 export * from "./bert.ts";
+export * from "./bimodal.ts";
 export * from "./conv.ts";
 export * from "./dropout.ts";
 export * from "./embedding.ts";

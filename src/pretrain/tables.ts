@@ -26,7 +26,11 @@ export const modelOf = (given: Tables, recipe: Pick<Recipe, "family" | "model">)
 
 /** The recipe with the sizes of the vocabulary in use. */
 export function withVocabulary(given: Tables, recipe: Recipe, { vocabSize, special }: TextTokenizer): Recipe {
-  const model = familyOf(given, recipe).withVocabulary(recipe.model, { vocabSize, padTokenId: special.pad });
+  const model = familyOf(given, recipe).withVocabulary(recipe.model, {
+    vocabSize,
+    padTokenId: special.pad,
+    endTokenId: special.sep,
+  });
   return { ...recipe, model: model as Recipe["model"] };
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { DataError } from "../errors.ts";
+import { isBytePairs } from "./clip-tokenizer.ts";
 import { type TextTokenizer, tokenizerFromJson } from "./tokenizer.ts";
 import {
   bertTokenizerJson,
@@ -61,6 +62,8 @@ export function tokenizerFromFiles(files: TokenizerFiles, where: string): TextTo
   const json = (file: keyof TokenizerFiles): unknown =>
     files[file] === undefined ? undefined : parseJson(files[file], at(file));
   const config = json("tokenizer_config.json") ?? {};
+  const whole = json("tokenizer.json");
+  if (isBytePairs(whole)) return tokenizerFromJson(whole, {}, at("tokenizer.json"));
   const added = [
     ...rolesOf(config, at("tokenizer_config.json")),
     ...rolesOf(json("special_tokens_map.json") ?? {}, at("special_tokens_map.json")),
@@ -68,7 +71,6 @@ export function tokenizerFromFiles(files: TokenizerFiles, where: string): TextTo
   ];
   const vocabulary =
     files["vocab.txt"] === undefined ? undefined : parseVocabularyText(files["vocab.txt"], at("vocab.txt"));
-  const whole = json("tokenizer.json");
   if (whole !== undefined) {
     const tokenizer = tokenizerFromJson(whole, config, at("tokenizer.json"));
     if (vocabulary) checkSame(vocabulary, tokenizer.vocabulary, where);
@@ -159,6 +161,7 @@ function withAdded(tokenizer: TextTokenizer, added: readonly Added[], config: un
  * that the model reads, in tokens. There is no vocab.txt where an entry holds a line end, which that form cannot say.
  */
 export function tokenizerFiles({ json, vocabulary }: TextTokenizer, maxLength: number): Record<string, string> {
+  if (isBytePairs(json)) return clipFiles(json, maxLength);
   const config = {
     added_tokens_decoder: Object.fromEntries(json.added_tokens.map(({ id, ...token }) => [id, token])),
     clean_up_tokenization_spaces: true,
@@ -166,13 +169,25 @@ export function tokenizerFiles({ json, vocabulary }: TextTokenizer, maxLength: n
     model_max_length: maxLength,
     ...normalizationFields(json),
   };
-  const pretty = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const words = vocabulary.slice(0, wordCount(json, vocabulary));
   return {
     "tokenizer.json": `${JSON.stringify(json)}\n`,
     "tokenizer_config.json": pretty(config),
     "special_tokens_map.json": pretty(ROLES),
     ...(words.some((entry) => /[\r\n]/.test(entry)) ? {} : { "vocab.txt": vocabularyText(words) }),
+  };
+}
+
+const pretty = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The files of CLIP's tokenizer. */
+function clipFiles(json: TokenizerJson, maxLength: number): Record<string, string> {
+  const [start, end] = ["<|startoftext|>", "<|endoftext|>"];
+  const roles = { bos_token: start, eos_token: end, unk_token: end, pad_token: end };
+  return {
+    "tokenizer.json": `${JSON.stringify(json)}\n`,
+    "tokenizer_config.json": pretty({ ...roles, model_max_length: maxLength, tokenizer_class: "CLIPTokenizer" }),
+    "special_tokens_map.json": pretty(roles),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { Tokenizer } from "@huggingface/tokenizers";
 import { ConfigError, DataError } from "../errors.ts";
+import { type BytePairs, clipBytePairs, isBytePairs } from "./clip-tokenizer.ts";
 import {
   type BertNormalization,
   bertTokenizerJson,
@@ -14,7 +15,7 @@ import {
 } from "./tokenizer-json.ts";
 import { type Truncation, truncatePair } from "./truncation.ts";
 
-/** The ids of `[PAD] [UNK] [CLS] [SEP] [MASK]`. */
+/** The ids of `[PAD] [UNK] [CLS] [SEP] [MASK]`; of CLIP's byte pairs `<|endoftext|>` is three of them, and `mask` is −1. */
 export interface SpecialIds {
   readonly pad: number;
   readonly unk: number;
@@ -91,13 +92,34 @@ export function bertTokenizer(vocabulary: readonly string[], options: BertNormal
   return fromChecked(bertTokenizerJson(vocabulary, options));
 }
 
-/** The tokenizer of parsed `tokenizer.json` and `tokenizer_config.json` files. Throws DataError unless it is BERT's WordPiece. */
+/** The tokenizer of parsed `tokenizer.json` and `tokenizer_config.json` files. Throws DataError unless it is BERT's WordPiece or CLIP's byte pairs. */
 export function tokenizerFromJson(
   tokenizerJson: unknown,
   tokenizerConfig: unknown = {},
   name = "tokenizer.json",
 ): TextTokenizer {
+  if (isBytePairs(tokenizerJson)) return ofBytePairs(clipBytePairs(tokenizerJson, name), name);
   return fromChecked(parseTokenizerJson(tokenizerJson, parseTokenizerConfig(tokenizerConfig), name));
+}
+
+function ofBytePairs({ json, special, ids, decode }: BytePairs, name: string): TextTokenizer {
+  const vocabulary = vocabularyOf(json, name);
+  const isSpecial = (id: number): boolean => id === special.cls || id === special.sep;
+  const encode = (text: string, options: EncodeOptions = {}): EncodedText => encodeOne(ids, special, text, options);
+  return {
+    vocabulary,
+    json,
+    vocabSize: vocabulary.length,
+    special,
+    isSpecial: Uint8Array.from(vocabulary, (_, id) => (isSpecial(id) ? 1 : 0)),
+    isContinuation: new Uint8Array(vocabulary.length), // an entry does not say whether a word began before it
+    ids,
+    encode,
+    encodeBatch: (texts, options) => encodeRows(encode, special.pad, texts, options),
+    decode: (input, { skipSpecialTokens = true } = {}) =>
+      decode(Array.from(input).filter((id) => !skipSpecialTokens || !isSpecial(id))),
+    token: (id) => vocabulary[id] ?? vocabulary[special.unk]!,
+  };
 }
 
 function fromChecked(json: TokenizerJson): TextTokenizer {

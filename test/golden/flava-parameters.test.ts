@@ -1,4 +1,5 @@
 /** Names, shapes and numbers of parameters against the published checkpoint's. */
+import type { ConfigJson } from "../../src/models/index.ts";
 import { describe, expect, it } from "vitest";
 import {
   type FlavaConfig,
@@ -8,7 +9,6 @@ import {
   huggingFaceJson,
   isCodebookParameter,
   isModelParameter,
-  type ConfigJson,
   toHuggingFaceConfig,
   variants,
 } from "../../src/models/flava/index.ts";

@@ -1,4 +1,5 @@
 /** What we write against what Hugging Face's classes ask for, as they said it themselves (test/reference/check_huggingface.py). */
+import type { ConfigJson } from "../../src/models/index.ts";
 import { describe, expect, it } from "vitest";
 import {
   type FlavaConfigInput,
@@ -7,7 +8,6 @@ import {
   fromHuggingFaceConfig,
   huggingFaceJson,
   huggingFaceNotes,
-  type ConfigJson,
   toHuggingFaceConfig,
   variants,
 } from "../../src/models/flava/index.ts";

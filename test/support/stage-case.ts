@@ -5,7 +5,7 @@ import { openData } from "../../src/datasets/index.ts";
 import { initialTensor } from "../../src/nn/index.ts";
 import { parseRecipe, type Recipe, type Stage } from "../../src/pretrain/recipe/index.ts";
 import type { StagePlan } from "../../src/pretrain/stages/stage.ts";
-import { planOf, tables } from "../../src/pretrain/tables.ts";
+import { planOf, tables, withVocabulary } from "../../src/pretrain/tables.ts";
 import { type Device, State } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS, type TextTokenizer } from "../../src/text/index.ts";
@@ -54,6 +54,21 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
     teacherMomentum: [0.9, 1],
   },
   joint: { textLength: LENGTHS, imageMasking: MASKING, pack: null, itmNegativeRatio: 0.4 },
+  clip: { textLength: 12 },
+};
+
+const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
+
+/** What a recipe of another family has instead. */
+const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
+  clip: {
+    family: "clip",
+    model: {
+      image: { ...LAYERS, imageSize: 16, patchSize: 4 },
+      text: { ...LAYERS, maxPositions: 12 },
+      projectionDim: 8,
+    },
+  },
 };
 
 export interface StageCase {
@@ -67,9 +82,8 @@ export interface StageCase {
 export async function stageCase(kind: Stage["kind"], changes: object = {}): Promise<StageCase> {
   const tokenizer = await wordsOf();
   const stage = { ...STAGE, ...KINDS[kind], kind, ...changes };
-  const parsed = parseRecipe({ ...RECIPE, stages: { only: stage } });
-  const text = { ...parsed.model.text, vocabSize: tokenizer.vocabSize };
-  const recipe = { ...parsed, model: { ...parsed.model, text } };
+  const parsed = parseRecipe({ ...RECIPE, ...FAMILIES[kind], stages: { only: stage } });
+  const recipe = withVocabulary(tables, parsed, tokenizer);
   return { recipe, stage: recipe.stages.only!, plan: planOf(tables, recipe, recipe.stages.only!), tokenizer };
 }
 

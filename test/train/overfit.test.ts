@@ -53,6 +53,18 @@ describe("on one batch", () => {
   // An untrained model is within a tenth of its chance level; one that knows the batch has nothing left to lose.
   const LEARNT = 0.05;
 
+  it("a CLIP tells its pairs apart", async () => {
+    const one = await stageCase("clip", { optimizer: { lr: 5e-3, weightDecay: 0 } });
+    const isGood = ({ feeds }: Batch): boolean => {
+      const ids = toNumbers(feeds.input_ids!);
+      const rows = Array.from({ length: 8 }, (_, i) => ids.slice(i * 12, (i + 1) * 12).join());
+      return new Set(rows).size === rows.length;
+    };
+    const { metrics } = await repeat(one, (await firstBatches(one, 30)).find(isGood)!, 100);
+    expect(metrics[0]!.global_contrastive).toBeGreaterThan(1.8); // ln 8 is 2.08
+    expect(metrics.at(-1)!.global_contrastive).toBeLessThan(LEARNT);
+    expect(metrics.at(-1)!["global_contrastive/text_accuracy"]).toBe(1);
+  });
   it("masked words are learnt", async () => {
     const { metrics } = await onFirstBatch("text-mlm", 120, { optimizer: { lr: 5e-3 } });
     expect(metrics[0]!.mlm).toBeGreaterThan(2);

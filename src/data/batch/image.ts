@@ -20,6 +20,8 @@ import { random } from "../../tensor/index.ts";
 import { type Field, rowOf } from "./rows.ts";
 import type { BatchItem, ImageBuild, Part } from "./types.ts";
 
+const NOTHING = new Float32Array(0);
+
 /** torchmultimodal's crop, where a recipe does not say. */
 const CROP = { scale: [0.9, 1] } as const;
 
@@ -36,7 +38,7 @@ export function imageFields({ size, codebookSize, augment, whole, mask }: ImageB
     const picture = pictureOf(item, pixels);
     const out: FlavaImageOut = {
       pixel_values: rowOf(rows, pixelValues, row),
-      codebook_pixel_values: rowOf(rows, codebook, row),
+      codebook_pixel_values: codebookSize === 0 ? NOTHING : rowOf(rows, codebook, row),
     };
     if (augment === null) flavaEvalImage(picture, whole ?? { size, codebookSize }, out);
     else {
@@ -45,7 +47,7 @@ export function imageFields({ size, codebookSize, augment, whole, mask }: ImageB
     }
     masks?.encode(item, pixels, rows, row);
   };
-  return { fields: [pixelValues, codebook, ...(masks?.fields ?? [])], encode };
+  return { fields: [pixelValues, ...(codebookSize === 0 ? [] : [codebook]), ...(masks?.fields ?? [])], encode };
 }
 
 function maskFields(options: NonNullable<ImageBuild["mask"]>): Part {

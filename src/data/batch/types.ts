@@ -33,7 +33,7 @@ export interface BatchItem {
 export interface ImageBuild {
   /** Side of `pixel_values`. */
   readonly size: number;
-  /** Side of `codebook_pixel_values`. */
+  /** Side of `codebook_pixel_values`; 0: the batch has none. */
   readonly codebookSize: number;
   /** Random crop and flip of training; null: the whole picture, for evaluation. */
   readonly augment: { readonly crop?: RandomCropOptions | undefined; readonly flip?: number | undefined } | null;

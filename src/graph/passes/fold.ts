@@ -10,8 +10,11 @@ import { simplify } from "./identities.ts";
 /** Larger constants are left to be computed: a graph is sent to engines, and should stay small. */
 const MAX_ELEMENTS = 1024;
 
-/** Collectives depend on the other workers; a repeated constant is best left to the operation that uses it. */
-const NOT_COMPUTED: ReadonlySet<Op> = new Set<Op>(["allGather", "reduceScatter", "allReduce", "broadcastTo"]);
+/**
+ * Collectives depend on the other workers; a repeated constant is best left to the operation that uses it; and a cut out of a constant may
+ * be as long as an axis that is left open: one constant at each length would be another graph.
+ */
+const NOT_COMPUTED: ReadonlySet<Op> = new Set<Op>(["allGather", "reduceScatter", "allReduce", "broadcastTo", "slice"]);
 
 /** The value of an operation on constants, computed in float64. */
 function compute(v: Value): Value | undefined {

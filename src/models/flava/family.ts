@@ -6,15 +6,16 @@ import {
   type Codebook,
   type MaskedHeads,
   type Model,
-  type ModelFamily,
   modelGraph,
   type PairGraphSizes,
+  type PublishedFamily,
 } from "../model.ts";
 import { gridSize, imageFeatures } from "../vit/index.ts";
 import { imageBatch, pairBatch, textBatch } from "./batch.ts";
 import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
 import { fusionGraph, imageGraph, multimodalGraph, textGraph, wordsGraph } from "./graphs.ts";
-import { huggingFaceJson, toHuggingFaceConfig } from "./hf-config.ts";
+import { fromHuggingFaceConfig, huggingFaceJson, isFlavaConfig, toHuggingFaceConfig } from "./hf-config.ts";
+import { inferFlavaConfig } from "./infer-config.ts";
 import { flavaLayouts } from "./layouts/index.ts";
 import { flavaParameters } from "./parameters.ts";
 import { pretrainImages, pretrainPairs, pretrainTexts } from "./pretraining.ts";
@@ -22,7 +23,7 @@ import { taskGraph } from "./task.ts";
 import { variants } from "./variants.ts";
 
 /** FLAVA of any size. */
-export const flavaFamily: ModelFamily<FlavaConfig> = {
+export const flavaFamily: PublishedFamily<FlavaConfig> = {
   schema: flavaConfigSchema,
   variants,
   parts: {
@@ -41,6 +42,9 @@ export const flavaFamily: ModelFamily<FlavaConfig> = {
   }),
   tiny: tinyFlava,
   describe,
+  isConfig: isFlavaConfig,
+  fromConfig: fromHuggingFaceConfig,
+  infer: inferFlavaConfig,
   configFile: (config, made) => huggingFaceJson(toHuggingFaceConfig(config, made)),
 };
 

@@ -3,11 +3,9 @@ import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { TransformerConfig } from "../../nn/index.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";
+import type { ConfigJson, ConfigReading } from "../model.ts";
 import { type FlavaConfig, type FlavaConfigInput, flavaConfig } from "./config.ts";
 import { huggingFaceNotes, opensCodebook } from "./hf-notes.ts";
-
-/** A config.json, or a part of it, as plain data. */
-export type ConfigJson = { readonly [key: string]: unknown };
 
 const number = z.number().optional();
 const flag = z.boolean().optional();
@@ -66,10 +64,7 @@ const top = z.looseObject({
  * it does there. `note` is called with whatever is read as something else. Throws ConfigError for another model, or for what
  * this implementation does not compute (dropout, other activations, relative positions).
  */
-export function fromHuggingFaceConfig(
-  file: ConfigJson,
-  { note }: { readonly note?: (line: string) => void } = {},
-): FlavaConfig {
+export function fromHuggingFaceConfig(file: ConfigJson, { note }: ConfigReading = {}): FlavaConfig {
   const json = wholeOf(file);
   const t = read("config.json", top, json);
   if (t.ce_ignore_index !== undefined && t.ce_ignore_index !== -100)

@@ -3,14 +3,8 @@ import { CheckpointError } from "../../errors.ts";
 import type { Shape } from "../../tensor/index.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";
 import type { Shapes } from "../layout.ts";
+import type { InferredConfig } from "../model.ts";
 import { type FlavaConfig, type FlavaConfigInput, flavaConfig } from "./config.ts";
-
-/** A configuration, and what of it no shape says. */
-export interface InferredConfig {
-  readonly config: FlavaConfig;
-  /** A sentence each. */
-  readonly assumed: readonly string[];
-}
 
 /** Width of a head in all published ViTs and BERTs. */
 const HEAD_WIDTH = 64;
@@ -19,7 +13,11 @@ const HEAD_WIDTH = 64;
  * Reads sizes off tensors named as in the published checkpoint; parts that are not there have the base model's. `switches` is what their
  * code base computes differently. Throws CheckpointError where the shapes contradict each other.
  */
-export function inferFlavaConfig(where: string, tensors: Shapes, switches: FlavaConfigInput = {}): InferredConfig {
+export function inferFlavaConfig(
+  where: string,
+  tensors: Shapes,
+  switches: FlavaConfigInput = {},
+): InferredConfig<FlavaConfig> {
   const assumed: string[] = [];
   const shape = (name: string): Shape | undefined => tensors.get(name)?.shape;
   const encoder = (part: string): Encoder | undefined => encoderOf(tensors, `flava.${part}_model.`, part, assumed);

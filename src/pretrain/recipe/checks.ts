@@ -18,11 +18,20 @@ export function checkRecipe(tables: Tables, recipe: Unplaced, context: z.Refinem
   checkSets(tables, recipe, report);
   for (const [name, stage] of Object.entries(recipe.stages)) {
     const at: Report = (path, message) => report(["stages", name, ...path], message);
+    if (!checkFamily(tables, recipe, stage, at)) continue;
     checkBatch(stage, at);
     checkBest(tables, recipe, stage, at);
     checkInit(tables, recipe, name, stage, at);
     kindOf(tables, stage).check?.(recipe, stage, at);
   }
+}
+
+/** Whether a stage trains models of the recipe's family; reports where it does not. */
+function checkFamily(tables: Tables, { family }: Unplaced, stage: StageBase, report: Report): boolean {
+  const trained = kindOf(tables, stage).family ?? family;
+  if (trained !== family)
+    report(["kind"], `a ${stage.kind} stage trains a ${trained}, and family is ${family}: say family: ${trained}`);
+  return trained === family;
 }
 
 function checkVocabulary({ vocabulary: { kind, path } }: Unplaced, report: Report): void {

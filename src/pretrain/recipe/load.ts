@@ -40,7 +40,8 @@ export async function resolveRecipe(path: string, options: ResolveOptions = {}):
   const read = await readFileChain(path);
   if (basename(path) === RECIPE_FILE) parseRunRecipe(read, path, tables);
   const raw: Raw = tiny ? { ...tinyRecipe(tables, parseRecipe(read, path, tables)) } : read;
-  const overrides = set.map((assignment) => applySet(recipeSchemas(tables).file, raw, assignment));
+  const schema = recipeSchemas(tables, raw.family ?? "flava").file;
+  const overrides = set.map((assignment) => applySet(schema, raw, assignment));
   return { recipe: parseRecipe(raw, path, tables), overrides };
 }
 
@@ -49,7 +50,7 @@ export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own
   if (!isRecord(raw)) throw new ConfigError(`${where}: expected keys and values, got ${JSON.stringify(raw)}`);
   refuseOdd(raw, where);
   const whole = withDefaults(withoutNulls(raw), tables);
-  const schemas = recipeSchemas(tables);
+  const schemas = recipeSchemas(tables, whole.family ?? "flava");
   const parsed = schemas.recipe.safeParse(whole);
   if (parsed.success) return parsed.data;
   const problems = describeIssues(schemas.file, whole, parsed.error.issues);
@@ -91,10 +92,17 @@ async function readFileChain(path: string, from: readonly string[] = []): Promis
     );
   });
   const { extends: base, ...own } = parseYaml(text, path);
-  const named = { name: basename(path).replace(/\.ya?ml$/, ""), ...own };
+  const named: Raw = { name: basename(path).replace(/\.ya?ml$/, ""), ...own };
   if (base === undefined) return named;
   if (typeof base !== "string") throw new ConfigError(`${path}: extends: expected a path, got ${JSON.stringify(base)}`);
-  return merge(await readFileChain(resolve(dirname(path), base), [...from, full]), named);
+  const below = await readFileChain(resolve(dirname(path), base), [...from, full]);
+  return merge(forFamily(below, named.family), named);
+}
+
+/** Of a recipe that trains another family of models, data, vocabulary and evaluation are taken over, but not the model and its stages. */
+function forFamily({ model, stages, ...rest }: Raw, family: unknown): Raw {
+  const own = family === undefined || family === (rest.family ?? "flava");
+  return own ? { ...rest, ...(model !== undefined && { model }), ...(stages !== undefined && { stages }) } : rest;
 }
 
 /** A file's keys and values. Throws ConfigError. */

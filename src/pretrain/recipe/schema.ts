@@ -123,17 +123,20 @@ export interface RecipeSchemas {
   readonly recipe: z.ZodType<Recipe>;
 }
 
-const made = new WeakMap<Tables, RecipeSchemas>();
+const made = new WeakMap<Tables, Map<string | undefined, RecipeSchemas>>();
 
-/** Made once for the same tables. */
-export function recipeSchemas(tables: Tables): RecipeSchemas {
-  const known = made.get(tables) ?? makeSchemas(tables);
-  made.set(tables, known);
+/** Made once for the same tables. `family` is the recipe's, so that its model is checked as one of that family alone. */
+export function recipeSchemas(tables: Tables, family?: unknown): RecipeSchemas {
+  const key = typeof family === "string" && Object.hasOwn(tables.families, family) ? family : undefined;
+  const all = made.get(tables) ?? new Map<string | undefined, RecipeSchemas>();
+  made.set(tables, all);
+  const known = all.get(key) ?? makeSchemas(tables, key);
+  all.set(key, known);
   return known;
 }
 
-function makeSchemas(tables: Tables): RecipeSchemas {
-  const fields = fieldsOf(tables);
+function makeSchemas(tables: Tables, family: string | undefined): RecipeSchemas {
+  const fields = fieldsOf(tables, family);
   const file = fields.partial({ name: true, model: true, stages: true }).extend({
     extends: z.string().min(1).optional().describe("Path, from this file, of a recipe that this one changes."),
   });
@@ -146,8 +149,10 @@ function makeSchemas(tables: Tables): RecipeSchemas {
   return { file, recipe: recipe as never };
 }
 
-function fieldsOf({ families, kinds }: Tables) {
-  const models = Object.values(families).map(({ schema }) => schema);
+function fieldsOf({ families, kinds }: Tables, family: string | undefined) {
+  const models = Object.entries(families).flatMap(([name, { schema }]) =>
+    family === undefined || name === family ? [schema] : [],
+  );
   const variants = new Set(Object.values(families).flatMap((family) => Object.keys(family.variants)));
   const stages = Object.values(kinds).map(({ schema }) => schema);
   return z.strictObject({

@@ -2,7 +2,8 @@
 
 import type { CaptionMode, SplitBy } from "../../data/index.ts";
 import type { DataSpec } from "../../datasets/index.ts";
-import type { FamilyName, ModelConfig } from "../../models/index.ts";
+import type { FlavaConfig } from "../../models/flava/index.ts";
+import type { FamilyName } from "../../models/index.ts";
 import type { DeviceName } from "../../runtime/index.ts";
 import type { Stage } from "../stages/kinds.ts";
 
@@ -14,8 +15,8 @@ export type DataKind = "pairs" | "images" | "texts";
 /** In the order in which plans list them. */
 export const DATA_KINDS: readonly DataKind[] = ["pairs", "images", "texts"];
 
-/** A recipe with every default filled in. */
-export interface Recipe {
+/** A recipe with every default filled in; `C` is the configuration of its family's model, which is a FLAVA unless said. */
+export interface Recipe<C = FlavaConfig> {
   readonly name: string;
   /** Every draw of the run is a function of it. */
   readonly seed: number;
@@ -32,7 +33,7 @@ export interface Recipe {
   /** Which sizes and defaults it started from. */
   readonly variant: string;
   /** Complete: variant, defaults and the recipe's own sizes. */
-  readonly model: ModelConfig;
+  readonly model: C;
   readonly vocabulary: VocabularyChoice;
   readonly data: DataChoice;
   readonly evaluation: EvaluationChoice;

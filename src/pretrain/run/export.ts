@@ -18,8 +18,9 @@ export async function exportModel({ runDir, recipe, tables, tokenizer }: RunCont
   await saveFile(join(runDir, "config.json"), config);
   const { pictures, texts } = modelOf(tables, recipe);
   if (pictures) {
-    const { size, codebookSize, grid } = pictures;
-    await saveFile(join(runDir, "preprocessor_config.json"), imageOptionsToJson({ size, codebookSize }, size / grid));
+    const { size, codebookSize, grid, fit } = pictures;
+    const options = { size, codebookSize, fit };
+    await saveFile(join(runDir, "preprocessor_config.json"), imageOptionsToJson(options, size / grid));
   }
   if (!texts) return;
   const { "tokenizer.json": _, ...beside } = tokenizerFiles(tokenizer, texts.maxPositions);

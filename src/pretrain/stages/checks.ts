@@ -11,14 +11,23 @@ const PAIRS_SERVE: Readonly<Record<DataKind, string>> = {
 };
 
 /** Reports a kind of data that is read and has no source. */
-export function checkSource({ data }: Unplaced, kind: DataKind, report: Report, path: readonly string[] = []): void {
+export function checkSource(
+  { data }: Pick<Unplaced, "data">,
+  kind: DataKind,
+  report: Report,
+  path: readonly string[] = [],
+): void {
   if (data[kind].length > 0) return;
   const others = data.pairs.length === 0 ? "" : PAIRS_SERVE[kind];
   report(path, `this reads ${kind}, but data.${kind} is empty${others}`);
 }
 
+interface WithPositions {
+  readonly model: { readonly text: { readonly maxPositions: number } };
+}
+
 /** Reports a text length that the model cannot take or that holds no word. */
-export function checkLength({ model }: Unplaced, length: number, report: Report, path: readonly string[]): void {
+export function checkLength({ model }: WithPositions, length: number, report: Report, path: readonly string[]): void {
   if (length > model.text.maxPositions)
     report(path, `${length} tokens are more than model.text.maxPositions ${model.text.maxPositions}`);
   if (length < 3) report(path, `${length} tokens hold no word between [CLS] and [SEP]: expected 3 or more`);

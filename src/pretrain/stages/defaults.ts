@@ -2,14 +2,14 @@
  * What a stage of a model smaller than base takes where the recipe says nothing: lengths, masks and crops by the sizes of the model;
  * steps, batches, learning rates and ramps by its variant. The schemas hold what base takes, which is the papers'.
  */
+import type { FlavaConfig } from "../../models/flava/index.ts";
 import { gridSize } from "../../models/vit/index.ts";
-import type { Recipe } from "../recipe/types.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
 /** What the defaults of a stage follow. */
-export interface DefaultsFor {
-  readonly model: Recipe["model"];
+export interface DefaultsFor<C = FlavaConfig> {
+  readonly model: C;
   readonly variant: string;
   /** What the recipe says of the stage. */
   readonly stage: Raw;
@@ -28,8 +28,13 @@ export interface Scales {
   readonly small: Scale;
 }
 
+interface WithPositions {
+  readonly text: { readonly maxPositions: number };
+}
+
 /** Tokens of a text: as many as asked, where the model has as many positions. */
-export const tokensFor = ({ model }: DefaultsFor, tokens: number): number => Math.min(tokens, model.text.maxPositions);
+export const tokensFor = ({ model }: Pick<DefaultsFor<WithPositions>, "model">, tokens: number): number =>
+  Math.min(tokens, model.text.maxPositions);
 
 /** BEiT's 75 of 196 patches, in blocks of 16 or more, as shares of the model's own grid. */
 export function maskFor({ model }: DefaultsFor): { readonly patches: number; readonly minBlock: number } {
@@ -52,7 +57,7 @@ export function dinoFor({ model }: DefaultsFor): Raw {
 
 /** How long a stage is, and what follows from that: warm-up, evaluations, checkpoints. Nothing where the variant has no row. */
 export function scaleFor(
-  { variant, stage }: DefaultsFor,
+  { variant, stage }: Pick<DefaultsFor, "variant" | "stage">,
   scales: Scales,
 ): { readonly steps: number; readonly raw: Raw } {
   const own = Object.hasOwn(scales, variant) ? scales[variant as keyof Scales] : undefined;

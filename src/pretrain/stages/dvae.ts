@@ -76,6 +76,7 @@ const schema = z.strictObject({
 });
 
 export const dvaeKind: StageKind<DvaeStage> = {
+  family: "flava",
   schema,
   gives: ["codebook"],
   startsFrom: ["codebook"],

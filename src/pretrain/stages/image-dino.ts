@@ -102,6 +102,7 @@ const schema = z.strictObject({
 });
 
 export const imageDinoKind: StageKind<ImageDinoStage> = {
+  family: "flava",
   schema,
   gives: ["image"],
   startsFrom: ["image"],

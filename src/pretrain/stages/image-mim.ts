@@ -33,6 +33,7 @@ const schema = z.strictObject({
 });
 
 export const imageMimKind: StageKind<ImageMimStage> = {
+  family: "flava",
   schema,
   gives: ["image"],
   startsFrom: ["image", "codebook"],

@@ -122,6 +122,7 @@ const schema = z.strictObject({
 });
 
 export const jointKind: StageKind<JointStage> = {
+  family: "flava",
   schema,
   gives: ["image", "text"],
   startsFrom: ["image", "text", "codebook"],

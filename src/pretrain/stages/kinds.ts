@@ -1,6 +1,7 @@
 /** The kinds of stages, one row each. A new kind is a file beside this one and a row here. */
 import { emaName } from "../../optim/index.ts";
 import type { Recipe } from "../recipe/types.ts";
+import { type ClipStage, clipKind } from "./clip.ts";
 import { type DvaeStage, dvaeKind } from "./dvae.ts";
 import { type ImageDinoStage, imageDinoKind } from "./image-dino.ts";
 import { type ImageMimStage, imageMimKind } from "./image-mim.ts";
@@ -8,25 +9,27 @@ import { type JointStage, jointKind } from "./joint.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { type TextMlmStage, textMlmKind } from "./text-mlm.ts";
 
-interface Kinds {
-  readonly dvae: StageKind<DvaeStage>;
-  readonly "text-mlm": StageKind<TextMlmStage>;
-  readonly "image-mim": StageKind<ImageMimStage>;
-  readonly "image-dino": StageKind<ImageDinoStage>;
-  readonly joint: StageKind<JointStage>;
+interface Stages {
+  readonly dvae: DvaeStage;
+  readonly "text-mlm": TextMlmStage;
+  readonly "image-mim": ImageMimStage;
+  readonly "image-dino": ImageDinoStage;
+  readonly joint: JointStage;
+  readonly clip: ClipStage;
 }
 
 /** By the name that recipes call them. */
-export const stageKinds: Kinds = {
+export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], unknown> } = {
   dvae: dvaeKind,
   "text-mlm": textMlmKind,
   "image-mim": imageMimKind,
   "image-dino": imageDinoKind,
   joint: jointKind,
+  clip: clipKind,
 };
 
 /** Any stage of a recipe. */
-export type Stage = { [K in keyof Kinds]: Kinds[K] extends StageKind<infer S> ? S : never }[keyof Kinds];
+export type Stage = Stages[keyof Stages];
 
 /** What a stage of the recipe trains on what, its averaged weights among it. */
 export function planStage(kind: StageKind<StageBase>, recipe: Recipe, stage: StageBase): StagePlan {

@@ -2,6 +2,8 @@
 import type { z } from "zod";
 import type { BadSample, BatchBuild, DatasetOptions, Sample, Source } from "../../data/index.ts";
 import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
+import type { FlavaConfig } from "../../models/flava/index.ts";
+import type { FamilyName } from "../../models/index.ts";
 import type { Drawing, NamedSection, UncaptionedWords } from "../../pictures/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TrainingOptions, TrainingPlan } from "../../train/index.ts";
@@ -54,7 +56,7 @@ export interface PlannedDataset extends Pick<DatasetOptions, "ratio" | "negative
 export type Report = (path: readonly (string | number)[], message: string) => void;
 
 /** A recipe before its folder has a name. */
-export type Unplaced = Omit<Recipe, "runDir">;
+export type Unplaced<C = FlavaConfig> = Omit<Recipe<C>, "runDir">;
 
 /** The held-out data of a run: each set is read when it is first asked for, once. */
 export interface HeldOut {
@@ -77,8 +79,10 @@ export interface Beginning extends Pick<EvaluationContext, "device" | "state" | 
   samples(kind: DataKind, count: number): Promise<readonly Sample[]>;
 }
 
-/** A row of the table of kinds: all that the rest of the package asks of a kind of stage. */
-export interface StageKind<S extends StageBase> {
+/** A row of the table of kinds: all that the rest of the package asks of a kind of stage. `C` is the configuration of what it trains. */
+export interface StageKind<S extends StageBase, C = FlavaConfig> {
+  /** The family of models that it trains; any unless said. */
+  readonly family?: FamilyName;
   /** What a recipe may say, with every default. */
   readonly schema: z.ZodType<S>;
   /** Parts of the model that it trains: what later stages may start from. */
@@ -86,21 +90,26 @@ export interface StageKind<S extends StageBase> {
   /** Parts of the model that `init` names: each comes from the last earlier stage that trains it, unless the recipe says otherwise. */
   readonly startsFrom?: readonly string[];
   /** What a recipe of another size than base takes where it says nothing. */
-  defaults?(given: DefaultsFor): Readonly<Record<string, unknown>>;
+  defaults?(given: DefaultsFor<C>): Readonly<Record<string, unknown>>;
   /** Samples over all steps, by kind of data. */
   reads(stage: S): Readonly<Partial<Record<DataKind, number>>>;
   /** Reports what contradicts the rest of the recipe. */
-  check?(recipe: Unplaced, stage: S, report: Report): void;
+  check?(recipe: Unplaced<C>, stage: S, report: Report): void;
   /** The same stage for a model that its family made tiny; steps, batch and intervals are small already. */
-  tiny?(stage: S, recipe: Recipe): S;
+  tiny?(stage: S, recipe: Recipe<C>): S;
   /** First values that depend on the training data, by parameter: they replace those of a stage that begins. */
-  firstValues?(beginning: Beginning, stage: S, recipe: Recipe): Promise<Readonly<Record<string, Tensor>>>;
+  firstValues?(beginning: Beginning, stage: S, recipe: Recipe<C>): Promise<Readonly<Record<string, Tensor>>>;
   /** What it trains on what. `recipe.model` has the sizes of the vocabulary in use. */
-  plan(recipe: Recipe, stage: S): StagePlan;
+  plan(recipe: Recipe<C>, stage: S): StagePlan;
   /** Its evaluations that do not belong to a set of pairs: the held-out data that each is measured on, by the prefix of its metrics. */
   readonly measures?: Readonly<Record<string, "validation" | "texts" | "labelled">>;
   /** What measures the model during the stage. */
-  evaluators?(context: EvaluationContext, held: HeldOut, stage: S, recipe: Recipe): readonly (Evaluator | undefined)[];
+  evaluators?(
+    context: EvaluationContext,
+    held: HeldOut,
+    stage: S,
+    recipe: Recipe<C>,
+  ): readonly (Evaluator | undefined)[];
   /** Measures a set of test pairs, once, at the end of the run. */
   test?(
     context: EvaluationContext,

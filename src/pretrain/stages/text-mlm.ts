@@ -45,6 +45,7 @@ const schema = z.strictObject({
 });
 
 export const textMlmKind: StageKind<TextMlmStage> = {
+  family: "flava",
   schema,
   gives: ["text"],
   startsFrom: ["text"],

@@ -3,8 +3,8 @@
  * (arXiv:2112.04482 §3.3): query, key and value are fused there. It has no mask token and no pooler.
  */
 import type { Layout, Place } from "../../layout.ts";
+import { type Pairs, swapStart } from "../../rename.ts";
 import type { FlavaConfigInput } from "../config.ts";
-import { type Pairs, swapStart } from "./rename.ts";
 
 const ENCODER = "flava.image_model.";
 

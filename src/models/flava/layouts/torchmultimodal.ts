@@ -4,9 +4,9 @@
  * from the loss to the model.
  */
 import type { Layout, Place } from "../../layout.ts";
+import { type Pairs, swapStart } from "../../rename.ts";
 import type { FlavaConfigInput } from "../config.ts";
 import { codebookName, openaiName } from "./openai-dvae.ts";
-import { type Pairs, swapStart } from "./rename.ts";
 
 /** Roots. The first that fits is taken, so the longer ones are first. */
 const ROOTS: Pairs = [
