@@ -1,7 +1,6 @@
 import { defineConfig } from "vitest/config";
 
 /** `npm run test:browser`: the tests that start a Chromium, which the suite leaves out. */
-// biome-ignore lint/style/noDefaultExport: vitest reads it
 export default defineConfig({
   test: {
     include: ["test/browser/*.slow.test.ts"],

@@ -25,6 +25,7 @@ describe("the joint stage of flava-base", () => {
     const poolers = 3 * (768 * 768 + 768);
     expect(core.reduce((sum, [, n]) => sum + n, poolers)).toBe(241_356_289);
     const all = Object.values(parameters).reduce((a, b) => a + b);
-    expect(memory["moments and sums"]! / 4).toBeCloseTo(3 * all, -2); // two moments, a sum; and counters
+    const joined = 2 * 8192 * 768; // embeddings of both kinds, of the whole batch
+    expect(memory["moments and sums"]! / 4).toBeCloseTo(3 * all + joined, -2); // two moments, a sum; and counters
   });
 });
