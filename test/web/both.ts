@@ -83,4 +83,4 @@ export async function embed(
   return { images: image_embeds.tolist() as number[][], texts: text_embeds.tolist() as number[][] };
 }
 
-export { FlavaModel, flavaFamily };
+export { FlavaModel };
