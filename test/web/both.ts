@@ -3,7 +3,6 @@ import {
   type DeviceName,
   drawScene,
   FlavaModel,
-  flavaFamily,
   type JointTab,
   memoryBytes,
   openDevice,
