@@ -6,6 +6,7 @@ import type { Source } from "../data/index.ts";
 import { openData } from "../datasets/index.ts";
 import { ConfigError } from "../errors.ts";
 import {
+  checkBest,
   type Figures,
   finetune,
   type GivenSettings,
@@ -42,8 +43,10 @@ export async function run(io: Io, path: string, options: FinetuneOptions): Promi
   for (const seed of seeds) {
     const data = await readData(io, model, opened, { ...options, seed });
     const settings = settingsFor(given, aboutData(model, data, given));
-    if (seed === seeds[0]) for (const line of describeData(data)) io.note(line);
-    if (options.dryRun) return io.result(plan(settings, data), { settings, problem: data.problem, why: data.why });
+    checkBest(options.best, data.problem);
+    const described = [...describeData(data), ...describeCut(data, settings, model)];
+    if (options.dryRun) return io.result(plan(settings, described), { settings, problem: data.problem, why: data.why });
+    if (seed === seeds[0]) for (const line of described) io.note(line);
     const folder = seeds.length > 1 ? join(out, `seed-${seed}`) : out;
     if (seeds.length > 1) io.note(`seed ${seed}: ${folder}`);
     results.push(await one(io, { path, options, opened, model, data, settings, seed, folder }));
@@ -140,6 +143,7 @@ function aboutData(model: FlavaModel, { problem, train }: PreparedData, { imageS
     samples: train.count,
     width: sizes[encoder].hiddenSize,
     inputs,
+    longest: maxPositions,
     textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
     imageSize: imageSize ?? sizes.image.imageSize,
   };
@@ -161,10 +165,17 @@ function describeData({ problem, why, train, validation, heldOut, classes }: Pre
   ];
 }
 
-const plan = (settings: Settings, data: PreparedData): string =>
-  [...describeData(data), ...Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)].join(
-    "\n",
-  );
+/** A line where texts are longer than what is read of them. */
+function describeCut({ train }: PreparedData, { textLength }: Settings, { loaded }: FlavaModel): string[] {
+  const cut = train.tokens.filter((tokens) => tokens > textLength).length;
+  if (cut === 0) return [];
+  const how =
+    textLength < sizesOf(loaded).text.maxPositions ? "--set textLength=N reads more" : "the model takes no more";
+  return [`${count(cut)} training texts are longer than ${textLength} tokens and are cut; ${how}`];
+}
+
+const plan = (settings: Settings, described: readonly string[]): string =>
+  [...described, ...Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)].join("\n");
 
 interface One {
   readonly path: string;
@@ -178,11 +189,6 @@ interface One {
 }
 
 async function one(io: Io, { path, options, opened, model, data, settings, seed, folder }: One): Promise<TuningResult> {
-  const cut = data.train.tokens.filter((tokens) => tokens > settings.textLength).length;
-  if (cut > 0)
-    io.note(
-      `${count(cut)} training texts are longer than ${settings.textLength} tokens and are cut: --set textLength=N`,
-    );
   const several = options.seeds !== undefined;
   const begun = several && (await statOf(join(folder, "recipe.json"))) !== undefined;
   const command = `flava finetune ${path} --data ${options.data} --out ${folder}`;

@@ -47,6 +47,7 @@ describe("flava finetune", () => {
     expect(stdout).toMatch(/learned from texts: 2 classes; labels such as "no" are no numbers/);
     expect(stdout).toMatch(/^dropout: 0.1$/m);
     expect(stderr).toMatch(/1 sample left out: the label is missing/);
+    expect(stderr).not.toMatch(/learned from/);
     const numbers = await flava(
       "--json",
       "finetune",
@@ -94,6 +95,7 @@ describe("flava finetune", () => {
     const said = ["--text", "review", "--label", "stars"];
     expect(await fails(...said, "--set", "epoch=3")).toMatch(/expected a setting, got "epoch"\n.*epochs/);
     expect(await fails(...said, "--set", "lr=fast")).toMatch(/lr/);
+    expect(await fails(...said, "--best", "acuracy")).toMatch(/best: expected one of accuracy, .*got acuracy/);
   });
 });
 

@@ -1,11 +1,11 @@
 /** From sources to training and validation samples of one problem: what can be used, what is held out, how long texts are. */
 import type { Sample, Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
-import { permutation, random } from "../tensor/index.ts";
+import { fnv1a, permutation, random } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import type { Problem, Target } from "./problem.ts";
 import { describeRefusals, labelOf, type Needs, type Row, refusal, type Survey, survey } from "./survey.ts";
-import { type ChosenTarget, chooseTarget, labelReader, type TargetOptions } from "./target.ts";
+import { type ChosenTarget, chooseTarget, gapsAmong, labelReader, type TargetOptions } from "./target.ts";
 
 /** What is read, and how. */
 export interface DataRequest extends TargetOptions {
@@ -28,6 +28,8 @@ export interface LabelledSamples {
   readonly count: number;
   /** Tokens of each text. */
   readonly tokens: readonly number[];
+  /** Of keys, labels and texts: another for samples that have changed. */
+  readonly content: number;
 }
 
 /** What is trained and measured on. */
@@ -49,8 +51,9 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
     const { tokenizer, signal, onProgress } = request;
     const report = onProgress && ((done: number): void => onProgress(`reading ${source.name}`, done, source.count));
     const seen = await survey(source, needs, { tokenizer, signal, onProgress: report });
-    for (const line of describeRefusals(seen.refused)) note(`${source.name}: ${line}`);
-    return seen;
+    const { rows, refused } = withoutGaps(seen, request);
+    for (const line of describeRefusals(refused)) note(`${source.name}: ${line}`);
+    return { rows, refused };
   };
   const all = await look(request.train);
   const own = request.validation && (await look(request.validation));
@@ -64,6 +67,7 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
     source: labelled(source, rows, needs, labelReader(chosen.target)),
     count: rows.length,
     tokens: rows.map(({ tokens }) => tokens),
+    content: rows.reduce((before, { key, label, words }) => fnv1a(`${before} ${key} ${label} ${words}`), 0),
   });
   const { inputs, textPairs } = needs;
   return {
@@ -76,6 +80,19 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
   };
 }
 
+/** Where all labels but "NaN" and the like are numbers, those are no class: they are left out. */
+function withoutGaps({ rows, refused }: Survey, { as, classes }: DataRequest): Survey {
+  const gaps = as === "auto" || as === "number" ? gapsAmong(rows, classes) : [];
+  if (gaps.length === 0) return { rows, refused };
+  const gap = new Set(gaps);
+  const [{ key, label }] = gaps as [Row, ...Row[]];
+  const told = { count: gaps.length, first: key };
+  return {
+    rows: rows.filter((row) => !gap.has(row)),
+    refused: new Map([...refused, [`the label ${JSON.stringify(label)} is no number`, told]]),
+  };
+}
+
 interface Parts {
   readonly train: readonly Row[];
   readonly validation: readonly Row[];
@@ -83,23 +100,11 @@ interface Parts {
 
 /** A share of each class by the seed, samples of the same text together; a class of one sample stays in training. */
 function heldOut(rows: readonly Row[], { target }: ChosenTarget, { share, seed, train }: DataRequest): Parts {
-  const strata = new Map<string, Map<string, Row[]>>();
-  for (const row of rows) {
-    const stratum = target.kind === "classes" ? row.label : "";
-    const groups = strata.get(stratum) ?? new Map<string, Row[]>();
-    strata.set(stratum, groups);
-    const members = groups.get(row.group);
-    if (members) members.push(row);
-    else groups.set(row.group, [row]);
-  }
   const out = new Set<Row>();
-  const taken = new Set<string>();
-  for (const [stratum, groups] of strata) {
-    const list = [...groups].filter(([group]) => !taken.has(group)).map(([, members]) => members);
-    const wanted = list.length < 2 ? 0 : Math.min(list.length - 1, Math.max(1, Math.round(share * list.length)));
-    const order = permutation(list.length, random(seed, `validation:${stratum}`));
-    for (const i of order.slice(0, wanted)) for (const row of list[i]!) out.add(row);
-    for (const group of groups.keys()) taken.add(group);
+  for (const [stratum, groups] of strataOf(rows, target)) {
+    const wanted = groups.length < 2 ? 0 : Math.min(groups.length - 1, Math.max(1, Math.round(share * groups.length)));
+    const order = permutation(groups.length, random(seed, `validation:${stratum}`));
+    for (const i of order.slice(0, wanted)) for (const row of groups[i]!) out.add(row);
   }
   if (out.size === 0)
     throw new DataError(
@@ -107,6 +112,24 @@ function heldOut(rows: readonly Row[], { target }: ChosenTarget, { share, seed, 
       "samples of the same text stay together; give others with --validation",
     );
   return { train: rows.filter((row) => !out.has(row)), validation: rows.filter((row) => out.has(row)) };
+}
+
+/** Rows of the same text, by their class; by all their classes where the same text has several. */
+function strataOf(rows: readonly Row[], { kind }: Target): Map<string, Row[][]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.group);
+    if (group) group.push(row);
+    else groups.set(row.group, [row]);
+  }
+  const strata = new Map<string, Row[][]>();
+  for (const group of groups.values()) {
+    const stratum = kind === "classes" ? [...new Set(group.map(({ label }) => label))].sort().join("\n") : "";
+    const others = strata.get(stratum);
+    if (others) others.push(group);
+    else strata.set(stratum, [group]);
+  }
+  return strata;
 }
 
 function checkValidation(request: DataRequest, { target }: ChosenTarget, { train, validation }: Parts): void {

@@ -59,7 +59,10 @@ describe("a fine-tuning", () => {
     expect((await finetune({ ...cut, resume: true })).status).toBe("done");
     const weights = (folder: string): Promise<Buffer> => readFile(join(folder, "model.safetensors"));
     expect((await weights(cut.out)).equals(await weights(whole.out))).toBe(true);
-    const done = await finetune({ ...cut, resume: true });
+    const notes: string[] = [];
+    const told = { ...reporter, note: (line: string) => void notes.push(line) };
+    const done = await finetune({ ...cut, resume: true, tests: { test: cut.data.train.source } }, { reporter: told });
+    expect(notes.join()).toMatch(/trained before without test, which is not measured now/);
     expect(done.figures).toEqual((await finetune({ ...whole, resume: true })).figures);
   });
 });
@@ -95,6 +98,39 @@ describe("data", () => {
     for (const key of held) expect(held).toContain(key.startsWith("again ") ? key.slice(6) : `again ${key}`);
     expect(await keysOf((await prepareData(asked(twice))).validation.source)).toEqual(held);
     expect(await keysOf((await prepareData(asked(twice, { seed: 1 }))).validation.source)).not.toEqual(held);
+  });
+
+  it("keeps a text that has several labels on one side too", async () => {
+    const twice = texts().flatMap((sample) => [sample, { ...sample, key: `not ${sample.key}`, label: "odd" }]);
+    const { validation, train } = await prepareData(asked(twice));
+    expect([train.count, validation.count]).toEqual([40, 10]);
+    const keys: string[] = [];
+    for await (const { sample } of validation.source.samples()) keys.push(sample.key);
+    for (const key of keys) expect(keys).toContain(key.startsWith("not ") ? key.slice(4) : `not ${key}`);
+  });
+
+  it("leaves out what stands where a number is missing, and says so", async () => {
+    const notes: string[] = [];
+    const samples = texts().map((sample, i) => ({
+      ...sample,
+      label: i === 3 ? "NaN" : i === 4 ? "n/a" : String(i % 2),
+    }));
+    const { problem, train, validation } = await prepareData(asked(samples, { note: (line) => notes.push(line) }));
+    expect(problem.target).toMatchObject({ kind: "classes", names: ["0", "1"] });
+    expect(train.count + validation.count).toBe(23);
+    expect(notes).toEqual([
+      `samples: 2 samples left out: the label "NaN" is no number (the first: ${samples[3]!.key})`,
+    ]);
+    const countries = texts().map((sample, i) => ({ ...sample, label: i % 2 ? "NA" : "US" }));
+    expect((await prepareData(asked(countries))).problem.target).toMatchObject({ names: ["NA", "US"] });
+  });
+
+  it("tells other words from the same number of them", async () => {
+    const content = async (samples: readonly Sample[]) => (await prepareData(asked(samples))).train.content;
+    const samples = texts();
+    const other = samples.map((sample) => ({ ...sample, texts: [sample.texts![0]!.replace("cat", "cow")] }));
+    expect(await content(samples)).toBe(await content(texts()));
+    expect(await content(samples)).not.toBe(await content(other));
   });
 
   it("refuses labels that cannot be learned", async () => {
@@ -144,6 +180,9 @@ describe("settings", () => {
       /warmupSteps: expected at most steps 20, got 30/,
     );
     expect(() => settingsFor({ batchSize: 200 }, about)).toThrow(/the 100 training samples, got 200/);
+    expect(() => settingsFor({ textLength: 64 }, { ...about, longest: 32 })).toThrow(
+      /textLength: expected at most the 32 tokens that the model takes, got 64/,
+    );
     expect(settingsFor({ epochs: 2, batchSize: 10 }, about).steps).toBe(20);
   });
 });

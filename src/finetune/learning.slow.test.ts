@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COLOURS, colourPicture } from "../../test/support/colour-pictures.ts";
 import { asked, needs, pictures, request, texts, tunableModel } from "../../test/support/tuning.ts";
 import { type FlavaModel, pipeline } from "../api/index.ts";
+import { sourceOf } from "../data/index.ts";
 import type { DataRequest } from "./data.ts";
 import type { TuningOptions, TuningResult } from "./request.ts";
 import { finetune } from "./run.ts";
@@ -41,6 +42,28 @@ describe("a fine-tuning", () => {
     await using ask = await pipeline("image-classification", result.out);
     const [best] = await ask(colourPicture(COLOURS.red!, 9), { top_k: 1 });
     expect(best!.label).toBe("red");
+  });
+
+  it("learns from pictures with words what neither tells alone", async () => {
+    const samples = pictures([0, 1, 2, 3, 4, 5])
+      .filter(({ label }) => label === "red" || label === "blue")
+      .flatMap(({ key, image, label }) =>
+        ["cat", "ball"].map((word) => ({
+          ...{ key: `${key} ${word}`, image: image!, texts: [`the ${word}`], label: `${label} ${word}` },
+        })),
+      );
+    const validation = sourceOf("the same", samples);
+    const result = await tuned(asked(samples, { needs: needs("pair"), validation }), { steps: 60 });
+    expect(result.figures.accuracy).toBe(1);
+    await using ask = await pipeline("image-text-classification", result.out);
+    const [best] = await ask(colourPicture(COLOURS.red!, 9), "the ball");
+    expect(best!.label).toBe("red ball");
+  });
+
+  it("says what to do where training diverges", async () => {
+    await expect(tuned(asked(texts()), { lr: 1e30, steps: 6, warmupSteps: 0, evalEvery: 1 })).rejects.toThrow(
+      /the training has diverged\n.*lower learning rate/,
+    );
   });
 
   it("ends early without a better result, and keeps the best", async () => {

@@ -2,10 +2,11 @@
 import { createRunner, type Runner } from "../api/index.ts";
 import { softmax } from "../api/numbers.ts";
 import { type BadSample, type PixelCache, passBatches, type Source, type TaskBuild } from "../data/index.ts";
-import { DataError } from "../errors.ts";
+import { ConfigError, DataError, NonFiniteError } from "../errors.ts";
 import { accuracy, argmaxRows, auroc, f1, matthews, meanPerClass, pearson, spearman } from "../evaluators/index.ts";
 import { type FlavaConfig, taskGraph } from "../models/flava/index.ts";
 import type { State } from "../runtime/index.ts";
+import { nearest } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { builtTarget, headOf, outputsOf, type Problem } from "./problem.ts";
 import type { Settings } from "./settings.ts";
@@ -84,7 +85,7 @@ export function createMeasurer(parts: MeasurerParts): Measurer {
       };
       for await (const { feeds, samples } of passBatches(options)) {
         const found = (await runner.run(feeds, signal)).logits!;
-        for (const value of found.data as Float32Array) logits.push(value);
+        for (const value of found.data as Float32Array) logits.push(finite(value, source));
         for (const value of feeds[FIELD[problem.target.kind]]!.data as Float32Array) targets.push(value);
         keys.push(...samples);
         onProgress?.(keys.length);
@@ -94,6 +95,14 @@ export function createMeasurer(parts: MeasurerParts): Measurer {
     },
     dispose: () => runner.dispose(),
   };
+}
+
+function finite(value: number, { name }: Source): number {
+  if (Number.isFinite(value)) return value;
+  throw new NonFiniteError(
+    `${name}: expected finite numbers from the head, got ${value}: the training has diverged`,
+    "try a lower learning rate, --set lr=…, or a longer warm-up, --set warmupSteps=…",
+  );
 }
 
 /** The figures of a problem, and its loss on these samples. */
@@ -141,20 +150,12 @@ export function softmaxRows(logits: Float32Array, C: number): Float64Array {
   return all;
 }
 
-/** How often samples of each class (rows) are said to be of each class (columns). */
-export function confusion({ target }: Problem, { logits, targets }: Outputs): number[][] {
-  const C = outputsOf(target);
-  const table = Array.from({ length: C }, () => new Array<number>(C).fill(0));
-  for (const [i, said] of argmaxRows(logits, C).entries()) table[targets[i]!]![said]!++;
-  return table;
-}
-
 /** The figure that chooses the best checkpoint unless another is asked for. */
 export const chosenBy = ({ target }: Problem): string =>
   ({ classes: "accuracy", number: "pearson", answers: "vqa_score" })[target.kind];
 
 /** The names of the figures of a problem. */
-export const figureNames = ({ target }: Problem): string[] =>
+const figureNames = ({ target }: Problem): string[] =>
   ({
     classes: [
       ...["accuracy", "mean_per_class_recall", "loss"],
@@ -163,6 +164,13 @@ export const figureNames = ({ target }: Problem): string[] =>
     number: ["pearson", "spearman", "rmse", "loss"],
     answers: ["vqa_score"],
   })[target.kind];
+
+/** Throws ConfigError for a figure that the problem does not have. */
+export function checkBest(best: string | undefined, problem: Problem): void {
+  const names = figureNames(problem);
+  if (best !== undefined && !names.includes(best))
+    throw new ConfigError(`best: expected one of ${names.join(", ")}, got ${best}`, nearest(best, names));
+}
 
 /** What always saying the commonest class, or the mean, scores. */
 export function guessFigures({ target }: Problem, train: readonly number[]): Figures {

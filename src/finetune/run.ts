@@ -1,7 +1,7 @@
 /** A fine-tuning: training in a folder that it can be resumed from, and at its end the best model and its figures. */
 import { join } from "node:path";
 import { badList, pixelCache, type Source } from "../data/index.ts";
-import { ConfigError, settled } from "../errors.ts";
+import { settled } from "../errors.ts";
 import { type JsonObject, lockFolder, makeFolder } from "../io/index.ts";
 import {
   environment,
@@ -14,12 +14,12 @@ import {
 } from "../record/index.ts";
 import { writeReport } from "../report/index.ts";
 import { State } from "../runtime/index.ts";
-import { nearest } from "../tensor/index.ts";
 import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
 import { firstValues, sizesOf, tunedImage, tunedSizes } from "./base.ts";
 import { findResumed, type Resumed, restore, takeBest } from "./checkpoints.ts";
+import type { LabelledSamples } from "./data.ts";
 import { type LoopOutcome, runLoop } from "./loop.ts";
-import { chosenBy, createMeasurer, type Figures, figureNames, figures, guessFigures, type Outputs } from "./measure.ts";
+import { checkBest, chosenBy, createMeasurer, type Figures, figures, guessFigures, type Outputs } from "./measure.ts";
 import { trainingOptions, tuningPlan } from "./plan.ts";
 import {
   type Running,
@@ -45,13 +45,13 @@ const silent: TuningReporter = {
 export async function finetune(request: TuningRequest, options: TuningOptions = {}): Promise<TuningResult> {
   const { out } = request;
   const reporter = options.reporter ?? silent;
-  checkBest(request);
+  checkBest(request.best, request.data.problem);
   await makeFolder(out);
   await using _lock = await lockFolder(out);
   for (const folder of [out, join(out, STAGE)]) await tidyFolder(folder);
   const recipe = recipeOf(request);
   const { resumed, info } = await findResumed(request, recipe, reporter.note);
-  if (info?.status === "done") return known(request, info);
+  if (info?.status === "done") return known(request, info, reporter);
   if (!resumed) await saveRecipe(out, recipe);
   const bad = badList(join(out, "bad-samples.jsonl"));
   try {
@@ -61,19 +61,15 @@ export async function finetune(request: TuningRequest, options: TuningOptions = 
       tune({ ...request, reporter, signal: options.signal, log, record, bad, recipe }, resumed),
     );
     if (bad.count > 0)
-      reporter.note(`${bad.count} samples were left out while training: ${join(out, "bad-samples.jsonl")}`);
+      reporter.note(
+        `${bad.count} ${bad.count === 1 ? "sample was" : "samples were"} left out of training, validation or test: ${join(out, "bad-samples.jsonl")}`,
+      );
     await log.flush();
     reporter.note(`report: ${await writeReport(out)}`);
     return result;
   } finally {
     await bad.close();
   }
-}
-
-function checkBest({ best, data: { problem } }: TuningRequest): void {
-  const names = figureNames(problem);
-  if (best !== undefined && !names.includes(best))
-    throw new ConfigError(`best: expected one of ${names.join(", ")}, got ${best}`, nearest(best, names));
 }
 
 /** The run as recipe.json has it: what decides its numbers. */
@@ -83,13 +79,15 @@ const recipeOf = ({ about, data, settings, seed, best, base }: TuningRequest): J
       kind: STAGE,
       about,
       problem: data.problem,
-      samples: { train: data.train.count, validation: data.validation.count },
+      samples: { train: contentOf(data.train), validation: contentOf(data.validation) },
       best: best ?? chosenBy(data.problem),
       random: base.random ?? false,
       settings,
       seed,
     }),
   ) as JsonObject;
+
+const contentOf = ({ count, content }: LabelledSamples): JsonObject => ({ count, content });
 
 async function openRecord({ name, command, out, base }: TuningRequest, info: RunInfo | undefined): Promise<RunRecord> {
   return openRunRecord(out, {
@@ -212,13 +210,20 @@ async function finalFigures(
 }
 
 /** The figures of a run that was done before. */
-function known({ out, tests = {} }: TuningRequest, { results, stages }: RunInfo): TuningResult {
+function known(
+  { out, tests = {} }: TuningRequest,
+  { results, stages }: RunInfo,
+  { note }: TuningReporter,
+): TuningResult {
   const of = (name: string): Figures =>
     Object.fromEntries(
       Object.entries(results).flatMap(([key, value]) =>
         key.startsWith(`${name}_`) ? [[key.slice(name.length + 1), value]] : [],
       ),
     );
+  for (const name of Object.keys(tests))
+    if (Object.keys(of(name)).length === 0)
+      note(`${out}: trained before without ${name}, which is not measured now; flava predict reads other samples`);
   return {
     status: "done",
     out,

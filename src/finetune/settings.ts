@@ -83,6 +83,8 @@ export interface SettingsFor {
   readonly width: number;
   readonly inputs: "text" | "image" | "pair";
   readonly textLength: number;
+  /** Tokens that the model takes at most. */
+  readonly longest?: number | undefined;
   readonly imageSize: number;
 }
 
@@ -133,13 +135,15 @@ export function settingsFor(given: GivenSettings, about: SettingsFor): Settings 
   return checked(parsed.data, about);
 }
 
-function checked(settings: Settings, { samples }: SettingsFor): Settings {
-  const { batchSize, gradientAccumulationSteps: parts, warmupSteps, steps } = settings;
+function checked(settings: Settings, { samples, longest = Infinity }: SettingsFor): Settings {
+  const { batchSize, gradientAccumulationSteps: parts, warmupSteps, steps, textLength } = settings;
   if (batchSize % parts !== 0)
     throw new ConfigError(`batchSize: expected a multiple of gradientAccumulationSteps ${parts}, got ${batchSize}`);
   if (warmupSteps > steps) throw new ConfigError(`warmupSteps: expected at most steps ${steps}, got ${warmupSteps}`);
   if (batchSize > samples)
     throw new ConfigError(`batchSize: expected at most the ${samples} training samples, got ${batchSize}`);
+  if (textLength > longest)
+    throw new ConfigError(`textLength: expected at most the ${longest} tokens that the model takes, got ${textLength}`);
   return settings;
 }
 

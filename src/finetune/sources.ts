@@ -49,7 +49,10 @@ export async function namedSource(
   if (resolved.type === "folder") return { spec: resolved, inputs: said ?? "image", textPairs };
   if (!TABLES.has(resolved.type)) return { spec: resolved, inputs: said ?? unclear(spec), textPairs };
   if (text === undefined && image === undefined)
-    throw new ConfigError(`${spec}: expected the names of columns, got none`, "--text, --image or both, and --label");
+    throw new ConfigError(
+      `${spec}: expected the names of columns, got none`,
+      `--text, --image or both${labelled ? ", and --label" : ""}`,
+    );
   const read = { text, second: textPair, image, exact: true, ...(labelled && { label }) };
   const given = Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined));
   return { spec: { ...resolved, ...given } as SourceSpec, inputs: said!, textPairs };

@@ -19,6 +19,8 @@ export interface Row {
   readonly label: string;
   /** Tokens of its text, the special ones included; 0 without a text. */
   readonly tokens: number;
+  /** A hash of its texts. */
+  readonly words: number;
   /** The same for samples of the same texts: they stay on one side of a split. */
   readonly group: string;
 }
@@ -90,8 +92,12 @@ function rowOf(sample: Sample, needs: Needs, tokenizer: TextTokenizer | undefine
   const [first, second] = inputs === "image" ? [] : (sample.texts ?? []);
   const ids = (text: string | undefined): number => (text === undefined ? 0 : (tokenizer?.ids(text).length ?? 0));
   const tokens = first === undefined ? 0 : textPairs ? ids(first) + ids(second) + 3 : ids(first) + 2;
-  const words = inputs === "text" ? `${first}\u0000${textPairs ? second : ""}`.toLowerCase() : sample.key;
-  return { key: sample.key, label: labelOf(sample, needs)!, tokens, group: `${fnv1a(words)} ${words.length}` };
+  const text = first === undefined ? "" : `${first}\u0000${textPairs ? second : ""}`;
+  const same = inputs === "text" ? text.toLowerCase() : sample.key;
+  return {
+    ...{ key: sample.key, label: labelOf(sample, needs)!, tokens, words: fnv1a(text) },
+    group: `${fnv1a(same)} ${same.length}`,
+  };
 }
 
 /** A line for each reason. */

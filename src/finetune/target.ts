@@ -28,6 +28,15 @@ const MANY = 100;
 
 const isNumber = (label: string): boolean => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(label);
 
+/** How tables write a number that is not there. */
+const GAP = /^([+-]?(nan|inf|infinity)|n\/?a|null)$/i;
+
+/** Rows without a number among rows that otherwise have nothing but numbers; none where classes are given. */
+export function gapsAmong<T extends { readonly label: string }>(rows: readonly T[], classes?: readonly string[]): T[] {
+  const others = rows.filter(({ label }) => !isNumber(label));
+  return !classes && others.length < rows.length && others.every(({ label }) => GAP.test(label)) ? others : [];
+}
+
 /** The target of the labels of training samples. Throws DataError, ConfigError. */
 export function chooseTarget(labels: readonly string[], options: TargetOptions): ChosenTarget {
   if (options.as === "answers") return answersOf(labels, options.answers ?? 3129);

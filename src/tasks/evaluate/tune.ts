@@ -182,6 +182,7 @@ function aboutData(model: FlavaModel, { problem, train }: PreparedData, { data }
     samples: train.count,
     width: sizes[inputs === "pair" ? "multimodal" : inputs].hiddenSize,
     inputs,
+    longest: maxPositions,
     textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
     imageSize: data.imageSize ?? sizes.image.imageSize,
   };
