@@ -70,7 +70,7 @@ describe("a fine-tuning", () => {
   it("ends early without a better result, and keeps the best", async () => {
     const notes: string[] = [];
     const reporter = { note: (line: string) => void notes.push(line), begin: () => {}, end: () => {}, step: () => {} };
-    const result = await tuned(asked(texts()), { lr: 1e-9, evalEvery: 3, patience: 2 }, { reporter });
+    const result = await tuned(asked(texts()), { lr: 1e-13, evalEvery: 3, patience: 2 }, { reporter });
     expect(notes.join("\n")).toMatch(/stopped early: 2 evaluations without a better accuracy/);
     expect([result.status, result.step]).toEqual(["done", 3]);
   });

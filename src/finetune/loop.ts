@@ -44,7 +44,9 @@ interface Progress {
   place: LoaderState | undefined;
   samples: number;
   best: BestSoFar | null;
-  /** Evaluations since the best. */
+  /** The loss of the best: of equal figures the one with less is better. */
+  bestLoss: number;
+  /** Evaluations since the figure last improved. */
   stale: number;
   readonly recent: Means;
 }
@@ -52,6 +54,7 @@ interface Progress {
 /** Cursors of a checkpoint. */
 const [LOADER, MEANS] = ["loader", "means"];
 const STALE = "evaluations_since_best";
+const BEST_LOSS = "loss_of_best";
 
 /** Samples whose encoded bytes fit into this are held in memory and reshuffled as a whole. */
 const MEMORY_BYTES = 2 ** 30;
@@ -135,6 +138,7 @@ const progressOf = (resumed: Resumed | undefined): Progress => ({
   place: resumed?.state.cursors[LOADER!] as LoaderState | undefined,
   samples: resumed?.state.counters.samples ?? 0,
   best: resumed?.state.best ?? null,
+  bestLoss: resumed?.state.counters[BEST_LOSS] ?? Infinity,
   stale: resumed?.state.counters[STALE] ?? 0,
   recent: means(resumed?.state.cursors[MEANS!] as Sums | undefined),
 });
@@ -193,9 +197,12 @@ function takeBetter(now: Progress, run: Running, step: number, found: Metrics): 
   const value = found[metric];
   if (value === undefined) return false; // AUROC where all samples are of one class
   const before = now.best;
-  now.best = betterOf(before, { metric, mode: isLess(name) ? "min" : "max", value, step });
-  const better = now.best !== before;
-  now.stale = better ? 0 : now.stale + 1;
+  const candidate = { metric, mode: isLess(name) ? ("min" as const) : ("max" as const), value, step };
+  const loss = found["eval/validation/loss"] ?? Infinity;
+  const improved = betterOf(before, candidate) !== before;
+  const better = improved || (before?.value === value && loss < now.bestLoss);
+  if (better) [now.best, now.bestLoss] = [candidate, loss];
+  now.stale = improved ? 0 : now.stale + 1;
   return better;
 }
 
@@ -224,7 +231,11 @@ async function save(
         step,
         seed,
         cursors: { [MEANS!]: now.recent.sums(), ...(now.place ? { [LOADER!]: now.place as never } : {}) },
-        counters: { samples: now.samples, [STALE]: now.stale, ...(isDue ? { [EVALUATION_DUE]: 1 } : {}) },
+        counters: {
+          ...{ samples: now.samples, [STALE]: now.stale },
+          ...(Number.isFinite(now.bestLoss) && { [BEST_LOSS]: now.bestLoss }),
+          ...(isDue && { [EVALUATION_DUE]: 1 }),
+        },
         best: now.best,
         recipe,
         recipeHash: hashOf(recipe),
