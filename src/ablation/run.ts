@@ -179,6 +179,8 @@ async function measured(
 ): Promise<CellEvent[]> {
   const { dataRoot = ".", cacheDir, signal, open, note, onProgress } = options;
   const { column, seed, title } = run;
+  const before = work.done;
+  const each = MEASURE_SECONDS / Math.max(1, tasks.flatMap(waysOf).length);
   const events =
     tasks.length === 0
       ? []
@@ -189,11 +191,13 @@ async function measured(
           ...{ dataRoot, out: join(plan.out, CELLS), seed, cacheDir, signal, open },
           onProgress: (what) => onProgress?.(work.done / work.total, `${title}: ${what}`),
           onCell: (event) => {
+            work.done += each;
+            onProgress?.(work.done / work.total, `${title}: ${event.task}`);
             if (event.state === "failed") note?.(`${title}: ${event.task}: not measured: ${event.error.message}`);
             if (event.state === "busy") note?.(`${title}: ${event.task}: another process is at it`);
           },
         });
-  work.done += MEASURE_SECONDS;
+  work.done = before + MEASURE_SECONDS;
   onProgress?.(work.done / work.total, title);
   return events.filter(({ state }) => state === "failed");
 }

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError, DataError, FlavaError } from "../errors.ts";
 import { deviceNames } from "../runtime/device-names.ts";
-import type { CellEvent, Measure, NamedModel, Task } from "../tasks/index.ts";
+import { MEASURES, type Measure } from "../tasks/evaluate/measure-names.ts";
+import type { CellEvent, NamedModel, Task } from "../tasks/index.ts";
 import { action, type Io } from "./command.ts";
 import { natural, positive } from "./numbers.ts";
 import type { Progress } from "./progress.ts";
@@ -21,15 +22,6 @@ interface Options {
   readonly baselines?: true;
   readonly list?: true;
 }
-
-const NAMES = [
-  "linear_probe",
-  "zeroshot_retrieval",
-  "zeroshot_classification",
-  "image_text_matching",
-  "finetune",
-  "words_alone",
-] as const;
 
 /** The ways without the one that takes hours for each task of the paper: it is asked for, or its tasks are named. */
 const QUICK: readonly Measure[] = ["linear_probe", "zeroshot_retrieval", "image_text_matching"];
@@ -60,7 +52,7 @@ export function define(program: Command): void {
     )
     .option("--tasks <names>", "which tasks, with commas between", names)
     .addOption(
-      new Option("--measure <ways>", `how, with commas between: ${NAMES.join(", ")}`)
+      new Option("--measure <ways>", `how, with commas between: ${MEASURES.join(", ")}`)
         .argParser(measuresOf)
         .default(undefined, `${QUICK.join()}, and finetune for tasks that are named`),
     )
@@ -103,8 +95,8 @@ const names = (text: string): string[] =>
 
 function measuresOf(text: string): Measure[] {
   const asked = names(text);
-  const unknown = asked.find((name) => !NAMES.some((known) => known === name));
-  if (asked.length === 0 || unknown !== undefined) throw new InvalidArgumentError(`expected ${NAMES.join(", ")}`);
+  const unknown = asked.find((name) => !MEASURES.some((known) => known === name));
+  if (asked.length === 0 || unknown !== undefined) throw new InvalidArgumentError(`expected ${MEASURES.join(", ")}`);
   return asked as Measure[];
 }
 

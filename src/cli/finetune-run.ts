@@ -11,13 +11,13 @@ import {
   finetune,
   type GivenSettings,
   labelledSource,
-  lengthFor,
   type Needs,
   namedSource,
   type PreparedData,
   prepareData,
   SETTING_NAMES,
   type Settings,
+  settingsBase,
   settingsFor,
   sizesOf,
   splitFolders,
@@ -42,7 +42,7 @@ export async function run(io: Io, path: string, options: FinetuneOptions): Promi
   const results: TuningResult[] = [];
   for (const seed of seeds) {
     const data = await readData(io, model, opened, { ...options, seed });
-    const settings = settingsFor(given, aboutData(model, data, given));
+    const settings = settingsFor(given, settingsBase(model, data, given.imageSize));
     checkBest(options.best, data.problem);
     const described = [...describeData(data), ...describeCut(data, settings, model)];
     if (options.dryRun) return io.result(plan(settings, described), { settings, problem: data.problem, why: data.why });
@@ -130,23 +130,6 @@ async function readData(
   } finally {
     progress.end();
   }
-}
-
-/** What the defaults of settings depend on. */
-function aboutData(model: FlavaModel, { problem, train }: PreparedData, { imageSize }: GivenSettings) {
-  const sizes = sizesOf(model.loaded);
-  const { inputs } = problem;
-  const encoder = inputs === "pair" ? "multimodal" : inputs;
-  const { maxPositions } = sizes.text;
-  const padHidden = model.model.texts?.padHidden ?? true;
-  return {
-    samples: train.count,
-    width: sizes[encoder].hiddenSize,
-    inputs,
-    longest: maxPositions,
-    textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
-    imageSize: imageSize ?? sizes.image.imageSize,
-  };
 }
 
 const count = (n: number): string => n.toLocaleString("en-US");

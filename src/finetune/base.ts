@@ -1,5 +1,5 @@
 /** The model that a fine-tuning starts from: its sizes as the task needs them, and first values of all that is trained. */
-import type { LoadedModel } from "../api/index.ts";
+import type { FlavaModel, LoadedModel } from "../api/index.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { graph, input, interpret } from "../graph/index.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
@@ -8,7 +8,9 @@ import { initialTensor, interpolatePositions, type ParamSpec } from "../nn/index
 import type { State } from "../runtime/index.ts";
 import { sameShape, type Tensor } from "../tensor/index.ts";
 import { turns } from "../train/index.ts";
+import { lengthFor, type PreparedData } from "./data.ts";
 import type { Problem } from "./problem.ts";
+import type { SettingsFor } from "./settings.ts";
 
 /** What is tuned. */
 export interface BaseModel {
@@ -23,6 +25,25 @@ export interface BaseModel {
 export function sizesOf({ name = "model", sizes }: LoadedModel): FlavaConfig {
   if (sizes) return sizes;
   throw new ConfigError(`${name}: expected a model that was read from files, got one without its sizes`);
+}
+
+/** What the defaults of settings depend on: texts as long as nearly all of them are, pictures of the model's side unless another is said. */
+export function settingsBase(
+  { loaded, model }: FlavaModel,
+  { problem: { inputs }, train }: Pick<PreparedData, "problem" | "train">,
+  imageSize?: number,
+): SettingsFor {
+  const sizes = sizesOf(loaded);
+  const { maxPositions } = sizes.text;
+  const padHidden = model.texts?.padHidden ?? true;
+  return {
+    samples: train.count,
+    width: sizes[inputs === "pair" ? "multimodal" : inputs].hiddenSize,
+    inputs,
+    longest: maxPositions,
+    textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
+    imageSize: imageSize ?? sizes.image.imageSize,
+  };
 }
 
 /** The same sizes for pictures of another side. Throws ConfigError for sides that are no whole patches. */

@@ -1,5 +1,5 @@
 /** From sources to training and validation samples of one problem: what can be used, what is held out, how long texts are. */
-import type { Sample, Source } from "../data/index.ts";
+import type { BadSample, Sample, Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { fnv1a, permutation, random } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
@@ -19,6 +19,8 @@ export interface DataRequest extends TargetOptions {
   readonly tokenizer?: TextTokenizer | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly note?: ((line: string) => void) | undefined;
+  /** Called with each sample of training and validation that cannot be used. */
+  readonly onBad?: ((bad: BadSample) => void) | undefined;
   readonly onProgress?: ((what: string, done: number, total: number | undefined) => void) | undefined;
 }
 
@@ -48,10 +50,10 @@ export interface PreparedData {
 export async function prepareData(request: DataRequest): Promise<PreparedData> {
   const { needs, note = () => undefined } = request;
   const look = async (source: Source): Promise<Survey> => {
-    const { tokenizer, signal, onProgress } = request;
+    const { tokenizer, signal, onProgress, onBad } = request;
     const report = onProgress && ((done: number): void => onProgress(`reading ${source.name}`, done, source.count));
-    const seen = await survey(source, needs, { tokenizer, signal, onProgress: report });
-    const { rows, refused } = withoutGaps(seen, request);
+    const seen = await survey(source, needs, { tokenizer, signal, onProgress: report, onBad });
+    const { rows, refused } = withoutGaps(source, seen, request);
     for (const line of describeRefusals(refused)) note(`${source.name}: ${line}`);
     return { rows, refused };
   };
@@ -81,15 +83,16 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
 }
 
 /** Where all labels but "NaN" and the like are numbers, those are no class: they are left out. */
-function withoutGaps({ rows, refused }: Survey, { as, classes }: DataRequest): Survey {
+function withoutGaps(source: Source, { rows, refused }: Survey, { as, classes, onBad }: DataRequest): Survey {
   const gaps = as === "auto" || as === "number" ? gapsAmong(rows, classes) : [];
   if (gaps.length === 0) return { rows, refused };
   const gap = new Set(gaps);
   const [{ key, label }] = gaps as [Row, ...Row[]];
-  const told = { count: gaps.length, first: key };
+  const reason = `the label ${JSON.stringify(label)} is no number`;
+  for (const { key } of gaps) onBad?.({ source: source.name, key, reason });
   return {
     rows: rows.filter((row) => !gap.has(row)),
-    refused: new Map([...refused, [`the label ${JSON.stringify(label)} is no number`, told]]),
+    refused: new Map([...refused, [reason, { count: gaps.length, first: key }]]),
   };
 }
 

@@ -1,9 +1,8 @@
-export { type BaseModel, sizesOf } from "./base.ts";
+export { type BaseModel, settingsBase, sizesOf } from "./base.ts";
 export {
   type DataRequest,
   type LabelledSamples,
   labelledSource,
-  lengthFor,
   type PreparedData,
   prepareData,
 } from "./data.ts";
@@ -13,5 +12,5 @@ export type { TuningOptions, TuningReporter, TuningRequest, TuningResult } from 
 export { finetune } from "./run.ts";
 export { type GivenSettings, SETTING_NAMES, type Settings, settingsFor } from "./settings.ts";
 export { type Columns, type NamedSource, namedSource, splitFolders } from "./sources.ts";
-export { labelOf, type Needs } from "./survey.ts";
+export { labelOf, type Needs, refusal } from "./survey.ts";
 export type { LabelsAs } from "./target.ts";

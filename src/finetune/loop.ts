@@ -144,7 +144,7 @@ const progressOf = (resumed: Resumed | undefined): Progress => ({
 });
 
 function openLoader(
-  { data, seed, settings, base, bad, workers }: Running,
+  { data, seed, settings, base, onBad, workers }: Running,
   { whole, pixels }: LoopParts,
   state: LoaderState | undefined,
 ) {
@@ -170,7 +170,7 @@ function openLoader(
     tokenizer: base.loaded.tokenizer,
     pixels,
     state,
-    onBad: bad.onBad,
+    onBad,
   });
 }
 

@@ -1,5 +1,5 @@
 /** What a fine-tuning is asked for, who hears of it, and what comes of it. */
-import type { BadList, Source } from "../data/index.ts";
+import type { BadSample, Source } from "../data/index.ts";
 import type { Json, JsonObject } from "../io/index.ts";
 import type { RunLog, RunRecord } from "../record/index.ts";
 import type { BaseModel } from "./base.ts";
@@ -42,6 +42,8 @@ export interface TuningOptions {
   readonly reporter?: TuningReporter | undefined;
   /** When it fires, the step is finished and saved, and the result is "stopped". */
   readonly signal?: AbortSignal | undefined;
+  /** Called with each sample that is left out while training and measuring; the run's folder lists them too. */
+  readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
 /** What came of a run. */
@@ -67,6 +69,6 @@ export interface Running extends TuningRequest {
   readonly signal: AbortSignal | undefined;
   readonly log: RunLog;
   readonly record: RunRecord;
-  readonly bad: BadList;
+  readonly onBad: (bad: BadSample) => void;
   readonly recipe: JsonObject;
 }

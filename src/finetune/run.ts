@@ -1,6 +1,6 @@
 /** A fine-tuning: training in a folder that it can be resumed from, and at its end the best model and its figures. */
 import { join } from "node:path";
-import { badList, pixelCache, type Source } from "../data/index.ts";
+import { type BadSample, badList, pixelCache, type Source } from "../data/index.ts";
 import { settled } from "../errors.ts";
 import { type JsonObject, lockFolder, makeFolder } from "../io/index.ts";
 import {
@@ -54,11 +54,15 @@ export async function finetune(request: TuningRequest, options: TuningOptions = 
   if (info?.status === "done") return known(request, info, reporter);
   if (!resumed) await saveRecipe(out, recipe);
   const bad = badList(join(out, "bad-samples.jsonl"));
+  const onBad = (sample: BadSample): void => {
+    bad.onBad(sample);
+    options.onBad?.(sample);
+  };
   try {
     await using log = await openRunLog(out, { running: [STAGE], resumedAt: resumed?.step });
     const record = await openRecord(request, info);
     const result = await recorded(record, options.signal, () =>
-      tune({ ...request, reporter, signal: options.signal, log, record, bad, recipe }, resumed),
+      tune({ ...request, reporter, signal: options.signal, log, record, onBad, recipe }, resumed),
     );
     if (bad.count > 0)
       reporter.note(
@@ -122,7 +126,7 @@ async function recorded(
 }
 
 async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningResult> {
-  const { base, data, settings, seed, reporter, signal, bad } = run;
+  const { base, data, settings, seed, reporter, signal, onBad } = run;
   const { loaded } = base;
   const config = tunedSizes(sizesOf(loaded), settings.imageSize);
   const options = trainingOptions(settings);
@@ -141,7 +145,7 @@ async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningR
   const whole = tunedImage(base, settings.imageSize);
   const pixels = data.problem.inputs === "text" ? undefined : pixelCache(PIXEL_BYTES);
   const parts = { config, problem: data.problem, settings, state, tokenizer: loaded.tokenizer, whole, pixels };
-  const measurer = createMeasurer({ ...parts, batchSize: Math.min(32, settings.batchSize), onBad: bad.onBad });
+  const measurer = createMeasurer({ ...parts, batchSize: Math.min(32, settings.batchSize), onBad });
   try {
     const outcome = await runLoop(run, {
       updater,

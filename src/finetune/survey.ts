@@ -1,5 +1,5 @@
 /** One look at all samples of a source: which can be used, what their labels are, how long their texts. */
-import type { Sample, Source } from "../data/index.ts";
+import type { BadSample, Sample, Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { fnv1a } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
@@ -51,28 +51,30 @@ export function refusal(sample: Sample, needs: Needs, labelled = true): string |
   return labelled && labelOf(sample, needs) === undefined ? "the label is missing" : undefined;
 }
 
-/** Who hears of progress. */
+/** Who hears of progress, and of samples that cannot be used. */
 export interface SurveyOptions {
   readonly tokenizer?: TextTokenizer | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
+  readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
 /** Reads a source once. Throws DataError where no sample can be used. */
 export async function survey(source: Source, needs: Needs, options: SurveyOptions = {}): Promise<Survey> {
-  const { tokenizer, signal, onProgress } = options;
+  const { tokenizer, signal, onProgress, onBad } = options;
   const rows: Row[] = [];
   const refused = new Map<string, { count: number; first: string }>();
   const refuse = (key: string, reason: string): void => {
     const known = refused.get(reason);
     if (known) known.count++;
     else refused.set(reason, { count: 1, first: key });
+    onBad?.({ source: source.name, key, reason });
   };
   const turn = turns(signal);
-  const onBad = ({ key, reason, kept }: { key: string; reason: string; kept?: true }): void => {
+  const unreadable = ({ key, reason, kept }: BadSample): void => {
     if (!kept) refuse(key, reason);
   };
-  for await (const { sample } of source.samples({ signal, onBad })) {
+  for await (const { sample } of source.samples({ signal, onBad: unreadable })) {
     const reason = refusal(sample, needs);
     if (reason === undefined) rows.push(rowOf(sample, needs, tokenizer));
     else refuse(sample.key, reason);

@@ -85,7 +85,7 @@ export function createBatches({
     const draw = { seed, stream: `tab/${kind}`, epoch, ordinal };
     const rng = random(seed, "tab-negative", step, row);
     const isNegative = kind === "pair" && stage.lossWeights.itm > 0 && rng.uniform() < stage.itmNegativeRatio;
-    const negative = isNegative ? pairs[rng.integer(pairs.length)]!.text : undefined;
+    const negative = isNegative ? otherCaption(pairs, sample.text!, rng) : undefined;
     return { key: `${row}`, ...sample, draw, negative };
   }
 
@@ -97,6 +97,22 @@ export function createBatches({
     orders.set(kind, { epoch, list });
     return list;
   }
+}
+
+/** Draws before a caption of its own is kept: most of the captions may be the same. */
+const TRIES = 32;
+
+/** A caption that says something else; undefined where none was drawn, and the pair stays a right one. */
+function otherCaption(
+  pairs: readonly TabSample[],
+  own: string,
+  rng: { integer(n: number): number },
+): string | undefined {
+  for (let i = 0; i < TRIES; i++) {
+    const { text } = pairs[rng.integer(pairs.length)]!;
+    if (text !== own) return text;
+  }
+  return undefined;
 }
 
 interface Place {

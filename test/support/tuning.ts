@@ -2,10 +2,10 @@
 
 import { FlavaModel } from "../../src/api/index.ts";
 import { type Sample, sourceOf } from "../../src/data/index.ts";
+import { lengthFor } from "../../src/finetune/data.ts";
 import {
   type DataRequest,
   type GivenSettings,
-  lengthFor,
   prepareData,
   settingsFor,
   type TuningRequest,

@@ -13,10 +13,10 @@ export async function writeFirstValues(
   { average }: StagePlan,
   state: State,
 ): Promise<void> {
-  const { recipe, tables, device, tokenizer, signal } = context;
+  const { recipe, tables, device, tokenizer, reporter, signal } = context;
   const samples = (kind: DataKind, count: number): Promise<Sample[]> => someSamples(context, kind, count);
   const values = await kindOf(tables, stage).firstValues?.(
-    { device, state, tokenizer, signal, samples },
+    { device, state, tokenizer, note: reporter.note, signal, samples },
     stage,
     recipe,
   );

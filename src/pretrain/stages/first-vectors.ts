@@ -17,9 +17,9 @@ const RARE = 5;
 /** Root mean square of a vector. */
 const SCALE = 0.05;
 
-/** The embeddings of the words, and the weights that masked words are told by. */
+/** The embeddings of the words, and the weights that masked words are told by. Says how many words are known from how many texts. */
 export async function firstVectors(beginning: Beginning, seed: number): Promise<Record<string, Tensor>> {
-  const { state, tokenizer, signal } = beginning;
+  const { state, tokenizer, note, signal } = beginning;
   const names = [EMBEDDINGS, DECODER].filter((name) => state.has(name));
   const { shape } = await state.read(EMBEDDINGS);
   const [words, width] = shape as [number, number];
@@ -28,13 +28,17 @@ export async function firstVectors(beginning: Beginning, seed: number): Promise<
   const information = positiveInformation(await company(texts, { words, window: WINDOW, turn }));
   const rank = Math.min(width, words);
   const found = await leadingVectors(information, { rank, rng: random(seed, "first vectors"), turn });
-  const vectors = scaled(
-    found,
-    { words, width, rank, known: known(texts, words, tokenizer) },
-    random(seed, "first vectors", 1),
+  const often = known(texts, words, tokenizer);
+  const told = often.filter(Boolean).length;
+  const most = texts.length === TEXTS ? ", the most that are read" : "";
+  note(
+    `word embeddings: ${count(told)} of ${count(words)} begin by their company in ${count(texts.length)} texts${most}, the rarer ones at random`,
   );
+  const vectors = scaled(found, { words, width, rank, known: often }, random(seed, "first vectors", 1));
   return Object.fromEntries(names.map((name) => [name, tensor("float32", shape, vectors)]));
 }
+
+const count = (n: number): string => n.toLocaleString("en-US");
 
 const EMBEDDINGS = "flava.text_model.embeddings.word_embeddings.weight";
 const DECODER = "mlm_head.decoder.weight";

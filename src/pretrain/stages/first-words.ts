@@ -36,7 +36,7 @@ const SHARPNESS = 4;
  * smooth, each a random mix of the channels: random ones react to edges, and colours are lost between them.
  */
 export async function firstWords(
-  beginning: Omit<Beginning, "tokenizer">,
+  beginning: Omit<Beginning, "tokenizer" | "note">,
   sizes: Sizes,
 ): Promise<Record<string, Tensor>> {
   const { config, seed } = sizes;
@@ -74,7 +74,7 @@ function smoothed({ shape, data }: Tensor): Tensor {
 
 /** Of places of training pictures: what the encoder's last layer reads, and the colours there. */
 async function patches(
-  { device, state, signal, samples }: Omit<Beginning, "tokenizer">,
+  { device, state, signal, samples }: Omit<Beginning, "tokenizer" | "note">,
   { config, side, batch }: Sizes,
 ): Promise<{ features: Rows; colours: Rows }> {
   const root = new Params();

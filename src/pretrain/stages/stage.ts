@@ -75,6 +75,8 @@ export interface HeldOut {
 
 /** A stage before its first step: its parameters have their first values. */
 export interface Beginning extends Pick<EvaluationContext, "device" | "state" | "tokenizer" | "signal"> {
+  /** Takes a line for people. */
+  note(line: string): void;
   /** Training samples of a kind of data (texts where that is the kind, else images), at most `count`, alike many of each source. */
   samples(kind: DataKind, count: number): Promise<readonly Sample[]>;
 }

@@ -1,5 +1,6 @@
 export { imageTextMatching, type MatchResult } from "./match.ts";
-export { MEASURES, type Measure, measures } from "./measures.ts";
+export { MEASURES, type Measure } from "./measure-names.ts";
+export { measures } from "./measures.ts";
 export { type RetrievalResult, zeroShotRetrieval } from "./retrieve.ts";
 export { type CellEvent, type EvaluationRequest, evaluate, type NamedModel } from "./run.ts";
 export { type TextSplits, type WordsResult, wordsAlone } from "./words-alone.ts";

@@ -6,24 +6,12 @@ import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
 import { imageTextMatching } from "./match.ts";
+import type { Measure } from "./measure-names.ts";
 import type { Measured, MeasureOptions } from "./measured.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { fineTuning } from "./tune.ts";
 import { wordsAlone } from "./words-alone.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
-
-/** What the package can measure. */
-export const MEASURES = [
-  "linear_probe",
-  "zeroshot_retrieval",
-  "zeroshot_classification",
-  "image_text_matching",
-  "finetune",
-  "words_alone",
-] as const;
-
-/** A way of measuring. */
-export type Measure = (typeof MEASURES)[number];
 
 interface Way {
   suits(task: Task): boolean;

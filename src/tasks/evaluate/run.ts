@@ -7,8 +7,9 @@ import { requireTask, type TaskPlace } from "../layouts/index.ts";
 import { type Cell, cellPath, readCells, saveCell } from "../results.ts";
 import type { Task } from "../schema.ts";
 import { pixelFeatures, untrained } from "./baselines.ts";
+import type { Measure } from "./measure-names.ts";
 import type { MeasureOptions } from "./measured.ts";
-import { type Measure, measures } from "./measures.ts";
+import { measures } from "./measures.ts";
 
 /** A model, and what its column is called. */
 export interface NamedModel {

@@ -1,20 +1,20 @@
 /** Fine-tuning on a task (§7.3 and §7.5 of the reference): the best checkpoint on validation samples, measured once on the test. */
 import { join } from "node:path";
 import { FlavaModel } from "../../api/index.ts";
-import type { Source } from "../../data/index.ts";
-import { ConfigError } from "../../errors.ts";
+import type { BadSample, Sample, Source } from "../../data/index.ts";
+import { ConfigError, FlavaError } from "../../errors.ts";
 import {
   type Figures,
   finetune,
   type GivenSettings,
   labelledSource,
   labelOf,
-  lengthFor,
   type Needs,
   type PreparedData,
   prepareData,
+  refusal,
+  settingsBase,
   settingsFor,
-  sizesOf,
   type TuningReporter,
   type TuningResult,
 } from "../../finetune/index.ts";
@@ -57,15 +57,19 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
     throw new ConfigError(`task ${task.name}: expected splits for training and for the test in its file`);
   const own = await openSplit(place, "validation");
   const open = await hasLabels(tests[0]!.source, needs);
-  const refused: Refused[] = [];
+  const refused = new Map<string, Refused>();
+  // A split may be read several times: to learn what is there, to choose by, to be measured.
+  const onBad = ({ source, key, reason, kept }: BadSample): void => {
+    if (!kept) refused.set(`${source}\n${key}`, { key, reason });
+  };
   const data = await read(
     { place, needs, train, validation: own ?? (open ? tests[0]!.source : undefined) },
     model,
     options,
-    refused,
+    onBad,
   );
   const given = settingsOf(task, data);
-  const settings = settingsFor(given, aboutData(model, data, task));
+  const settings = settingsFor(given, settingsBase(model, data, task.data.imageSize));
   const result = await finetune(
     {
       base: { loaded: model.loaded, image: model.processor.image, random: options.fromScratch },
@@ -83,10 +87,10 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
         layout: place.layout,
       },
     },
-    { reporter: reporterOf(options), signal: options.signal },
+    { reporter: reporterOf(options), signal: options.signal, onBad },
   );
   if (result.status === "stopped") options.signal?.throwIfAborted();
-  const said = open ? undefined : await saveAnswers(result.out, tests, needs, options);
+  const said = open ? undefined : await saveAnswers(result.out, { tests, needs, onBad }, options);
   return {
     metrics: metricsOf(result, tests, open),
     about: {
@@ -98,7 +102,7 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
       run: options.runDir,
       ...(said && { answers: said }),
     },
-    refused,
+    refused: [...refused.values()],
   };
 }
 
@@ -136,22 +140,11 @@ async function read(
   { place, needs, train, validation }: Sources,
   model: FlavaModel,
   { seed = 0, signal, onProgress }: TuneOptions,
-  refused: Refused[],
+  onBad: (bad: BadSample) => void,
 ): Promise<PreparedData> {
   const { task, classes } = place;
-  const reader = (source: Source): Source => ({
-    ...source,
-    samples: (sampling = {}) =>
-      source.samples({
-        ...sampling,
-        onBad: (bad) => {
-          if (!bad.kept) refused.push({ key: bad.key, reason: bad.reason });
-          sampling.onBad?.(bad);
-        },
-      }),
-  });
   return prepareData({
-    ...{ train: reader(train), validation: validation && reader(validation), needs, seed, share: HELD_OUT },
+    ...{ train, validation, needs, seed, share: HELD_OUT, onBad },
     as: needs.from === "answers" ? "answers" : task.data.range ? "number" : "classes",
     name: task.name,
     classes: needs.from === "answers" || task.data.range ? undefined : (task.data.classes ?? classes),
@@ -170,21 +163,6 @@ function settingsOf({ settings, data }: Task, { train }: PreparedData): GivenSet
     ...(batchSize && { batchSize }),
     ...(settings && { headHidden: settings.headHidden ?? null }),
     ...(data.imageSize && { imageSize: data.imageSize }),
-  };
-}
-
-function aboutData(model: FlavaModel, { problem, train }: PreparedData, { data }: Task) {
-  const sizes = sizesOf(model.loaded);
-  const { inputs } = problem;
-  const { maxPositions } = sizes.text;
-  const padHidden = model.model.texts?.padHidden ?? true;
-  return {
-    samples: train.count,
-    width: sizes[inputs === "pair" ? "multimodal" : inputs].hiddenSize,
-    inputs,
-    longest: maxPositions,
-    textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
-    imageSize: data.imageSize ?? sizes.image.imageSize,
   };
 }
 
@@ -215,28 +193,53 @@ function reporterOf({ onProgress }: TuneOptions): TuningReporter {
   };
 }
 
+interface Unlabelled {
+  readonly tests: readonly NamedTest[];
+  readonly needs: Needs;
+  readonly onBad: (bad: BadSample) => void;
+}
+
 /** What the tuned model says of a test without labels, as the server of VQA takes it: `[{ question_id, answer }]`. */
 async function saveAnswers(
   out: string,
-  tests: readonly NamedTest[],
-  { inputs, textPairs }: Needs,
+  { tests, needs, onBad }: Unlabelled,
   { signal, onProgress }: TuneOptions,
 ): Promise<string> {
   await using tuned = await FlavaModel.fromPretrained(out, { signal });
   const answers: { readonly question_id: string | number; readonly answer: string }[] = [];
   for (const { source } of tests)
-    for await (const { sample } of source.samples({ signal })) {
-      const { key, image, texts = [] } = sample;
-      if (inputs !== "text" && !image) continue;
-      const input = {
-        ...(inputs !== "text" && { image: { key, image: image! } }),
-        ...(inputs !== "image" && { text: texts[0] ?? "", ...(textPairs && { textPair: texts[1] ?? "" }) }),
-      };
-      const [said] = await tuned.predict([input], { signal });
-      answers.push({ question_id: /^\d+$/.test(key) ? Number(key) : key, answer: said![0]!.label });
+    for await (const { sample } of source.samples({ signal, onBad })) {
+      const { key } = sample;
+      const answer = await answerTo(tuned, sample, needs, signal);
+      if (typeof answer === "string") answers.push({ question_id: /^\d+$/.test(key) ? Number(key) : key, answer });
+      else onBad({ source: source.name, key, reason: answer.refused });
       onProgress?.("answers to the test", answers.length, source.count);
     }
   const path = join(out, "answers.json");
   await saveJson(path, answers);
   return path;
+}
+
+/** The likeliest answer, or why there is none. */
+async function answerTo(
+  tuned: FlavaModel,
+  sample: Sample,
+  needs: Needs,
+  signal: AbortSignal | undefined,
+): Promise<string | { readonly refused: string }> {
+  const reason = refusal(sample, needs, false);
+  if (reason !== undefined) return { refused: reason };
+  const { inputs, textPairs } = needs;
+  const { key, image, texts = [] } = sample;
+  const input = {
+    ...(inputs !== "text" && { image: { key, image: image! } }),
+    ...(inputs !== "image" && { text: texts[0]!, ...(textPairs && { textPair: texts[1]! }) }),
+  };
+  try {
+    const [said] = await tuned.predict([input], { signal });
+    return said![0]!.label;
+  } catch (error) {
+    if (!(error instanceof FlavaError) || signal?.aborted) throw error;
+    return { refused: error.message.split("\n")[0]! };
+  }
 }

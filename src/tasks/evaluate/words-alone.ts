@@ -1,5 +1,5 @@
 /** What the words of a task give away: a classifier that sees no picture and no order of words, and the commonest answer. */
-import type { Sample, Source } from "../../data/index.ts";
+import type { BadSample, Sample, Source } from "../../data/index.ts";
 import { DataError } from "../../errors.ts";
 import { accuracy, answerScores, at, bootstrap, type Interval, meanPerClass } from "../../evaluators/index.ts";
 import { argmax, fitWords, type LabelledTexts } from "../probe/bag-of-words.ts";
@@ -86,7 +86,9 @@ function commonest(rows: readonly Row[]): string {
 
 async function rowsOf(source: Source, refused: Refused[], signal?: AbortSignal): Promise<Row[]> {
   const rows: Row[] = [];
-  const onBad = ({ key, reason }: Refused & { readonly kept?: true }): void => void refused.push({ key, reason });
+  const onBad = ({ key, reason, kept }: BadSample): void => {
+    if (!kept) refused.push({ key, reason });
+  };
   for await (const { sample } of source.samples({ signal, onBad })) {
     const row = rowOf(sample);
     if (typeof row === "string") refused.push({ key: sample.key, reason: row });
