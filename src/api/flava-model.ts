@@ -55,7 +55,7 @@ export interface CallOptions {
 export interface Similarity {
   /** (N, M): cosines. */
   readonly similarity: OutputTensor;
-  /** (N, M): cosines times e to the model's logit scale. */
+  /** (N, M): cosines times the model's factor. */
   readonly logits_per_image: OutputTensor;
   /** (M, N). */
   readonly logits_per_text: OutputTensor;
@@ -186,14 +186,18 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     return compare(image_embeds, text_embeds, await this.logitScale());
   }
 
-  /** What cosines are multiplied by: e to the checkpoint's `logit_scale`. */
+  /** What cosines are multiplied by: e to the checkpoint's `logit_scale`, or 1 over its temperature. */
   async logitScale(): Promise<number> {
     const { state, model, name = "model" } = this.#encoding.loaded;
     const { logitScale } = model;
     if (!logitScale || !state.has(logitScale.name))
-      throw new CheckpointError(`${name}: expected flava.logit_scale for logits, got none`);
+      throw new CheckpointError(
+        `${name}: expected ${logitScale?.name ?? "a contrastive space"} for logits, got none`,
+        model.lacks?.image_embeds,
+      );
     const [low, high] = logitScale.range;
-    this.#scale ??= Math.exp(Math.min(high, Math.max(low, Number((await state.read(logitScale.name)).data[0]))));
+    const stored = Math.min(high, Math.max(low, Number((await state.read(logitScale.name)).data[0])));
+    this.#scale ??= logitScale.form === "temperature" ? 1 / stored : Math.exp(stored);
     return this.#scale;
   }
 

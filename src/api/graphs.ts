@@ -84,8 +84,15 @@ export class Graphs {
     const { model, state, name = "model" } = this.#loaded;
     if (this.#disposed) throw new EngineError(`${name}: used after dispose`, "open it again, or dispose of it later");
     const small = this.#smallest(kind);
-    if (!small) throw new CheckpointError(`${name}: expected ${CALLED[kind]}, got a ${model.family} without one`);
+    if (!small)
+      throw new CheckpointError(
+        `${name}: expected ${CALLED[kind]}, got a ${model.family} without one`,
+        outputs.map((wanted) => model.lacks?.[wanted]).find(Boolean),
+      );
     for (const wanted of outputs) {
+      const reason = model.lacks?.[wanted];
+      if (reason !== undefined)
+        throw new CheckpointError(`${name}: expected ${wanted}, got a ${model.family} without`, reason);
       if (!small.graph.outputs[wanted])
         throw new ConfigError(
           `${name}: outputs: expected some of ${Object.keys(small.graph.outputs).join(", ")}, got "${wanted}"`,

@@ -1,6 +1,6 @@
 /** Masked multimodal modelling on held-out pairs: both heads of the multimodal encoder, as in training but with fixed masks. */
 import { batches, createRunner, hasParameters, only } from "../api/index.ts";
-import { maskedImages, maskedTexts, type PatchMasking, type TokenMasking } from "../data/index.ts";
+import { maskedTexts, type PatchMasking, type TokenMasking, wholeImages } from "../data/index.ts";
 import { modelGraph } from "../models/index.ts";
 import { Params } from "../nn/index.ts";
 import type { EvaluationContext } from "./evaluator.ts";
@@ -11,7 +11,8 @@ import type { Pair } from "./pair-set.ts";
 /** How pairs are masked, as in training, and which heads are measured. */
 export interface MaskedPairOptions {
   readonly textLength: number;
-  readonly imageMasking: PatchMasking;
+  /** Absent: no patch is masked. */
+  readonly imageMasking?: PatchMasking | undefined;
   readonly textMasking: TokenMasking;
   /** Which heads are measured. */
   readonly heads: readonly ("text" | "image")[];
@@ -31,22 +32,25 @@ export function createMaskedPairs(context: EvaluationContext, options: MaskedPai
   const { device, state, model, tokenizer, batchSize, seed } = context;
   const { pictures, masked, codebook } = model;
   if (!masked || !pictures) return undefined;
-  const image = maskedImages(pictures, options.imageMasking, null);
+  const image = wholeImages(pictures, options.imageMasking);
   const text = maskedTexts(options.textLength, options.textMasking);
   const sizes = {
     batch: batchSize,
     textLength: text.length,
-    maskedPatches: image.mask.total,
+    maskedPatches: image.mask?.total ?? 0,
     maskedTokens: text.mask.maxTargets,
     itmLabels: false,
   };
   const p = new Params();
   const found = masked.pair(p, sizes);
-  const results = { ...prefixed("text", rowScores(found.text)), ...prefixed("image", rowScores(found.image)) };
+  const results = {
+    ...prefixed("text", rowScores(found.text)),
+    ...(found.image && prefixed("image", rowScores(found.image))),
+  };
   const whole = modelGraph("evaluate.mmm", p, results);
   const names = (head: string): string[] => RESULTS.map((name) => `${head}.${name}`);
   const heads = options.heads.filter(
-    (head) => (head === "text" || codebook) && hasParameters(state, only(whole, ...names(head))),
+    (head) => (head === "text" || (codebook && found.image)) && hasParameters(state, only(whole, ...names(head))),
   );
   if (heads.length === 0) return undefined;
   const runner = createRunner(device, only(whole, ...heads.flatMap(names)), batchSize, { state });

@@ -22,7 +22,7 @@ export interface MimOptions {
 export function createMim(context: EvaluationContext, { pairs, masking }: MimOptions): Evaluator | undefined {
   const { device, state, model, batchSize, seed } = context;
   const { masked, pictures, codebook } = model;
-  if (!masked || !pictures || !codebook) return undefined;
+  if (!masked?.image || !pictures || !codebook) return undefined;
   const p = new Params();
   const sizes = { batch: batchSize, textLength: 1, maskedPatches: masking.patches, maskedTokens: 1 };
   const graph = modelGraph("evaluate.mim", p, rowScores(masked.image(p, sizes).image));

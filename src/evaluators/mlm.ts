@@ -35,7 +35,7 @@ export interface MlmOptions {
 export function createMlm(context: EvaluationContext, options: MlmOptions): Evaluator | undefined {
   const { device, state, model, tokenizer, batchSize, seed } = context;
   const { textLength, masking, pack, onBad, max } = options;
-  if (!model.masked || !model.texts) return undefined;
+  if (!model.masked?.text || !model.texts) return undefined;
   const p = new Params();
   const text = maskedTexts(textLength, masking);
   const sizes = { batch: batchSize, textLength, maskedPatches: 1, maskedTokens: text.mask.maxTargets };

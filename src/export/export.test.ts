@@ -198,7 +198,7 @@ describe("exportOnnx", () => {
       ),
       { rtol: 1e-6, atol: 1e-6 },
     );
-    const words = model.words!("pair", 10);
+    const words = model.words!("pair", 10)!;
     const states = found.multimodal_embeddings!;
     const [M, D] = [states.shape[1]!, states.shape[2]!];
     const tokens = Array.from({ length: 2 }, (_, b) =>

@@ -3,6 +3,7 @@ import { CheckpointError } from "../errors.ts";
 import {
   cast,
   type DynamicGraph,
+  div,
   exp,
   graph,
   input,
@@ -91,11 +92,11 @@ const KINDS: { readonly [N in GraphName]: Kind } = {
   },
 };
 
-/** The encoder's states under the name that they have in every encoder. */
+/** The encoder's states, where it has its own, under the name that they have in every encoder. */
 function renamed(built: ModelGraph | undefined, states: string): Built | undefined {
   if (!built) return undefined;
   const { [states]: last_hidden_state, ...others } = built.graph.outputs;
-  return { outputs: { last_hidden_state: last_hidden_state!, ...others }, params: built.params };
+  return { outputs: { ...(last_hidden_state && { last_hidden_state }), ...others }, params: built.params };
 }
 
 function full(model: Model, sizes: OpenSizes, picture: Picture): Built | undefined {
@@ -132,8 +133,9 @@ function wordLogits(
 /** (B, B): cosines of every picture with every text, times the model's factor. */
 function contrastiveLogits(model: Model, images: Value, texts: Value): Built | undefined {
   if (!model.logitScale) return undefined;
-  const { name, range } = model.logitScale;
-  const factor = exp(minimum(maximum(input(name, []), range[0]), range[1]));
+  const { name, range, form } = model.logitScale;
+  const stored = minimum(maximum(input(name, []), range[0]), range[1]);
+  const factor = form === "temperature" ? div(1, stored) : exp(stored);
   const logits = (a: Value, b: Value): Value => mul(matmul(a, b, { transposeB: true }), factor);
   return {
     outputs: {

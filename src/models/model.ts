@@ -124,9 +124,21 @@ export interface Codebook {
 /** Heads that predict what is masked; `p` is the root, graph inputs are named as the fields of data batches are. */
 export interface MaskedHeads {
   /** `words` are those of all patches, int32 (B, P). */
-  image(p: Params, sizes: BatchSizes): { readonly words: Value; readonly image: MaskedPrediction };
-  text(p: Params, sizes: BatchSizes): { readonly text: MaskedPrediction };
-  pair(p: Params, sizes: BatchSizes): Record<"image" | "text", MaskedPrediction> & { readonly words: Value };
+  image?(p: Params, sizes: BatchSizes): { readonly words: Value; readonly image: MaskedPrediction };
+  text?(p: Params, sizes: BatchSizes): { readonly text: MaskedPrediction };
+  /** `image` and `words` where patches are masked too. */
+  pair(
+    p: Params,
+    sizes: BatchSizes,
+  ): { readonly text: MaskedPrediction; readonly image?: MaskedPrediction; readonly words?: Value };
+}
+
+/** The parameter that makes cosines into contrastive logits, kept between two bounds. */
+export interface LogitScale {
+  readonly name: string;
+  readonly range: readonly [low: number, high: number];
+  /** "log": cosines are multiplied by e to it (CLIP), unless said; "temperature": divided by it (ALBEF, ALIGN). */
+  readonly form?: "log" | "temperature" | undefined;
 }
 
 /** A model of given sizes. An absent field or method is something that it cannot do. */
@@ -136,8 +148,9 @@ export interface Model {
   parameters(): ParamSpec[];
   readonly pictures?: PictureSizes | undefined;
   readonly texts?: TextSizes | undefined;
-  /** The cosine's factor in the contrastive logits is e to this parameter, kept between two bounds. */
-  readonly logitScale?: { readonly name: string; readonly range: readonly [low: number, high: number] } | undefined;
+  readonly logitScale?: LogitScale | undefined;
+  /** Why a result is not there, by its name: "image_embeds". */
+  readonly lacks?: Readonly<Record<string, string>> | undefined;
   /** `pixel_values` → `image_embeds` (B, E) in the contrastive space, of length 1, and what else the encoder gives. */
   image?(sizes: ImageGraphSizes): ModelGraph;
   /** `input_ids` (B, T) and `attention_mask` → `text_embeds` (B, E), and what else the encoder gives. */
@@ -147,7 +160,7 @@ export interface Model {
   /** `image_mm`, `text_mm` and the text's own inputs → the results of `pair` that the multimodal encoder gives. */
   fusion?(sizes: PairGraphSizes): ModelGraph;
   /** `states` (R, D) → `logits` (R, V) over words: states of the text encoder, or of text tokens in the multimodal one. */
-  words?(of: "text" | "pair", rows: number): ModelGraph;
+  words?(of: "text" | "pair", rows: number): ModelGraph | undefined;
   /** The inputs of a task → its `logits` (B, outputs). */
   task?(head: TaskHead, sizes: PairGraphSizes): ModelGraph;
   /** Both → `maps` (B, T, P): the last multimodal layer's attention from text tokens to patches, mean over heads. */

@@ -19,23 +19,26 @@ export interface AttentionOptions {
   width?: number | undefined;
   /** What the three layers are called; query, key and value unless said. */
   names?: readonly [query: string, key: string, value: string];
+  /** The one layer that gives queries, keys and values, in this order (timm's "qkv"); there is no context then. */
+  fused?: string | undefined;
   /** Receives `<path>.scores`, with the mask, and `<path>.probabilities`, both (B, H, N, M). */
   out?: Taps | undefined;
 }
 
 /** The context vectors of all heads, joined: (B, N, D) → (B, N, width), before the output projection. */
 export function attention(p: Params, x: Value, options: AttentionOptions): Value {
-  const { heads, mask, qkvBias = true, names = ["query", "key", "value"], out } = options;
+  const { heads, mask, qkvBias = true, names = ["query", "key", "value"], fused, out } = options;
   const { context = x, width = x.shape.at(-1)! } = options;
   return p.scope(() => {
     const { B, N } = x.dims("B N D");
     if (width % heads) throw new ShapeError(`${p.path}: width ${width} does not divide among ${heads} heads`);
     const K = width / heads;
-    const split = (name: string, of: Value): Value => {
-      const y = linear(p.at(name), of, width, { bias: qkvBias });
-      return permute(reshape(y, [B, of.shape[1]!, heads, K]), [0, 2, 1, 3]); // (B, H, N, K)
-    };
-    const [q, k, v] = [split(names[0], x), split(names[1], context), split(names[2], context)];
+    const split = (y: Value): Value => permute(reshape(y, [B, y.shape[1]!, heads, K]), [0, 2, 1, 3]); // (B, H, N, K)
+    const projected = (name: string, of: Value): Value => split(linear(p.at(name), of, width, { bias: qkvBias }));
+    const all = fused === undefined ? undefined : linear(p.at(fused), x, 3 * width, { bias: qkvBias }); // (B, N, 3·width)
+    const [q, k, v] = all
+      ? ([0, 1, 2].map((i) => split(slice(all, 2, i * width, (i + 1) * width))) as [Value, Value, Value])
+      : [projected(names[0], x), projected(names[1], context), projected(names[2], context)];
     let scores = mul(matmul(q, k, { transposeB: true }), K ** -0.5); // (B, H, N, M)
     if (mask) scores = add(scores, mask);
     out?.set(`${p.path}.scores`, scores);

@@ -1,10 +1,49 @@
 /** BERT's post-norm layer (Devlin et al., arXiv:1810.04805; Vaswani et al. §3.1), with its checkpoints' names. */
-import { add, type Value } from "../graph/index.ts";
+import { ShapeError } from "../errors.ts";
+import { add, gather, reshape, slice, type Value } from "../graph/index.ts";
 import { type Activation, activations } from "./activation.ts";
 import { attention, type Taps } from "./attention.ts";
+import { embedding } from "./embedding.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 import type { Params } from "./params.ts";
+
+/** Sizes of BERT's embeddings. */
+export interface BertEmbeddingsConfig {
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly typeVocabSize: number;
+  readonly padTokenId: number;
+  readonly layerNormEps: number;
+}
+
+export interface BertEmbeddingsOptions {
+  /** (B, T) of 0..typeVocabSize − 1; all 0 without it. */
+  token_type_ids?: Value | undefined;
+  /** (B, T) of 0..maxPositions − 1; 0..T − 1 without it. */
+  position_ids?: Value | undefined;
+}
+
+/** LayerNorm(word + type + position): ids (B, T) → (B, T, D). The padding word never receives gradient. */
+export function bertEmbeddings(
+  p: Params,
+  config: BertEmbeddingsConfig,
+  ids: Value,
+  { token_type_ids, position_ids }: BertEmbeddingsOptions = {},
+): Value {
+  return p.scope(() => {
+    const { hiddenSize: D, vocabSize, maxPositions, typeVocabSize, padTokenId, layerNormEps } = config;
+    const T = ids.shape[1]!;
+    if (T > maxPositions) throw new ShapeError(`${p.path}: expected at most ${maxPositions} tokens, got ${T}`);
+    const words = embedding(p.at("word_embeddings"), ids, vocabSize, D, { paddingId: padTokenId }); // (B, T, D)
+    const positions = p.at("position_embeddings").get("weight", [maxPositions, D], p.weightInit);
+    const types = p.at("token_type_embeddings").get("weight", [typeVocabSize, D], p.weightInit);
+    const position = position_ids ? gather(positions, position_ids) : slice(positions, 0, 0, T);
+    const type = token_type_ids ? gather(types, token_type_ids) : reshape(slice(types, 0, 0, 1), [D]);
+    return layerNorm(p.at("LayerNorm"), add(words, add(position, type)), layerNormEps);
+  });
+}
 
 /** Sizes of a BERT layer. */
 export interface BertLayerConfig {

@@ -12,4 +12,5 @@ export * from "./linear.ts";
 export * from "./mlp.ts";
 export * from "./norm.ts";
 export * from "./params.ts";
+export * from "./prediction-head.ts";
 export * from "./transformer.ts";

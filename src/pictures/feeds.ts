@@ -1,6 +1,6 @@
 /** Batches of a few chosen samples, masked as their stage masks, with whole pictures in place of random crops. */
 
-import { maskedImages, maskedTexts, type PatchMasking, type TokenMasking } from "../data/index.ts";
+import { maskedImages, maskedTexts, type PatchMasking, type TokenMasking, wholeImages } from "../data/index.ts";
 import { ConfigError } from "../errors.ts";
 import { builtFeeds, type EvaluationContext, type Pair } from "../evaluators/index.ts";
 import type { BatchSizes, PictureSizes } from "../models/index.ts";
@@ -16,7 +16,8 @@ export interface Fed {
 export interface PairMasks {
   /** Tokens of a caption. */
   readonly textLength: number;
-  readonly imageMasking: PatchMasking;
+  /** Absent: no patch is masked. */
+  readonly imageMasking?: PatchMasking | undefined;
   readonly textMasking: TokenMasking;
 }
 
@@ -46,12 +47,12 @@ export async function hiddenTexts(
 
 /** Pairs with both masks. */
 export async function maskedPairs(context: EvaluationContext, masks: PairMasks, pairs: readonly Pair[]): Promise<Fed> {
-  const image = maskedImages(picturesOf(context), masks.imageMasking, null);
+  const image = wholeImages(picturesOf(context), masks.imageMasking);
   const text = maskedTexts(masks.textLength, hidden(masks.textMasking));
   const sizes = {
     batch: pairs.length,
     textLength: text.length,
-    maskedPatches: masks.imageMasking.patches,
+    maskedPatches: image.mask?.total ?? 0,
     maskedTokens: text.mask.maxTargets,
     itmLabels: false,
   };

@@ -18,7 +18,7 @@ const SHOWN = 6;
 export async function imagePatches(drawing: Drawing, masking: PatchMasking): Promise<MaskedPatches | undefined> {
   const { context, decoder } = drawing;
   const { masked } = context.model;
-  if (!decoder || !masked) return undefined;
+  if (!decoder || !masked?.image) return undefined;
   const some = drawing.pairs.slice(0, SHOWN);
   const fed = await maskedPictures(context, masking, some);
   const { words, image } = masked.image(new Params(), fed.sizes);
@@ -42,6 +42,7 @@ export async function pairPatches(drawing: Drawing, masks: PairMasks): Promise<M
   const { sizes, feeds } = await maskedPairs(context, masks, some);
   const fed = { sizes, feeds: { ...feeds, input_ids_masked: feeds.input_ids! } };
   const { words, image } = masked.pair(new Params(), sizes);
+  if (!words || !image) return undefined;
   return {
     kind: "masked-patches",
     title: "Hidden patches beside a caption",

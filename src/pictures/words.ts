@@ -24,7 +24,7 @@ export async function textWords(
 ): Promise<MaskedWords | undefined> {
   const { context } = drawing;
   const { masked } = context.model;
-  if (!masked) return undefined;
+  if (!masked?.text) return undefined;
   const fed = await hiddenTexts(context, masking, Math.min(textLength, MAX_TOKENS), drawing.texts.slice(0, SHOWN));
   const texts = await guessed(drawing, fed, masked.text(new Params(), fed.sizes).text.logits);
   return {
@@ -42,9 +42,10 @@ export async function pairWords(drawing: Drawing, masks: PairMasks): Promise<Mas
   if (!masked) return undefined;
   const some = pairs.slice(0, SHOWN);
   const { sizes, feeds } = await maskedPairs(context, masks, some);
-  const whole = zerosLike("bool", feeds.bool_masked_pos!.shape);
+  const hidden = feeds.bool_masked_pos;
+  const whole = hidden && { bool_masked_pos: zerosLike("bool", hidden.shape) };
   const { text } = masked.pair(new Params(), sizes);
-  const texts = await guessed(drawing, { sizes, feeds: { ...feeds, bool_masked_pos: whole } }, text.logits);
+  const texts = await guessed(drawing, { sizes, feeds: { ...feeds, ...whole } }, text.logits);
   const files = await saveSeen(drawing, some);
   return {
     kind: "masked-words",

@@ -51,6 +51,12 @@ export function maskedImages(
   };
 }
 
+/** Whole pictures, as for evaluation: with a block mask where patches are masked. */
+export const wholeImages = (pictures: PictureSizes, masking: PatchMasking | undefined): ImageBuild =>
+  masking
+    ? maskedImages(pictures, masking, null)
+    : { size: pictures.size, codebookSize: pictures.codebookSize, augment: null, mask: null };
+
 export const augmentOf = ({ scale, ratio, flip }: Augmentation): NonNullable<ImageBuild["augment"]> => ({
   crop: { scale, ratio },
   flip,

@@ -1,6 +1,6 @@
 /** Whole graphs for using a trained model: images, texts, and pairs of them. Inputs and results have Hugging Face's names. */
 import { input, type Value } from "../../graph/index.ts";
-import { initialised, l2Normalize, Params } from "../../nn/index.ts";
+import { initialised, l2Normalize, maskedPredictionHead, Params } from "../../nn/index.ts";
 import {
   type ImageGraphSizes,
   type ModelGraph,
@@ -9,7 +9,7 @@ import {
   type TextGraphSizes,
 } from "../model.ts";
 import type { FlavaConfig } from "./config.ts";
-import { itmHead, maskedPredictionHead } from "./heads.ts";
+import { itmHead } from "./heads.ts";
 import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, fuse, type UnimodalOutputs } from "./model.ts";
 
 /**
@@ -69,7 +69,8 @@ export function wordsGraph(config: FlavaConfig, head: "mlm" | "mmm_text", rows: 
   const states = input("states", [rows, encoder.hiddenSize]);
   const eps = config.headLayerNormEps ?? encoder.layerNormEps;
   const scope = initialised(p.at(`${head}_head`), encoder);
-  return modelGraph(`flava.${head}`, p, { logits: maskedPredictionHead(scope, states, config.text.vocabSize, eps) });
+  const { vocabSize } = config.text;
+  return modelGraph(`flava.${head}`, p, { logits: maskedPredictionHead(scope, states, { vocabSize, eps }) });
 }
 
 /**

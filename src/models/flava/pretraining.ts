@@ -5,13 +5,22 @@
  */
 import { ConfigError } from "../../errors.ts";
 import { cast, lessEqual, maximum, reshape, type Value } from "../../graph/index.ts";
-import { type EncoderOutputs, initialised, l2Normalize, type Params, type Taps } from "../../nn/index.ts";
+import {
+  type EncoderOutputs,
+  initialised,
+  l2Normalize,
+  maskedPredictionHead,
+  type Params,
+  type Taps,
+  tokensAt,
+  valuesAt,
+} from "../../nn/index.ts";
 import { dvaeEncoder, visualWords } from "../dvae/index.ts";
 import type { MaskedPrediction } from "../model.ts";
 import { gridSize } from "../vit/index.ts";
 import type { ImageBatch, PairBatch, TextBatch } from "./batch.ts";
 import type { FlavaConfig } from "./config.ts";
-import { itmHead, maskedPredictionHead, tokensAt, valuesAt } from "./heads.ts";
+import { itmHead } from "./heads.ts";
 import { contrastiveProjection, flavaImage, flavaMultimodal, flavaText, logitScale } from "./model.ts";
 import type { ContrastivePass, ImagePretraining, PairPretraining, TextPretraining } from "./outputs.ts";
 
@@ -115,7 +124,7 @@ function maskedPatches(
   const head = initialised(p, config.image);
   return head.scope(() => {
     const rows = tokensAt(encoded.last_hidden_state, batch.mim_positions, first);
-    const logits = maskedPredictionHead(head, rows, vocabSize, config.headLayerNormEps ?? layerNormEps);
+    const logits = maskedPredictionHead(head, rows, { vocabSize, eps: config.headLayerNormEps ?? layerNormEps });
     const weights = reshape(cast(batch.mim_position_mask, logits.dtype), [rows.shape[0]!]);
     return { logits, targets: valuesAt(words, batch.mim_positions), weights };
   });
@@ -133,7 +142,7 @@ function maskedTokens(
   const head = initialised(p, config.text);
   return head.scope(() => {
     const rows = tokensAt(encoded.last_hidden_state, batch.mlm_positions, first);
-    const logits = maskedPredictionHead(head, rows, vocabSize, config.headLayerNormEps ?? layerNormEps);
+    const logits = maskedPredictionHead(head, rows, { vocabSize, eps: config.headLayerNormEps ?? layerNormEps });
     const targets = reshape(batch.mlm_targets, [rows.shape[0]!]);
     return { logits, targets: maximum(targets, 0), weights: cast(lessEqual(0, targets), logits.dtype) };
   });
