@@ -41,7 +41,10 @@ export interface TextGraphSizes {
 
 /** Static sizes of a graph on pairs. */
 export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
-  /** Whether the attention maps of the multimodal encoder are results: `multimodal_attentions.<layer>` (B, H, M, M). */
+  /**
+   * Whether the attention of the multimodal encoder is a result: `multimodal_attentions.<layer>` and, before the softmax and with masks,
+   * `multimodal_scores.<layer>`, both (B, H, M, M).
+   */
   readonly attentions?: boolean;
 }
 

@@ -17,6 +17,7 @@ import {
   type Value,
 } from "../graph/index.ts";
 import type { Taps } from "./attention.ts";
+import type { Drop } from "./dropout.ts";
 import { linear } from "./linear.ts";
 import { layerNorm } from "./norm.ts";
 import type { Params } from "./params.ts";
@@ -64,8 +65,13 @@ export interface BimodalOptions {
   /** Additive masks of the keys of each modality, (B, 1, 1, T) and (B, 1, 1, R). */
   readonly masks?: { readonly text?: Value | undefined; readonly vision?: Value | undefined };
   readonly eps?: number;
-  /** Receives `<path>.text_scores` (B, H, T, …) and `<path>.vision_scores` (B, H, R, …): open blocks side by side, text first. */
+  /**
+   * Receives `<path>.text_scores` (B, H, T, …), `<path>.vision_scores` (B, H, R, …), both without masks, and `…_probabilities`: open
+   * blocks side by side, text first.
+   */
   readonly out?: Taps | undefined;
+  /** Applied to what each sub-layer adds, as BERT's hidden dropout is. */
+  readonly drop?: Drop | undefined;
 }
 
 /** All sub-layers in turn, each in its scope `encoder.layer.N`. */
@@ -109,7 +115,7 @@ function gatedAttention(
   { gates, shared, heads, width }: Attention,
   options: BimodalOptions,
 ): Bimodal {
-  const { masks = {}, eps = 1e-12, out } = options;
+  const { masks = {}, out } = options;
   const made = new Map<string, Value>();
   const projected = (modality: Modality, what: "query" | "key" | "value"): Value => {
     const key = `${modality} ${what}`;
@@ -133,10 +139,12 @@ function gatedAttention(
     const scores = mul(matmul(q, keys, { transposeB: true }), q.shape[3]! ** -0.5); // (B, H, N, M)
     out?.set(`${p.path}.${modality}_scores`, scores);
     const mask = maskOf(sources, x, masks);
-    const context = matmul(softmax(mask ? add(scores, mask) : scores), values);
+    const probabilities = softmax(mask ? add(scores, mask) : scores);
+    out?.set(`${p.path}.${modality}_probabilities`, probabilities);
+    const context = matmul(probabilities, values);
     const { B, H, N, K } = context.dims("B H N K");
     const joined = reshape(permute(context, [0, 2, 1, 3]), [B, N, H * K]);
-    return addNorm(p.at("attention_output"), joined, x[modality], eps, named(modality, shared));
+    return addNorm(p.at("attention_output"), joined, x[modality], options, named(modality, shared));
   };
   return { text: attend("text"), vision: attend("vision") };
 }
@@ -170,20 +178,28 @@ function feedForward(
   p: Params,
   x: Bimodal,
   { shared, ...widths }: Extract<BimodalSublayer, { kind: "feed-forward" }>,
-  { eps = 1e-12 }: BimodalOptions,
+  options: BimodalOptions,
 ): Bimodal {
   const apply = (modality: Modality): Value => {
     const width = widths[modality];
     if (width === undefined) return x[modality];
     const name = named(modality, shared);
     const h = gelu(linear(p.at("intermediate").at(name("dense")), x[modality], width));
-    return addNorm(p.at("output"), h, x[modality], eps, name);
+    return addNorm(p.at("output"), h, x[modality], options, name);
   };
   return { text: apply("text"), vision: apply("vision") };
 }
 
-const addNorm = (p: Params, h: Value, x: Value, eps: number, name: (what: string) => string): Value =>
-  layerNorm(p.at(name("LayerNorm")), add(linear(p.at(name("dense")), h, x.shape[2]!), x), eps);
+function addNorm(
+  p: Params,
+  h: Value,
+  x: Value,
+  { eps = 1e-12, drop = (_, value) => value }: BimodalOptions,
+  name: (what: string) => string,
+): Value {
+  const dense = p.at(name("dense"));
+  return layerNorm(p.at(name("LayerNorm")), add(drop(dense, linear(dense, h, x.shape[2]!)), x), eps);
+}
 
 /** Which sub-layers a model has, by their numbers, as VOLTA's configurations list them. */
 export interface BimodalControl {

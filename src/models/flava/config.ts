@@ -1,7 +1,7 @@
 /** The sizes and switches of a FLAVA model: a checked schema whose defaults are the published base model (arXiv:2112.04482). */
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
-import type { TransformerConfig } from "../../nn/index.ts";
+import type { Gates, TransformerConfig } from "../../nn/index.ts";
 import { type DvaeConfig, dvaeConfigSchema, wordSize } from "../dvae/config.ts";
 import { gridSize, type ImageConfig, imageSchema, tokenInitializerRange, transformerFields } from "../vit/config.ts";
 
@@ -20,12 +20,29 @@ const textSchema = z.strictObject({
   padTokenId: z.int().nonnegative().default(0),
 });
 
+/** The kinds of layers of "Multimodal Pretraining Unmasked" (arXiv:2011.15124); "gated" has the gates of the configuration. */
+export const BIMODAL_LAYERS: readonly ["single-stream", "intra-modal", "inter-modal", "gated"] = [
+  "single-stream",
+  "intra-modal",
+  "inter-modal",
+  "gated",
+];
+
+const gate = z.boolean().default(true);
+
 const multimodalSchema = z.strictObject({
   ...transformerFields,
   layers: whole.default(6),
   /** The encoder's own CLS_M before the image tokens; the ITM head reads it. */
   clsToken: z.boolean().default(true),
   tokenInitializerRange,
+  /**
+   * FLAVA's own layers, or those of a compared kind: one for all layers, or a list with one for each. Only the single stream shares its
+   * weights between the modalities.
+   */
+  layer: z.union([z.enum(["flava", ...BIMODAL_LAYERS]), z.array(z.enum(BIMODAL_LAYERS)).min(1)]).default("flava"),
+  /** Of gated layers: who reads whom. `textVision` is open where text asks and vision answers. */
+  gates: z.strictObject({ textText: gate, textVision: gate, visionText: gate, visionVision: gate }).prefault({}),
 });
 
 const flavaSchema = z.strictObject({
@@ -60,10 +77,15 @@ export interface TextConfig extends TransformerConfig {
   readonly padTokenId: number;
 }
 
+/** A kind of layer on two modalities. */
+export type BimodalLayer = (typeof BIMODAL_LAYERS)[number];
+
 /** The multimodal encoder. */
 export interface MultimodalConfig extends TransformerConfig {
   readonly clsToken: boolean;
   readonly tokenInitializerRange: number;
+  readonly layer: "flava" | BimodalLayer | readonly BimodalLayer[];
+  readonly gates: Gates;
 }
 
 /** Where the gradient of the contrastive loss flows when several workers gather their embeddings. */
@@ -124,6 +146,19 @@ function checkSizes(config: z.infer<typeof flavaSchema>, context: z.RefinementCt
       ["codebook", "vocabSize"],
       `expected image.vocabSize ${config.image.vocabSize}, got ${config.codebook.vocabSize}`,
     );
+  checkLayers(config.multimodal, (path, message) => issue(["multimodal", path], message));
   if (config.text.padTokenId >= config.text.vocabSize)
     issue(["text", "padTokenId"], `expected an id below ${config.text.vocabSize}, got ${config.text.padTokenId}`);
+}
+
+function checkLayers(
+  { layer, layers, gates, qkvBias }: z.infer<typeof multimodalSchema>,
+  issue: (path: string, message: string) => void,
+): void {
+  if (layer === "flava") return;
+  if (typeof layer !== "string" && layer.length !== layers)
+    issue("layer", `expected one kind for all, or ${layers} kinds (layers), got ${layer.length}`);
+  if (!qkvBias) issue("qkvBias", `layers of kind ${[layer].flat().join(", ")} have biases: expected true`);
+  if ([layer].flat().includes("gated") && !Object.values(gates).some(Boolean))
+    issue("gates", "all are closed: no layer would read anything");
 }

@@ -12,6 +12,7 @@ import {
 } from "../model.ts";
 import { gridSize, imageFeatures } from "../vit/index.ts";
 import { imageBatch, pairBatch, textBatch } from "./batch.ts";
+import { bimodalLayers, gatesOf } from "./bimodal-layers.ts";
 import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
 import { fusionGraph, imageGraph, multimodalGraph, textGraph, wordsGraph } from "./graphs.ts";
 import { fromHuggingFaceConfig, huggingFaceJson, isFlavaConfig, toHuggingFaceConfig } from "./hf-config.ts";
@@ -73,7 +74,7 @@ function flavaModel(config: FlavaConfig): Model {
     fusion: (sizes) => fusionGraph(config, sizes),
     words: (of, rows) => wordsGraph(config, of === "text" ? "mlm" : "mmm_text", rows),
     task: (head, sizes) => taskGraph(config, head, sizes),
-    attention: (sizes) => attentionToPatches(config, sizes),
+    ...(readsPatches(config) && { attention: (sizes) => attentionToPatches(config, sizes) }),
     features: (batch, scope) => imageFeatures(image, batch, scope),
     masked: maskedHeads(config),
     codebook: codebook ? codebookOf(codebook) : undefined,
@@ -109,6 +110,12 @@ const codebookOf = (config: NonNullable<FlavaConfig["codebook"]>): Codebook => {
   };
 };
 
+/** Whether text reads the picture in the last multimodal layer. */
+function readsPatches({ multimodal }: FlavaConfig): boolean {
+  const last = bimodalLayers(multimodal)?.at(-1);
+  return last === undefined || gatesOf(last, multimodal).textVision;
+}
+
 /** Text tokens to patches, (B, T, P): a part of each row of the softmax, so a row sums to less than 1. */
 function attentionToPatches(config: FlavaConfig, sizes: PairGraphSizes): ReturnType<typeof modelGraph> {
   const { graph: g, params } = multimodalGraph(config, { ...sizes, attentions: true });
@@ -139,13 +146,25 @@ function tinyFlava(config: FlavaConfig): FlavaConfig {
     ...config,
     image: { ...small(config.image), ...sizes },
     text: { ...small(config.text), maxPositions: TINY_FLAVA.tokens },
-    multimodal: small(config.multimodal),
+    multimodal: small(firstTwo(config.multimodal)),
     codebook: config.codebook && { ...config.codebook, blocksPerGroup: 1, hiddenSize: 8, vocabSize: TINY_FLAVA.words },
     projectionDim: 16,
   };
 }
 
+/** As many kinds of layers as a tiny model has layers. */
+const firstTwo = (multimodal: FlavaConfig["multimodal"]): FlavaConfig["multimodal"] =>
+  typeof multimodal.layer === "string" ? multimodal : { ...multimodal, layer: multimodal.layer.slice(0, 2) };
+
 const layers = ({ layers: n }: TransformerConfig): string => (n === 1 ? "1 layer" : `${n} layers`);
+
+/** Where the layers are not FLAVA's own. */
+function kindsOf({ layer, gates }: FlavaConfig["multimodal"]): string {
+  if (layer === "flava") return "";
+  const open = Object.entries(gates).flatMap(([gate, is]) => (is ? [gate] : []));
+  const said = [layer].flat().join(", ");
+  return `, ${said.includes("gated") ? `${said} (open: ${open.join(", ")})` : said}`;
+}
 
 function describe(config: FlavaConfig, words: string): [string, string][] {
   const { image, text, multimodal, codebook, projectionDim } = config;
@@ -153,7 +172,10 @@ function describe(config: FlavaConfig, words: string): [string, string][] {
   return [
     ["image encoder", `${layers(image)} of ${image.hiddenSize}, ${image.imageSize} px in ${grid} × ${grid} patches`],
     ["text encoder", `${layers(text)} of ${text.hiddenSize}, up to ${text.maxPositions} tokens, words: ${words}`],
-    ["multimodal", `${layers(multimodal)} of ${multimodal.hiddenSize}; contrastive space of ${projectionDim}`],
+    [
+      "multimodal",
+      `${layers(multimodal)} of ${multimodal.hiddenSize}${kindsOf(multimodal)}; contrastive space of ${projectionDim}`,
+    ],
     [
       "codebook",
       codebook

@@ -84,8 +84,10 @@ export function multimodalGraph(config: FlavaConfig, sizes: PairGraphSizes): Mod
   const image = encodedImage(p, config, sizes);
   const text = flavaText(p.at("flava"), config, inputs);
   const fused = flavaMultimodal(p.at("flava"), config, image, text, { ...inputs, out: taps });
-  const maps = [...taps].filter(([name]) => name.endsWith(".probabilities"));
-  const attentions = maps.map(([, map], layer) => [`multimodal_attentions.${layer}`, map] as const);
+  const shown = (what: string, named: string) =>
+    [...taps]
+      .filter(([name]) => name.endsWith(`.${what}`))
+      .map(([, matrix], layer) => [`multimodal_${named}.${layer}`, matrix] as const);
   return modelGraph("flava.multimodal", p, {
     multimodal_embeddings: fused.last_hidden_state,
     pooler_output: fused.pooler_output,
@@ -94,7 +96,9 @@ export function multimodalGraph(config: FlavaConfig, sizes: PairGraphSizes): Mod
     text_embeddings: text.last_hidden_state,
     ...features(p, config, "image", image),
     ...features(p, config, "text", text),
-    ...(sizes.attentions ? Object.fromEntries(attentions) : {}),
+    ...(sizes.attentions
+      ? Object.fromEntries([...shown("probabilities", "attentions"), ...shown("scores", "scores")])
+      : {}),
   });
 }
 

@@ -4,7 +4,7 @@ import { ConfigError } from "../../errors.ts";
 import type { TransformerConfig } from "../../nn/index.ts";
 import type { DvaeConfigInput } from "../dvae/config.ts";
 import type { ConfigJson, ConfigReading } from "../model.ts";
-import { type FlavaConfig, type FlavaConfigInput, flavaConfig } from "./config.ts";
+import { type FlavaConfig, type FlavaConfigInput, flavaConfig, type MultimodalConfig } from "./config.ts";
 import { huggingFaceNotes, opensCodebook } from "./hf-notes.ts";
 
 const number = z.number().optional();
@@ -37,7 +37,12 @@ const text = encoder.extend({
   pad_token_id: z.number().nullish(),
   position_embedding_type: z.string().optional(),
 });
-const multimodal = encoder.extend({ use_cls_token: flag });
+const multimodal = encoder.extend({
+  use_cls_token: flag,
+  /** Layers that theirs do not have; written by `toHuggingFaceConfig`. */
+  bimodal_layer: z.unknown().optional(),
+  bimodal_gates: z.unknown().optional(),
+});
 const codebook = z.looseObject({
   num_groups: number,
   num_blocks_per_group: number,
@@ -95,7 +100,12 @@ export function fromHuggingFaceConfig(file: ConfigJson, { note }: ConfigReading 
       typeVocabSize: x.type_vocab_size,
       padTokenId: x.pad_token_id ?? undefined,
     },
-    multimodal: { ...transformer("multimodal_config", m), clsToken: m.use_cls_token },
+    multimodal: {
+      ...transformer("multimodal_config", m),
+      clsToken: m.use_cls_token,
+      layer: m.bimodal_layer as MultimodalConfig["layer"] | undefined,
+      gates: m.bimodal_gates as MultimodalConfig["gates"] | undefined,
+    },
     codebook: t.init_codebook === false ? null : codebookOf(c),
     projectionDim: t.projection_dim,
     logitScaleInit: t.logit_scale_init_value,
@@ -185,7 +195,12 @@ export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceO
     init_codebook: opensCodebook(c),
     image_config: imageKeys(i),
     text_config: textKeys(x),
-    multimodal_config: { model_type: "flava_multimodal_model", ...encoderKeys(m), use_cls_token: m.clsToken },
+    multimodal_config: {
+      model_type: "flava_multimodal_model",
+      ...encoderKeys(m),
+      use_cls_token: m.clsToken,
+      ...(m.layer !== "flava" && { bimodal_layer: m.layer, bimodal_gates: m.gates }),
+    },
     image_codebook_config: c && codebookKeys(c),
     flava_options: {
       textPadMask: config.textPadMask,

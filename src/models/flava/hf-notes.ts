@@ -44,6 +44,10 @@ export function huggingFaceNotes(config: FlavaConfig, { lossWeights, tensors }: 
       "The multimodal encoder has no CLS; FlavaForPreTraining's masked losses on pairs then read the patches from the second on and the CLS of the text for the last.",
     ),
     ...when(
+      multimodal.layer !== "flava",
+      `The layers of the multimodal encoder are ${[multimodal.layer].flat().join(", ")}, which FlavaMultimodalModel does not have: its own are drawn at random there.`,
+    ),
+    ...when(
       low !== 0 || high !== 4.6052,
       `In training, logit_scale was kept in [${low}, ${high}]; FlavaForPreTraining keeps it in [0, 4.6052].`,
     ),

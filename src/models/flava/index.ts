@@ -1,4 +1,5 @@
 export * from "./batch.ts";
+export * from "./bimodal-layers.ts";
 export * from "./config.ts";
 export * from "./family.ts";
 export * from "./graphs.ts";

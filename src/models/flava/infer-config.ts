@@ -21,6 +21,11 @@ export function inferFlavaConfig(
   const assumed: string[] = [];
   const shape = (name: string): Shape | undefined => tensors.get(name)?.shape;
   const encoder = (part: string): Encoder | undefined => encoderOf(tensors, `flava.${part}_model.`, part, assumed);
+  if (tensors.has("flava.multimodal_model.encoder.layer.0.attention_self.query.weight"))
+    throw new CheckpointError(
+      `${where}: expected FLAVA's own multimodal layers, got layers whose shapes do not say which modality reads which`,
+      "put its config.json beside the weights",
+    );
   const [image, text, multimodal] = [encoder("image"), encoder("text"), encoder("multimodal")];
   const codebook = codebookOf(tensors);
   const words =

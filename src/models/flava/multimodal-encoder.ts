@@ -10,6 +10,7 @@ import {
   type Taps,
   tokenInitializer,
 } from "../../nn/index.ts";
+import { bimodalEncoder, bimodalLayers } from "./bimodal-layers.ts";
 import type { MultimodalConfig } from "./config.ts";
 
 /** Optional inputs of the multimodal encoder. */
@@ -34,6 +35,12 @@ export function multimodalEncoder(
     const parts = [image, text];
     const init = tokenInitializer(config.tokenInitializerRange);
     if (config.clsToken) parts.unshift(broadcastTo(scope.get("cls_token", [1, 1, D], init), [B, 1, D]));
+    const kinds = bimodalLayers(config);
+    if (kinds) {
+      const vision = concat(parts.slice(0, -1), 1);
+      const masks = attention_mask && { text: paddingMask(attention_mask, text) };
+      return bimodalEncoder(scope, config, kinds, { text, vision }, { masks, out, drop });
+    }
     const x = concat(parts, 1); // (B, M, D)
     const M = x.shape[1]!;
     const visible = broadcastTo(constant(1, x.dtype), [B, M - text.shape[1]!]);
