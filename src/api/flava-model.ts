@@ -5,6 +5,7 @@ import type { Model } from "../models/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { allocate, type Tensor } from "../tensor/index.ts";
 import { unknownWords } from "../text/index.ts";
+import { type AttentionMap, attentionMap } from "./attention.ts";
 import {
   type Encoding,
   encodeImages,
@@ -184,6 +185,11 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     const { image_embeds } = await this.encodeImage(images, { ...options, outputs: ["image_embeds"] });
     const { text_embeds } = await this.encodeText(texts, { ...options, outputs: ["text_embeds"] });
     return compare(image_embeds, text_embeds, await this.logitScale());
+  }
+
+  /** Where each word of the text looks in the picture, by the last layer of the multimodal encoder. */
+  async attention(image: ImageInput, text: string, { signal }: CallOptions = {}): Promise<AttentionMap> {
+    return attentionMap(this.#encoding, image, text, signal);
   }
 
   /** What cosines are multiplied by: e to the checkpoint's `logit_scale`, or 1 over its temperature. */

@@ -10,7 +10,7 @@ import type { LoadedModel } from "./loaded-model.ts";
 import { cutRows, fillRows, hasParameters, only } from "./runner.ts";
 
 /** What can be run. */
-export type GraphKind = "image" | "text" | "fusion" | "textWords" | "pairWords" | "task";
+export type GraphKind = "image" | "text" | "fusion" | "textWords" | "pairWords" | "attention" | "task";
 
 interface Sizes {
   readonly batch: number;
@@ -27,6 +27,8 @@ const BUILD: { readonly [K in GraphKind]: Build } = {
   image: (model, sizes) => model.image?.({ batch: sizes.batch, ...picture(sizes) }),
   text: (model, { batch, textLength }) => model.text?.({ batch, textLength }),
   fusion: (model, sizes) => model.fusion?.({ batch: sizes.batch, textLength: sizes.textLength, ...picture(sizes) }),
+  attention: (model, sizes) =>
+    model.attention?.({ batch: sizes.batch, textLength: sizes.textLength, ...picture(sizes) }),
   textWords: (model, { batch }) => model.words?.("text", batch),
   pairWords: (model, { batch }) => model.words?.("pair", batch),
   task: (model, { batch, textLength, ...sizes }, head) =>
@@ -37,6 +39,7 @@ const CALLED: { readonly [K in GraphKind]: string } = {
   image: "an image encoder",
   text: "a text encoder",
   fusion: "a multimodal encoder",
+  attention: "a multimodal encoder whose attention can be seen",
   textWords: "a head for masked words (mlm_head)",
   pairWords: "a head for masked words beside a picture (mmm_text_head)",
   task: "a fine-tuned head (classifier)",
@@ -182,6 +185,7 @@ const OPEN: { readonly [K in GraphKind]: readonly (keyof OpenSizes)[] } = {
   image: ["batch"],
   text: ["batch", "textLength"],
   fusion: ["batch", "textLength"],
+  attention: ["batch", "textLength"],
   textWords: ["batch"],
   pairWords: ["batch"],
   task: ["batch", "textLength"],

@@ -1,3 +1,4 @@
+export { type AttentionMap, type WordAttention, wordAttentions } from "./attention.ts";
 export type { ImageOutput, Images, PairOutput, TextOutput, Texts } from "./encode.ts";
 export type { FilledMask, FillMaskOptions } from "./fill-mask.ts";
 export { type CallOptions, FlavaModel, type ModelParts, type ResultOptions, type Similarity } from "./flava-model.ts";

@@ -1,11 +1,8 @@
 /** Where each word of a caption looks: the last multimodal layer's attention from text tokens to patches, mean over heads. */
-import { processorOf, runOnce } from "../api/index.ts";
+import { processorOf, runOnce, wordAttentions } from "../api/index.ts";
 import type { AttentionMaps } from "../record/index.ts";
-import { type TextTokenizer, wordsOf } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
 import { picturesOf } from "./feeds.ts";
-
-type Words = AttentionMaps["items"][number]["words"];
 
 const SHOWN = 4;
 
@@ -31,26 +28,11 @@ export async function attention(drawing: Drawing, textLength: number): Promise<A
       image: files.get(pair)!,
       caption: pair.caption,
       grid: [side, side] as const,
-      words: wordMaps(
+      words: wordAttentions(
         context.tokenizer,
         input_ids.data.subarray(b * textLength, (b + 1) * textLength),
         (results.maps!.data as Float32Array).subarray(row(b), row(b + 1)),
       ),
     })),
   };
-}
-
-/** The maps of whole words: the mean over the pieces of each. Punctuation is left out. */
-function wordMaps(tokenizer: TextTokenizer, ids: Int32Array, maps: Float32Array): Words {
-  const P = maps.length / ids.length;
-  return wordsOf(ids, tokenizer)
-    .map((places) => ({ places, text: tokenizer.decode(places.map((t) => ids[t]!)) }))
-    .filter(({ text }) => /[\p{L}\p{N}]/u.test(text))
-    .map(({ text, places }) => ({
-      text,
-      weights: Array.from(
-        { length: P },
-        (_, i) => places.reduce((sum, t) => sum + maps[t * P + i]!, 0) / places.length,
-      ),
-    }));
 }

@@ -2,8 +2,7 @@
  * Every tab of the page, used as a person would, by mouse and by keyboard. Slow because it builds the page, starts Chromium and trains in
  * it. `npm run test:web`; with FLAVA_WEB_SHOTS=FOLDER it leaves pictures of every tab there.
  */
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +10,11 @@ import { unpackTar } from "modern-tar";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildSite } from "../../web/build.ts";
 import { tinyModelFolder } from "../support/tiny-model.ts";
 import { startChromium } from "./harness.ts";
 import { type Served, serve } from "./serve.ts";
+import { startFolder } from "./start.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.FLAVA_WEB_SHOTS;
@@ -55,11 +56,9 @@ async function seriousIssues(): Promise<string[]> {
 
 beforeAll(async () => {
   const model = process.env.FLAVA_WEB_MODEL ?? (await tinyModelFolder());
-  const made = spawnSync(process.execPath, ["web/run.mjs", "--build-only", "--model", model], { encoding: "utf8" });
-  if (made.status !== 0) throw new Error(made.stderr);
   const built = mkdtempSync(join(tmpdir(), "flava-web-page-"));
-  cpSync("web/dist", built, { recursive: true });
-  server = await serve({ "/": built });
+  await buildSite({ model, start: await startFolder(built), outDir: join(built, "site") });
+  server = await serve({ "/": join(built, "site") });
   browser = await startChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.on("console", (message) => {
@@ -92,9 +91,9 @@ describe("Search", () => {
   });
 
   it("names words that the model does not know", async () => {
-    await page.getByLabel("Words").fill("a xylophone");
+    await page.getByLabel("Words").fill("a 𐌷𐌿𐍃");
     await page.keyboard.press("Enter");
-    await page.getByText(/does not know: xylophone/).waitFor();
+    await page.getByText(/does not know: 𐌷𐌿𐍃/).waitFor();
   });
 
   it("says plainly what is wrong with a broken picture and with one of 200 megapixels, and goes on", async () => {

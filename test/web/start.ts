@@ -1,15 +1,13 @@
 /** The beginning of a training, as files: made once for the tests of a run, or given by FLAVA_WEB_START. */
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeStart } from "../../web/make-start.ts";
 import type { StartFiles } from "./both.ts";
 
 /** Its folder. */
-export function startFolder(parent: string): string {
+export async function startFolder(parent: string): Promise<string> {
   const start = process.env.FLAVA_WEB_START ?? join(parent, "start");
-  if (existsSync(start)) return start;
-  const made = spawnSync(process.execPath, ["web/make-start.mjs", start], { encoding: "utf8" });
-  if (made.status !== 0) throw new Error(made.stderr);
+  if (!existsSync(start)) await makeStart(start);
   return start;
 }
 

@@ -121,8 +121,9 @@ function attentionToPatches(config: FlavaConfig, sizes: PairGraphSizes): ReturnT
   const { graph: g, params } = multimodalGraph(config, { ...sizes, attentions: true });
   const all = g.outputs[`multimodal_attentions.${config.multimodal.layers - 1}`]!; // (B, H, M, M)
   const first = config.multimodal.clsToken ? 2 : 1; // after CLS_M and the image encoder's CLS
-  const tokens = slice(mean(all, [1]), 1, all.shape[2]! - sizes.textLength); // (B, T, M)
-  const maps = slice(tokens, 2, first, first + gridSize(config.image) ** 2);
+  const picture = all.shape[2]! - sizes.textLength;
+  const tokens = slice(mean(all, [1]), 1, picture); // (B, T, M)
+  const maps = slice(tokens, 2, first, picture);
   return modelGraph("flava.attention", params, { maps });
 }
 

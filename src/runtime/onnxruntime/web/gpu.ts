@@ -25,8 +25,11 @@ const LIMITS = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-/** Whether there is a GPU that WebGPU reaches. */
-export const hasGpu = async (): Promise<boolean> => (await adapterOf()) !== null;
+/** Whether there is a GPU that WebGPU reaches. One of software is none: WebAssembly is faster. */
+export async function hasGpu(): Promise<boolean> {
+  const adapter = await adapterOf();
+  return adapter !== null && !adapter.info.isFallbackAdapter;
+}
 
 const adapterOf = async (): Promise<GPUAdapter | null> => {
   try {
