@@ -5,4 +5,5 @@ export * from "./global-contrastive.ts";
 export * from "./itm.ts";
 export * from "./masked-cross-entropy.ts";
 export * from "./parts.ts";
+export * from "./regions.ts";
 export * from "./task.ts";

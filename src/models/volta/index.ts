@@ -1,0 +1,4 @@
+export * from "./config.ts";
+export * from "./embeddings.ts";
+export * from "./model.ts";
+export * from "./variants.ts";
