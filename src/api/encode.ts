@@ -39,6 +39,7 @@ export const PAIR_OUTPUTS = [
   "multimodal_embeddings",
   "pooler_output",
   "itm_logits",
+  "caption_log_likelihood",
   "image_embeds",
   "image_features",
   "image_embeddings",

@@ -151,7 +151,8 @@ export class FlavaModel implements Disposable, AsyncDisposable {
 
   /**
    * The i-th picture with the i-th text, or one with each of the others → `multimodal_embeddings` (N, 1 + P + T, D): CLS, the picture's
-   * tokens, the text's; its `pooler_output`, `itm_logits` (N, 2), and the results of both encoders but for their poolers.
+   * tokens, the text's; its `pooler_output`, `itm_logits` (N, 2), and the results of both encoders but for their poolers. Of a model that
+   * writes captions `multimodal_embeddings` (N, T, D) are its decoder's, and `caption_log_likelihood` (N) is the mean over the text's tokens.
    */
   async encodePair<const O extends PairOutput = PairOutput>(
     images: Images,
@@ -164,7 +165,7 @@ export class FlavaModel implements Disposable, AsyncDisposable {
         PAIR_OUTPUTS.filter((name) => own.test(name)),
       );
     const outputs = options.outputs ?? [
-      ...of("fusion", /^(multimodal_embeddings|pooler_output|itm_logits)$/),
+      ...of("fusion", /^(multimodal_embeddings|pooler_output|itm_logits|caption_log_likelihood)$/),
       ...of("image", /^image_/),
       ...of("text", /^text_/),
     ];

@@ -36,8 +36,8 @@ type Metric = readonly [metric: string, value: number];
 /**
  * `i2t_r1`, `i2t_r5`, `i2t_r10`, `t2i_r1`, … : recall at 1, 5 and 10, exact, the mean over galleries (styles of the starter
  * data). `itm_accuracy`: each picture once with its caption and once with a hard negative. `mmm_text_accuracy`,
- * `mmm_image_accuracy`: of masked tokens and patches. What the model has no head for is left
- * out.
+ * `mmm_image_accuracy`: of masked tokens and patches. Of a model that writes captions `caption_loss`, nats a token, and
+ * `caption_accuracy`: the caption is likelier than the hard negative. What the model has no head for is left out.
  */
 export function createPairs(context: EvaluationContext, options: PairsOptions): Evaluator {
   const { name, pairs, textLength } = options;
@@ -66,6 +66,12 @@ export function createPairs(context: EvaluationContext, options: PairsOptions): 
         chance.itm_accuracy = 0.5;
         if (matches.length > 0) yield ["itm_accuracy", accuracyOf(matches, await saidToMatch(asked, matches, signal))];
       }
+      if (asked.gives("caption_log_likelihood"))
+        yield* likelihoodMetrics(
+          asked,
+          compared.flatMap((each) => matchesOf(each, seed)),
+          { chance, signal },
+        );
       for (const [head, found] of Object.entries((await masked?.measure(set, signal)) ?? {})) {
         chance[`mmm_${head}_accuracy`] = found.majority;
         yield [`mmm_${head}_accuracy`, found.accuracy];
@@ -116,6 +122,26 @@ async function saidToMatch(asked: FlavaModel, matches: readonly Match[], signal?
   const pictures = matches.map(({ picture }) => picture);
   const texts = matches.map(({ text }) => text);
   return (await asked.match(pictures, texts, { signal })).map((probability) => probability > 0.5);
+}
+
+/** Each right caption with the wrong one behind it. */
+async function* likelihoodMetrics(
+  asked: FlavaModel,
+  matches: readonly Match[],
+  { chance, signal }: { readonly chance: Record<string, number>; readonly signal: AbortSignal | undefined },
+): AsyncGenerator<Metric> {
+  if (matches.length === 0) return;
+  const found = await asked.encodePair(
+    matches.map(({ picture }) => picture),
+    matches.map(({ text }) => text),
+    { outputs: ["caption_log_likelihood"], signal },
+  );
+  const said = Array.from(found.caption_log_likelihood.data, Number);
+  const own = said.filter((_, i) => matches[i]!.matched);
+  chance.caption_loss = Math.log(asked.model.texts!.vocabSize);
+  chance.caption_accuracy = 0.5;
+  yield ["caption_loss", -own.reduce((a, b) => a + b) / own.length];
+  yield ["caption_accuracy", own.filter((x, i) => x > said[2 * i + 1]!).length / own.length];
 }
 
 /** Share of right answers. */

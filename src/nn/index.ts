@@ -13,4 +13,5 @@ export * from "./mlp.ts";
 export * from "./norm.ts";
 export * from "./params.ts";
 export * from "./prediction-head.ts";
+export * from "./resnet.ts";
 export * from "./transformer.ts";

@@ -8,6 +8,7 @@ import {
   div,
   equal,
   gather,
+  lessEqual,
   logSoftmax,
   maximum,
   mean,
@@ -17,6 +18,7 @@ import {
   sub,
   sum,
   type Value,
+  where,
 } from "../graph/index.ts";
 import { fromNumbers } from "../tensor/index.ts";
 import { type BatchPart, overParts, shareOf } from "./parts.ts";
@@ -61,6 +63,13 @@ export function maskedCrossEntropy({ logits, targets, weights }: Rows, part: Bat
     count,
     chance: Math.log(V),
   };
+}
+
+/** Rows of logits (R, V), R places in turn, by labels int (B, T) of which negative ones do not count. */
+export function labelledRows(logits: Value, labels: Value): Rows {
+  const all = reshape(labels, [logits.shape[0]!]);
+  const counts = lessEqual(0, all);
+  return { logits, targets: where(counts, all, 0), weights: cast(counts, logits.dtype) };
 }
 
 /** −log softmax(logits)[target] of each row: (R, V) and int (R) → (R). */

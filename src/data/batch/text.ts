@@ -1,6 +1,7 @@
 /** The text fields of batches: ids, masked ids with their labels and positions, and the labels of image–text matching. */
 import { DataError } from "../../errors.ts";
 import { maskTexts, type TextTokenizer } from "../../text/index.ts";
+import { prefixFields } from "./prefix.ts";
 import { type Field, type Rows, rowOf } from "./rows.ts";
 import type { BatchItem, Part, TextBuild } from "./types.ts";
 
@@ -43,7 +44,20 @@ interface TextFiller {
   fill(item: BatchItem, ids: Int32Array, rows: Rows, row: number): void;
 }
 
-function textFiller({ length, mask }: TextBuild, tokenizer: TextTokenizer): TextFiller {
+function textFiller(build: TextBuild, tokenizer: TextTokenizer): TextFiller {
+  const whole = idsFiller(build, tokenizer);
+  if (!build.prefix) return whole;
+  const prefix = prefixFields(build.length, build.prefix, tokenizer);
+  return {
+    fields: [...whole.fields, ...prefix.fields],
+    fill(item, tokens, rows, row) {
+      whole.fill(item, tokens, rows, row);
+      prefix.fill(item.draw, tokens, rows, row);
+    },
+  };
+}
+
+function idsFiller({ length, mask }: TextBuild, tokenizer: TextTokenizer): TextFiller {
   const ids: Field = { name: "input_ids", dtype: "int32", shape: [length] };
   const attention: Field = { name: "attention_mask", dtype: "int32", shape: [length] };
   if (mask === null)

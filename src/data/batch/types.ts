@@ -53,6 +53,14 @@ export interface TextBuild {
   readonly length: number;
   /** Token masking; its `maxTargets` is Kt. null: only `input_ids` and `attention_mask`. */
   readonly mask: (MaskOptions & { readonly maxTargets: number }) | null;
+  /** Adds the fields of prefix language modelling. */
+  readonly prefix?: PrefixBuild | undefined;
+}
+
+/** How a text is cut in two. */
+export interface PrefixBuild {
+  /** The fewest tokens that are read before the first that is predicted, where the text has more. */
+  readonly least: number;
 }
 
 /** What a task reads, and what it learns of it. */
