@@ -5,10 +5,13 @@ import type { FlavaConfig } from "./flava/config.ts";
 import { flavaFamily } from "./flava/family.ts";
 import { type Layout, type NamedWeights, recognised, type TensorSource, underOurNames } from "./layout.ts";
 import type { ConfigJson, PublishedFamily } from "./model.ts";
+import type { SimvlmConfig } from "./simvlm/config.ts";
+import { simvlmFamily } from "./simvlm/family.ts";
 
 interface Configs {
   readonly flava: FlavaConfig;
   readonly clip: ClipConfig;
+  readonly simvlm: SimvlmConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -21,6 +24,7 @@ export type ModelConfig = Configs[FamilyName];
 export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]> } = {
   flava: flavaFamily,
   clip: clipFamily,
+  simvlm: simvlmFamily,
 };
 
 /** A family, whichever it is. */

@@ -5,6 +5,10 @@ import { formatShape, nearest, type Shape, sameShape, type Tensor } from "../ten
 /** Tensors by name, before they are read. */
 export type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
 
+/** How many different numbers names have at a place: `/^encoder\.layer\.(\d+)\./`. */
+export const countNumbers = (tensors: Shapes, place: RegExp): number =>
+  new Set([...tensors.keys()].flatMap((name) => place.exec(name)?.[1] ?? [])).size;
+
 /** What a tensor of a file is for the model. */
 export type Place =
   /** It, under its name in the published checkpoint. */

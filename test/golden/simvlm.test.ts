@@ -1,7 +1,7 @@
 /** The tiny SimVLM on the reference's numbers. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { input, reshape, type Value } from "../../src/graph/index.ts";
-import { simvlmConfig, simvlmDecode, simvlmEncode, simvlmWords } from "../../src/models/simvlm/index.ts";
+import { embeddedWords, simvlmConfig, simvlmDecode, simvlmEncode, simvlmWords } from "../../src/models/simvlm/index.ts";
 import { placesAsTokens, simvlmStem } from "../../src/models/simvlm/stem.ts";
 import { Params } from "../../src/nn/index.ts";
 import { labelledRows, maskedCrossEntropy } from "../../src/objectives/index.ts";
@@ -53,7 +53,7 @@ function traced(kind: "pairs" | "texts") {
   const text = { ids: input("prefix_ids", [3, 3], "int32"), keep: input("prefix_mask", [3, 3], "int32") };
   const ids = input("decoder_ids", [3, 6], "int32");
   const memory = simvlmEncode(p, tiny, { pixels, text }, { statistics: "batch" });
-  const states = simvlmDecode(p, tiny, ids, memory);
+  const states = simvlmDecode(p, tiny, embeddedWords(p, tiny, "decoder", ids), memory);
   const logits = simvlmWords(p, tiny, states);
   const { loss } = maskedCrossEntropy(labelledRows(logits, input("decoder_labels", [3, 6], "int32")));
   const shown: Record<string, Value> = { memory: memory.states, logits: reshape(logits, [3, 6, 40]), loss };

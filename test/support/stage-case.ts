@@ -55,6 +55,7 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   },
   joint: { textLength: LENGTHS, imageMasking: MASKING, pack: null, itmNegativeRatio: 0.4 },
   clip: { textLength: 12 },
+  simvlm: { textLength: LENGTHS },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
@@ -67,6 +68,14 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
       image: { ...LAYERS, imageSize: 16, patchSize: 4 },
       text: { ...LAYERS, maxPositions: 12 },
       projectionDim: 8,
+    },
+  },
+  simvlm: {
+    family: "simvlm",
+    model: {
+      image: { stem: "patchify", imageSize: 16, patchSize: 4, stemWidth: 8, blocks: [16] },
+      text: { maxPositions: 12 },
+      ...{ hiddenSize: 16, heads: 2, intermediateSize: 32, encoderLayers: 2, decoderLayers: 2, initializerRange: 0.1 },
     },
   },
 };

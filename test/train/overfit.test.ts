@@ -65,6 +65,13 @@ describe("on one batch", () => {
     expect(metrics.at(-1)!.global_contrastive).toBeLessThan(LEARNT);
     expect(metrics.at(-1)!["global_contrastive/text_accuracy"]).toBe(1);
   });
+  it("a SimVLM learns how its captions end", async () => {
+    const changes = { sampling: { pairs: 1, texts: 0 }, optimizer: { lr: 5e-3, weightDecay: 0 } };
+    const { metrics } = await onFirstBatch("simvlm", 80, changes);
+    expect(metrics[0]!.prefix_lm).toBeGreaterThan(2);
+    expect(metrics.at(-1)!.prefix_lm).toBeLessThan(LEARNT);
+    expect(metrics.at(-1)!["prefix_lm/accuracy"]).toBe(1);
+  });
   it("masked words are learnt", async () => {
     const { metrics } = await onFirstBatch("text-mlm", 120, { optimizer: { lr: 5e-3 } });
     expect(metrics[0]!.mlm).toBeGreaterThan(2);

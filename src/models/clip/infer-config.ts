@@ -1,7 +1,7 @@
 /** The sizes of a CLIP from the shapes of its tensors, for weights without a config.json. */
 import { CheckpointError } from "../../errors.ts";
 import type { Shape } from "../../tensor/index.ts";
-import type { Shapes } from "../layout.ts";
+import { countNumbers, type Shapes } from "../layout.ts";
 import type { InferredConfig } from "../model.ts";
 import { type ClipConfig, type ClipConfigInput, clipConfig } from "./config.ts";
 
@@ -37,10 +37,6 @@ export function inferClipConfig(
 
 const headsOf = (width: number): number => Math.max(1, Math.round(width / HEAD_WIDTH));
 
-/** How many numbers names have at a place. */
-const count = (tensors: Shapes, place: RegExp): number =>
-  new Set([...tensors.keys()].flatMap((name) => place.exec(name)?.[1] ?? [])).size;
-
 type Of = (name: string) => Shape | undefined;
 
 /** Side of a square of places beside one more. */
@@ -57,7 +53,7 @@ function vitOf(tensors: Shapes, shape: Of): ClipConfigInput["image"] {
     patchSize,
     heads: headsOf(width),
     imageSize: side && side * patchSize!,
-    layers: count(tensors, /^vision_model\.encoder\.layers\.(\d+)\./),
+    layers: countNumbers(tensors, /^vision_model\.encoder\.layers\.(\d+)\./),
     intermediateSize: shape("vision_model.encoder.layers.0.mlp.fc1.weight")?.[0],
   };
 }
@@ -65,7 +61,9 @@ function vitOf(tensors: Shapes, shape: Of): ClipConfigInput["image"] {
 function resnetOf(tensors: Shapes, shape: Of): ClipConfigInput["image"] {
   const width = shape("vision_model.conv3.weight")?.[0] ?? 64;
   const side = sideOf(shape("vision_model.attnpool.positional_embedding"));
-  const blocks = [1, 2, 3, 4].map((stage) => count(tensors, new RegExp(`^vision_model\\.layer${stage}\\.(\\d+)\\.`)));
+  const blocks = [1, 2, 3, 4].map((stage) =>
+    countNumbers(tensors, new RegExp(`^vision_model\\.layer${stage}\\.(\\d+)\\.`)),
+  );
   return {
     tower: "resnet",
     width,
@@ -84,7 +82,7 @@ function textOf(tensors: Shapes, shape: Of): ClipConfigInput["text"] {
     vocabSize,
     heads: headsOf(width),
     maxPositions: shape("text_model.embeddings.position_embedding.weight")?.[0],
-    layers: count(tensors, /^text_model\.encoder\.layers\.(\d+)\./),
+    layers: countNumbers(tensors, /^text_model\.encoder\.layers\.(\d+)\./),
     intermediateSize: shape("text_model.encoder.layers.0.mlp.fc1.weight")?.[0],
   };
 }

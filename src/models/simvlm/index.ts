@@ -1,2 +1,7 @@
 export * from "./config.ts";
+export * from "./family.ts";
+export * from "./graphs.ts";
+export * from "./hf-config.ts";
+export * from "./infer-config.ts";
 export * from "./model.ts";
+export * from "./variants.ts";

@@ -84,29 +84,32 @@ function visible(keep: Value, like: Value, image: Value | undefined): Value {
   return paddingMask(concat([all, kept], 1), like);
 }
 
-/** Ids int (B, T), each text's token that begins it and what is known of the rest → final states (B, T, D). `p` is the root. */
+/** Embedded words (B, T, D), each text's token that begins it and what is known of the rest → final states (B, T, D). `p` is the root. */
 export function simvlmDecode(
   p: Params,
   config: SimvlmConfig,
-  ids: Value,
+  words: Value,
   memory: Memory,
   { out }: { readonly out?: Taps | undefined } = {},
 ): Value {
-  const root = simvlmRoot(p, config);
-  const x = embeddedWords(root, config, "decoder", ids);
-  const mask = causalMask(ids.shape[1]!, config.text.maxPositions);
-  return layers(root.at("decoder"), config, config.decoderLayers, x, { mask, memory, out });
+  const mask = causalMask(words.shape[1]!, config.text.maxPositions);
+  const scope = simvlmRoot(p, config).at("decoder");
+  return layers(scope, config, config.decoderLayers, words, { mask, memory, out });
 }
 
 /** States (…, D) → logits (R, V) over the next word, R all places in turn. `p` is the root. */
 export function simvlmWords(p: Params, config: SimvlmConfig, states: Value): Value {
-  const D = config.hiddenSize;
-  const words = simvlmRoot(p, config).at("word_embeddings");
-  const table = words.get("weight", [config.text.vocabSize, D], words.weightInit);
-  return matmul(reshape(states, [-1, D]), table, { transposeB: true });
+  return matmul(reshape(states, [-1, config.hiddenSize]), wordTable(p, config), { transposeB: true });
 }
 
-function embeddedWords(p: Params, config: SimvlmConfig, half: "encoder" | "decoder", ids: Value): Value {
+/** The embeddings of all words, (V, D), which the decoder's results are compared with. `p` is the root. */
+export function wordTable(p: Params, config: SimvlmConfig): Value {
+  const words = simvlmRoot(p, config).at("word_embeddings");
+  return words.get("weight", [config.text.vocabSize, config.hiddenSize], words.weightInit);
+}
+
+/** Ids int (B, T) as one half of the model reads them: words and positions, (B, T, D). */
+export function embeddedWords(p: Params, config: SimvlmConfig, half: "encoder" | "decoder", ids: Value): Value {
   const { hiddenSize: D, text } = config;
   const T = ids.shape[1]!;
   if (T > text.maxPositions)

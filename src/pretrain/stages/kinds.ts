@@ -6,6 +6,7 @@ import { type DvaeStage, dvaeKind } from "./dvae.ts";
 import { type ImageDinoStage, imageDinoKind } from "./image-dino.ts";
 import { type ImageMimStage, imageMimKind } from "./image-mim.ts";
 import { type JointStage, jointKind } from "./joint.ts";
+import { type SimvlmStage, simvlmKind } from "./simvlm.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { type TextMlmStage, textMlmKind } from "./text-mlm.ts";
 
@@ -16,6 +17,7 @@ interface Stages {
   readonly "image-dino": ImageDinoStage;
   readonly joint: JointStage;
   readonly clip: ClipStage;
+  readonly simvlm: SimvlmStage;
 }
 
 /** By the name that recipes call them. */
@@ -26,6 +28,7 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   "image-dino": imageDinoKind,
   joint: jointKind,
   clip: clipKind,
+  simvlm: simvlmKind,
 };
 
 /** Any stage of a recipe. */
