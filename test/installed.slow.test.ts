@@ -3,33 +3,19 @@
  * type-checked by a strict consumer of every entry, and a tiny pretraining run from code. Half a minute, and it needs the
  * registry: elsewhere skipped. `.ci/run` runs it.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installedProject, isOffline, run } from "./support/npm.ts";
 
 const root = process.cwd();
 const pack = JSON.parse(readFileSync("package.json", "utf8"));
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 
-/** npm as the user's shell would start it: without what `npm test` adds, this project's settings among it. */
-const environment = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => !/^npm_/i.test(name) || /^npm_config_(registry|userconfig|globalconfig|cache|cafile)$/i.test(name),
-  ),
-);
-
-function run(folder: string, command: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, env: environment, encoding: "utf8" });
-  return { status, stdout, output: stdout + stderr };
-}
-
-const ask = ["view", "koffi", "version", "--fetch-retries=0", "--fetch-timeout=10000"];
-const offline = run(tmpdir(), "npm", ...ask).status !== 0;
+const offline = isOffline();
 
 const entries = Object.entries(pack.exports as Record<string, string>)
   .filter(([, file]) => file.endsWith(".js"))
@@ -74,15 +60,8 @@ const COMPILER = {
 
 describe.skipIf(offline)("the package, installed from the registry into an empty project", () => {
   let folder: string;
-  let tarball: string;
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "flava-installed-"));
-    const packed = run(root, "npm", "pack", "--ignore-scripts", "--pack-destination", folder);
-    expect(packed.status, packed.output).toBe(0);
-    tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!);
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }));
-    const installed = run(folder, "npm", "install", tarball);
-    expect(installed.status, installed.output).toBe(0);
+    folder = installedProject([]);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -12,7 +12,8 @@ import {
   unitTable,
 } from "../image/index.ts";
 import { fromNumbers, random, type Tensor } from "../tensor/index.ts";
-import { fromMapped, fromNormalized, fromUnit, hatched, picturesOf, pngOf, withPatches } from "./canvas.ts";
+import { fromMapped, fromNormalized, fromUnit, hatched, picturesOf, withPatches } from "./canvas.ts";
+import { pngOf } from "./png.ts";
 
 function noise(width: number, height: number, seed: number): Pixels {
   const rng = random(seed, "canvas-test");

@@ -1,4 +1,4 @@
-/** Small pictures for the report: floats to bytes, patches put over patches, PNG files that are large enough to look at. */
+/** Small pictures to look at: floats to bytes, patches put over patches. Runs in browsers too. */
 
 import { ShapeError } from "../errors.ts";
 import { CLIP_NORM, LOGIT_LAPLACE_EPS, type Pixels, pixels } from "../image/index.ts";
@@ -55,17 +55,4 @@ export function hatched({ width, height }: Pixels): Pixels {
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) data.fill((x + y) & 2 ? 150 : 116, 3 * (y * width + x), 3 * (y * width + x + 1));
   return pixels(width, height, data);
-}
-
-/** Pixels along the side of a picture on the page. */
-const SHOWN = 144;
-
-/** The picture as a PNG file, each pixel a square of as many as bring its side near 144. */
-export async function pngOf({ width, height, data }: Pixels): Promise<Uint8Array> {
-  const { default: sharp } = await import("sharp");
-  const factor = Math.max(1, Math.round(SHOWN / Math.max(width, height)));
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .resize(width * factor, height * factor, { kernel: "nearest" })
-    .png()
-    .toBuffer();
 }

@@ -6,7 +6,8 @@ import type { Pixels } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
 import { GALLERY_FOLDER } from "../record/index.ts";
 import { permutation, random, type Tensor } from "../tensor/index.ts";
-import { fromNormalized, picturesOf, pngOf } from "./canvas.ts";
+import { fromNormalized, picturesOf } from "./canvas.ts";
+import { pngOf } from "./png.ts";
 
 /** Words that training captions lack, and words that they have. */
 export interface UncaptionedWords {

@@ -6,11 +6,11 @@ import { argmax, graph, type Value } from "../graph/index.ts";
 import type { MaskedPrediction } from "../models/index.ts";
 import { Params } from "../nn/index.ts";
 import type { MaskedPatches } from "../record/index.ts";
-import type { Tensor } from "../tensor/index.ts";
 import { fromMapped, hatched, picturesOf, withPatches } from "./canvas.ts";
 import { decodedWords } from "./codebook.ts";
 import type { Drawing } from "./drawing.ts";
 import { type Fed, maskedPairs, maskedPictures, type PairMasks } from "./feeds.ts";
+import { filledWords } from "./filled-words.ts";
 
 const SHOWN = 6;
 
@@ -83,16 +83,4 @@ async function items(
       };
     }),
   );
-}
-
-/** The true words (B, P) with the guesses (B·K) at the hidden patches. */
-function filledWords(words: Tensor, guesses: Tensor, feeds: Fed["feeds"]): Int32Array {
-  const [B, P] = words.shape as [number, number];
-  const filled = Int32Array.from(words.data as Int32Array);
-  const positions = feeds.mim_positions!.data as Int32Array;
-  const valid = feeds.mim_position_mask!.data as Uint8Array;
-  const K = positions.length / B;
-  for (const [i, position] of positions.entries())
-    if (valid[i]) filled[Math.floor(i / K) * P + position] = Number(guesses.data[i]!);
-  return filled;
 }

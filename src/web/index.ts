@@ -19,8 +19,10 @@ export {
   type JointTab,
   openJointTab,
   type TabOptions,
+  type TabStage,
   type TabStart,
   type TabState,
   type TabUpdate,
 } from "./joint-tab.ts";
 export type { TabData, TabKind, TabSample } from "./tab-batches.ts";
+export { type FilledPicture, openTabPictures, type TabPictures } from "./tab-pictures.ts";

@@ -71,6 +71,8 @@ export interface TabUpdate {
 export interface JointTab extends Disposable {
   readonly state: State;
   readonly config: FlavaConfig;
+  readonly stage: TabStage;
+  readonly seed: number;
   readonly tokenizer: TextTokenizer;
   /** The last step that is done. */
   readonly step: number;
@@ -106,7 +108,8 @@ export async function openJointTab(start: TabStart, options: TabOptions): Promis
       state.dispose();
     };
     return {
-      ...{ state, config: model, tokenizer, chance: declared.chance, steps: stage.steps, dispose },
+      ...{ state, config: model, stage, seed: saved.seed, tokenizer },
+      ...{ chance: declared.chance, steps: stage.steps, dispose },
       get step() {
         return step;
       },

@@ -7,6 +7,7 @@ import {
   memoryBytes,
   openDevice,
   openJointTab,
+  openTabPictures,
   paintScene,
   pixels,
   readSafetensors,
@@ -17,7 +18,7 @@ import {
 
 /** The files of a start, by name. */
 export type StartFiles = Readonly<
-  Record<"recipe.json" | "tokenizer.json" | "state.json" | "model.safetensors", Uint8Array>
+  Record<"recipe.json" | "tokenizer.json" | "state.json" | "model.safetensors" | "decoder.safetensors", Uint8Array>
 >;
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -69,6 +70,16 @@ export async function trainSteps(tab: JointTab, steps: number): Promise<Trained>
     state[name] = [Math.hypot(...numbers), ...numbers.slice(0, 8)];
   }
   return { losses, state, stepMs: times.slice(4).sort((a, b) => a - b)[Math.floor((steps - 4) / 2)]! };
+}
+
+/** Of eight scenes with hidden patches, what the model puts there: bytes of all pictures. */
+export async function filledPictures(tab: JointTab, files: StartFiles): Promise<number[]> {
+  const file = await readSafetensors(memoryBytes("decoder.safetensors", files["decoder.safetensors"]));
+  const names = [...file.tensors.keys()];
+  const decoder = await Promise.all(names.map(async (name) => [name, await file.read(name)] as const));
+  using pictures = await openTabPictures(tab, scenes(8, 1).pairs, Object.fromEntries(decoder));
+  const drawn = await pictures.draw();
+  return drawn.flatMap(({ original, masked, filled }) => [...original.data, ...masked.data, ...filled.data]);
 }
 
 /** Embeddings of pictures and texts by a model at an address, or in a folder. */

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FlavaModel } from "../../src/api/index.ts";
 import { noiseBytes } from "../golden/image/pictures.ts";
 import { tinyModelFolder } from "../support/tiny-model.ts";
-import { embed, openTab, trainSteps } from "./both.ts";
+import { embed, filledPictures, openTab, trainSteps } from "./both.ts";
 import { ask, buildPage, openPage, startChromium } from "./harness.ts";
 import { makePictures } from "./pictures.ts";
 import { expectSame } from "./same.ts";
@@ -21,7 +21,7 @@ import { startFiles, startFolder } from "./start.ts";
 const TEXTS = ["a cat on the beach", "a red ball in a photo of a house"];
 const STEPS = 20;
 const folder = mkdtempSync(join(tmpdir(), "flava-web-test-"));
-let start: string;
+const start = startFolder();
 let model: string;
 let server: Served;
 let alone: Served;
@@ -41,7 +41,6 @@ const fileOf = (bytes: Uint8Array, i: number): { name: string; mimeType: string;
 });
 
 beforeAll(async () => {
-  start = await startFolder(folder);
   model = await tinyModelFolder();
   pictures = await makePictures(join(folder, "pictures"));
   const built = await buildPage("test/web");
@@ -120,13 +119,21 @@ describe("a page with WebAssembly", () => {
   });
 
   it("trains: twenty steps have Node's losses and give Node's parameters and moments", async () => {
-    using tab = await openTab(startFiles(start), "cpu", 1);
+    using tab = await openTab(startFiles(), "cpu", 1);
     const here = await trainSteps(tab, STEPS);
     const there = await ask(page, "train", "wasm", undefined, STEPS);
     expectSame(there, here);
     console.log(
       `a training step: ${there.stepMs.toFixed(0)} ms in the page, ${here.stepMs.toFixed(0)} ms in Node with one thread`,
     );
+  });
+
+  it("draws what the model puts at hidden patches as Node does, but for ties", async () => {
+    using tab = await openTab(startFiles(), "cpu", 1);
+    const here = await filledPictures(tab, startFiles());
+    const there = await ask(page, "filled", "wasm");
+    expect(there).toHaveLength(here.length);
+    expect(there.filter((byte, i) => byte === here[i]).length / here.length).toBeGreaterThan(0.98);
   });
 
   it("saves a checkpoint with which flava in Node goes on", async () => {

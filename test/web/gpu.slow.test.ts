@@ -21,7 +21,7 @@ const STEPS = 20;
 /** Twenty steps take minutes in software. */
 const PATIENCE = 1_800_000;
 const folder = mkdtempSync(join(tmpdir(), "flava-web-gpu-"));
-let start: string;
+const start = startFolder();
 let model: string;
 let pictures: Uint8Array[];
 let server: Served;
@@ -29,7 +29,6 @@ let browser: Browser;
 let page: Page;
 
 beforeAll(async () => {
-  start = await startFolder(folder);
   model = await tinyModelFolder();
   pictures = await makePictures(join(folder, "pictures"));
   const built = await buildPage("test/web");
@@ -60,7 +59,7 @@ describe("a page with WebGPU", () => {
   it(
     "trains with its state on the GPU: twenty steps have Node's losses and give Node's parameters and moments",
     async () => {
-      using tab = await openTab(startFiles(start), "cpu", 1);
+      using tab = await openTab(startFiles(), "cpu", 1);
       const here = await trainSteps(tab, STEPS);
       const there = await ask(page, "train", "webgpu", undefined, STEPS);
       expectSame(there, here);

@@ -9,7 +9,7 @@ import { findChromium } from "../support/chromium.ts";
 import type { Asks } from "./page.ts";
 
 /** Starts Debian's Chromium; with `gpu`, WebGPU on SwiftShader. Throws where there is no Chromium. */
-export async function startChromium({ gpu = false } = {}): Promise<Browser> {
+export async function startChromium({ gpu = false, flags = [] as readonly string[] } = {}): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("expected a Chromium on the PATH, got none");
   const software = [
@@ -18,7 +18,7 @@ export async function startChromium({ gpu = false } = {}): Promise<Browser> {
     "--enable-features=Vulkan",
     "--use-vulkan=swiftshader",
   ];
-  return chromium.launch({ executablePath, args: ["--no-sandbox", ...(gpu ? software : ["--disable-gpu"])] });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", ...(gpu ? software : ["--disable-gpu"]), ...flags] });
 }
 
 /** Builds an HTML page with Vite into a folder of its own. */
@@ -55,3 +55,26 @@ export async function openPage(browser: Browser, address: string): Promise<Page>
   await page.waitForFunction(() => document.title === "ready");
   return page;
 }
+
+/** A page with its console's errors. */
+export interface Watched {
+  readonly page: Page;
+  readonly problems: string[];
+}
+
+/** Opens the built page and waits until its model is ready. */
+export async function openSite(browser: Browser, address: string, device = "wasm"): Promise<Watched> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const problems: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(message.text());
+  });
+  page.on("pageerror", (error) => problems.push(String(error)));
+  await page.goto(`${address}/?device=${device}`);
+  await statusIs(page, new RegExp(`^Ready on ${device}`));
+  return { page, problems };
+}
+
+/** Waits until the line under the title of the built page says something. */
+export const statusIs = (page: Page, text: RegExp, timeout = 240_000): Promise<void> =>
+  page.locator("#status", { hasText: text }).waitFor({ timeout });

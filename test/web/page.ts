@@ -1,6 +1,6 @@
 /** The page of the browser tests: answers what Playwright asks of it. */
 import { type DeviceName, FlavaModel, hasGpu, openCached, openDevice } from "../../src/web/index.ts";
-import { embed, openTab, type StartFiles, type Trained, trainSteps } from "./both.ts";
+import { embed, filledPictures, openTab, type StartFiles, type Trained, trainSteps } from "./both.ts";
 
 const bytesAt = async (path: string): Promise<Uint8Array> => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
@@ -9,6 +9,7 @@ const startFiles = async (): Promise<StartFiles> => ({
   "tokenizer.json": await bytesAt("/start/tokenizer.json"),
   "state.json": await bytesAt("/start/checkpoint/state.json"),
   "model.safetensors": await bytesAt("/start/checkpoint/model.safetensors"),
+  "decoder.safetensors": await bytesAt("/start/decoder.safetensors"),
 });
 
 const asks = {
@@ -37,6 +38,11 @@ const asks = {
   async train(device: DeviceName, threads: number | undefined, steps: number): Promise<Trained> {
     using tab = await openTab(await startFiles(), device, threads);
     return await trainSteps(tab, steps); // awaited: the tab is disposed at the end
+  },
+  async filled(device: DeviceName): Promise<number[]> {
+    const files = await startFiles();
+    using tab = await openTab(files, device);
+    return await filledPictures(tab, files);
   },
   async checkpoint(device: DeviceName, steps: number): Promise<Record<string, string>> {
     using tab = await openTab(await startFiles(), device);

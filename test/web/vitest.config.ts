@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/web/*.slow.test.ts"],
-    globalSetup: ["test/support/global-setup.ts"],
+    globalSetup: ["test/support/global-setup.ts", "test/web/global-setup.ts"],
     setupFiles: ["test/support/matchers.ts"],
     testTimeout: 300_000,
     hookTimeout: 600_000,

@@ -12,16 +12,20 @@ const isolated = (response) => {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 };
 
+/** Whether this worker keeps a file: the page's own; the model's are kept by the library itself. */
+const isKept = (address) => {
+  const { origin, href } = new URL(address);
+  return origin === self.location.origin && !href.startsWith(new URL("model/", self.registration.scope).href);
+};
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const isOwn = new URL(request.url).origin === self.location.origin;
-  // Ranges of weights are kept by the library itself.
-  if (request.method !== "GET" || !isOwn || request.headers.has("range") || request.cache === "no-store") return;
+  if (request.method !== "GET" || !isKept(request.url) || request.headers.has("range")) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);
     try {
       const response = await fetch(request);
-      if (response.ok) await cache.put(request, response.clone()).catch(() => undefined);
+      if (response.ok) event.waitUntil(cache.put(request, response.clone()).catch(() => undefined)); // told when it is asked to keep
       return isolated(response);
     } catch (error) {
       const kept = await cache.match(request, { ignoreSearch: true });
@@ -30,4 +34,18 @@ self.addEventListener("fetch", (event) => {
     }
   };
   event.respondWith(answer());
+});
+
+/** The page says what it consists of, once it has loaded. */
+self.addEventListener("message", (event) => {
+  const keep = async () => {
+    const cache = await caches.open(CACHE);
+    try {
+      for (const address of new Set(event.data.keep.filter(isKept)))
+        if (!(await cache.match(address))) await cache.add(address);
+    } catch (error) {
+      event.source.postMessage({ notKept: error.name === "QuotaExceededError" ? "no room left" : error.message });
+    }
+  };
+  event.waitUntil(keep());
 });

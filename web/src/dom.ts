@@ -1,4 +1,5 @@
 /** Small things that every tab of the page is made of. */
+import type { Raster } from "./training.ts";
 
 type Child = Node | string;
 type Attributes = Readonly<Record<string, string | boolean | ((event: Event) => void)>>;
@@ -25,6 +26,15 @@ export function say(text: string, bad = false): void {
   status.textContent = text;
   status.classList.toggle("bad", bad);
 }
+
+/** What stays on the page because it is not as it should be; the same is said once. */
+export function note(text: string): void {
+  const notes = document.querySelector("#notes")!;
+  const lines = [...notes.children].map(({ textContent }) => textContent);
+  if (!lines.includes(text)) notes.append(el("li", {}, text));
+  if (notes.children.length > NOTES) notes.firstElementChild!.remove();
+}
+const NOTES = 4;
 
 /** The first line of a message about a picture: it names the file. */
 export const reasonOf = (message: string): string => message.split("\n")[0]!.replace(/^decodeImage: /, "");
@@ -57,69 +67,21 @@ export interface Picture {
   readonly url: string;
 }
 
-/** From files; what cannot be a picture by its name is left out, and that is said. */
-export function picturesOf(files: Iterable<File>): Picture[] {
-  const all = [...files];
-  const found = all.filter(
-    ({ name, type }) => type.startsWith("image/") || /\.(jpe?g|png|webp|gif|bmp|ppm|avif|svg)$/i.test(name),
-  );
-  const left = all.length - found.length;
-  if (left > 0) say(`Left out ${left} ${left === 1 ? "file that is" : "files that are"} no picture.`);
-  return found.map((file) => ({ name: file.name, file, url: URL.createObjectURL(file) }));
-}
-
-/** All files below what was dropped, folders opened. */
-async function droppedFiles(data: DataTransfer): Promise<File[]> {
-  const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  const read = async (entry: FileSystemEntry): Promise<File[]> => {
-    if (entry.isFile) return [await new Promise<File>((done, fail) => (entry as FileSystemFileEntry).file(done, fail))];
-    const reader = (entry as FileSystemDirectoryEntry).createReader();
-    const found: File[] = [];
-    for (;;) {
-      const some = await new Promise<FileSystemEntry[]>((done, fail) => reader.readEntries(done, fail));
-      if (some.length === 0) return found;
-      for (const one of some) found.push(...(await read(one)));
-    }
-  };
-  return (await Promise.all(entries.map(read))).flat();
-}
-
-/** A place to drop pictures or folders on, with a file chooser inside of it. */
-export function dropPlace(label: string, take: (pictures: Picture[]) => Promise<void>): HTMLElement {
-  const give = async (files: Iterable<File>): Promise<void> => {
-    const found = picturesOf(files);
-    if (found.length > 0) await take(found).catch(sayError);
-  };
-  const input = el("input", { type: "file", accept: "image/*", multiple: true });
-  input.addEventListener("change", () => void give(input.files ?? []).then(() => (input.value = "")));
-  const place = el(
-    "div",
-    { class: "drop" },
-    el("label", {}, label, input),
-    el("p", { class: "hint" }, "Or drop pictures or a folder here."),
-  );
-  place.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    place.classList.add("over");
-  });
-  place.addEventListener("dragleave", () => place.classList.remove("over"));
-  place.addEventListener("drop", (event) => {
-    event.preventDefault();
-    place.classList.remove("over");
-    if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(give, sayError);
-  });
-  return place;
-}
-
-/** RGB pixels as a picture file. */
-export async function pictureOf(name: string, width: number, height: number, rgb: Uint8Array): Promise<Picture> {
-  const canvas = document.createElement("canvas");
+/** RGB pixels on a canvas of their own size. */
+export function canvasOf({ width, height, data }: Raster): HTMLCanvasElement {
+  const canvas = el("canvas");
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(width, height);
   for (let i = 0, o = 0; o < image.data.length; i += 3, o += 4)
-    image.data.set([rgb[i]!, rgb[i + 1]!, rgb[i + 2]!, 255], o);
+    image.data.set([data[i]!, data[i + 1]!, data[i + 2]!, 255], o);
   context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** RGB pixels as a picture file. */
+export async function pictureOf(name: string, raster: Raster): Promise<Picture> {
+  const canvas = canvasOf(raster);
   const file = await new Promise<Blob>((done) => canvas.toBlob((blob) => done(blob!), "image/png"));
   return { name, file, url: URL.createObjectURL(file) };
 }
@@ -146,19 +108,31 @@ export function chart(title: string): {
   return { element: el("figure", { class: "chart" }, svg, caption), draw };
 }
 
-/** A table with a title for each row and column. */
+/** A row of a table. */
+interface Row {
+  readonly name: string;
+  readonly cells: readonly string[];
+}
+
+/** A table with a title for each row and column; `shades` (0 to 1) colours its cells. */
 export function table(
   corner: string,
   columns: readonly string[],
-  rows: readonly (readonly [string, ...string[]])[],
+  rows: readonly Row[],
+  shades?: readonly (readonly number[])[],
 ): HTMLElement {
   const head = el("tr", {}, ...[corner, ...columns].map((name) => el("th", { scope: "col" }, name)));
-  const body = rows.map(([name, ...cells]) =>
-    el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((cell) => el("td", {}, cell))),
-  );
+  const body = rows.map(({ name, cells }, i) => {
+    const shaded = cells.map((text, j) => {
+      const cell = el("td", {}, text);
+      if (shades) cell.style.setProperty("--shade", `${Math.round(45 * shades[i]![j]!)}%`);
+      return cell;
+    });
+    return el("tr", {}, el("th", { scope: "row" }, name), ...shaded);
+  });
   return el(
     "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": corner },
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `${corner}, a table` },
     el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)),
   );
 }

@@ -1,8 +1,9 @@
 /** The page: four tabs over one worker. */
-import { say, sayError } from "./dom.ts";
+import { note, say, sayError } from "./dom.ts";
 import { look } from "./look.ts";
-import { call, listeners } from "./protocol.ts";
+import { call, told } from "./protocol.ts";
 import { search } from "./search.ts";
+import { START_FILES, startAddress } from "./start-files.ts";
 import { teach } from "./teach.ts";
 import { train } from "./train.ts";
 
@@ -41,10 +42,28 @@ for (const [name, fill] of Object.entries(TABS)) fill(document.querySelector<HTM
 const asked = tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
 if (asked) select(asked);
 
-listeners.add((text) => say(text));
+// A picture that is dropped beside its place would replace the page.
+for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
+
+told.progress = (text) => say(text);
+told.warning = note;
 const wanted = new URLSearchParams(location.search).get("device");
 const device = wanted === "wasm" || wanted === "webgpu" ? wanted : "auto";
-call("open", new URL("model", document.baseURI).href, device).catch(sayError);
+call("open", new URL("model", document.baseURI).href, device).then(stayOffline, sayError);
 
-if ("serviceWorker" in navigator)
-  navigator.serviceWorker.register(new URL("service-worker.js", document.baseURI)).catch(() => undefined);
+/** Hands the service worker the addresses of all that the page consists of, so that it opens without a network. */
+async function stayOffline(): Promise<void> {
+  if (!("serviceWorker" in navigator)) return;
+  navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ readonly notKept: string }>) =>
+    note(`The browser keeps no copy of this page (${data.notKept}): it will not open without a network.`),
+  );
+  try {
+    await navigator.serviceWorker.register(new URL("service-worker.js", document.baseURI));
+    const { active } = await navigator.serviceWorker.ready;
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    const start = START_FILES.map((file) => startAddress(document.baseURI, file));
+    active?.postMessage({ keep: [location.href, ...loaded, ...(await call("resources")), ...start] });
+  } catch (error) {
+    note(`This page will not open without a network: ${error instanceof Error ? error.message : error}`);
+  }
+}

@@ -12,17 +12,16 @@ export interface Request {
 export type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
-  | { readonly progress: string };
+  | { readonly progress: string }
+  | { readonly warning: string };
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 let last = 0;
 
 worker.onmessage = ({ data }: MessageEvent<Reply>) => {
-  if ("progress" in data) {
-    for (const tell of listeners) tell(data.progress);
-    return;
-  }
+  if ("progress" in data) return told.progress(data.progress);
+  if ("warning" in data) return told.warning(data.warning);
   const call = waiting.get(data.id);
   waiting.delete(data.id);
   if ("error" in data) call?.reject(new Error(data.error));
@@ -33,8 +32,8 @@ worker.onerror = ({ message }) => {
   waiting.clear();
 };
 
-/** Told what the worker is doing, in words. */
-export const listeners = new Set<(text: string) => void>();
+/** Who is told what the worker is doing, and what is not as it should be, in words. */
+export const told = { progress: (_: string): void => undefined, warning: (_: string): void => undefined };
 
 /** Asks the worker. Rejects with an error whose message is for people. */
 export function call<K extends keyof Calls>(

@@ -1,5 +1,6 @@
 /** Teach: a linear probe on the model's embeddings, trained on the page. */
-import { chart, dropPlace, el, type Picture, pictureOf, reasonOf, say, table, working } from "./dom.ts";
+import { chart, el, type Picture, pictureOf, reasonOf, say, table, working } from "./dom.ts";
+import { dropPlace } from "./drop.ts";
 import { download } from "./files.ts";
 import { type Probe, predict, trainProbe } from "./linear-probe.ts";
 import { call } from "./protocol.ts";
@@ -60,10 +61,7 @@ export function teach(panel: HTMLElement): void {
       const fits = scenes(400, 2)
         .filter(({ text }) => new RegExp(`^a (small|large) ${colour} `).test(text))
         .slice(0, 8);
-      await give(
-        to,
-        await Promise.all(fits.map(({ key, pixels: { width, height, data } }) => pictureOf(key, width, height, data))),
-      );
+      await give(to, await Promise.all(fits.map(({ key, pixels }) => pictureOf(key, pixels))));
     }
   };
   const train = async (): Promise<void> => {
@@ -74,10 +72,17 @@ export function teach(panel: HTMLElement): void {
     const trained = await trainProbe(rows, labels.length, (losses) => curve.draw(losses, Math.log(labels.length)));
     probe = { ...trained.probe, labels };
     save.disabled = false;
-    const counts = labels.map((name, i): [string, ...string[]] => [
-      name,
-      ...labels.map((_, j) => String(trained.confusion[i]![j]!)),
-    ]);
+    const rowsOf = trained.confusion.map((row, i) => ({ name: labels[i]!, cells: row.map(String) }));
+    const shares = trained.confusion.map((row) =>
+      row.map(
+        (n) =>
+          n /
+          Math.max(
+            1,
+            row.reduce((a, b) => a + b),
+          ),
+      ),
+    );
     const right = trained.confusion.reduce((sum, row, i) => sum + row[i]!, 0);
     results.replaceChildren(
       el("h2", {}, `Right for ${right} of ${rows.length} examples that the probe had not seen`),
@@ -86,7 +91,7 @@ export function teach(panel: HTMLElement): void {
         { class: "hint" },
         "Each fifth of the examples was guessed by a probe of the others. Rows: what they are. Columns: what was guessed.",
       ),
-      table("Class", labels, counts),
+      table("Class", labels, rowsOf, shares),
     );
     answer.textContent = "Now drop a picture to see its class.";
   };
@@ -127,7 +132,7 @@ export function teach(panel: HTMLElement): void {
     curve.element,
     results,
     el("h2", {}, "Try it"),
-    dropPlace("A picture to guess", guess),
+    dropPlace("A picture to guess", guess, { multiple: false }),
     answer,
   );
 }

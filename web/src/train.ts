@@ -1,9 +1,10 @@
 /** Train: a small FLAVA learns from nothing in this page, on drawn scenes. */
 import { createTarPacker } from "modern-tar";
-import { chart, el, pictureOf, say, working } from "./dom.ts";
+import { canvasOf, chart, el, say, working } from "./dom.ts";
 import { download } from "./files.ts";
 import { call } from "./protocol.ts";
 import { scenes } from "./scenes.ts";
+import { startAddress } from "./start-files.ts";
 
 const GRID = 8;
 /** Steps between two looks at what the model has learnt. */
@@ -18,36 +19,43 @@ const CURVES = {
   mim: "Masked patches",
 } as const;
 
+/** The pictures of one scene. */
+const VIEWS = { original: "the picture", masked: "with patches hidden", filled: "as the model fills them in" } as const;
+
 /** Fills the tab. */
 export function train(panel: HTMLElement): void {
   let [running, step, steps] = [false, 0, 0];
   let chance: Record<string, number> = {};
   const histories = new Map<string, number[]>();
   const charts = new Map(Object.entries(CURVES).map(([name, title]) => [name, chart(title)] as const));
-  const grid = el("ul", { class: "pictures" });
+  const grid = el("ul", { class: "pictures wide" });
   const found = el("p", { class: "score", "aria-live": "polite" });
   const button = el("button", { type: "button", class: "primary" }, "Train");
   const save = el("button", { type: "button", disabled: true }, "Save to a file");
-  const unseen = scenes(GRID, 1);
+  const captions = scenes(GRID, 1).map(({ text }) => text);
 
-  const showGrid = async (): Promise<void> => {
-    const scores = await call("trainGrid", GRID);
+  /** What it has learnt: captions found for unseen pictures, and hidden patches filled in. */
+  const show = async (): Promise<void> => {
+    const scores = await call("trainGrid");
     const best = scores.map((row) => row.indexOf(Math.max(...row)));
     const right = best.filter((caption, i) => caption === i).length;
-    found.textContent = `Right captions for ${right} of ${GRID} unseen pictures (1 by chance), after ${step} steps.`;
-    const items = await Promise.all(
-      unseen.map(async ({ key, pixels: { width, height, data } }, i) => {
-        const { url } = await pictureOf(key, width, height, data);
-        const caption = unseen[best[i]!]!.text;
-        const isRight = best[i] === i;
-        return el(
-          "li",
-          { class: "still" },
-          el("img", { src: url, alt: unseen[i]!.text }),
-          el("span", { class: `name wrap ${isRight ? "right" : ""}` }, `${isRight ? "✓ " : ""}${caption}`),
-        );
-      }),
-    );
+    found.textContent = `After ${step} steps the right caption is found for ${right} of ${GRID} unseen pictures; by chance it is 1.`;
+    const pictures = await call("trainPictures");
+    const items = pictures.map((picture, i) => {
+      const isRight = best[i] === i;
+      const views = (["original", "masked", "filled"] as const).map((name) => {
+        const canvas = canvasOf(picture[name]);
+        canvas.setAttribute("role", "img");
+        canvas.setAttribute("aria-label", `${VIEWS[name]}: ${captions[i]}`);
+        return canvas;
+      });
+      return el(
+        "li",
+        { class: "still" },
+        el("div", { class: "views" }, ...views),
+        el("span", { class: `name wrap ${isRight ? "right" : ""}` }, `${isRight ? "✓" : "✗"} ${captions[best[i]!]}`),
+      );
+    });
     grid.replaceChildren(...items);
   };
   const one = async (): Promise<void> => {
@@ -67,10 +75,10 @@ export function train(panel: HTMLElement): void {
     button.textContent = "Pause";
     save.disabled = true;
     try {
-      if (steps === 0) ({ steps, chance } = await call("trainOpen", new URL("start", document.baseURI).href, "auto"));
+      if (steps === 0) ({ steps, chance } = await call("trainOpen", document.baseURI, GRID));
       while (running && step < steps) {
         await one();
-        if (step % LOOK_EVERY === 0 || step === 1) await showGrid();
+        if (step % LOOK_EVERY === 0 || step === 1) await show();
       }
     } finally {
       running = false;
@@ -100,6 +108,11 @@ export function train(panel: HTMLElement): void {
     ),
     el("div", { class: "row" }, button, save),
     found,
+    el(
+      "p",
+      { class: "hint" },
+      "Each picture, the same with patches hidden, and as the model fills them in from the caption; below, the caption that it finds.",
+    ),
     grid,
     el("h2", {}, "Losses"),
     el("div", { class: "columns" }, ...[...charts.values()].map(({ element }) => element)),
@@ -109,10 +122,8 @@ export function train(panel: HTMLElement): void {
 /** The folder of a run with its checkpoint, as one file. */
 async function runFolder(step: number, checkpoint: Readonly<Record<string, Uint8Array>>): Promise<Blob> {
   const files: Record<string, Uint8Array> = {};
-  for (const name of ["recipe.json", "run.json", "tokenizer.json"])
-    files[`run/${name}`] = new Uint8Array(
-      await (await fetch(new URL(`start/${name}`, document.baseURI))).arrayBuffer(),
-    );
+  for (const name of ["recipe.json", "run.json", "tokenizer.json"] as const)
+    files[`run/${name}`] = new Uint8Array(await (await fetch(startAddress(document.baseURI, name))).arrayBuffer());
   for (const [name, bytes] of Object.entries(checkpoint)) files[`run/joint/checkpoint-${step}/${name}`] = bytes;
   const { readable, controller } = createTarPacker();
   const packed = new Response(readable).blob();

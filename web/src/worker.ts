@@ -1,66 +1,54 @@
 /** The worker: the model, the engine and the training. A run blocks this thread and never the page. */
-import {
-  type DeviceName,
-  FlavaModel,
-  flavaFamily,
-  hasGpu,
-  type JointTab,
-  memoryBytes,
-  openDevice,
-  openJointTab,
-  probeTensors,
-  readSafetensors,
-  type TabState,
-  tokenizerFromFiles,
-} from "flava/web";
+import { type AttentionMap, type DeviceName, EngineError, FlavaModel, hasGpu, probeTensors } from "flava/web";
 import { encodeFile, entriesOf } from "./files.ts";
 import type { Reply, Request } from "./protocol.ts";
-import { sceneOf, scenes } from "./scenes.ts";
+import { trainingCalls } from "./training.ts";
 
 const progress = (text: string): void => postMessage({ progress: text } satisfies Reply);
+const warn = (text: string): void => postMessage({ warning: text } satisfies Reply);
 
 let model: FlavaModel | undefined;
-let tab: JointTab | undefined;
+/** Where the model came from. */
+let origin = "";
 
 function opened(): FlavaModel {
-  if (!model) throw new Error("the model is not loaded yet");
+  if (!model) throw new Error("The model is not loaded yet.");
   return model;
-}
-
-function training(): JointTab {
-  if (!tab) throw new Error("no training has begun");
-  return tab;
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
 const calls = {
+  ...trainingCalls(progress),
+
   /** Opens the model on the fastest device there is, or on the one that is asked for. */
-  async open(
-    address: string,
-    wanted: DeviceName | "auto",
-  ): Promise<{ device: string; gives: Record<string, boolean> }> {
+  async open(address: string, wanted: DeviceName | "auto"): Promise<{ device: string }> {
     const begun = performance.now();
     const device = wanted === "auto" ? ((await hasGpu()) ? "webgpu" : "wasm") : wanted;
+    origin = address;
+    model?.dispose();
     model = await FlavaModel.fromPretrained(address, {
       device,
       progressCallback: (event) => {
         if (event.status === "progress" && event.file.endsWith(".safetensors"))
           progress(`Loading the model: ${megabytes(event.loaded)} of ${megabytes(event.total)}`);
       },
-      onWarning: progress,
+      onWarning: warn,
     });
-    const gives = Object.fromEntries(
-      (["image_embeds", "text_embeds", "itm_logits"] as const).map((name) => [name, model!.gives(name)]),
-    );
     progress(`Ready on ${device}, after ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
-    return { device, gives };
+    return { device };
+  },
+
+  /** Addresses of the files that this worker has loaded. */
+  async resources(): Promise<string[]> {
+    return performance.getEntriesByType("resource").map(({ name }) => name);
   },
 
   /** (E) for each picture, or what is wrong with it. */
   async embedImages(pictures: readonly Blob[]): Promise<(Float32Array | string)[]> {
     const found: (Float32Array | string)[] = [];
     for await (const { embeds, error } of opened().embedImages(pictures, { onError: "yield" })) {
+      if (error instanceof EngineError) throw error;
       found.push(embeds ?? error!.message);
       progress(`Reading pictures: ${found.length} of ${pictures.length}`);
     }
@@ -73,13 +61,17 @@ const calls = {
     return { embeds: text_embeds.data as Float32Array, unknown: opened().unknownWords(text) };
   },
 
-  async match(picture: Blob, texts: readonly string[]): Promise<number[]> {
-    return opened().match([picture], texts);
+  async match(picture: Blob, text: string): Promise<number> {
+    return (await opened().match([picture], [text]))[0]!;
   },
 
   async fill(text: string, picture: Blob | undefined): Promise<{ word: string; score: number }[][]> {
     const found = await opened().fillMask(text, { image: picture, topK: 5 });
     return found.map((words) => words.map(({ token_str, score }) => ({ word: token_str, score })));
+  },
+
+  async attention(picture: Blob, text: string): Promise<AttentionMap> {
+    return opened().attention(picture, text);
   },
 
   async similarity(pictures: readonly Blob[], texts: readonly string[]): Promise<number[][]> {
@@ -101,73 +93,26 @@ const calls = {
     });
     return encodeFile(entriesOf(tensors), metadata);
   },
-
-  /** Begins a training from nothing. */
-  async trainOpen(
-    base: string,
-    wanted: DeviceName | "auto",
-  ): Promise<{ steps: number; chance: Record<string, number> }> {
-    tab?.dispose();
-    tab = undefined;
-    const get = async (name: string): Promise<Uint8Array> => {
-      const response = await fetch(`${base}/${name}`);
-      if (!response.ok) throw new Error(`${name}: expected a file of this page, got status ${response.status}`);
-      return new Uint8Array(await response.arrayBuffer());
-    };
-    const text = async (name: string): Promise<string> => new TextDecoder().decode(await get(name));
-    progress("Building the training step…");
-    const state = JSON.parse(await text("checkpoint/state.json")) as TabState;
-    const weights = await readSafetensors(memoryBytes("model.safetensors", await get("checkpoint/model.safetensors")));
-    const tokenizer = tokenizerFromFiles({ "tokenizer.json": await text("tokenizer.json") }, "this page");
-    const device = await openDevice(wanted === "auto" ? "wasm" : wanted);
-    tab = await openJointTab(
-      { state, model: weights, tokenizer },
-      { device, data: { pairs: scenes(256, 0) }, note: progress },
-    );
-    return { steps: tab.steps, chance: { ...tab.chance } };
-  },
-
-  async trainStep(): Promise<{ step: number; kind: string; metrics: Record<string, number> }> {
-    const { step, kind, metrics } = await training().update();
-    return { step, kind, metrics: { ...metrics } };
-  },
-
-  /** For each of some unseen scenes, the places of the captions from the best on: cosines (N, N). */
-  async trainGrid(count: number): Promise<number[][]> {
-    const { state, config, tokenizer } = training();
-    const loaded = { model: flavaFamily.of(config), device: state.device, state, tokenizer, batchSize: count };
-    if (!gridModel || gridOf !== tab) {
-      gridModel?.dispose();
-      gridModel = FlavaModel.of(loaded);
-      gridOf = tab;
-    }
-    const seen = Array.from({ length: count }, (_, i) => sceneOf(1, i));
-    const pictures = seen.map(({ pixels: { width, height, data } }) => ({ width, height, data }));
-    const { similarity } = await gridModel.similarity(
-      pictures,
-      seen.map(({ text }) => text),
-    );
-    return similarity.tolist() as number[][];
-  },
-
-  /** The files of the checkpoint. */
-  async trainSave(): Promise<{ step: number; files: Record<string, Uint8Array> }> {
-    const { step } = training();
-    return { step, files: await training().checkpoint() };
-  },
 };
-
-let gridModel: FlavaModel | undefined;
-let gridOf: JointTab | undefined;
 
 /** What can be asked. */
 export type Calls = typeof calls;
+
+/** What people are told of an error; after a lost GPU the model is opened anew, on the processor. */
+async function told(error: unknown): Promise<string> {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof EngineError) || !/GPU was lost/.test(message) || origin === "") return message;
+  progress("The GPU was lost: loading the model again, for the processor…");
+  await calls.open(origin, "wasm");
+  return "The GPU was lost. The model runs on the processor now: please do that again.";
+}
 
 self.onmessage = async ({ data: { id, name, args } }: MessageEvent<Request>) => {
   try {
     const value = await (calls[name] as (...given: readonly unknown[]) => unknown)(...args);
     postMessage({ id, value } satisfies Reply);
   } catch (error) {
-    postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies Reply);
+    const message = await told(error).catch((again: unknown) => String(again));
+    postMessage({ id, error: message } satisfies Reply);
   }
 };

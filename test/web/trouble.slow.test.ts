@@ -1,0 +1,140 @@
+/**
+ * The page where things go wrong: no network, no room, a GPU that is lost, many searches, long training. Slow because it starts Chromium
+ * and trains in it. `npm run test:web`
+ */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openSite, startChromium, statusIs } from "./harness.ts";
+import { type Served, serve } from "./serve.ts";
+import { siteFolder } from "./start.ts";
+
+const MIB = 2 ** 20;
+/** Hundreds of steps, on a machine that does other things too. */
+const PATIENCE = 1_800_000;
+let server: Served;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = await serve({ "/": siteFolder() });
+  browser = await startChromium({ flags: ["--enable-blink-features=ForceEagerMeasureMemory"] });
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.[Symbol.asyncDispose]();
+});
+
+/** Bytes of the page and its workers after a collection. */
+const memory = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const { measureUserAgentSpecificMemory: measure } = performance as unknown as {
+      measureUserAgentSpecificMemory(): Promise<{ bytes: number }>;
+    };
+    return (await measure.call(performance)).bytes;
+  });
+
+async function search(page: Page, words: string): Promise<void> {
+  await page.getByLabel("Words").fill(words);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: `Ranked by “${words}”`, exact: true }).waitFor();
+}
+
+describe("the page", () => {
+  it("opens without a network after its first load, and trains", async () => {
+    const { page, problems } = await openSite(browser, server.address);
+    await expect
+      .poll(() => page.evaluate(async () => (await (await caches.open("flava-page")).keys()).length), {
+        timeout: 60_000,
+      })
+      .toBeGreaterThan(10);
+    await page.context().setOffline(true);
+    await page.reload();
+    await statusIs(page, /^Ready on wasm/);
+    await page.locator("#tab-train").click();
+    await page.locator("#train button").first().click();
+    await statusIs(page, /^Step 2 of/);
+    expect(await page.locator("#notes li").allInnerTexts()).toEqual([]);
+    expect(problems.filter((line) => !/ERR_INTERNET_DISCONNECTED/.test(line))).toEqual([]);
+    await page.close();
+  });
+
+  it("says that the browser has no room to keep it, and works all the same", async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const session = await context.newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: server.address, quotaSize: 10_000 });
+    await page.goto(`${server.address}/?device=wasm`);
+    await statusIs(page, /^Ready on wasm/);
+    const notes = page.locator("#notes li");
+    await notes
+      .filter({ hasText: /cannot keep it .*loaded again next time/ })
+      .first()
+      .waitFor();
+    await notes.filter({ hasText: /keeps no copy of this page \(no room left\)/ }).waitFor();
+    await page.getByRole("button", { name: "Use some drawings" }).first().click();
+    await statusIs(page, /^Read 12 pictures/);
+    await search(page, "a red ball");
+    await context.close();
+  });
+
+  it(
+    "keeps its memory over 200 searches",
+    async () => {
+      const { page } = await openSite(browser, server.address);
+      await page.getByRole("button", { name: "Use some drawings" }).first().click();
+      await statusIs(page, /^Read 12 pictures/);
+      for (let i = 0; i < 20; i++) await search(page, `a red ball ${i}`);
+      const before = await memory(page);
+      for (let i = 0; i < 200; i++) await search(page, `a blue house ${i}`);
+      const after = await memory(page);
+      console.log(`memory: ${(before / MIB).toFixed(1)} MiB after 20 searches, ${(after / MIB).toFixed(1)} after 220`);
+      expect(after - before).toBeLessThan(2 * MIB);
+      await page.close();
+    },
+    PATIENCE,
+  );
+
+  it(
+    "keeps its memory over 500 training steps",
+    async () => {
+      const { page } = await openSite(browser, server.address);
+      await page.locator("#tab-train").click();
+      const button = page.locator("#train button").first();
+      const trainTo = async (step: number): Promise<void> => {
+        await button.click();
+        await page.getByText(`After ${step} steps`).waitFor({ timeout: PATIENCE });
+        await button.click();
+        await expect.poll(() => button.innerText(), { timeout: 60_000 }).toBe("Go on");
+      };
+      await trainTo(100);
+      const before = await memory(page);
+      await trainTo(600);
+      const after = await memory(page);
+      console.log(`memory: ${(before / MIB).toFixed(1)} MiB after 100 steps, ${(after / MIB).toFixed(1)} after 600`);
+      expect(after - before).toBeLessThan(2 * MIB);
+      await page.close();
+    },
+    PATIENCE,
+  );
+});
+
+describe("the page on a GPU", () => {
+  it("says that the GPU is lost, and goes on on the processor", async () => {
+    const software = await startChromium({ gpu: true });
+    const { page } = await openSite(software, server.address, "webgpu");
+    await page.getByRole("button", { name: "Use some drawings" }).first().click();
+    await statusIs(page, /^Read 12 pictures/);
+    await page.workers()[0]!.evaluate(() => {
+      const { createCommandEncoder } = GPUDevice.prototype;
+      GPUDevice.prototype.createCommandEncoder = function (...given) {
+        this.destroy();
+        GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
+        return createCommandEncoder.apply(this, given);
+      };
+    });
+    await page.getByLabel("Words").fill("a red ball");
+    await page.keyboard.press("Enter");
+    await statusIs(page, /^The GPU was lost\. The model runs on the processor now/);
+    await search(page, "a red ball");
+    await software.close();
+  });
+});
