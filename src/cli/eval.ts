@@ -28,7 +28,8 @@ const QUICK: readonly Measure[] = ["linear_probe", "zeroshot_retrieval", "image_
 
 const HELP = `
 Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data
-(starter-…), or a task file. A cell that exists for the same weights is left as it is; several processes may share the work.
+(starter-…), or a task file. A cell that exists for the same weights, data and settings is left as it is; several processes may share
+the work.
 
 Examples:
   flava eval --list --data-root ~/data
@@ -197,7 +198,15 @@ function sentence(event: CellEvent): string {
   const figures = Object.entries(event.cell.metrics).map(
     ([name, value]) => `${name} ${value?.toFixed(4) ?? "undefined"}`,
   );
-  return `${what}${event.state === "known" ? " (known)" : ""}: ${figures.join(", ")}`;
+  return `${what}${how(event)}: ${figures.join(", ")}`;
+}
+
+/** Whether it was measured now, and why again. */
+function how(event: CellEvent): string {
+  if (event.state === "known") return " (known)";
+  if (event.state !== "done" || !event.changed) return "";
+  const [first, ...others] = event.changed;
+  return ` (measured again: ${first}${others.length > 0 ? `, and ${others.length} more` : ""})`;
 }
 
 async function list(io: Io, { dataRoot, tasks: asked }: Options): Promise<void> {

@@ -36,8 +36,10 @@ describe("a fine-tuning", () => {
       label2id: { animal: 0, thing: 1 },
       problem_type: "single_label_classification",
     });
-    const { status, results } = await loadRunInfo(result.out);
+    const { status, results, intervals } = await loadRunInfo(result.out);
     expect([status, results.validation_accuracy]).toEqual(["done", 1]);
+    expect(intervals!.validation_accuracy).toEqual({ low: 1, high: 1 });
+    expect(await readFile(join(result.out, "report.html"), "utf8")).toMatch(/Mistakes on validation.*named animal/s);
   });
 
   it("goes on after a stop to the same bits", async () => {
@@ -63,7 +65,9 @@ describe("a fine-tuning", () => {
     const told = { ...reporter, note: (line: string) => void notes.push(line) };
     const done = await finetune({ ...cut, resume: true, tests: { test: cut.data.train.source } }, { reporter: told });
     expect(notes.join()).toMatch(/trained before without test, which is not measured now/);
-    expect(done.figures).toEqual((await finetune({ ...whole, resume: true })).figures);
+    const again = await finetune({ ...whole, resume: true });
+    expect([done.figures, done.intervals.validation]).toEqual([again.figures, again.intervals.validation]);
+    expect(Object.keys(done.intervals.validation!)).toContain("accuracy");
   });
 });
 

@@ -6,7 +6,7 @@ export {
   type PreparedData,
   prepareData,
 } from "./data.ts";
-export { checkBest, type Figures, figures, type Outputs, softmaxRows } from "./measure.ts";
+export { checkBest, type Figures, figures, type Intervals, type Outputs, softmaxRows } from "./figures.ts";
 export { headOf, type Problem, type Target } from "./problem.ts";
 export type { TuningOptions, TuningReporter, TuningRequest, TuningResult } from "./request.ts";
 export { finetune } from "./run.ts";

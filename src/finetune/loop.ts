@@ -15,7 +15,8 @@ import type { State } from "../runtime/index.ts";
 import { size } from "../tensor/index.ts";
 import { type Batch, type Means, type Metrics, means, type Sums, train, type Updater } from "../train/index.ts";
 import { type Names, type Resumed, saved } from "./checkpoints.ts";
-import { chosenBy, figures, guessFigures, type Measurer, plainBuild } from "./measure.ts";
+import { chosenBy, figures, guessFigures } from "./figures.ts";
+import { type Measurer, plainBuild } from "./measure.ts";
 import { KIND } from "./plan.ts";
 import { type Running, STAGE } from "./request.ts";
 

@@ -1,27 +1,13 @@
-/** What a fine-tuned model says of samples, and how good that is. */
+/** What a model in fine-tuning says of samples. */
 import { createRunner, type Runner } from "../api/index.ts";
-import { softmax } from "../api/numbers.ts";
 import { type BadSample, type PixelCache, passBatches, type Source, type TaskBuild } from "../data/index.ts";
-import { ConfigError, DataError, NonFiniteError } from "../errors.ts";
-import { accuracy, argmaxRows, auroc, f1, matthews, meanPerClass, pearson, spearman } from "../evaluators/index.ts";
+import { DataError, NonFiniteError } from "../errors.ts";
 import { type FlavaConfig, taskGraph } from "../models/flava/index.ts";
 import type { State } from "../runtime/index.ts";
-import { nearest } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
-import { builtTarget, headOf, outputsOf, type Problem } from "./problem.ts";
+import type { Outputs } from "./figures.ts";
+import { builtTarget, headOf, type Problem } from "./problem.ts";
 import type { Settings } from "./settings.ts";
-
-/** The head's results for labelled samples, in the order of the source. */
-export interface Outputs {
-  readonly keys: readonly string[];
-  /** (N, outputs). */
-  readonly logits: Float32Array;
-  /** (N) classes or standardised numbers, or (N, answers) what each answer is worth. */
-  readonly targets: Float64Array;
-}
-
-/** Numbers by name. */
-export type Figures = Readonly<Record<string, number>>;
 
 /** Asks a model in training. */
 export interface Measurer {
@@ -103,78 +89,4 @@ function finite(value: number, { name }: Source): number {
     `${name}: expected finite numbers from the head, got ${value}: the training has diverged`,
     "try a lower learning rate, --set lr=…, or a longer warm-up, --set warmupSteps=…",
   );
-}
-
-/** The figures of a problem, and its loss on these samples. */
-export function figures({ target }: Problem, { logits, targets }: Outputs): Figures {
-  if (target.kind === "number") return numberFigures(logits, targets, target.scale);
-  const C = outputsOf(target);
-  const said = argmaxRows(logits, C);
-  if (target.kind === "answers") {
-    const worth = Array.from(said, (answer, i) => targets[i * C + answer]!);
-    return { vqa_score: worth.reduce((sum, x) => sum + x, 0) / worth.length };
-  }
-  const chances = softmaxRows(logits, C);
-  const loss = Array.from(targets, (label, i) => -Math.log(Math.max(chances[i * C + label]!, 1e-30)));
-  return {
-    accuracy: accuracy(said, targets),
-    mean_per_class_recall: meanPerClass(said, targets),
-    ...(C === 2 && { f1: f1(said, targets), matthews: matthews(said, targets), ...ranking(chances, targets) }),
-    loss: loss.reduce((sum, x) => sum + x, 0) / loss.length,
-  };
-}
-
-/** Not defined where all samples are of one class. */
-function ranking(chances: Float64Array, targets: Float64Array): Figures {
-  if (new Set(targets).size < 2) return {};
-  const scores = Float64Array.from(targets, (_, i) => chances[2 * i + 1]!);
-  return { auroc: auroc(scores, targets) };
-}
-
-/** Correlations do not see that targets are standardised; the error is in the labels' own unit. */
-function numberFigures(logits: Float32Array, targets: Float64Array, scale: number): Figures {
-  const squares = Array.from(targets, (target, i) => (logits[i]! - target) ** 2);
-  const mse = squares.reduce((sum, x) => sum + x, 0) / squares.length;
-  return {
-    pearson: pearson(logits, targets),
-    spearman: spearman(logits, targets),
-    rmse: Math.sqrt(mse) * scale,
-    loss: mse,
-  };
-}
-
-/** The probabilities of each row of (N, C). */
-export function softmaxRows(logits: Float32Array, C: number): Float64Array {
-  const all = new Float64Array(logits.length);
-  for (let at = 0; at < logits.length; at += C) all.set(softmax(Array.from(logits.subarray(at, at + C))), at);
-  return all;
-}
-
-/** The figure that chooses the best checkpoint unless another is asked for. */
-export const chosenBy = ({ target }: Problem): string =>
-  ({ classes: "accuracy", number: "pearson", answers: "vqa_score" })[target.kind];
-
-/** The names of the figures of a problem. */
-const figureNames = ({ target }: Problem): string[] =>
-  ({
-    classes: [
-      ...["accuracy", "mean_per_class_recall", "loss"],
-      ...(outputsOf(target) === 2 ? ["f1", "matthews", "auroc"] : []),
-    ],
-    number: ["pearson", "spearman", "rmse", "loss"],
-    answers: ["vqa_score"],
-  })[target.kind];
-
-/** Throws ConfigError for a figure that the problem does not have. */
-export function checkBest(best: string | undefined, problem: Problem): void {
-  const names = figureNames(problem);
-  if (best !== undefined && !names.includes(best))
-    throw new ConfigError(`best: expected one of ${names.join(", ")}, got ${best}`, nearest(best, names));
-}
-
-/** What always saying the commonest class, or the mean, scores. */
-export function guessFigures({ target }: Problem, train: readonly number[]): Figures {
-  if (target.kind !== "classes") return {};
-  const all = train.reduce((sum, n) => sum + n, 0);
-  return { accuracy: Math.max(...train) / all, loss: Math.log(train.length) };
 }

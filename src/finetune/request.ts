@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../io/index.ts";
 import type { RunLog, RunRecord } from "../record/index.ts";
 import type { BaseModel } from "./base.ts";
 import type { PreparedData } from "./data.ts";
-import type { Figures, Outputs } from "./measure.ts";
+import type { Figures, Intervals, Outputs } from "./figures.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is tuned, on what, and where. */
@@ -54,6 +54,8 @@ export interface TuningResult {
   readonly figures: Figures;
   /** Of the tests, by their names. */
   readonly tests: Readonly<Record<string, Figures>>;
+  /** 95 % bootstrap intervals of the figures, by the tests' names and "validation". */
+  readonly intervals: Readonly<Record<string, Intervals>>;
   /** The step of the best checkpoint. */
   readonly step: number;
   /** What the head says of the tests' samples, and of the validation samples as "validation"; only of a run that ended just now. */

@@ -5,10 +5,12 @@ import { settled } from "../errors.ts";
 import { type JsonObject, lockFolder, makeFolder } from "../io/index.ts";
 import {
   environment,
+  GALLERY_FOLDER,
   openRunLog,
   openRunRecord,
   type RunInfo,
   type RunRecord,
+  saveGallerySection,
   saveRecipe,
   tidyFolder,
 } from "../record/index.ts";
@@ -17,9 +19,20 @@ import { State } from "../runtime/index.ts";
 import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
 import { firstValues, sizesOf, tunedImage, tunedSizes } from "./base.ts";
 import { findResumed, type Resumed, restore, takeBest } from "./checkpoints.ts";
+import { confusionSection } from "./confusion.ts";
 import type { LabelledSamples } from "./data.ts";
+import {
+  checkBest,
+  chosenBy,
+  type Figures,
+  figureIntervals,
+  figures,
+  guessFigures,
+  type Intervals,
+  type Outputs,
+} from "./figures.ts";
 import { type LoopOutcome, runLoop } from "./loop.ts";
-import { checkBest, chosenBy, createMeasurer, type Figures, figures, guessFigures, type Outputs } from "./measure.ts";
+import { createMeasurer } from "./measure.ts";
 import { trainingOptions, tuningPlan } from "./plan.ts";
 import {
   type Running,
@@ -48,7 +61,7 @@ export async function finetune(request: TuningRequest, options: TuningOptions = 
   checkBest(request.best, request.data.problem);
   await makeFolder(out);
   await using _lock = await lockFolder(out);
-  for (const folder of [out, join(out, STAGE)]) await tidyFolder(folder);
+  for (const folder of [out, join(out, STAGE), join(out, GALLERY_FOLDER)]) await tidyFolder(folder);
   const recipe = recipeOf(request);
   const { resumed, info } = await findResumed(request, recipe, reporter.note);
   if (info?.status === "done") return known(request, info, reporter);
@@ -172,7 +185,7 @@ async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningR
 /** Decoded pictures that are kept. */
 const PIXEL_BYTES = 2 ** 30;
 
-const NOTHING = { figures: {}, tests: {}, outputs: {} };
+const NOTHING = { figures: {}, tests: {}, intervals: {}, outputs: {} };
 
 function sayFirst(
   { taken, drawn, resized }: Awaited<ReturnType<typeof firstValues>>,
@@ -189,50 +202,63 @@ async function finalFigures(
   outcome: LoopOutcome,
   ask: (source: Source) => Promise<Outputs>,
 ): Promise<TuningResult> {
-  const { data, record, out, reporter } = run;
+  const { data, record, out, reporter, seed } = run;
   const { problem } = data;
   const outputs: Record<string, Outputs> = {};
   const found: Record<string, Figures> = {};
+  const intervals: Record<string, Intervals> = {};
   for (const [name, source] of Object.entries({ validation: data.validation.source, ...run.tests })) {
     reporter.note(`measuring ${name} with the best checkpoint…`);
     outputs[name] = await ask(source);
     found[name] = figures(problem, outputs[name]);
+    intervals[name] = figureIntervals(problem, outputs[name], seed);
+    const section = confusionSection(name, problem.target, outputs[name]);
+    if (section) await saveGallerySection(out, `confusion-${name}`, section);
   }
-  const flat = Object.entries(found).flatMap(([name, all]) =>
-    Object.entries(all).map(([figure, value]) => [`${name}_${figure}`, value] as const),
-  );
   const guess = guessFigures(
     problem,
     data.classes.map(({ validation }) => validation),
   );
   await record.update({
-    results: Object.fromEntries(flat),
-    chance: Object.fromEntries(Object.entries(guess).map(([figure, value]) => [`validation_${figure}`, value])),
+    results: flat(found),
+    intervals: flat(intervals),
+    chance: flat({ validation: guess }),
   });
   const { validation = {}, ...tests } = found;
-  return { status: "done", out, figures: validation, tests, step: outcome.bestStep, outputs };
+  return { status: "done", out, figures: validation, tests, intervals, step: outcome.bestStep, outputs };
 }
+
+/** `{ test: { accuracy } }` as run.json has it, `{ test_accuracy }`, and back. */
+const flat = <T>(parts: Readonly<Record<string, Readonly<Record<string, T>>>>): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(parts).flatMap(([part, all]) =>
+      Object.entries(all).map(([name, value]) => [`${part}_${name}`, value] as const),
+    ),
+  );
+
+const partOf = <T>(all: Readonly<Record<string, T>>, part: string): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(all).flatMap(([key, value]) =>
+      key.startsWith(`${part}_`) ? [[key.slice(part.length + 1), value] as const] : [],
+    ),
+  );
 
 /** The figures of a run that was done before. */
 function known(
   { out, tests = {} }: TuningRequest,
-  { results, stages }: RunInfo,
+  { results, intervals = {}, stages }: RunInfo,
   { note }: TuningReporter,
 ): TuningResult {
-  const of = (name: string): Figures =>
-    Object.fromEntries(
-      Object.entries(results).flatMap(([key, value]) =>
-        key.startsWith(`${name}_`) ? [[key.slice(name.length + 1), value]] : [],
-      ),
-    );
-  for (const name of Object.keys(tests))
-    if (Object.keys(of(name)).length === 0)
+  const names = Object.keys(tests);
+  for (const name of names)
+    if (Object.keys(partOf(results, name)).length === 0)
       note(`${out}: trained before without ${name}, which is not measured now; flava predict reads other samples`);
   return {
     status: "done",
     out,
-    figures: of("validation"),
-    tests: Object.fromEntries(Object.keys(tests).map((name) => [name, of(name)])),
+    figures: partOf(results, "validation"),
+    tests: Object.fromEntries(names.map((name) => [name, partOf(results, name)])),
+    intervals: Object.fromEntries(["validation", ...names].map((name) => [name, partOf(intervals, name)])),
     step: stages[STAGE]?.done ?? 0,
     outputs: {},
   };

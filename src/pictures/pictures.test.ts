@@ -214,7 +214,7 @@ describe("drawSections", () => {
     await draw("joint", runDir, { pairs: drawn.pairs.slice(0, 1) });
     const few = await sectionsIn(runDir);
     expect(few.has("30-mistakes-joint")).toBe(false);
-    expect(few.get("10-found-captions-joint")!.items).toHaveLength(1);
+    expect(few.get("10-found-captions-joint")).toMatchObject({ items: [{}] });
   });
 
   it("refuses to draw of no pairs", async () => {

@@ -106,6 +106,15 @@ export interface WordNeighbours extends Titled {
   }[];
 }
 
+/** Which classes are taken for which. */
+export interface Confusion extends Titled {
+  readonly kind: "confusion";
+  /** Of rows and columns. */
+  readonly classes: readonly string[];
+  /** Samples: a row for each class that is right, a column for each that was named. */
+  readonly counts: readonly (readonly number[])[];
+}
+
 /** The forms that a section may have. */
 export interface SectionForms {
   reconstructions: Reconstructions;
@@ -115,6 +124,7 @@ export interface SectionForms {
   "text-to-image": TextToImage;
   attention: AttentionMaps;
   "word-neighbours": WordNeighbours;
+  confusion: Confusion;
 }
 
 /** The forms by name. */
@@ -149,6 +159,8 @@ const attention = z
     path: ["words"],
     error: "expected a weight a patch of the grid",
   });
+
+const samples = z.array(z.array(z.int().nonnegative()));
 
 /** All forms: one without a row does not compile. */
 export const FORMS: { readonly [K in SectionKind]: Form<K> } = {
@@ -234,6 +246,15 @@ export const FORMS: { readonly [K in SectionKind]: Form<K> } = {
         }),
       ),
     }),
+    images: () => [],
+  },
+  confusion: {
+    schema: z
+      .strictObject({ kind: z.literal("confusion"), ...titled, classes: z.array(z.string()).min(1), counts: samples })
+      .refine(({ classes: { length }, counts }) => [counts, ...counts].every((row) => row.length === length), {
+        path: ["counts"],
+        error: "expected a row and a column for each class",
+      }),
     images: () => [],
   },
 };

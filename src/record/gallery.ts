@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { namesIn, readJson, saveJson, systemReason } from "../io/index.ts";
+import { makeFolder, namesIn, readJson, saveJson, systemReason } from "../io/index.ts";
 import { type GallerySection, imagesOf, parseSection } from "./forms.ts";
 
 /** The gallery's folder in a run's. */
@@ -16,6 +16,7 @@ export const GALLERY_FOLDER = "gallery";
 export async function saveGallerySection(runDir: string, name: string, section: GallerySection): Promise<void> {
   const path = join(runDir, GALLERY_FOLDER, `${name}.json`);
   check(path, section);
+  await makeFolder(join(runDir, GALLERY_FOLDER));
   await saveJson(path, section, 1);
 }
 

@@ -4,6 +4,7 @@ export { type Environment, environment } from "./environment.ts";
 export type {
   AttentionMaps,
   ColourErrors,
+  Confusion,
   GallerySection,
   Guess,
   ImageToText,

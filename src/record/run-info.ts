@@ -67,6 +67,8 @@ export interface RunInfo {
   readonly stages: Readonly<Record<string, StageInfo>>;
   /** The final numbers, in the order in which they are printed. A name with `_over_chance` at its end is a multiple of chance. */
   readonly results: Readonly<Record<string, number>>;
+  /** 95 % bootstrap intervals of results, by their names. */
+  readonly intervals?: Readonly<Record<string, { readonly low: number; readonly high: number }>> | undefined;
   /** What a guess scores, by the names of `results`. */
   readonly chance?: Readonly<Record<string, number>> | undefined;
   readonly peakMemoryBytes?: number | undefined;
@@ -121,6 +123,7 @@ export const runInfoSchema: z.ZodType<RunInfo> = z.object({
     .optional(),
   stages: z.record(z.string(), stageInfo),
   results: numbers,
+  intervals: z.record(z.string(), z.object({ low: z.number(), high: z.number() })).optional(),
   chance: numbers.optional(),
   peakMemoryBytes: count.optional(),
   history: z

@@ -8,6 +8,8 @@ import { candidates, count, duration, explain, isShare } from "./metric-words.ts
 export interface Result {
   readonly name: string;
   readonly value: number;
+  /** The 95 % bootstrap interval, where there is one. */
+  readonly interval: { readonly low: number; readonly high: number } | undefined;
   /** What a guess scores. */
   readonly chance: number | undefined;
   /** The value as a multiple of `chance`, where that says something. */
@@ -17,12 +19,18 @@ export interface Result {
 const OVER_CHANCE = "_over_chance";
 
 /** The results in their order, each with its chance level: as the run saved it, else from its multiple. */
-export function resultsOf({ results, chance = {} }: RunInfo): Result[] {
+export function resultsOf({ results, chance = {}, intervals = {} }: RunInfo): Result[] {
   return Object.entries(results)
     .filter(([name]) => !name.endsWith(OVER_CHANCE))
     .map(([name, value]) => {
       const times = results[name + OVER_CHANCE];
-      return { name, value, times, chance: chance[name] ?? (times ? value / times : undefined) };
+      return {
+        name,
+        value,
+        interval: intervals[name],
+        times,
+        chance: chance[name] ?? (times ? value / times : undefined),
+      };
     });
 }
 
@@ -68,10 +76,10 @@ export function numbersTable(info: RunInfo): Html {
   const results = resultsOf(info);
   if (results.length === 0) return html`<p class="muted">The run has no final numbers yet.</p>`;
   return html`<table class="facts"><tr><th>name</th><th class="number">value</th><th class="number">chance</th></tr>${results.map(
-    ({ name, value, chance, times }) =>
-      html`<tr><td><code>${breakable(name)}</code><small>${explain(name)}${among(name, chance)}</small></td><td class="number">${formatResult(name, value)}</td><td class="number">${chance !== undefined && formatResult(name, chance)}${times !== undefined && html`<small>${short(times)}× that</small>`}</td></tr>`,
+    ({ name, value, interval, chance, times }) =>
+      html`<tr><td><code>${breakable(name)}</code><small>${explain(name)}${among(name, chance)}</small></td><td class="number">${formatResult(name, value)}${interval && html`<small>${formatResult(name, interval.low)} to ${formatResult(name, interval.high)}</small>`}</td><td class="number">${chance !== undefined && formatResult(name, chance)}${times !== undefined && html`<small>${short(times)}× that</small>`}</td></tr>`,
   )}</table>
-<p class="muted">Measured once, at the end, on held-out data that chose nothing. With more digits they are in <code>run.json</code>. “Chance” is what a random order of the candidates reaches, or always giving one answer.</p>`;
+<p class="muted">Measured once, at the end, on held-out data that chose nothing. With more digits they are in <code>run.json</code>.${info.intervals && " Below a value stands the interval in which it lies on 95 % of the resamples of its samples."} “Chance” is what a random order of the candidates reaches, or always giving one answer.</p>`;
 }
 
 /** Machine, versions, times. */

@@ -2,6 +2,7 @@
 import type {
   AttentionMaps,
   ColourErrors,
+  Confusion,
   Guess,
   ImageToText,
   LoadedSection,
@@ -35,6 +36,7 @@ const SHOWN: { readonly [K in SectionKind]: (section: SectionForms[K], show: Sho
   "text-to-image": textToImage,
   attention,
   "word-neighbours": wordNeighbours,
+  confusion,
 };
 
 const body = <K extends SectionKind>(section: SectionForms[K] & { readonly kind: K }, show: Show): Html =>
@@ -155,6 +157,19 @@ function wordNeighbours({ items }: WordNeighbours): Html {
     ({ word, neighbours }) =>
       html`<tr><td>${word}</td><td>${neighbours.map(({ text, cosine }) => html`<span class="near">${text} <small>${cosine.toFixed(2)}</small></span> `)}</td></tr>`,
   )}</table>`;
+}
+
+/** Shaded by the share of its row that a cell has. */
+function confusion({ classes, counts }: Confusion): Html {
+  const rows = counts.map((row, right) => {
+    const all = row.reduce((sum, n) => sum + n, 0);
+    const cell = (n: number, said: number): Html =>
+      html`<td class="${said === right ? "right" : "wrong"}" title="${classes[right]}, named ${classes[said]}">${n > 0 && html`<i style="opacity:${((0.9 * n) / all).toFixed(3)}"></i><span>${n}</span>`}</td>`;
+    return html`<tr><th>${classes[right]}</th>${row.map(cell)}<td class="share">${all > 0 && percent(row[right]! / all)}</td></tr>`;
+  });
+  return html`<div class="wide-table"><table class="confusion"><tr><th>right ↓ named →</th>${classes.map(
+    (name) => html`<th class="column"><span>${name}</span></th>`,
+  )}<th class="column"><span>rightly named</span></th></tr>${rows}</table></div>`;
 }
 
 /**

@@ -77,6 +77,7 @@ describe("writeReport", () => {
       "4-attention",
       "5-words",
       "5b-words-near",
+      "5c-confusion",
       "6-patches",
       "7-codebook",
     ]);
@@ -96,6 +97,14 @@ describe("writeReport", () => {
     expect(page).toContain(
       '<tr><td>strawberry</td><td><span class="near">fruit <small>0.81</small></span> <span class="near">&lt;i&gt; <small>-0.20</small></span> </td></tr>',
     );
+  });
+
+  it("shows which class is taken for which, and how many of each are right", () => {
+    expect(page).toContain(
+      '<td class="wrong" title="cat, named &lt;b&gt;dog"><i style="opacity:0.225"></i><span>1</span></td>',
+    );
+    expect(page).toContain('<td class="share">75 %</td>');
+    expect(page).not.toContain("NaN");
   });
 
   it("says which words the model does not see, of the sets that have any", () => {

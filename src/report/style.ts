@@ -98,6 +98,13 @@ table.narrow{width:auto}
 .facts td{overflow-wrap:anywhere}.facts code{overflow-wrap:normal}
 .facts td:has(+td>.near){overflow-wrap:normal}
 .near{display:inline-block;margin-right:14px}.near small{display:inline;font-variant-numeric:tabular-nums}
+.wide-table{overflow-x:auto}
+.confusion{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}
+.confusion th{font-weight:500;color:var(--muted);text-align:right;padding:2px 8px 2px 0;white-space:nowrap}
+.confusion .column{vertical-align:bottom;padding:4px 0}.confusion .column span{writing-mode:vertical-rl;transform:rotate(180deg)}
+.confusion td{position:relative;min-width:30px;padding:4px;border:1px solid var(--line);text-align:center}
+.confusion td i{position:absolute;inset:0;background:var(--bad)}.confusion td.right i{background:var(--good)}
+.confusion td span{position:relative}.confusion td.share{border:0;padding-left:10px;text-align:right;color:var(--muted)}
 pre{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;overflow:auto;max-height:36em}
 footer{padding-top:40px;padding-bottom:60px;color:var(--muted);font-size:.86rem}
 @media (max-width:760px){nav div{flex-wrap:nowrap}}

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { readJson, saveJson, statOf } from "../io/index.ts";
+import { type Json, type JsonObject, readJson, saveJson, statOf } from "../io/index.ts";
 import type { Task } from "./schema.ts";
 import { type Column, figureKey } from "./table.ts";
 
@@ -23,6 +23,12 @@ export interface Cell {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** 95 % bootstrap intervals of metrics, by their names. */
   readonly interval?: Readonly<Record<string, Bounds>> | undefined;
+  /** Fingerprint of the weights; null where it is not known. */
+  readonly weights?: string | null | undefined;
+  /** What else decided the figures: seed, data, settings, prompts. */
+  readonly protocol?: JsonObject | undefined;
+  /** Of retrieval: how many candidates were put in order anew. */
+  readonly rerank?: { readonly k: number } | undefined;
 }
 
 /** Of an interval; null where a figure was defined on no resample. */
@@ -40,6 +46,9 @@ const cellSchema: z.ZodType<Cell> = z.looseObject({
   seed: z.int().nonnegative().optional(),
   metrics: z.record(z.string(), z.number().nullable()),
   interval: z.record(z.string(), z.looseObject({ low: z.number().nullable(), high: z.number().nullable() })).optional(),
+  weights: z.string().nullable().optional(),
+  protocol: z.record(z.string(), z.json() as z.ZodType<Json>).optional(),
+  rerank: z.looseObject({ k: z.int().positive() }).optional(),
 });
 
 /** The file of a cell. */

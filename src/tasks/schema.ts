@@ -67,7 +67,10 @@ export interface Figure {
 }
 
 /** Which samples are for what. */
-export type SplitName = "train" | "validation" | "test";
+export const SPLITS = ["train", "validation", "test"] as const;
+
+/** Which samples are for what. */
+export type SplitName = (typeof SPLITS)[number];
 
 /** Splits that are drawn, for data that have none of their own. */
 export interface Drawn {
@@ -144,7 +147,7 @@ const figure = z.strictObject({
   published: z.record(text, z.union([z.number(), misprint])).default({}),
 });
 
-const split = z.enum(["train", "validation", "test"]);
+const split = z.enum(SPLITS);
 
 const data = z.strictObject({
   folder: text,

@@ -276,6 +276,15 @@ async function saveSections(folder: string, pictures: Pictures, captions: readon
       { word: "quokka", neighbours: [] },
     ],
   });
+  await saveGallerySection(folder, "5c-confusion", {
+    kind: "confusion",
+    title: "Mistakes",
+    classes: ["cat", "<b>dog"],
+    counts: [
+      [3, 1],
+      [0, 0],
+    ],
+  });
   await saveGallerySection(folder, "6-patches", {
     kind: "masked-patches",
     title: "Hidden patches",

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COLOURS, colourPicture } from "../../../test/support/colour-pictures.ts";
@@ -94,6 +94,25 @@ describe("evaluate", () => {
     expect((await evaluate(request(out, once))).map(({ state }) => state)).toEqual(["busy"]);
     await _lock[Symbol.asyncDispose]();
     expect((await evaluate(request(out, once))).map(({ state }) => state)).toEqual(["done"]);
+  });
+
+  it("measures again what a seed, a prompt or the data have changed, and says which", async () => {
+    const out = await temporaryFolder();
+    const asked = async (more: Partial<EvaluationRequest>) => {
+      const events = await evaluate(request(out, { measures: ["zeroshot_classification"], ...more }));
+      return events.map((event) => (event.state === "done" ? (event.changed ?? "new") : event.state));
+    };
+    expect(await asked({})).toEqual(["new"]);
+    expect(await asked({ tasks: [{ ...colours, title: "Other title" }] })).toEqual(["known"]);
+    expect(await asked({ seed: 3 })).toEqual([["seed: was 0, now 3"]]);
+    const others = { ...colours, templates: ["a {}"] };
+    expect(await asked({ seed: 3, tasks: [others] })).toEqual([
+      [expect.stringMatching(/^templates: was .*, now \["a {}"\]/)],
+    ]);
+    expect(await asked({ seed: 3, tasks: [others] })).toEqual(["known"]);
+    await write(root, "colours/test/red/more.ppm", colourPicture(COLOURS.red!, 40));
+    expect(await asked({ seed: 3, tasks: [others] })).toEqual([[expect.stringMatching(/^splits.test: was/)]]);
+    await rm(join(root, "colours/test/red/more.ppm"));
   });
 
   it("names the classes without a training sample, and goes on with the other tasks", async () => {

@@ -2,7 +2,8 @@
 import { basename, join } from "node:path";
 import { FlavaModel } from "../../api/index.ts";
 import { DataError, FlavaError, InUse } from "../../errors.ts";
-import { lockFile, makeFolder, statOf } from "../../io/index.ts";
+import { type JsonObject, lockFile, makeFolder, statOf } from "../../io/index.ts";
+import { differences, formatDifference, hashOf } from "../../record/index.ts";
 import { requireTask, type TaskPlace } from "../layouts/index.ts";
 import { type Cell, cellPath, readCells, saveCell } from "../results.ts";
 import type { Task } from "../schema.ts";
@@ -10,6 +11,7 @@ import { pixelFeatures, untrained } from "./baselines.ts";
 import type { Measure } from "./measure-names.ts";
 import type { MeasureOptions } from "./measured.ts";
 import { measures } from "./measures.ts";
+import { dataProtocol, protocolOf } from "./protocol.ts";
 
 /** A model, and what its column is called. */
 export interface NamedModel {
@@ -45,14 +47,17 @@ export type CellEvent = {
   readonly task: string;
   readonly measure: Measure;
 } & (
-  | { readonly state: "done" | "known"; readonly cell: Cell }
+  | { readonly state: "known"; readonly cell: Cell }
+  /** `changed`: why a cell that was there is measured again. */
+  | { readonly state: "done"; readonly cell: Cell; readonly changed?: readonly string[] }
   | { readonly state: "busy" }
   | { readonly state: "failed"; readonly error: FlavaError }
 );
 
 /**
- * Measures what is not measured yet: a cell of the same weights is left as it is, one that another process works on is passed over. Data
- * that are missing are refused before any work; a task that fails later does not stop the others. Throws what `requireTask` throws.
+ * Measures what is not measured yet: a cell of the same weights, data, settings and seed is left as it is, one that another process works on
+ * is passed over. Data that are missing are refused before any work; a task that fails later does not stop the others. Throws what
+ * `requireTask` throws.
  */
 export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]> {
   const { signal, out, onCell } = request;
@@ -62,10 +67,11 @@ export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]>
   for (const named of request.models) {
     const { path } = named;
     await using model = await (request.open?.(path) ?? FlavaModel.fromPretrained(path, { signal }));
-    for (const { place, measure } of jobs) {
+    for (const job of jobs) {
+      const { place, measure } = job;
       signal?.throwIfAborted();
       for await (const subject of subjects(request, { ...named, model }, measure)) {
-        const outcome = await cellOf(request, subject, place, measure);
+        const outcome = await cellOf(request, subject, job);
         const { name, seed } = subject;
         const event = { model: name, ...(seed !== undefined && { seed }), task: place.task.name, measure, ...outcome };
         events.push(event);
@@ -106,6 +112,8 @@ async function* subjects(
 interface Job {
   readonly place: TaskPlace;
   readonly measure: Measure;
+  /** Read when first asked for, then kept. */
+  data(): Promise<JsonObject>;
 }
 
 async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: EvaluationRequest): Promise<Job[]> {
@@ -115,7 +123,9 @@ async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: E
     const fitting = wanted.filter((measure) => measures[measure].suits(task));
     if (fitting.length === 0) continue;
     const place = await requireTask(task, dataRoot, signal);
-    jobs.push(...fitting.map((measure) => ({ place, measure })));
+    let read: Promise<JsonObject> | undefined;
+    const data = (): Promise<JsonObject> => (read ??= dataProtocol(place));
+    jobs.push(...fitting.map((measure) => ({ place, measure, data })));
   }
   if (jobs.length === 0)
     throw new DataError(
@@ -124,29 +134,23 @@ async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: E
   return jobs;
 }
 
-type Outcome =
-  | { readonly state: "done" | "known"; readonly cell: Cell }
-  | { readonly state: "busy" }
-  | { readonly state: "failed"; readonly error: FlavaError };
+type Outcome<E = CellEvent> = E extends unknown ? Omit<E, "model" | "seed" | "task" | "measure"> : never;
 
-async function cellOf(
-  request: EvaluationRequest,
-  { name, path: from, seed, model, features, fromScratch, weights }: Subject,
-  place: TaskPlace,
-  measure: Measure,
-): Promise<Outcome> {
-  const wanted = measure === "zeroshot_retrieval" ? request.rerank : undefined;
+async function cellOf(request: EvaluationRequest, subject: Subject, { place, measure, data }: Job): Promise<Outcome> {
+  const { name, path: from, seed, model, features, fromScratch, weights } = subject;
   const path = cellPath(request.out, { dataset: place.task.name, model: name, seed, task: measure });
   try {
-    const before = await knownCell(path, weights, wanted);
-    if (before) return { state: "known", cell: before };
+    const protocol = protocolOf(measure, place, { data: await data(), seed: request.seed ?? 0 });
+    const wanted = { weights, protocol, rerank: measure === "zeroshot_retrieval" ? request.rerank : undefined };
+    const before = await findCell(path, wanted);
+    if (before?.changed.length === 0) return { state: "known", cell: before.cell };
     await using _lock = await lockFile(`${path}.lock`);
-    const meanwhile = await knownCell(path, weights, wanted);
-    if (meanwhile) return { state: "known", cell: meanwhile };
+    const meanwhile = await findCell(path, wanted);
+    if (meanwhile?.changed.length === 0) return { state: "known", cell: meanwhile.cell };
     const started = performance.now();
     const { metrics, about, refused } = await measures[measure].measure(model, place, {
       ...request,
-      ...{ features, fromScratch, runDir: runFolder(request, path, weights) },
+      ...{ features, fromScratch, runDir: runFolder(request, path, { weights, protocol }) },
     });
     const cell = {
       dataset: place.task.name,
@@ -158,25 +162,36 @@ async function cellOf(
       metrics,
       ...about,
       refused: { count: refused.length, first: refused.slice(0, 20) },
-      ...{ layout: place.layout, weights },
+      ...{ layout: place.layout, weights, protocol },
       seconds: Math.round((performance.now() - started) / 100) / 10,
     };
     await saveCell(request.out, cell);
-    return { state: "done", cell };
+    return { state: "done", cell, ...(meanwhile && { changed: meanwhile.changed }) };
   } catch (error) {
     if (request.signal?.aborted || !(error instanceof FlavaError)) throw error;
     return error instanceof InUse ? { state: "busy" } : { state: "failed", error };
   }
 }
 
-/** The run of a cell that is trained for: another one for other weights and seeds. */
-const runFolder = ({ out, seed = 0 }: EvaluationRequest, cell: string, weights: string | null): string =>
-  join(out, "runs", `${basename(cell, ".json")}_${(weights ?? "").replace(/\W+/g, "-").slice(0, 24)}_seed-${seed}`);
+/** What decides a cell's figures. */
+interface Wanted {
+  readonly weights: string | null;
+  readonly protocol: JsonObject;
+  readonly rerank: number | undefined;
+}
 
-/** A cell that these weights were measured for, re-ranked as far as is wanted. */
-async function knownCell(path: string, weights: string | null, rerank: number | undefined): Promise<Cell | undefined> {
+/** The run of a cell that is trained for: another one for other weights, data, settings and seeds. */
+const runFolder = ({ out }: EvaluationRequest, cell: string, { weights, protocol }: Omit<Wanted, "rerank">): string =>
+  join(out, "runs", `${basename(cell, ".json")}_${hashOf({ weights, protocol }).slice(0, 12)}`);
+
+/** The cell that is there, and what it was measured with that is not wanted now; a re-ranking more is no harm. */
+async function findCell(
+  path: string,
+  { weights, protocol, rerank }: Wanted,
+): Promise<{ readonly cell: Cell; readonly changed: readonly string[] } | undefined> {
   if (!(await statOf(path))) return undefined;
   const [cell] = await readCells([path]);
-  const found = cell as { readonly weights?: unknown; readonly rerank?: { readonly k?: unknown } };
-  return found.weights === weights && (rerank === undefined || found.rerank?.k === rerank) ? cell : undefined;
+  const was = { weights: cell!.weights ?? null, ...cell!.protocol, ...(rerank && { rerank: cell!.rerank?.k ?? null }) };
+  const found = differences(was, { weights, ...protocol, ...(rerank && { rerank }) });
+  return { cell: cell!, changed: found.map(formatDifference) };
 }

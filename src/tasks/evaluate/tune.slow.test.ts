@@ -65,7 +65,12 @@ describe("fine-tuning on a task", () => {
     expect(about).toMatchObject({ chosen_by: "accuracy on dev_matched", samples: { train: 12, validation: 6 } });
     const { columns } = cellColumns([mnli], await readCells([out]));
     expect([...columns[0]!.values.values()][0]).toBeCloseTo(100 / 3, 3);
+    expect(about.interval).toMatchObject({ accuracy_matched: { low: 0, high: expect.any(Number) } });
     expect((await run(mnli, out)).map(({ state }) => state)).toEqual(["known"]);
+    const slower = { ...mnli, settings: { ...mnli.settings!, lr: 1e-6 } };
+    expect(await run(slower, out)).toMatchObject([
+      { state: "done", changed: ["settings.lr: was 0.00001, now 0.000001"] },
+    ]);
   });
 
   it("holds out questions where the test has no answers, and writes what it says of them", async () => {

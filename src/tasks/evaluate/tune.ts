@@ -4,7 +4,6 @@ import { FlavaModel } from "../../api/index.ts";
 import type { BadSample, Sample, Source } from "../../data/index.ts";
 import { ConfigError, FlavaError } from "../../errors.ts";
 import {
-  type Figures,
   finetune,
   type GivenSettings,
   labelledSource,
@@ -16,7 +15,6 @@ import {
   settingsBase,
   settingsFor,
   type TuningReporter,
-  type TuningResult,
 } from "../../finetune/index.ts";
 import { saveJson, statOf } from "../../io/index.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
@@ -92,8 +90,9 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
   if (result.status === "stopped") options.signal?.throwIfAborted();
   const said = open ? undefined : await saveAnswers(result.out, { tests, needs, onBad }, options);
   return {
-    metrics: metricsOf(result, tests, open),
+    metrics: named(tests, open, result),
     about: {
+      interval: named(tests, open, { figures: result.intervals.validation ?? {}, tests: result.intervals }),
       samples: { train: data.train.count, validation: data.validation.count },
       step: result.step,
       chosen_by: `${bestOf(task)} on ${own ? "validation" : open ? tests[0]!.name : `${data.validation.count} training samples held out`}`,
@@ -171,15 +170,21 @@ const bestOf = ({ figures: [first] }: Task): string =>
   first && first.of === undefined && first.metric !== "mean" ? first.metric : "accuracy";
 
 /** By the names of the table: of several tests with the end of each name, `accuracy_matched`. */
-function metricsOf({ figures, tests }: TuningResult, names: readonly NamedTest[], open: boolean): Figures {
-  const prefixed = (all: Figures, name: (figure: string) => string): [string, number][] =>
+function named<T>(
+  names: readonly NamedTest[],
+  open: boolean,
+  { figures, tests }: { readonly figures: ByFigure<T>; readonly tests: Readonly<Record<string, ByFigure<T>>> },
+): ByFigure<T> {
+  const renamed = (all: ByFigure<T>, name: (figure: string) => string): [string, T][] =>
     Object.entries(all).map(([figure, value]) => [name(figure), value]);
-  if (!open) return Object.fromEntries(prefixed(figures, (figure) => `validation_${figure}`));
+  if (!open) return Object.fromEntries(renamed(figures, (figure) => `validation_${figure}`));
   if (names.length === 1) return tests[names[0]!.name] ?? figures;
   return Object.fromEntries(
-    names.flatMap(({ name }) => prefixed(tests[name] ?? {}, (figure) => `${figure}_${name.split("_").at(-1)}`)),
+    names.flatMap(({ name }) => renamed(tests[name] ?? {}, (figure) => `${figure}_${name.split("_").at(-1)}`)),
   );
 }
+
+type ByFigure<T> = Readonly<Record<string, T>>;
 
 function reporterOf({ onProgress }: TuneOptions): TuningReporter {
   let steps: number | undefined;

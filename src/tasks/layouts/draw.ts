@@ -1,9 +1,7 @@
 /** Splits of data that have none: the same ones each time. */
 import { permutation, random } from "../../tensor/index.ts";
-import type { Drawn, SplitName } from "../schema.ts";
+import { type Drawn, SPLITS, type SplitName } from "../schema.ts";
 import type { Item } from "./layout.ts";
-
-const ORDER: readonly SplitName[] = ["train", "validation", "test"];
 
 /**
  * The items of a part. Of each class, or of all, the first go to train, the next to validation, the next to test: in the order of their
@@ -22,7 +20,7 @@ export function drawnItems(items: readonly Item[], { of, order, parts }: Drawn, 
     const sorted = [...members].sort((a, b) => (a.key < b.key ? -1 : 1));
     const shuffled = order === "names" ? sorted : inDrawnOrder(sorted, number);
     let from = 0;
-    for (const name of ORDER) {
+    for (const name of SPLITS) {
       const count = countOf(parts[name], shuffled.length, from);
       if (name === split) for (const item of shuffled.slice(from, from + count)) chosen.add(item);
       from += count;
