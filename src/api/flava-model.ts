@@ -37,6 +37,7 @@ import {
   type TextOptions,
   tokenizerOf,
 } from "./processor.ts";
+import { type ScoreMatrices, scoreMatrices } from "./score-matrices.ts";
 import { type Embedded, embedImages, embedTexts, type NotEmbedded, type StreamOptions } from "./stream.ts";
 import { type LoadedTask, requireTask, type TaskInput, taskLogits, taskScores } from "./task.ts";
 
@@ -159,12 +160,15 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     texts: Texts,
     options: ResultOptions<O> = {},
   ): Promise<Record<O, OutputTensor>> {
-    const of = (own: RegExp): string[] => PAIR_OUTPUTS.filter((name) => own.test(name));
-    const { graphs } = this.#encoding;
+    const of = (kind: GraphKind, own: RegExp): string[] =>
+      this.#available(
+        kind,
+        PAIR_OUTPUTS.filter((name) => own.test(name)),
+      );
     const outputs = options.outputs ?? [
-      ...this.#available("fusion", of(/^(multimodal_embeddings|pooler_output|itm_logits|caption_log_likelihood)$/)),
-      ...graphs.available("image", of(/^image_/)), // a model whose encoders give nothing of their own still has pairs
-      ...graphs.available("text", of(/^text_/)),
+      ...of("fusion", /^(multimodal_embeddings|pooler_output|itm_logits|caption_log_likelihood)$/),
+      ...of("image", /^image_/),
+      ...of("text", /^text_/),
     ];
     return encodePairs(this.#encoding, images, texts, { ...options, outputs }) as Promise<Record<O, OutputTensor>>;
   }
@@ -188,6 +192,11 @@ export class FlavaModel implements Disposable, AsyncDisposable {
   /** Where each word of the text looks in the picture, by the last layer of the multimodal encoder. */
   async attention(image: ImageInput, text: string, { signal }: CallOptions = {}): Promise<AttentionMap> {
     return attentionMap(this.#encoding, image, text, signal);
+  }
+
+  /** Who reads whom in each layer of the multimodal encoder, before the softmax. Throws CheckpointError for a model without one. */
+  async scores(image: ImageInput, text: string, { signal }: CallOptions = {}): Promise<ScoreMatrices> {
+    return scoreMatrices(this.#encoding, image, text, signal);
   }
 
   /** What cosines are multiplied by: e to the checkpoint's `logit_scale`, or 1 over its temperature. */

@@ -30,5 +30,14 @@ export {
 } from "./processor.ts";
 export { runOnce } from "./run-once.ts";
 export { batches, createRunner, cutRows, hasParameters, only, type Runner } from "./runner.ts";
+export {
+  meanOfHeads,
+  type Quarters,
+  quarterShares,
+  type ScoreMatrices,
+  type ScoreMatrix,
+  sharesOf,
+  withQuarters,
+} from "./score-matrices.ts";
 export type { Embedded, NotEmbedded, StreamOptions } from "./stream.ts";
 export type { LoadedTask, TaskInput } from "./task.ts";

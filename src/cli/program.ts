@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { define as ablate } from "./ablate.ts";
+import { define as attention } from "./attention.ts";
 import { define as classify } from "./classify.ts";
 import { define as compare } from "./compare.ts";
 import { define as completion } from "./completion.ts";
@@ -31,6 +32,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   embed,
   classify,
   match,
+  attention,
   fill,
   neighbours,
   search,

@@ -87,8 +87,7 @@ const KINDS: { readonly [N in GraphName]: Kind } = {
     open: ["batch", "textLength"],
     build(model, sizes) {
       const text = model.text?.(sizes);
-      const states = text?.graph.outputs.text_embeddings;
-      return states && wordLogits(model, "text", states, text!.params, "mlm_logits");
+      return text && wordLogits(model, "text", text.graph.outputs.text_embeddings!, text.params, "mlm_logits");
     },
   },
 };

@@ -1,8 +1,8 @@
 /** The tiny five BERTs (VOLTA) on the reference's numbers. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { boxWaves } from "../../src/data/batch/index.ts";
 import { add, constant, input, reshape, type Value } from "../../src/graph/index.ts";
 import {
-  boxWaves,
   EMBEDDINGS,
   singleStream,
   volta,

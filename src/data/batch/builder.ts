@@ -5,6 +5,7 @@
 import { ConfigError } from "../../errors.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { dinoFields, dvaeFields, imageFields, labelFields } from "./image.ts";
+import { regionFields, regionTexts } from "./regions.ts";
 import type { Field } from "./rows.ts";
 import { taskFields } from "./task.ts";
 import { pairFields, textFields } from "./text.ts";
@@ -26,12 +27,14 @@ export function createBuilder(build: BatchBuild, tokenizer: TextTokenizer | unde
 }
 
 /** Whether samples of such batches need a picture. */
-export const readsImages = (build: BatchBuild): boolean =>
-  build.kind === "task" ? build.task.image !== undefined : build.kind !== "text";
+export function readsImages(build: BatchBuild): boolean {
+  if (build.kind === "regions") return build.regions.grid !== null;
+  return build.kind === "task" ? build.task.image !== undefined : build.kind !== "text";
+}
 
 /** Whether they need a text. */
 export const readsTexts = (build: BatchBuild): boolean =>
-  build.kind === "task" ? build.task.text !== undefined : build.kind === "text" || build.kind === "pair";
+  build.kind === "task" ? build.task.text !== undefined : ["text", "pair", "regions"].includes(build.kind);
 
 function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[] {
   const words = (): TextTokenizer => {
@@ -54,6 +57,8 @@ function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[
       ];
     case "task":
       return taskFields(build.task, words);
+    case "regions":
+      return [regionFields(build.regions), regionTexts(build.text, build.tags, words())];
     case "dino":
       return dinoFields(build.dino);
     case "dvae":

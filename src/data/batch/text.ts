@@ -39,12 +39,13 @@ export function pairFields(build: TextBuild, tokenizer: TextTokenizer): Part {
   return { fields: [...fill.fields, labels], encode };
 }
 
-interface TextFiller {
+export interface TextFiller {
   readonly fields: readonly Field[];
   fill(item: BatchItem, ids: Int32Array, rows: Rows, row: number): void;
 }
 
-function textFiller(build: TextBuild, tokenizer: TextTokenizer): TextFiller {
+/** Fills ids, and with masking or prefixes what is to be predicted. */
+export function textFiller(build: TextBuild, tokenizer: TextTokenizer): TextFiller {
   const whole = idsFiller(build, tokenizer);
   if (!build.prefix) return whole;
   const prefix = prefixFields(build.length, build.prefix, tokenizer);

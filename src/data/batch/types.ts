@@ -2,6 +2,7 @@
 
 import type { BlockMaskOptions, DinoOptions, FlavaImageOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
 import type { MaskOptions } from "../../text/index.ts";
+import type { Regions } from "../sources/regions.ts";
 import type { Field, Rows } from "./rows.ts";
 
 /** Names a sample for random draws: `random(seed, "what:" + stream, epoch, ordinal)`. */
@@ -26,6 +27,10 @@ export interface BatchItem {
   /** The caption that replaces the sample's own in a negative pair. */
   readonly negative?: string | undefined;
   readonly label?: string | number | undefined;
+  /** What a detector saw in it, and its names for it; and another picture's names, in a pair with wrong ones. */
+  readonly regions?: Regions | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly otherTags?: readonly string[] | undefined;
   /** The second text of a task on pairs of them. */
   readonly second?: string | undefined;
 }
@@ -63,6 +68,26 @@ export interface PrefixBuild {
   readonly least: number;
 }
 
+/** Regions of a detector, or of a grid. */
+export interface RegionBuild {
+  /** R: the first so many of a picture are read. */
+  readonly most: number;
+  /** Numbers of a feature. */
+  readonly features: number;
+  /** Numbers of a box: corners and area, or corners, width and height. */
+  readonly box: 5 | 6;
+  /** Whether the mean of all regions comes first. */
+  readonly mean: boolean;
+  /** Share of the regions to be predicted; null: none. */
+  readonly masked: number | null;
+  /** How many classes' probabilities are read; 0: none. */
+  readonly classes: number;
+  /** Sines, and cosines, of each number of a box, where they are asked for. */
+  readonly waves?: number | undefined;
+  /** Cells along a side of pictures whose regions nobody detected; null: such a picture is a bad sample. */
+  readonly grid: number | null;
+}
+
 /** What a task reads, and what it learns of it. */
 export interface TaskBuild {
   readonly image?: Pick<ImageBuild, "size" | "whole" | "augment"> | undefined;
@@ -82,6 +107,13 @@ export type BatchBuild =
   | { readonly kind: "image"; readonly image: ImageBuild }
   | { readonly kind: "text"; readonly text: TextBuild }
   | { readonly kind: "pair"; readonly image: ImageBuild; readonly text: TextBuild }
+  | {
+      readonly kind: "regions";
+      readonly regions: RegionBuild;
+      readonly text: TextBuild;
+      /** Whether object tags follow the caption. */
+      readonly tags: boolean;
+    }
   | { readonly kind: "task"; readonly task: TaskBuild }
   | { readonly kind: "dino"; readonly dino: DinoOptions }
   | {

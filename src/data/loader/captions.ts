@@ -1,7 +1,7 @@
 /** Which caption of a sample a step reads, and what stands in for it in a negative pair. */
 import { type Random, random } from "../../tensor/index.ts";
 import type { DrawKey } from "../batch/index.ts";
-import type { CaptionMode, Sample } from "../sources/index.ts";
+import { type CaptionMode, type Sample, tagList } from "../sources/index.ts";
 import { starterCaption } from "./tag-captions.ts";
 
 /** The caption of this draw; undefined where the sample has none. */
@@ -33,17 +33,44 @@ export function drawNegative(
 ): string | undefined {
   const rng = random(draw.seed, `itm:${draw.stream}`, draw.epoch, draw.ordinal);
   if (rng.uniform() >= ratio) return undefined;
+  const other = drawOther(sample, block, rng);
+  return other && pick(other, mode, rng);
+}
+
+/** The caption or, half of the time where tags are read, the tags of another sample (Oscar+); nothing with probability 1 − ratio. */
+export function drawMismatch(
+  sample: Sample,
+  block: readonly { readonly sample: Sample }[],
+  { ratio, mode, tags }: { readonly ratio: number; readonly mode: CaptionMode; readonly tags: boolean },
+  draw: DrawKey,
+): { readonly negative?: string; readonly otherTags?: readonly string[] } {
+  const rng = random(draw.seed, `mismatch:${draw.stream}`, draw.epoch, draw.ordinal);
+  if (rng.uniform() >= ratio) return {};
+  const ofTags = rng.uniform() < 0.5 && tags;
+  const other = drawOther(sample, block, rng);
+  if (other === undefined) return {};
+  const list = ofTags ? tagsOf(other) : undefined;
+  const caption = pick(other, mode, rng);
+  return list ? { otherTags: list } : caption === undefined ? {} : { negative: caption };
+}
+
+/** The names of the objects in a picture: a detector's, or the starter data's tags. */
+export const tagsOf = ({ regions, meta }: Sample): readonly string[] | undefined =>
+  regions?.tags ?? tagList(meta?.tags);
+
+/** Another sample of the block: none that shares a wording with this one. */
+function drawOther(sample: Sample, block: readonly { readonly sample: Sample }[], rng: Random): Sample | undefined {
   const own = new Set(wordings(sample));
   const differs = (other: Sample): boolean =>
     other.texts !== undefined && !wordings(other).some((text) => own.has(text));
   for (let i = 0; i < TRIES; i++) {
     const { sample: other } = block[rng.integer(block.length)]!;
-    if (differs(other)) return pick(other, mode, rng);
+    if (differs(other)) return other;
   }
   const offset = rng.integer(block.length);
   for (let i = 0; i < block.length; i++) {
     const { sample: other } = block[(offset + i) % block.length]!;
-    if (differs(other)) return pick(other, mode, rng);
+    if (differs(other)) return other;
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import type { BreakMode, TextTokenizer } from "../../text/index.ts";
 import { readsImages, readsTexts } from "../batch/builder.ts";
 import type { BatchBuild, BatchItem } from "../batch/index.ts";
 import type { BadSample, CaptionMode, Cursor, Order, Sample, Source } from "../sources/index.ts";
-import { drawCaption, drawNegative } from "./captions.ts";
+import { drawCaption, drawMismatch, drawNegative, tagsOf } from "./captions.ts";
 import { memorySource, sampleBytes } from "./memory.ts";
 import { type Mixed, mixStreams } from "./mix.ts";
 import { packSource } from "./pack-source.ts";
@@ -227,6 +227,11 @@ function toItem(
     ...(readsTexts(build) && { text: drawCaption(sample, captions, draw) }),
     ...(build.kind === "task" && { second: sample.texts?.[1] }),
     ...(build.kind === "pair" && { negative: drawNegative(sample, block.items, negatives, captions, draw) }),
+    ...(build.kind === "regions" && {
+      regions: sample.regions,
+      ...(build.tags && { tags: tagsOf(sample) }),
+      ...drawMismatch(sample, block.items, { ratio: negatives, mode: captions, tags: build.tags }, draw),
+    }),
     ...(sample.label !== undefined && { label: sample.label }),
   };
 }

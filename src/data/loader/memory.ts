@@ -5,8 +5,11 @@ import type { BadSample, Order, Sample, Source } from "../sources/index.ts";
 import { indexedSamples } from "../sources/indexed.ts";
 
 /** Bytes of a sample, as counted against limits; the constant stands for the objects around it. */
-export const sampleBytes = ({ image, texts = [] }: Sample): number =>
-  200 + (image?.length ?? 0) + texts.reduce((n, text) => n + 2 * text.length, 0);
+export const sampleBytes = ({ image, texts = [], regions }: Sample): number =>
+  200 +
+  (image?.length ?? 0) +
+  (regions ? 4 * regions.count * (regions.width + 4) + (regions.classes?.byteLength ?? 0) : 0) +
+  texts.reduce((n, text) => n + 2 * text.length, 0);
 
 export interface MemoryOptions {
   readonly maxBytes: number;

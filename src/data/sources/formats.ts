@@ -7,6 +7,7 @@ import { type FolderOptions, folderSource } from "./folder.ts";
 import { jsonlSource, textSource } from "./lines.ts";
 import { isRowList, type ListOptions, listSource } from "./list.ts";
 import { type ParquetColumns, parquetSource } from "./parquet.ts";
+import { type RegionDumpOptions, regionSource } from "./region-dump.ts";
 import type { Reading, Source } from "./source.ts";
 import { type SyntheticOptions, syntheticSource } from "./synthetic.ts";
 import { tarSource } from "./tar.ts";
@@ -31,6 +32,7 @@ interface Fields {
   text: Files;
   folder: Place & FolderOptions;
   coco: Place & CocoOptions;
+  regions: Files & RegionDumpOptions;
   synthetic: SyntheticOptions;
 }
 
@@ -132,6 +134,17 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
     fields: { path: text, ...place },
     open: (name, spec, reading) => cocoSource(name, spec.path, spec, reading),
     extensions: ["json"],
+  },
+  regions: {
+    fields: {
+      path,
+      captions: text.optional(),
+      features: z.int().positive().optional(),
+      classes: z.int().positive().optional(),
+    },
+    open: (name, spec, reading) => regionSource(name, filesOf(spec), spec, reading),
+    extensions: ["npz"],
+    inFolder: ".npz",
   },
   synthetic: {
     fields: {

@@ -11,5 +11,6 @@ export {
   sourceSchema,
 } from "./formats.ts";
 export { locationsOf, openSource, resolveSpec, splitSpec } from "./open.ts";
+export { checkedRegions, type Regions, tagList } from "./regions.ts";
 export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";
 export * from "./source.ts";

@@ -1,6 +1,7 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
 import type { HttpOptions, Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Regions } from "./regions.ts";
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
 export interface Sample {
@@ -11,6 +12,8 @@ export interface Sample {
   /** Captions or text; the first is the default caption. */
   readonly texts?: readonly string[];
   readonly label?: string | number;
+  /** What a detector saw in it. */
+  readonly regions?: Regions;
   readonly meta?: Readonly<Record<string, string | number | boolean>>;
 }
 

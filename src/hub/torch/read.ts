@@ -4,6 +4,7 @@
  */
 import { CheckpointError } from "../../errors.ts";
 import type { Bytes } from "../../io/bytes.ts";
+import { openZip, type Zip, type ZipEntry } from "../../io/zip.ts";
 import { formatShape, size, type Tensor, type TypedArray, tensor } from "../../tensor/index.ts";
 import { readStored, STORED } from "../stored.ts";
 import type { StoredTensor, TensorFile } from "../tensor-file.ts";
@@ -12,7 +13,6 @@ import { unpickle } from "./pickle.ts";
 import { findStateDict } from "./state-dict.ts";
 import { gather } from "./strided.ts";
 import type { PyStorage, PyTensor } from "./values.ts";
-import { openZip, type Zip, type ZipEntry } from "./zip.ts";
 
 /** A state dict of a thousand tensors has 200 kB. */
 const MAX_PICKLE_BYTES = 32 << 20;

@@ -43,7 +43,7 @@ export interface VoltaInputs {
   readonly region_boxes: Value;
   /** (B, R), 1 where a region counts. */
   readonly region_mask: Value;
-  /** vl-bert: (B, R, 8·waves), `boxWaves` of each box. */
+  /** vl-bert: (B, R, 8·waves): of centre and size of each box × 100, all sines, then all cosines of each. */
   readonly region_waves?: Value | undefined;
 }
 
@@ -172,14 +172,4 @@ function places({ input_ids, attention_mask }: VoltaInputs, T: number, R: number
   const ofText = add(all, mul(sub(1, keep), R));
   const n = sum(keep, [1], { keep: true }); // (B, 1)
   return { ofText, ofRegions: add(broadcastTo(n, [B, R]), reshape(isLast, [1, R])) };
-}
-
-/** The waves of boxes (left, top, right, bottom as shares): of centre and size × 100, first all sines, then all cosines of each. */
-export function boxWaves(box: ArrayLike<number>, waves: number): number[] {
-  const [left, top, right, bottom] = Array.from(box).slice(0, 4) as [number, number, number, number];
-  const numbers = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top];
-  return numbers.flatMap((x) => {
-    const angles = Array.from({ length: waves }, (_, i) => (100 * x) / 1000 ** (i / waves));
-    return [...angles.map(Math.sin), ...angles.map(Math.cos)];
-  });
 }

@@ -2,9 +2,8 @@
  * The entries of a zip archive by range, as torch writes it: stored, not compressed (PKWARE's APPNOTE.TXT 6.3, zip64 included).
  * Strict where archives are forged: names once and without ways out of the archive, entries that do not overlap, sizes that fit.
  */
-import { CheckpointError } from "../../errors.ts";
-import type { Bytes } from "../../io/bytes.ts";
-import type { ElementSource } from "../stored.ts";
+import { CheckpointError } from "../errors.ts";
+import type { Bytes } from "./bytes.ts";
 
 /** One entry. */
 export interface ZipEntry {
@@ -22,7 +21,7 @@ export interface ZipEntry {
 export interface Zip {
   readonly entries: ReadonlyMap<string, ZipEntry>;
   /** The bytes of an entry that is stored as it is, counted from its first. Its caller stays inside of it. */
-  source(entry: ZipEntry): Promise<ElementSource>;
+  source(entry: ZipEntry): Promise<Pick<Bytes, "slice" | "into">>;
   /** The whole of a small entry, inflated where it is compressed. Throws past `most` bytes, before they are read. */
   content(entry: ZipEntry, most: number): Promise<Uint8Array>;
 }
@@ -50,7 +49,7 @@ export async function openZip(bytes: Bytes): Promise<Zip> {
     starts.set(entry.name, known);
     return known;
   };
-  const source = async (entry: ZipEntry): Promise<ElementSource> => {
+  const source = async (entry: ZipEntry): Promise<Pick<Bytes, "slice" | "into">> => {
     const first = await startOf(entry);
     return {
       slice: (start, end = entry.stored) => bytes.slice(first + start, first + end),
