@@ -160,15 +160,12 @@ export class FlavaModel implements Disposable, AsyncDisposable {
     texts: Texts,
     options: ResultOptions<O> = {},
   ): Promise<Record<O, OutputTensor>> {
-    const of = (kind: GraphKind, own: RegExp): string[] =>
-      this.#available(
-        kind,
-        PAIR_OUTPUTS.filter((name) => own.test(name)),
-      );
+    const of = (own: RegExp): string[] => PAIR_OUTPUTS.filter((name) => own.test(name));
+    const { graphs } = this.#encoding;
     const outputs = options.outputs ?? [
-      ...of("fusion", /^(multimodal_embeddings|pooler_output|itm_logits|caption_log_likelihood)$/),
-      ...of("image", /^image_/),
-      ...of("text", /^text_/),
+      ...this.#available("fusion", of(/^(multimodal_embeddings|pooler_output|itm_logits|caption_log_likelihood)$/)),
+      ...graphs.available("image", of(/^image_/)), // a model whose encoders give nothing of their own still has pairs
+      ...graphs.available("text", of(/^text_/)),
     ];
     return encodePairs(this.#encoding, images, texts, { ...options, outputs }) as Promise<Record<O, OutputTensor>>;
   }

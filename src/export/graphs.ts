@@ -87,7 +87,8 @@ const KINDS: { readonly [N in GraphName]: Kind } = {
     open: ["batch", "textLength"],
     build(model, sizes) {
       const text = model.text?.(sizes);
-      return text && wordLogits(model, "text", text.graph.outputs.text_embeddings!, text.params, "mlm_logits");
+      const states = text?.graph.outputs.text_embeddings;
+      return states && wordLogits(model, "text", states, text!.params, "mlm_logits");
     },
   },
 };

@@ -7,11 +7,14 @@ import { type Layout, type NamedWeights, recognised, type TensorSource, underOur
 import type { ConfigJson, PublishedFamily } from "./model.ts";
 import type { SimvlmConfig } from "./simvlm/config.ts";
 import { simvlmFamily } from "./simvlm/family.ts";
+import type { ViltConfig } from "./vilt/config.ts";
+import { viltFamily } from "./vilt/family.ts";
 
 interface Configs {
   readonly flava: FlavaConfig;
   readonly clip: ClipConfig;
   readonly simvlm: SimvlmConfig;
+  readonly vilt: ViltConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -25,6 +28,7 @@ export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]>
   flava: flavaFamily,
   clip: clipFamily,
   simvlm: simvlmFamily,
+  vilt: viltFamily,
 };
 
 /** A family, whichever it is. */

@@ -1,5 +1,5 @@
 /** What predicts masked tokens: rows of states, and BERT's head on them (Devlin et al., arXiv:1810.04805). */
-import { add, constant, gather, gelu, matmul, reshape, type Value } from "../graph/index.ts";
+import { add, cast, constant, gather, gelu, lessEqual, matmul, maximum, reshape, type Value } from "../graph/index.ts";
 import { fromNumbers } from "../tensor/index.ts";
 import { zeros } from "./init.ts";
 import { linear } from "./linear.ts";
@@ -26,6 +26,12 @@ export function maskedPredictionHead(p: Params, rows: Value, head: PredictionHea
     const decoder = tied ?? p.at("decoder").get("weight", [vocabSize, D], p.weightInit);
     return add(matmul(h, decoder, { transposeB: true }), bias);
   });
+}
+
+/** Targets int (B, K), −100 where there is none → rows (B·K): 0 or more, and 1 where there is one. */
+export function maskedTargets(targets: Value, like: Value): { readonly targets: Value; readonly weights: Value } {
+  const rows = reshape(targets, [-1]);
+  return { targets: maximum(rows, 0), weights: cast(lessEqual(0, rows), like.dtype) };
 }
 
 /** The tokens at `positions` (B, K) counted from token `offset`: states (B, N, D) → rows (B·K, D). */

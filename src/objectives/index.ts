@@ -7,3 +7,4 @@ export * from "./masked-cross-entropy.ts";
 export * from "./parts.ts";
 export * from "./regions.ts";
 export * from "./task.ts";
+export * from "./word-patch-alignment.ts";

@@ -56,6 +56,7 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   joint: { textLength: LENGTHS, imageMasking: MASKING, pack: null, itmNegativeRatio: 0.4 },
   clip: { textLength: 12 },
   simvlm: { textLength: LENGTHS },
+  vilt: { textLength: 12, transportRounds: 5 },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
@@ -78,6 +79,7 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
       ...{ hiddenSize: 16, heads: 2, intermediateSize: 32, encoderLayers: 2, decoderLayers: 2, initializerRange: 0.1 },
     },
   },
+  vilt: { family: "vilt", model: { ...LAYERS, image: { imageSize: 16, patchSize: 4 }, text: { maxPositions: 12 } } },
 };
 
 export interface StageCase {

@@ -6,18 +6,29 @@ import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
 import type { Batch, Metrics } from "../../src/train/index.ts";
 import { firstBatches, type StageCase, stageCase, startStage } from "../support/stage-case.ts";
 
-/** The metrics of every step on one batch, and how the state began and ended. */
-async function repeat(one: StageCase, batch: Batch, steps: number) {
+/** The metrics of every step on one batch, and how the state began and ended. What a step draws by its number is "new" each time unless said. */
+async function repeat(one: StageCase, batch: Batch, steps: number, draws: "new" | "same" = "new") {
   using started = await startStage(one, await openDevice("cpu", { threads: 1 }));
   const first = await started.tensors();
   const metrics: Metrics[] = [];
-  for (let step = 1; step <= steps; step++) metrics.push(await started.updater.update(step, batch));
+  for (let step = 1; step <= steps; step++)
+    metrics.push(await started.updater.update(draws === "same" ? 1 : step, batch));
   return { metrics, first, last: await started.tensors() };
 }
 
 async function onFirstBatch(kind: Stage["kind"], steps: number, changes: object) {
   const one = await stageCase(kind, changes);
   return repeat(one, (await firstBatches(one, 1))[0]!, steps);
+}
+
+/** A batch in which no caption stands twice. */
+async function distinctTexts(one: StageCase): Promise<Batch> {
+  const isGood = ({ feeds }: Batch): boolean => {
+    const ids = toNumbers(feeds.input_ids!);
+    const rows = Array.from({ length: 8 }, (_, i) => ids.slice(i * 12, (i + 1) * 12).join());
+    return new Set(rows).size === rows.length;
+  };
+  return (await firstBatches(one, 30)).find(isGood)!;
 }
 
 /** A batch with matched and replaced pairs in which no caption stands twice: two equal ones could not be told apart. */
@@ -55,12 +66,7 @@ describe("on one batch", () => {
 
   it("a CLIP tells its pairs apart", async () => {
     const one = await stageCase("clip", { optimizer: { lr: 5e-3, weightDecay: 0 } });
-    const isGood = ({ feeds }: Batch): boolean => {
-      const ids = toNumbers(feeds.input_ids!);
-      const rows = Array.from({ length: 8 }, (_, i) => ids.slice(i * 12, (i + 1) * 12).join());
-      return new Set(rows).size === rows.length;
-    };
-    const { metrics } = await repeat(one, (await firstBatches(one, 30)).find(isGood)!, 100);
+    const { metrics } = await repeat(one, await distinctTexts(one), 100);
     expect(metrics[0]!.global_contrastive).toBeGreaterThan(1.8); // ln 8 is 2.08
     expect(metrics.at(-1)!.global_contrastive).toBeLessThan(LEARNT);
     expect(metrics.at(-1)!["global_contrastive/text_accuracy"]).toBe(1);
@@ -71,6 +77,16 @@ describe("on one batch", () => {
     expect(metrics[0]!.prefix_lm).toBeGreaterThan(2);
     expect(metrics.at(-1)!.prefix_lm).toBeLessThan(LEARNT);
     expect(metrics.at(-1)!["prefix_lm/accuracy"]).toBe(1);
+  });
+  it("a ViLT learns masked words and whose picture is whose", async () => {
+    const one = await stageCase("vilt", { optimizer: { lr: 5e-3, weightDecay: 0 } });
+    const { metrics } = await repeat(one, await distinctTexts(one), 70, "same");
+    for (const loss of ["mlm", "itm"]) {
+      expect(metrics[0]![loss], loss).toBeGreaterThan(0.6);
+      expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
+      expect(metrics.at(-1)![`${loss}/accuracy`], loss).toBe(1);
+    }
+    expect(metrics.at(-1)!.wpa).toBeLessThan(metrics[0]!.wpa!);
   });
   it("masked words are learnt", async () => {
     const { metrics } = await onFirstBatch("text-mlm", 120, { optimizer: { lr: 5e-3 } });

@@ -4,12 +4,13 @@
  * dropped from the graph, so a loss of weight 0 costs nothing. Heads run on masked positions only.
  */
 import { ConfigError } from "../../errors.ts";
-import { cast, lessEqual, maximum, reshape, type Value } from "../../graph/index.ts";
+import { cast, reshape, type Value } from "../../graph/index.ts";
 import {
   type EncoderOutputs,
   initialised,
   l2Normalize,
   maskedPredictionHead,
+  maskedTargets,
   type Params,
   type Taps,
   tokensAt,
@@ -143,7 +144,6 @@ function maskedTokens(
   return head.scope(() => {
     const rows = tokensAt(encoded.last_hidden_state, batch.mlm_positions, first);
     const logits = maskedPredictionHead(head, rows, { vocabSize, eps: config.headLayerNormEps ?? layerNormEps });
-    const targets = reshape(batch.mlm_targets, [rows.shape[0]!]);
-    return { logits, targets: maximum(targets, 0), weights: cast(lessEqual(0, targets), logits.dtype) };
+    return { logits, ...maskedTargets(batch.mlm_targets, logits) };
   });
 }

@@ -9,6 +9,7 @@ import { type JointStage, jointKind } from "./joint.ts";
 import { type SimvlmStage, simvlmKind } from "./simvlm.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { type TextMlmStage, textMlmKind } from "./text-mlm.ts";
+import { type ViltStage, viltKind } from "./vilt.ts";
 
 interface Stages {
   readonly dvae: DvaeStage;
@@ -18,6 +19,7 @@ interface Stages {
   readonly joint: JointStage;
   readonly clip: ClipStage;
   readonly simvlm: SimvlmStage;
+  readonly vilt: ViltStage;
 }
 
 /** By the name that recipes call them. */
@@ -29,6 +31,7 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   joint: jointKind,
   clip: clipKind,
   simvlm: simvlmKind,
+  vilt: viltKind,
 };
 
 /** Any stage of a recipe. */
