@@ -33,6 +33,8 @@ export interface ContrastiveOptions extends BatchPart {
    * reaches columns of another's rows. 1 unless said; where there are parts they alone count.
    */
   apart?: number | undefined;
+  /** Share of each row's target that is spread over all columns (ALIGN); 0 unless said. */
+  smoothing?: number;
   /** (B): how much each pair's rows count; 1 unless said. Pairs of weight 0 still serve as columns. */
   weights?: Value | undefined;
 }

@@ -48,12 +48,16 @@ export interface Rows {
  * Mean cross entropy over rows of weight > 0 (MIM, MLM, MMM):
  *   L = Σ w·(−log softmax(logits)[target]) / Σ w
  * With nothing selected the loss and its gradient are 0, never NaN (both public implementations give NaN there).
- * Ignored labels (−100) must come as weight 0 and any class. With several parts Σ w is that of all of them.
+ * Ignored labels (−100) must come as weight 0 and any class. With several parts Σ w is that of all of them. `smoothing` is that of
+ * `smoothedCrossEntropy`.
  */
-export function maskedCrossEntropy({ logits, targets, weights }: Rows, part: BatchPart = {}): Classification {
+export function maskedCrossEntropy(
+  { logits, targets, weights }: Rows,
+  { smoothing = 0, ...part }: BatchPart & { readonly smoothing?: number } = {},
+): Classification {
   const V = logits.dims("R V").V;
   const count = overParts(sum(weights), part);
-  const losses = crossEntropy(logits, targets); // (R)
+  const losses = smoothed(crossEntropy(logits, targets), logits, smoothing); // (R)
   const hits = cast(equal(argmax(logits, 1), cast(targets, "int32")), logits.dtype);
   /** Σ w·x / Σ w, and 0 where no weight is positive. Weights are whole numbers of rows, so a sum below 1 means none. */
   const weighted = (x: Value): Value => div(shareOf(sum(mul(x, weights)), part), maximum(count, 1));
@@ -91,6 +95,9 @@ export function crossEntropy(logits: Value, targets: Value): Value {
  *   (1 − s)·(−log p[target]) + s·mean over classes of −log p
  */
 export function smoothedCrossEntropy(logits: Value, targets: Value, smoothing: number): Value {
-  const hard = mean(crossEntropy(logits, targets));
-  return smoothing === 0 ? hard : sub(mul(hard, 1 - smoothing), mul(mean(logSoftmax(logits)), smoothing));
+  return mean(smoothed(crossEntropy(logits, targets), logits, smoothing));
 }
+
+/** The loss of each row (R), of which a share is the mean of −log p over classes. */
+const smoothed = (hard: Value, logits: Value, smoothing: number): Value =>
+  smoothing === 0 ? hard : sub(mul(hard, 1 - smoothing), mul(mean(logSoftmax(logits), [1]), smoothing));

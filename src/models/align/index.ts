@@ -1,0 +1,4 @@
+export * from "./config.ts";
+export * from "./efficientnet.ts";
+export * from "./graphs.ts";
+export * from "./model.ts";
