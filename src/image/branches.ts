@@ -22,6 +22,8 @@ export interface FlavaImageOptions {
    * out; then there are no `codebook_pixel_values`.
    */
   readonly fit?: "stretch" | "cover" | undefined;
+  /** How `pixel_values` are resized. Default "bicubic"; "bilinear" is ALIGN's. */
+  readonly filter?: "bicubic" | "bilinear" | undefined;
   /** Default CLIP_NORM. */
   readonly norm?: MeanStd;
   /** Order of the passes of both resizes. Default `horizontal`, as Pillow ≤ 12 and so the released models. */
@@ -50,13 +52,13 @@ export interface FlavaImageOut {
   readonly codebook_pixel_values: Float32Array;
 }
 
-/** Both inputs of a whole picture, its aspect ratio not kept: bicubic for the model, Lanczos for the codebook. */
+/** Both inputs of a whole picture, its aspect ratio not kept: bicubic for the model unless said, Lanczos for the codebook. */
 export function flavaEvalImage(image: Pixels, options: FlavaImageOptions, out?: FlavaImageOut): FlavaImage {
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, codebookFrom = "original" } = options;
-  const { firstPass } = options;
+  const { firstPass, filter = "bicubic" } = options;
   const targets = branchTargets(options);
   if (options.fit === "cover") {
-    const square = centerCrop(resizeShorter(image, size, "bicubic", { firstPass }), cropSize, "even");
+    const square = centerCrop(resizeShorter(image, size, filter, { firstPass }), cropSize, "even");
     return toTensors(square, undefined, options.norm, out);
   }
   const [whole, fromOriginal] = resizeEach(image, codebookFrom === "original" ? targets : targets.slice(0, 1));
@@ -86,9 +88,10 @@ export function flavaTrainImage(
 const branchTargets = ({
   size,
   codebookSize,
+  filter = "bicubic",
   firstPass,
-}: Pick<FlavaImageOptions, "size" | "codebookSize" | "firstPass">): ResizeTarget[] => [
-  { width: size, height: size, filter: "bicubic", firstPass },
+}: Pick<FlavaImageOptions, "size" | "codebookSize" | "filter" | "firstPass">): ResizeTarget[] => [
+  { width: size, height: size, filter, firstPass },
   ...(codebookSize === 0 ? [] : [{ width: codebookSize, height: codebookSize, filter: "lanczos" as const, firstPass }]),
 ];
 

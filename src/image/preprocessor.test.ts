@@ -34,6 +34,29 @@ const PUBLISHED = {
 const base = { size: 224, codebookSize: 112, cropSize: 224, codebookCropSize: 112, norm: CLIP_NORM };
 
 describe("preprocessor_config.json", () => {
+  it("of ALIGN is read with its offset, its filter and its crop, and written as mean and deviation", () => {
+    const published = {
+      image_processor_type: "EfficientNetImageProcessor",
+      ...{
+        size: { height: 346, width: 346 },
+        resample: 2,
+        do_center_crop: true,
+        crop_size: { height: 289, width: 289 },
+      },
+      ...{ rescale_factor: 1 / 127.5, rescale_offset: true, do_normalize: false, include_top: false },
+    };
+    const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+    const options = { size: 346, codebookSize: 0, filter: "bilinear", cropSize: 289, norm: half };
+    expect(imageOptionsFromJson(published)).toEqual(options);
+    expect(imageOptionsFromJson(JSON.parse(imageOptionsToJson(imageOptionsFromJson(published), 32)))).toEqual(options);
+    for (const [key, value] of [
+      ["resample", 3],
+      ["include_top", true],
+      ["rescale_factor", 1 / 255],
+      ["do_normalize", true],
+    ] as const)
+      expect(() => imageOptionsFromJson({ ...published, [key]: value }), key).toThrow(ConfigError);
+  });
   it("is read in its old form and in its new one, and has the published values where it says nothing", () => {
     expect(imageOptionsFromJson(PUBLISHED)).toEqual(base);
     const square = (side: number) => ({ height: side, width: side });

@@ -11,6 +11,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Pillow's numbers for its filters. */
 const BICUBIC = 3;
+const BILINEAR = 2;
 const LANCZOS = 1;
 
 /**
@@ -19,6 +20,7 @@ const LANCZOS = 1;
  */
 export function imageOptionsFromJson(json: Json): FlavaImageOptions {
   if (isClip(json)) return clipOptionsFromJson(json);
+  if (isEfficientNet(json)) return efficientNetOptionsFromJson(json);
   const size = sideOf(json, "size", 224);
   const codebookSize = sideOf(json, "codebook_size", 112);
   refuseOther(json, "resample", [BICUBIC], BICUBIC);
@@ -64,6 +66,30 @@ function clipOptionsFromJson(json: Json): FlavaImageOptions {
     fit: "cover",
     cropSize: sideOf(json, "crop_size", size),
     norm: { mean: threeOf(json, "image_mean", CLIP_NORM.mean), std: threeOf(json, "image_std", CLIP_NORM.std) },
+  };
+}
+
+/** ALIGN's processor. */
+const isEfficientNet = ({ image_processor_type: type, feature_extractor_type: old }: Json): boolean =>
+  [type, old].some((name) => typeof name === "string" && name.startsWith("EfficientNet"));
+
+/** x / 127.5 − 1, which is what mean and deviation of a half make of 0..1. */
+const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
+
+function efficientNetOptionsFromJson(json: Json): FlavaImageOptions {
+  refuseOther(json, "resample", [BILINEAR], 0);
+  refuseOther(json, "include_top", [false], true);
+  for (const key of ["do_resize", "do_rescale"]) refuseOther(json, key, [true], true);
+  const offset = json.rescale_offset === true;
+  const factor = Number(json.rescale_factor ?? 1 / 255);
+  if (Math.abs(factor * (offset ? 127.5 : 255) - 1) > 1e-9)
+    throw wrong("rescale_factor", offset ? "1/127.5 with rescale_offset" : "1/255", json.rescale_factor);
+  refuseOther(json, "do_normalize", [!offset], true);
+  const size = sideOf(json, "size", 346);
+  return {
+    ...{ size, codebookSize: 0, filter: "bilinear" },
+    ...(json.do_center_crop === true && { cropSize: sideOf(json, "crop_size", 289) }),
+    norm: offset ? HALF : { mean: threeOf(json, "image_mean", HALF.mean), std: threeOf(json, "image_std", HALF.std) },
   };
 }
 
@@ -118,9 +144,32 @@ function clipOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: FlavaIma
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+/** ALIGN's preprocessor_config.json, as text. */
+function efficientNetOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: FlavaImageOptions): string {
+  const square = (side: number): Json => ({ height: side, width: side });
+  const config = {
+    image_processor_type: "EfficientNetImageProcessor",
+    processor_class: "AlignProcessor",
+    do_resize: true,
+    size: square(size),
+    resample: BILINEAR,
+    do_center_crop: true,
+    crop_size: square(cropSize),
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    rescale_offset: false,
+    do_normalize: true,
+    image_mean: norm.mean,
+    image_std: norm.std,
+    include_top: false,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
 /** The preprocessor_config.json of a model with patches of `patchSize` pixels, as text. */
 export function imageOptionsToJson(options: FlavaImageOptions, patchSize: number): string {
   if (options.fit === "cover") return clipOptionsToJson(options);
+  if (options.filter === "bilinear") return efficientNetOptionsToJson(options);
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, norm = CLIP_NORM } = options;
   const square = (side: number): Json => ({ height: side, width: side });
   const grid = cropSize / patchSize;

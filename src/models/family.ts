@@ -1,4 +1,6 @@
 /** The kinds of models, one row each. A new model is a folder beside this file and a row here. */
+import type { AlignConfig } from "./align/config.ts";
+import { alignFamily } from "./align/family.ts";
 import type { ClipConfig } from "./clip/config.ts";
 import { clipFamily } from "./clip/family.ts";
 import type { FlavaConfig } from "./flava/config.ts";
@@ -15,6 +17,7 @@ interface Configs {
   readonly clip: ClipConfig;
   readonly simvlm: SimvlmConfig;
   readonly vilt: ViltConfig;
+  readonly align: AlignConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -29,6 +32,7 @@ export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]>
   clip: clipFamily,
   simvlm: simvlmFamily,
   vilt: viltFamily,
+  align: alignFamily,
 };
 
 /** A family, whichever it is. */

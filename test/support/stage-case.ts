@@ -57,6 +57,7 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   clip: { textLength: 12 },
   simvlm: { textLength: LENGTHS },
   vilt: { textLength: 12, transportRounds: 5 },
+  align: { textLength: 12 },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
@@ -69,6 +70,18 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
       image: { ...LAYERS, imageSize: 16, patchSize: 4 },
       text: { ...LAYERS, maxPositions: 12 },
       projectionDim: 8,
+    },
+  },
+  align: {
+    family: "align",
+    model: {
+      image: {
+        ...{ imageSize: 16, widthCoefficient: 0.5, depthCoefficient: 1, depthDivisor: 4 },
+        ...{ kernelSizes: [3, 3], inChannels: [32, 16], outChannels: [16, 24], strides: [1, 2] },
+        ...{ repeats: [1, 2], expandRatios: [1, 4] },
+      },
+      text: { ...LAYERS, maxPositions: 12 },
+      ...{ temperatureInit: 0.1, labelSmoothing: 0, initializerRange: 0.1 },
     },
   },
   simvlm: {

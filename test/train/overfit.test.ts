@@ -64,9 +64,12 @@ describe("on one batch", () => {
   // An untrained model is within a tenth of its chance level; one that knows the batch has nothing left to lose.
   const LEARNT = 0.05;
 
-  it("a CLIP tells its pairs apart", async () => {
-    const one = await stageCase("clip", { optimizer: { lr: 5e-3, weightDecay: 0 } });
-    const { metrics } = await repeat(one, await distinctTexts(one), 100);
+  it.each([
+    ["CLIP", "clip", 100],
+    ["ALIGN", "align", 60],
+  ] as const)("%s tells its pairs apart", async (_name, kind, steps) => {
+    const one = await stageCase(kind, { optimizer: { lr: 5e-3, weightDecay: 0 } });
+    const { metrics } = await repeat(one, await distinctTexts(one), steps);
     expect(metrics[0]!.global_contrastive).toBeGreaterThan(1.8); // ln 8 is 2.08
     expect(metrics.at(-1)!.global_contrastive).toBeLessThan(LEARNT);
     expect(metrics.at(-1)!["global_contrastive/text_accuracy"]).toBe(1);

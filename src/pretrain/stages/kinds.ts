@@ -1,6 +1,7 @@
 /** The kinds of stages, one row each. A new kind is a file beside this one and a row here. */
 import { emaName } from "../../optim/index.ts";
 import type { Recipe } from "../recipe/types.ts";
+import { type AlignStage, alignKind } from "./align.ts";
 import { type ClipStage, clipKind } from "./clip.ts";
 import { type DvaeStage, dvaeKind } from "./dvae.ts";
 import { type ImageDinoStage, imageDinoKind } from "./image-dino.ts";
@@ -20,6 +21,7 @@ interface Stages {
   readonly clip: ClipStage;
   readonly simvlm: SimvlmStage;
   readonly vilt: ViltStage;
+  readonly align: AlignStage;
 }
 
 /** By the name that recipes call them. */
@@ -32,6 +34,7 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   clip: clipKind,
   simvlm: simvlmKind,
   vilt: viltKind,
+  align: alignKind,
 };
 
 /** Any stage of a recipe. */
