@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { derivativeErrors, normals } from "../../test/support/finite-difference.ts";
 import { tinyWeights } from "../../test/support/tiny-model.ts";
 import { FINITE_DIFFERENCE } from "../../test/support/tolerances.ts";
-import { graph, interpret, type Value } from "../graph/index.ts";
+import { graph, input, interpret, type Value } from "../graph/index.ts";
 import { type FlavaConfig, taskGraph, taskOutputs, variants } from "../models/flava/index.ts";
-import { dropout, initialize, normal, Params } from "../nn/index.ts";
+import { attention, dropout, initialize, linear, normal, Params, type Taps } from "../nn/index.ts";
 import { openDevice, State } from "../runtime/index.ts";
 import { type Feeds, fromNumbers, random, size, type Tensor, toNumbers } from "../tensor/index.ts";
 import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
@@ -196,19 +196,19 @@ describe("layer-wise decay", () => {
 
 describe("dropout", () => {
   it("keeps the share that it says, and makes up for what is dropped", () => {
-    const { drop, masks, dropped } = dropout(0.25);
+    const { drop, masks } = dropout({ hidden: 0.25, attention: 0 });
     const x = fromNumbers(new Array(4000).fill(2), [4, 1000]);
     const p = new Params().at("here");
     const given = p.get("x", [4, 1000], { kind: "zeros" });
     const g = graph("dropped", { y: drop(p, given) });
-    expect([...masks]).toEqual([["dropout.here", [4, 1000]]]);
+    expect([...masks]).toEqual([["dropout.here", { shape: [4, 1000], dropped: 64 }]]);
     const plan = tuningPlan(config, problem("text", classes(3)), settings("text", { dropout: 0.25 }), 7);
     plan.objectives.task!.losses(new Params(), B, { parts: 1, index: undefined, perWorker: 1 });
     const noise = plan.noise!(5);
     expect(plan.noise!(5)).toEqual(noise);
     expect(plan.noise!(6)).not.toEqual(noise);
     const all = Object.values(noise).flatMap(({ data }) => [...(data as Uint8Array)]);
-    expect(all.reduce((sum, x) => sum + x, 0) / all.length).toBeCloseTo(1 - dropped / 256, 1);
+    expect(all.reduce((sum, x) => sum + x, 0) / all.length).toBeCloseTo(0.75, 1);
     const mask: Tensor = {
       dtype: "bool",
       shape: [4, 1000],
@@ -217,5 +217,46 @@ describe("dropout", () => {
     const y = toNumbers(interpret(g, { "here.x": x, "dropout.here": mask }).y!);
     expect(y.reduce((sum, value) => sum + value, 0) / y.length).toBeCloseTo(2, 6);
     expect(y.slice(0, 2)).toEqual([0, 8 / 3]);
+  });
+
+  it("drops probabilities of attention where it is asked for, each layer's by a mask of its own", () => {
+    const plan = tuningPlan(config, problem("text", classes(3)), settings("text", { attentionDropout: 0.5 }), 7);
+    plan.objectives.task!.losses(new Params(), B, { parts: 1, index: undefined, perWorker: 1 });
+    const noise = Object.entries(plan.noise!(1));
+    const { layers, heads } = config.text;
+    expect(noise.map(([name, { shape }]) => [name, shape])).toEqual(
+      Array.from({ length: layers }, (_, i) => [
+        `dropout.flava.text_model.encoder.layer.${i}.attention.attention`,
+        [B, heads, T, T],
+      ]),
+    );
+    const all = noise.flatMap(([, { data }]) => [...(data as Uint8Array)]);
+    expect(all.reduce((sum, x) => sum + x, 0) / all.length).toBeCloseTo(0.5, 1);
+  });
+
+  it("drops attention's probabilities after the softmax: what is kept weighs more, the rest nothing", () => {
+    const { drop, masks } = dropout({ hidden: 0, attention: 0.5 });
+    const p = new Params();
+    const x = input("x", [1, 3, 4]);
+    const taps: Taps = new Map();
+    const y = attention(p.at("a"), x, { heads: 1, out: taps, drop });
+    const outputs = { y, probabilities: taps.get("a.probabilities")!, v: linear(p.at("a.value"), x, 4) };
+    const mask: Tensor = { dtype: "bool", shape: [1, 1, 3, 3], data: Uint8Array.of(1, 0, 1, 0, 0, 0, 1, 1, 1) };
+    expect([...masks.keys()]).toEqual(["dropout.a"]);
+    const weights = Object.fromEntries(p.specs().map(({ name, shape }) => [name, normals(name, shape)]));
+    const found = interpret(graph("attention", outputs), { ...weights, x: normals("x", [1, 3, 4]), "dropout.a": mask });
+    const [said, chances, v] = [found.y!, found.probabilities!, found.v!].map(toNumbers) as [
+      number[],
+      number[],
+      number[],
+    ];
+    for (let n = 0; n < 3; n++)
+      for (let k = 0; k < 4; k++) {
+        const byHand = [0, 1, 2].reduce(
+          (sum, m) => sum + 2 * Number(mask.data[3 * n + m]) * chances[3 * n + m]! * v[4 * m + k]!,
+          0,
+        );
+        expect(said[4 * n + k]!).toBeCloseTo(byHand, 10);
+      }
   });
 });

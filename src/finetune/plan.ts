@@ -1,9 +1,9 @@
 /** The training plan of a problem: its objective, which parameters move how fast, and the noise of dropout. */
 import { constant, type Value } from "../graph/index.ts";
 import { type FlavaConfig, taskOutputs } from "../models/flava/index.ts";
-import { dropout } from "../nn/index.ts";
+import { type DropoutMask, dropout } from "../nn/index.ts";
 import { type GroupRule, groupOf, layerDecay } from "../optim/index.ts";
-import { type Feeds, random, type Shape, size, type Tensor } from "../tensor/index.ts";
+import { type Feeds, random, size, type Tensor } from "../tensor/index.ts";
 import type { Objective, TrainingOptions, TrainingPlan } from "../train/index.ts";
 import { headOf, lossOf, type Problem } from "./problem.ts";
 import type { Settings } from "./settings.ts";
@@ -13,7 +13,7 @@ export const KIND = "task";
 
 /** The plan, for `traceSteps`. */
 export function tuningPlan(config: FlavaConfig, problem: Problem, settings: Settings, seed: number): TrainingPlan {
-  const { drop, masks, dropped } = dropout(settings.dropout);
+  const { drop, masks } = dropout({ hidden: settings.dropout, attention: settings.attentionDropout });
   const head = headOf(problem, settings.headHidden);
   const objective: Objective = {
     batchSize: settings.batchSize,
@@ -33,7 +33,7 @@ export function tuningPlan(config: FlavaConfig, problem: Problem, settings: Sett
   return {
     objectives: { [KIND]: objective },
     gate: (parameter) => scaled(scaleOf(parameter)),
-    noise: (step) => kept(masks, { dropped, seed, step, batchSize: settings.batchSize }),
+    noise: (step) => kept(masks, { seed, step, batchSize: settings.batchSize }),
   };
 }
 
@@ -88,7 +88,6 @@ export function rates(
 }
 
 interface Noise {
-  readonly dropped: number;
   readonly seed: number;
   readonly step: number;
   /** Of the whole step: the masks known may be those of a micro-batch. */
@@ -96,9 +95,9 @@ interface Noise {
 }
 
 /** Masks of a step, true with probability 1 − dropped / 256: a function of (seed, name, step). */
-function kept(masks: ReadonlyMap<string, Shape>, { dropped, seed, step, batchSize }: Noise): Feeds {
+function kept(masks: ReadonlyMap<string, DropoutMask>, { seed, step, batchSize }: Noise): Feeds {
   const feeds: Record<string, Tensor> = {};
-  for (const [name, shape] of masks) {
+  for (const [name, { shape, dropped }] of masks) {
     const whole = [batchSize, ...shape.slice(1)];
     const data = new Uint8Array(size(whole));
     const rng = random(seed, name, step);

@@ -17,6 +17,8 @@ export interface Settings {
   readonly clipNorm: number | null;
   /** Of embeddings, of what each half of a layer adds, and of what the head reads. */
   readonly dropout: number;
+  /** Of the probabilities of attention. */
+  readonly attentionDropout: number;
   /** Width of the head's hidden layer; null: none. */
   readonly headHidden: number | null;
   /** The head's learning rate, as a multiple of the others'. */
@@ -54,6 +56,7 @@ const schema: z.ZodType<Settings> = z.strictObject({
   eps: z.number().positive(),
   clipNorm: z.number().positive().nullable(),
   dropout: z.number().min(0).max(0.9),
+  attentionDropout: z.number().min(0).max(0.9),
   headHidden: count.nullable(),
   headLr: z.number().positive(),
   layerDecay: z.number().positive().max(1),
@@ -115,6 +118,7 @@ export function settingsFor(given: GivenSettings, about: SettingsFor): Settings 
     eps: 1e-6,
     clipNorm: 1,
     dropout: 0.1,
+    attentionDropout: 0,
     headHidden: about.inputs === "pair" ? 2 * about.width : null,
     headLr: 1,
     layerDecay: 1,

@@ -2,6 +2,7 @@
 import { ShapeError } from "../errors.ts";
 import { add, cast, constant, matmul, mul, permute, reshape, slice, softmax, sub, type Value } from "../graph/index.ts";
 import { tensor } from "../tensor/index.ts";
+import type { Drop } from "./dropout.ts";
 import { linear } from "./linear.ts";
 import type { Params } from "./params.ts";
 
@@ -21,13 +22,15 @@ export interface AttentionOptions {
   names?: readonly [query: string, key: string, value: string];
   /** The one layer that gives queries, keys and values, in this order (timm's "qkv"); there is no context then. */
   fused?: string | undefined;
+  /** Applied to the probabilities, as BERT's attention dropout is. */
+  drop?: Drop | undefined;
   /** Receives `<path>.scores`, with the mask, and `<path>.probabilities`, both (B, H, N, M). */
   out?: Taps | undefined;
 }
 
 /** The context vectors of all heads, joined: (B, N, D) → (B, N, width), before the output projection. */
 export function attention(p: Params, x: Value, options: AttentionOptions): Value {
-  const { heads, mask, qkvBias = true, names = ["query", "key", "value"], fused, out } = options;
+  const { heads, mask, qkvBias = true, names = ["query", "key", "value"], fused, out, drop } = options;
   const { context = x, width = x.shape.at(-1)! } = options;
   return p.scope(() => {
     const { B, N } = x.dims("B N D");
@@ -44,7 +47,7 @@ export function attention(p: Params, x: Value, options: AttentionOptions): Value
     out?.set(`${p.path}.scores`, scores);
     const probabilities = softmax(scores);
     out?.set(`${p.path}.probabilities`, probabilities);
-    const y = matmul(probabilities, v); // (B, H, N, K)
+    const y = matmul(drop ? drop(p, probabilities, "attention") : probabilities, v); // (B, H, N, K)
     return reshape(permute(y, [0, 2, 1, 3]), [B, N, width]);
   });
 }

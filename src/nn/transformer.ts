@@ -32,7 +32,7 @@ interface EncoderOptions {
   /** Additive, broadcast to (B, H, N, N). */
   mask?: Value | undefined;
   out?: Taps | undefined;
-  /** Applied to the embeddings and to what each half of a layer adds, as BERT's hidden dropout is. */
+  /** Applied to the embeddings and to what each half of a layer adds, as BERT's hidden dropout is, and to the probabilities of attention. */
   drop?: Drop | undefined;
 }
 
@@ -48,7 +48,7 @@ export function encoderLayer(
   return p.scope(() => {
     const { hiddenSize, intermediateSize, layerNormEps, heads, qkvBias } = config;
     const normed = layerNorm(p.at("layernorm_before"), x, layerNormEps);
-    const context = attention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out });
+    const context = attention(p.at("attention.attention"), normed, { heads, mask, qkvBias, out, drop });
     const attended = p.at("attention.output.dense");
     const y = add(x, drop(attended, linear(attended, context, hiddenSize)));
 

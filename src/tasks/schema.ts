@@ -117,6 +117,9 @@ export interface TuningSettings {
   readonly eps: number;
   readonly schedule: "linear" | "cosine" | "constant";
   readonly dropout?: number | undefined;
+  readonly attentionDropout?: number | undefined;
+  /** Largest gradient norm; null: no clipping. */
+  readonly clipNorm?: number | null | undefined;
   /** Width of the head's hidden layer; none: one linear layer. */
   readonly headHidden?: number | undefined;
 }
@@ -180,6 +183,8 @@ const settings = z.strictObject({
   eps: z.number().positive(),
   schedule: z.enum(["linear", "cosine", "constant"]),
   dropout: z.number().min(0).max(1).optional(),
+  attentionDropout: z.number().min(0).max(1).optional(),
+  clipNorm: z.number().positive().nullable().optional(),
   headHidden: count.optional(),
 });
 
