@@ -7,7 +7,6 @@ import { openData } from "../datasets/index.ts";
 import { ConfigError } from "../errors.ts";
 import {
   checkBest,
-  type Figures,
   finetune,
   type GivenSettings,
   labelledSource,
@@ -19,17 +18,17 @@ import {
   type Settings,
   settingsBase,
   settingsFor,
-  sizesOf,
   splitFolders,
   type TuningResult,
 } from "../finetune/index.ts";
-import { type Json, saveJson, statOf } from "../io/index.ts";
+import { type Json, statOf } from "../io/index.ts";
 import { findCheckpoints } from "../record/index.ts";
 import { nearest } from "../tensor/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 import { withDownloads } from "./download-progress.ts";
 import type { FinetuneOptions } from "./finetune.ts";
+import { describeCut, describeData, plan, sayResults } from "./finetune-words.ts";
 import { consoleReporter } from "./run-reporter.ts";
 
 /** Trains, or with --dry-run says what would be trained. */
@@ -132,34 +131,6 @@ async function readData(
   }
 }
 
-const count = (n: number): string => n.toLocaleString("en-US");
-
-function describeData({ problem, why, train, validation, heldOut, classes }: PreparedData): string[] {
-  const { target, inputs } = problem;
-  const learned =
-    target.kind === "number"
-      ? `numbers, ${target.mean.toPrecision(3)} on average, spread ${target.scale.toPrecision(3)}`
-      : `${count(target.names.length)} ${target.kind}`;
-  const named = classes.slice(0, 8).map(({ name, train }) => `${name} (${count(train)})`);
-  return [
-    `learned from ${{ text: "texts", image: "pictures", pair: "pictures with texts" }[inputs]}: ${learned}; ${why}`,
-    ...(named.length > 0 ? [`training samples: ${named.join(", ")}${classes.length > 8 ? ", …" : ""}`] : []),
-    `${count(train.count)} training samples, ${count(validation.count)} for validation${heldOut ? ", held out" : ""}`,
-  ];
-}
-
-/** A line where texts are longer than what is read of them. */
-function describeCut({ train }: PreparedData, { textLength }: Settings, { loaded }: FlavaModel): string[] {
-  const cut = train.tokens.filter((tokens) => tokens > textLength).length;
-  if (cut === 0) return [];
-  const how =
-    textLength < sizesOf(loaded).text.maxPositions ? "--set textLength=N reads more" : "the model takes no more";
-  return [`${count(cut)} training texts are longer than ${textLength} tokens and are cut; ${how}`];
-}
-
-const plan = (settings: Settings, described: readonly string[]): string =>
-  [...described, ...Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)].join("\n");
-
 interface One {
   readonly path: string;
   readonly options: FinetuneOptions;
@@ -175,15 +146,6 @@ async function one(io: Io, { path, options, opened, model, data, settings, seed,
   const several = options.seeds !== undefined;
   const begun = several && (await statOf(join(folder, "recipe.json"))) !== undefined;
   const command = `flava finetune ${path} --data ${options.data} --out ${folder}`;
-  const stopped = async (): Promise<Cancelled> => {
-    const last = (await findCheckpoints(join(folder, "finetune"))).at(-1);
-    const { signal } = io.signal.reason as Cancelled;
-    const how = several ? "the same command goes on" : "go on with the same command and --resume";
-    return new Cancelled(
-      signal,
-      last ? `cancelled: saved at step ${last.step}, ${how}` : "cancelled: nothing saved yet",
-    );
-  };
   const result = await finetune(
     {
       base: { loaded: model.loaded, image: model.processor.image, random: options.fromScratch },
@@ -194,52 +156,16 @@ async function one(io: Io, { path, options, opened, model, data, settings, seed,
     },
     { reporter: consoleReporter(io), signal: io.signal },
   ).catch(async (error: unknown) => {
-    throw io.signal.aborted ? await stopped() : error;
+    throw io.signal.aborted ? await stopped(io, folder, several) : error;
   });
-  if (result.status === "stopped") throw await stopped();
+  if (result.status === "stopped") throw await stopped(io, folder, several);
   return result;
 }
 
-interface Series {
-  readonly out: string;
-  readonly seeds: readonly number[];
-}
-
-async function sayResults(io: Io, results: readonly TuningResult[], { out, seeds }: Series): Promise<void> {
-  const shown = (result: TuningResult) => ({
-    out: result.out,
-    step: result.step,
-    validation: result.figures,
-    ...(result.tests.test && { test: result.tests.test }),
-  });
-  if (results.length === 1) {
-    const [result] = results;
-    const lines = [...block("validation", result!.figures), ...block("test", result!.tests.test ?? {})];
-    return io.result([...lines, `model: ${out}`].join("\n"), shown(result!));
-  }
-  const summary = {
-    validation: spread(results.map(({ figures }) => figures)),
-    test: spread(results.map(({ tests }) => tests.test ?? {})),
-  };
-  const value = { seeds, runs: results.map(shown), ...summary };
-  await saveJson(join(out, "seeds.json"), value);
-  const lines = Object.entries(summary).flatMap(([part, all]) =>
-    Object.entries(all).map(([name, { mean, std }]) => `${part} ${name}: ${mean.toFixed(4)} ± ${std.toFixed(4)}`),
-  );
-  io.result([...lines, `${results.length} seeds: ${out}`].join("\n"), value);
-}
-
-const block = (part: string, figures: Figures): string[] =>
-  Object.entries(figures).map(([name, value]) => `${part} ${name}: ${value.toFixed(4)}`);
-
-/** Mean and sample standard deviation over seeds. */
-function spread(all: readonly Figures[]): Record<string, { readonly mean: number; readonly std: number }> {
-  return Object.fromEntries(
-    Object.keys(all[0] ?? {}).map((name) => {
-      const values = all.flatMap((figures) => figures[name] ?? []);
-      const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-      const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
-      return [name, { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }];
-    }),
-  );
+/** What is thrown when the run was cancelled: how it goes on. */
+async function stopped(io: Io, folder: string, several: boolean): Promise<Cancelled> {
+  const last = (await findCheckpoints(join(folder, "finetune"))).at(-1);
+  const { signal } = io.signal.reason as Cancelled;
+  const how = several ? "the same command goes on" : "go on with the same command and --resume";
+  return new Cancelled(signal, last ? `cancelled: saved at step ${last.step}, ${how}` : "cancelled: nothing saved yet");
 }

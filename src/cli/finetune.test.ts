@@ -83,6 +83,27 @@ describe("flava finetune", () => {
     });
   });
 
+  it("names a column that lines of JSON do not have, the line, and the columns that they have", async () => {
+    await writeFiles(folder, {
+      "t.jsonl": '{"review":"a cat","stars":1}\n{"review":"a dog","stars":2}\n',
+      "some.jsonl": ["a cat", "a dog", "the cat", "the dog"]
+        .flatMap((review, i) => [{ review, stars: i % 2 }, { reviews: review }])
+        .map((row) => JSON.stringify(row))
+        .join("\n"),
+    });
+    const said = (file: string, text: string, label: string) =>
+      flava("finetune", model, "--data", join(folder, file), "--text", text, "--label", label, "--dry-run");
+    expect((await said("t.jsonl", "reviev", "stars")).error?.message).toMatch(
+      /expected a column reviev, got review, stars .*t.jsonl:1/,
+    );
+    expect((await said("t.jsonl", "review", "star")).error?.message).toMatch(
+      /expected a column star, got review, stars/,
+    );
+    expect((await said("some.jsonl", "review", "stars")).stderr).toMatch(
+      /4 samples left out: expected a column review, got reviews \(the first: some.jsonl:2\)/,
+    );
+  });
+
   it("refuses what it cannot understand, by its name", async () => {
     const fails = async (...more: string[]): Promise<string> =>
       String((await flava("finetune", model, "--data", table(), "--dry-run", ...more)).error?.message);

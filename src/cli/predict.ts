@@ -16,6 +16,7 @@ interface Options {
   readonly output?: string;
   readonly batchSize?: number;
   readonly device?: string;
+  readonly threads?: number;
   readonly cacheDir?: string;
   readonly outside?: true;
 }
@@ -52,6 +53,7 @@ export function define(program: Command): void {
     .option("--output <file>", "write the rows into this file")
     .option("--batch-size <n>", "inputs that go through the model at once", positive)
     .addOption(new Option("--device <name>", "what computes").choices(deviceNames))
+    .option("--threads <n>", "threads of one operator; all processors unless given", positive)
     .option("--cache-dir <dir>", "where models of the Hub and fetched data are kept")
     .option("--outside", "let a table name pictures outside of its folder")
     .addHelpText("after", HELP)
@@ -75,6 +77,7 @@ async function predict(io: Io, [path, ...words]: readonly string[], options: Opt
   await using model = await FlavaModel.fromPretrained(path!, {
     ...(options.device && { device: options.device as LoadOptions["device"] }),
     batchSize: options.batchSize ?? 16,
+    ...(options.threads && { threads: options.threads }),
     cacheDir: options.cacheDir,
     onWarning: io.note,
     signal: io.signal,

@@ -1,6 +1,6 @@
 /** The loop of a fine-tuning with everything that it calls: batches, logs, evaluations, checkpoints, early stopping. */
 import { join } from "node:path";
-import { createLoader, type LoaderState, type PixelCache, type TaskBuild } from "../data/index.ts";
+import { createLoader, type Loader, type LoaderState, type PixelCache, type TaskBuild } from "../data/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import {
   type BestSoFar,
@@ -13,7 +13,16 @@ import {
 } from "../record/index.ts";
 import type { State } from "../runtime/index.ts";
 import { size } from "../tensor/index.ts";
-import { type Batch, type Means, type Metrics, means, type Sums, train, type Updater } from "../train/index.ts";
+import {
+  type Batch,
+  type Loop,
+  type Means,
+  type Metrics,
+  means,
+  type Sums,
+  train,
+  type Updater,
+} from "../train/index.ts";
 import { type Names, type Resumed, saved } from "./checkpoints.ts";
 import { chosenBy, figures, guessFigures } from "./figures.ts";
 import { type Measurer, plainBuild } from "./measure.ts";
@@ -62,59 +71,14 @@ const MEMORY_BYTES = 2 ** 30;
 
 /** Trains to the last step, to the end of patience, or until the signal. */
 export async function runLoop(run: Running, parts: LoopParts): Promise<LoopOutcome> {
-  const { settings, data, reporter, record, log } = run;
-  const { updater, resumed } = parts;
-  const now = progressOf(resumed);
+  const { reporter, record } = run;
+  const now = progressOf(parts.resumed);
   const early = new AbortController();
   const signal = run.signal ? AbortSignal.any([run.signal, early.signal]) : early.signal;
   const loader = await openLoader(run, parts, now.place);
-  const begun = { time: performance.now(), samples: now.samples };
-  const parameters = parts.specs.reduce((n, { shape }) => n + size(shape), 0);
-  await record.begin(STAGE, {
-    kind: data.problem.inputs,
-    steps: settings.steps,
-    chance: chances(run, parts),
-    parameters,
-  });
-  reporter.begin(STAGE, settings.steps, resumed?.step ?? 0);
+  await begin(run, parts);
   try {
-    const { ending, step, times } = await train(
-      {
-        stage: STAGE,
-        done: resumed?.step ?? 0,
-        evaluationDue: resumed && evaluationDue(resumed.state),
-        steps: settings.steps,
-        every: { log: settings.logEvery, eval: settings.evalEvery, save: settings.saveEvery },
-        async next(step) {
-          const { feeds, samples, state } = await loader.next(step);
-          return { kind: KIND, feeds, samples, place: state } as Batch;
-        },
-        async update(step, batch) {
-          const metrics = await updater.update(step, batch);
-          now.place = (batch as Batch & { readonly place: LoaderState }).place;
-          now.samples += batch.samples.length;
-          return metrics;
-        },
-        evaluate: (_, abort) => measured(run, parts, abort),
-        async log(step, metrics, due) {
-          now.recent.add(metrics);
-          const rate = (now.samples - begun.samples) / ((performance.now() - begun.time) / 1000);
-          reporter.step(step, describe(metrics, rate, now.best));
-          if (due) await log.log(STAGE, step, { ...now.recent.take(), samples_per_second: rate, samples: now.samples });
-        },
-        async evaluated(step, found) {
-          await log.log(STAGE, step, found);
-          const better = takeBetter(now, run, step, found);
-          if (settings.patience !== null && now.stale >= settings.patience && step < settings.steps) early.abort();
-          return better;
-        },
-        async save(step, isDue, { total: seconds, ...times }) {
-          await save(run, parts, now, { step, isDue });
-          await record.advance(STAGE, { done: step, samples: now.samples, seconds, times });
-        },
-      },
-      signal,
-    );
+    const { ending, step, times } = await train(loopOf(run, parts, { now, loader, early }), signal);
     const { total: seconds, ...spent } = times;
     await record.advance(STAGE, { done: step, samples: now.samples, seconds, times: spent });
     const stopped = ending === "stopped" && !early.signal.aborted;
@@ -128,6 +92,66 @@ export async function runLoop(run: Running, parts: LoopParts): Promise<LoopOutco
   } finally {
     await loader.close();
   }
+}
+
+async function begin(run: Running, parts: LoopParts): Promise<void> {
+  const { settings, data, reporter, record } = run;
+  await record.begin(STAGE, {
+    kind: data.problem.inputs,
+    steps: settings.steps,
+    chance: chances(run, parts),
+    parameters: parts.specs.reduce((n, { shape }) => n + size(shape), 0),
+  });
+  reporter.begin(STAGE, settings.steps, parts.resumed?.step ?? 0);
+}
+
+/** What changes while the loop runs. */
+interface Live {
+  readonly now: Progress;
+  readonly loader: Loader;
+  /** Ends the loop when patience does. */
+  readonly early: AbortController;
+}
+
+/** The loop: `train` says when each of these is called. */
+function loopOf(run: Running, parts: LoopParts, { now, loader, early }: Live): Loop {
+  const { settings, reporter, record, log } = run;
+  const { updater, resumed } = parts;
+  const begun = { time: performance.now(), samples: now.samples };
+  return {
+    stage: STAGE,
+    done: resumed?.step ?? 0,
+    evaluationDue: resumed && evaluationDue(resumed.state),
+    steps: settings.steps,
+    every: { log: settings.logEvery, eval: settings.evalEvery, save: settings.saveEvery },
+    async next(step) {
+      const { feeds, samples, state } = await loader.next(step);
+      return { kind: KIND, feeds, samples, place: state } as Batch;
+    },
+    async update(step, batch) {
+      const metrics = await updater.update(step, batch);
+      now.place = (batch as Batch & { readonly place: LoaderState }).place;
+      now.samples += batch.samples.length;
+      return metrics;
+    },
+    evaluate: (_, abort) => measured(run, parts, abort),
+    async log(step, metrics, due) {
+      now.recent.add(metrics);
+      const rate = (now.samples - begun.samples) / ((performance.now() - begun.time) / 1000);
+      reporter.step(step, describe(metrics, rate, now.best));
+      if (due) await log.log(STAGE, step, { ...now.recent.take(), samples_per_second: rate, samples: now.samples });
+    },
+    async evaluated(step, found) {
+      await log.log(STAGE, step, found);
+      const better = takeBetter(now, run, step, found);
+      if (settings.patience !== null && now.stale >= settings.patience && step < settings.steps) early.abort();
+      return better;
+    },
+    async save(step, isDue, { total: seconds, ...times }) {
+      await save(run, parts, now, { step, isDue });
+      await record.advance(STAGE, { done: step, samples: now.samples, seconds, times });
+    },
+  };
 }
 
 const bestName = ({ best, data }: Running): string => best ?? chosenBy(data.problem);

@@ -14,6 +14,9 @@ export function objectRecord(
 ): Omit<FileRecord, "place"> {
   const bad = (reason: string): Omit<FileRecord, "place"> => ({ load: () => ({ key, reason }) });
   if (!isRecord(value)) return bad("expected a JSON object");
+  const lacking = options.exact ? lackingColumn(value, options) : undefined;
+  if (lacking !== undefined)
+    return bad(`expected a column ${lacking}, got ${Object.keys(value).slice(0, 12).join(", ") || "an empty object"}`);
   const row = withPlace(value);
   const present = new Set(Object.keys(row).filter((name) => row[name] !== null));
   const { second, exact: apart = false } = options;
@@ -35,6 +38,11 @@ export function objectRecord(
   const fields = { key, text, label: labelKey && row[labelKey], meta };
   return tableRecord({ ...fields, textExpected: options.text !== undefined }, location, { place, apart });
 }
+
+const lackingColumn = (
+  row: Record<string, unknown>,
+  { image, text, second, label }: TableOptions,
+): string | undefined => [image, text, second, label].find((column) => column !== undefined && !(column in row));
 
 /** With the path of the image, where a known layout says it in pieces. */
 function withPlace(row: Record<string, unknown>): Record<string, unknown> {
