@@ -1,8 +1,7 @@
 /** Chromium, and pages that answer what a test asks. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build } from "vite";
 import { findChromium } from "../support/chromium.ts";
@@ -29,7 +28,7 @@ export async function buildPage(root: string, options: { readonly base?: string 
     configFile: false,
     logLevel: "error",
     base: options.base ?? "/",
-    resolve: { alias: { "flava/web": fileURLToPath(new URL("../../src/web/index.ts", import.meta.url)) } },
+    resolve: { alias: { "flava/web": resolve("src/web/index.ts") } },
     build: { outDir, emptyOutDir: true },
   });
   return outDir;
@@ -63,7 +62,7 @@ export interface Watched {
 }
 
 /** Opens the built page and waits until its model is ready. */
-export async function openSite(browser: Browser, address: string, device = "wasm"): Promise<Watched> {
+export async function openSite(browser: Pick<Browser, "newPage">, address: string, device = "wasm"): Promise<Watched> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   const problems: string[] = [];
   page.on("console", (message) => {
