@@ -1,7 +1,7 @@
 /** What can be imported from the package: an explicit list, documented, and free of Node where it says so. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { reachedFrom } from "./support/imports.ts";
+import { type Import, reachedFrom } from "./support/imports.ts";
 
 const pack = JSON.parse(readFileSync("package.json", "utf8"));
 const exported: Readonly<Record<string, string>> = pack.exports;
@@ -51,6 +51,16 @@ describe("the entries of the package", () => {
   it("are those of docs/package.md", () => {
     const names = [...entries.map(([name]) => name), "flava/recipes/*"];
     expect([...documented.keys()].sort()).toEqual(names.sort());
+  });
+
+  it("follow, in a browser, no import of a package with native parts: a bundler such as esbuild would take it in", () => {
+    const follow = ({ typeOnly }: Import): boolean => !typeOnly;
+    const found = entries
+      .filter(([name]) => documented.get(name))
+      .flatMap(([, source]) => [...reachedFrom(source, { read, follow, aliases: inBrowser })])
+      .filter(([name]) => NATIVE.includes(name))
+      .map(([name, chain]) => `${chain} imports ${name}`);
+    expect(found).toEqual([]);
   });
 
   it("are every room's but those of the command", () => {

@@ -1,5 +1,6 @@
 /** Compiles the step programs of a plan and runs one update after another on its state. */
-import { type Cluster, oneWorker } from "../cluster/index.ts";
+import type { Cluster } from "../cluster/index.ts";
+import { oneWorker } from "../cluster/one.ts";
 import { ConfigError } from "../errors.ts";
 import type { Program } from "../graph/index.ts";
 import type { PrecisionOptions } from "../graph/passes/index.ts";
