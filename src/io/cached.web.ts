@@ -111,7 +111,7 @@ async function factsOf(url: string, store: Store, options: CachedOptions): Promi
 }
 
 const probe = (url: string, options: CachedOptions): Promise<Facts | undefined> =>
-  attempts(url, { ...options, retries: 2 }, async ({ signal }) => {
+  attempts(url, { ...options, retries: globalThis.navigator?.onLine === false ? 0 : 2 }, async ({ signal }) => {
     const response = await fetch(url, {
       headers: { ...options.headers, range: "bytes=0-0" },
       signal,

@@ -35,6 +35,8 @@ const calls = {
       },
       onWarning: warn,
     });
+    progress("Starting the engine…"); // it is loaded with the first graph
+    if (model.gives("text_embeds")) await model.encodeText("a", { outputs: ["text_embeds"] });
     progress(`Ready on ${device}, after ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
     return { device };
   },
