@@ -1,6 +1,7 @@
 /** `flava eval MODEL…`: models on the paper's tasks, one file of results for each pair of them. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError, DataError, FlavaError } from "../errors.ts";
+import { statOf } from "../io/index.ts";
 import { deviceNames } from "../runtime/device-names.ts";
 import { MEASURES, type Measure } from "../tasks/evaluate/measure-names.ts";
 import type { CellEvent, NamedModel, Task } from "../tasks/index.ts";
@@ -165,8 +166,9 @@ async function tasksThere(io: Io, { dataRoot, measure = QUICK }: Options): Promi
     if (await findTask(task, dataRoot, io.signal)) found.push(task);
   }
   if (found.length > 0) return found;
+  const there = await statOf(dataRoot);
   throw new DataError(
-    `${dataRoot}: expected data of the paper's tasks below this folder, found none`,
+    `${dataRoot}: expected data of the paper's tasks below this folder, found ${there ? "none" : "no such folder"}`,
     "flava eval --list says what is looked for; tasks of the starter data are measured when they are named: --tasks starter-families",
   );
 }
@@ -212,6 +214,7 @@ function how(event: CellEvent): string {
 async function list(io: Io, { dataRoot, tasks: asked }: Options): Promise<void> {
   const { paperTasks, starterTasks } = await import("../tasks/index.ts");
   const tasks = asked ? await tasksOf(asked) : [...(await paperTasks()), ...(await starterTasks())];
+  if (!(await statOf(dataRoot))) io.note(`${dataRoot}: there is no such folder`);
   const rows = await Promise.all(tasks.map((task) => rowOf(task, dataRoot)));
   const width = Math.max(...rows.map(({ task }) => task.length));
   const lines = rows.map((row) => `${row.there ? "✓" : "–"} ${row.task.padEnd(width)}  ${row.says}`);

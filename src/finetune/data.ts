@@ -61,7 +61,7 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
   const own = request.validation && (await look(request.validation));
   const chosen = chooseTarget(
     all.rows.map(({ label }) => label),
-    request,
+    { ...request, of: request.train.name },
   );
   const parts = own ? { train: all.rows, validation: own.rows } : heldOut(all.rows, chosen, request);
   checkValidation(request, chosen, parts);

@@ -139,7 +139,7 @@ describe("data", () => {
 
   it("refuses labels that cannot be learned", async () => {
     const one = texts().map((sample) => ({ ...sample, label: "same" }));
-    await expect(refused(one)).rejects.toThrow(/expected two classes or more, got 1: same/);
+    await expect(refused(one)).rejects.toThrow(/^samples: labels: expected two classes or more, got 1: same/);
     const each = texts().map((sample) => ({ ...sample, label: sample.key }));
     await expect(refused(each)).rejects.toThrow(/25 labels for 25 samples/);
     const validation = sourceOf("held", [{ key: "z", texts: ["a cat"], label: "anmial" }]);

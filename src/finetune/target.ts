@@ -21,6 +21,8 @@ export interface TargetOptions {
   readonly classes?: readonly string[] | undefined;
   /** The most answers that are learned: the commonest. */
   readonly answers?: number | undefined;
+  /** Whose labels they are, for messages. */
+  readonly of?: string | undefined;
 }
 
 /** Whole numbers with more values than this are no classes. */
@@ -39,10 +41,12 @@ export function gapsAmong<T extends { readonly label: string }>(rows: readonly T
 
 /** The target of the labels of training samples. Throws DataError, ConfigError. */
 export function chooseTarget(labels: readonly string[], options: TargetOptions): ChosenTarget {
-  if (options.as === "answers") return answersOf(labels, options.answers ?? 3129);
+  if (options.as === "answers") return answersOf(labels, options);
   const { as, why } = options.as === "auto" ? evident(labels, options) : { as: options.as, why: "as asked" };
-  return as === "number" ? { target: numberOf(labels, options.name), why } : { ...classesOf(labels, options, why) };
+  return as === "number" ? { target: numberOf(labels, options), why } : { ...classesOf(labels, options, why) };
 }
+
+const place = ({ of }: TargetOptions): string => (of === undefined ? "" : `${of}: `);
 
 function evident(labels: readonly string[], { classes }: TargetOptions): { as: "classes" | "number"; why: string } {
   if (classes) return { as: "classes", why: "the classes are given" };
@@ -59,17 +63,22 @@ function evident(labels: readonly string[], { classes }: TargetOptions): { as: "
   return { as: "classes", why: `labels are only ${different.size} different numbers` };
 }
 
-function classesOf(labels: readonly string[], { classes }: TargetOptions, why: string): ChosenTarget {
+function classesOf(labels: readonly string[], options: TargetOptions, why: string): ChosenTarget {
+  const { classes } = options;
   const found = [...new Set(labels)];
   const names = classes ?? found.sort(byName);
   const unknown = found.find((label) => !names.includes(label));
   if (unknown !== undefined)
-    throw new DataError(`labels: expected one of ${names.slice(0, 12).join(", ")}, got ${JSON.stringify(unknown)}`);
+    throw new DataError(
+      `${place(options)}labels: expected one of ${names.slice(0, 12).join(", ")}, got ${JSON.stringify(unknown)}`,
+    );
   if (found.length < 2)
-    throw new DataError(`labels: expected two classes or more, got ${found.length}: ${found.join(", ")}`);
+    throw new DataError(
+      `${place(options)}labels: expected two classes or more, got ${found.length}: ${found.join(", ")}`,
+    );
   if (!classes && found.length === labels.length)
     throw new DataError(
-      `labels: expected classes with several samples, got ${found.length} labels for ${labels.length} samples, such as ${JSON.stringify(found[0])}`,
+      `${place(options)}labels: expected classes with several samples, got ${found.length} labels for ${labels.length} samples, such as ${JSON.stringify(found[0])}`,
       "is it the right column? numbers are learned as numbers where that is asked for",
     );
   return { target: { kind: "classes", names }, why };
@@ -79,18 +88,20 @@ function classesOf(labels: readonly string[], { classes }: TargetOptions, why: s
 const byName = (a: string, b: string): number =>
   isNumber(a) && isNumber(b) ? Number(a) - Number(b) : a < b ? -1 : a > b ? 1 : 0;
 
-function numberOf(labels: readonly string[], name: string): Target {
+function numberOf(labels: readonly string[], options: TargetOptions): Target {
   const bad = labels.find((label) => !isNumber(label));
-  if (bad !== undefined) throw new DataError(`labels: expected numbers, got ${JSON.stringify(bad)}`);
+  if (bad !== undefined) throw new DataError(`${place(options)}labels: expected numbers, got ${JSON.stringify(bad)}`);
   const numbers = labels.map(Number);
   const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
   const scale = Math.sqrt(numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / numbers.length);
-  if (!(scale > 0)) throw new DataError(`labels: expected different numbers, got ${numbers[0]} in all samples`);
-  return { kind: "number", name, mean, scale };
+  if (!(scale > 0))
+    throw new DataError(`${place(options)}labels: expected different numbers, got ${numbers[0]} in all samples`);
+  return { kind: "number", name: options.name, mean, scale };
 }
 
 /** The answers that are worth something most often, ties by name. */
-function answersOf(labels: readonly string[], most: number): ChosenTarget {
+function answersOf(labels: readonly string[], options: TargetOptions): ChosenTarget {
+  const { answers: most = 3129 } = options;
   if (!Number.isInteger(most) || most < 2) throw new ConfigError(`answers: expected at least 2, got ${most}`);
   const counts = new Map<string, number>();
   for (const label of labels)
@@ -100,7 +111,8 @@ function answersOf(labels: readonly string[], most: number): ChosenTarget {
     .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
     .slice(0, most)
     .map(([answer]) => answer);
-  if (names.length < 2) throw new DataError(`answers: expected two or more, got ${names.join(", ") || "none"}`);
+  if (names.length < 2)
+    throw new DataError(`${place(options)}answers: expected two or more, got ${names.join(", ") || "none"}`);
   return {
     target: { kind: "answers", names },
     why: `the ${names.length.toLocaleString("en-US")} commonest of ${counts.size.toLocaleString("en-US")} answers`,

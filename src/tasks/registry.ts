@@ -4,17 +4,27 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ConfigError, NameError } from "../errors.ts";
-import { readJson } from "../io/index.ts";
+import { isRecord, readJson } from "../io/index.ts";
 import { nearest } from "../tensor/index.ts";
-import { type Task, taskSchema } from "./schema.ts";
+import { TASK_KEYS, type Task, taskSchema } from "./schema.ts";
 
 const FOLDER = fileURLToPath(new URL("../../tasks/", import.meta.url));
 
 /** Reads a task file. Throws FileError, DataError, and ConfigError that names the file and the key. */
 export async function readTask(path: string): Promise<Task> {
-  const parsed = taskSchema.safeParse(await readJson(path));
-  if (!parsed.success) throw new ConfigError(`${path}: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  const value = await readJson(path);
+  const parsed = taskSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const name = isRecord(value) && typeof value.name === "string" ? `task ${value.name}: ` : "";
+  throw new ConfigError(`${name}${path}: expected a task file\n${parsed.error.issues.flatMap(describe).join("\n")}`);
+}
+
+/** Lines of a complaint; an unknown key is told with the nearest that there is. */
+function describe(issue: z.core.$ZodIssue): string[] {
+  const at = issue.path.length > 0 ? `\n  → at ${issue.path.join(".")}` : "";
+  if (issue.code !== "unrecognized_keys") return [`✖ ${issue.message}${at}`];
+  const known = TASK_KEYS[String(issue.path[0] ?? "")] ?? [];
+  return issue.keys.map((key) => `✖ unknown key "${key}": ${nearest(key, known)}${at}`);
 }
 
 /** The paper's 35 tasks, in the order of its table. */

@@ -200,3 +200,11 @@ export const taskSchema: z.ZodType<Task> = z.strictObject({
   templates: z.array(z.string().includes("{}")).optional(),
   figures: z.array(figure).min(1),
 });
+
+/** The keys of task files by where they stand, for messages: "", "data", "settings", "figures". */
+export const TASK_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "": Object.keys((taskSchema as unknown as z.ZodObject).shape),
+  data: Object.keys(data.shape),
+  settings: Object.keys(settings.shape),
+  figures: Object.keys(figure.shape),
+};

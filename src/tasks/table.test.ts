@@ -55,7 +55,9 @@ describe("task files", () => {
   it("with an unknown key or value are refused by file and key", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "flava-task-")), "mine.json");
     writeFileSync(path, JSON.stringify({ ...tasks[0], metrics: [] }));
-    await expect(readTask(path)).rejects.toThrow(/mine\.json: .*metrics/s);
+    await expect(readTask(path)).rejects.toThrow(
+      /^task mnli: .*mine\.json: expected a task file\n✖ unknown key "metrics"/,
+    );
     writeFileSync(path, JSON.stringify({ ...tasks[0], data: { ...tasks[0]!.data, layouts: ["glue"] } }));
     await expect(readTask(path)).rejects.toThrow(/mine\.json: .*layouts/s);
     expect(() => pickTasks(tasks, ["mnli", "cifar01"])).toThrow(/"cifar01" does not exist.*cifar10/s);

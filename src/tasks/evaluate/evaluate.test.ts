@@ -113,6 +113,8 @@ describe("evaluate", () => {
     await write(root, "colours/test/red/more.ppm", colourPicture(COLOURS.red!, 40));
     expect(await asked({ seed: 3, tasks: [others] })).toEqual([[expect.stringMatching(/^splits.test: was/)]]);
     await rm(join(root, "colours/test/red/more.ppm"));
+    const untrained = { ...colours, data: { ...colours.data, splits: { train: ["gone"], test: ["test"] } } };
+    expect(await asked({ tasks: [untrained] })).toEqual([expect.arrayContaining(["seed: was 3, now 0"])]);
   });
 
   it("names the classes without a training sample, and goes on with the other tasks", async () => {
@@ -138,9 +140,12 @@ describe("evaluate", () => {
 
   it("refuses data that are missing before any work", async () => {
     const missing: Task = { ...colours, name: "gone", data: { ...colours.data, folder: "gone" } };
-    await expect(evaluate(request(await temporaryFolder(), { tasks: [colours, missing] }))).rejects.toThrow(
+    const out = await temporaryFolder();
+    await expect(evaluate(request(out, { tasks: [colours, missing] }))).rejects.toThrow(
       /task gone: expected its data in .*gone, found none\n.*get it from this test/,
     );
+    const nowhere = { tasks: [missing], dataRoot: join(root, "nowhere") };
+    await expect(evaluate(request(out, nowhere))).rejects.toThrow(/task gone: .*found no folder .*nowhere/);
   });
 
   it("zero-shot classification says what the pipeline says", async () => {

@@ -1,39 +1,48 @@
 /** What decides a cell's figures beside its weights. It is written into the cell; a cell of another protocol is measured again. */
 import type { Json, JsonObject } from "../../io/index.ts";
 import { openSplit, type TaskPlace } from "../layouts/index.ts";
-import { SPLITS, type Task } from "../schema.ts";
+import { SPLITS, type SplitName, type Task } from "../schema.ts";
 import type { Measure } from "./measure-names.ts";
 
-/** What of a task file a way of measuring reads, beside where the data are. */
-const READ: { readonly [M in Measure]: (task: Task) => Readonly<Record<string, unknown>> } = {
-  linear_probe: () => ({}),
-  zeroshot_retrieval: () => ({}),
-  zeroshot_classification: ({ templates }) => ({ templates }),
-  image_text_matching: () => ({}),
-  finetune: ({ settings, protocol, data: { fields, imageSize, range, classCount }, figures }) => ({
-    ...{ settings, inputs: protocol, fields, imageSize, range, classCount },
-    figure: figures[0]?.metric,
-  }),
-  words_alone: ({ data: { fields } }) => ({ fields }),
-};
-
-/** The part of a protocol that the data decide. Throws what `openSplit` throws. */
-export async function dataProtocol(place: TaskPlace): Promise<JsonObject> {
-  const splits: Record<string, string> = {};
-  for (const split of SPLITS) {
-    const source = await openSplit(place, split);
-    const found = await source?.fingerprint?.();
-    if (found) splits[split] = found.hash.slice(0, 16);
-  }
-  return { layout: place.layout, splits };
+/** What a way of measuring reads. */
+interface Reads {
+  readonly splits: readonly SplitName[];
+  /** Of the task file, beside where the data are. */
+  of(task: Task): Readonly<Record<string, unknown>>;
 }
 
-/** The protocol, as plain JSON. Of a re-ranking the cell itself says how far it went. */
-export function protocolOf(
-  measure: Measure,
-  { task, classes }: TaskPlace,
-  { data, seed }: { readonly data: JsonObject; readonly seed: number },
-): JsonObject {
-  const read = JSON.parse(JSON.stringify({ classes, ...READ[measure](task) })) as Record<string, Json>;
-  return { seed, ...data, ...read };
+const READS: { readonly [M in Measure]: Reads } = {
+  linear_probe: { splits: SPLITS, of: () => ({}) },
+  zeroshot_retrieval: { splits: ["test"], of: () => ({}) },
+  zeroshot_classification: { splits: ["test"], of: ({ templates }) => ({ templates }) },
+  image_text_matching: { splits: ["test"], of: () => ({}) },
+  finetune: {
+    splits: SPLITS,
+    of: ({ settings, protocol, data: { fields, imageSize, range, classCount }, figures }) => ({
+      ...{ settings, inputs: protocol, fields, imageSize, range, classCount },
+      figure: figures[0]?.metric,
+    }),
+  },
+  words_alone: { splits: SPLITS, of: ({ data: { fields } }) => ({ fields }) },
+};
+
+/** The protocols of the ways of measuring a task: what its data are is looked up once for all of them. */
+export function protocols(place: TaskPlace, seed: number): (measure: Measure) => Promise<JsonObject> {
+  const { task, layout, classes } = place;
+  const hashes = new Map<SplitName, Promise<string | undefined>>();
+  const hashOf = async (split: SplitName): Promise<string | undefined> => {
+    const source = await openSplit(place, split);
+    return (await source?.fingerprint?.())?.hash.slice(0, 16);
+  };
+  return async (measure) => {
+    const { splits, of } = READS[measure];
+    const data: Record<string, string | undefined> = {};
+    for (const split of splits) {
+      const hash = hashes.get(split) ?? hashOf(split);
+      hashes.set(split, hash);
+      data[split] = await hash;
+    }
+    const plain: Json = JSON.parse(JSON.stringify({ seed, layout, splits: data, classes, ...of(task) }));
+    return plain as JsonObject;
+  };
 }

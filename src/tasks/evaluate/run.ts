@@ -11,7 +11,7 @@ import { pixelFeatures, untrained } from "./baselines.ts";
 import type { Measure } from "./measure-names.ts";
 import type { MeasureOptions } from "./measured.ts";
 import { measures } from "./measures.ts";
-import { dataProtocol, protocolOf } from "./protocol.ts";
+import { protocols } from "./protocol.ts";
 
 /** A model, and what its column is called. */
 export interface NamedModel {
@@ -112,20 +112,20 @@ async function* subjects(
 interface Job {
   readonly place: TaskPlace;
   readonly measure: Measure;
-  /** Read when first asked for, then kept. */
-  data(): Promise<JsonObject>;
+  /** What decides its figures beside the weights. */
+  protocol(): Promise<JsonObject>;
 }
 
-async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: EvaluationRequest): Promise<Job[]> {
+async function jobsOf(request: EvaluationRequest): Promise<Job[]> {
+  const { tasks, measures: asked, baselines, dataRoot, seed = 0, signal } = request;
   const jobs: Job[] = [];
   const wanted = [...new Set([...asked, ...(baselines ? (["words_alone"] as const) : [])])];
   for (const task of tasks) {
     const fitting = wanted.filter((measure) => measures[measure].suits(task));
     if (fitting.length === 0) continue;
     const place = await requireTask(task, dataRoot, signal);
-    let read: Promise<JsonObject> | undefined;
-    const data = (): Promise<JsonObject> => (read ??= dataProtocol(place));
-    jobs.push(...fitting.map((measure) => ({ place, measure, data })));
+    const protocolOf = protocols(place, seed);
+    jobs.push(...fitting.map((measure) => ({ place, measure, protocol: () => protocolOf(measure) })));
   }
   if (jobs.length === 0)
     throw new DataError(
@@ -136,11 +136,12 @@ async function jobsOf({ tasks, measures: asked, baselines, dataRoot, signal }: E
 
 type Outcome<E = CellEvent> = E extends unknown ? Omit<E, "model" | "seed" | "task" | "measure"> : never;
 
-async function cellOf(request: EvaluationRequest, subject: Subject, { place, measure, data }: Job): Promise<Outcome> {
+async function cellOf(request: EvaluationRequest, subject: Subject, job: Job): Promise<Outcome> {
+  const { place, measure } = job;
   const { name, path: from, seed, model, features, fromScratch, weights } = subject;
   const path = cellPath(request.out, { dataset: place.task.name, model: name, seed, task: measure });
   try {
-    const protocol = protocolOf(measure, place, { data: await data(), seed: request.seed ?? 0 });
+    const protocol = await job.protocol();
     const wanted = { weights, protocol, rerank: measure === "zeroshot_retrieval" ? request.rerank : undefined };
     const before = await findCell(path, wanted);
     if (before?.changed.length === 0) return { state: "known", cell: before.cell };
@@ -169,9 +170,15 @@ async function cellOf(request: EvaluationRequest, subject: Subject, { place, mea
     return { state: "done", cell, ...(meanwhile && { changed: meanwhile.changed }) };
   } catch (error) {
     if (request.signal?.aborted || !(error instanceof FlavaError)) throw error;
-    return error instanceof InUse ? { state: "busy" } : { state: "failed", error };
+    return error instanceof InUse ? { state: "busy" } : { state: "failed", error: located(error, place) };
   }
 }
+
+/** An error of the data, with the task and its folder before it where it does not name them. */
+const located = (error: FlavaError, { task, root }: TaskPlace): FlavaError =>
+  !(error instanceof DataError) || error.message.includes(`task ${task.name}:`)
+    ? error
+    : new DataError(`task ${task.name}: ${root}: ${error.message}`, undefined, { cause: error });
 
 /** What decides a cell's figures. */
 interface Wanted {

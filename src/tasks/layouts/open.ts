@@ -59,8 +59,9 @@ export async function requireTask(task: Task, dataRoot: string, signal?: AbortSi
       `task ${task.name}: expected the starter data, found none`,
       `get them with ${task.data.source}`,
     );
+  const found = (await statOf(dataRoot)) ? "none" : `no folder ${dataRoot}`;
   throw new FileError(
-    `task ${task.name}: expected its data in ${where}, found none`,
+    `task ${task.name}: expected its data in ${where}, found ${found}`,
     `get it from ${task.data.source}`,
   );
 }
