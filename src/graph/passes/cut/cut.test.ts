@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Feeds, fromNumbers, type Tensor, toNumbers } from "../../../tensor/index.ts";
 import { grad } from "../../gradient.ts";
-import { graph, topological } from "../../graph.ts";
+import { graph, isOp, topological } from "../../graph.ts";
 import { interpret, interpretWorkers } from "../../interpret/index.ts";
 import { add, allGather, allReduce, div, exp, input, matmul, mean, mul, sub, sum, tanh } from "../../ops.ts";
 import type { Program } from "../../program.ts";
@@ -126,6 +126,18 @@ describe("cut", () => {
     const { phases } = cut(step(false));
     for (const { program } of phases)
       expect(Object.keys(graph("p", { ...program.outputs, ...program.updates }).inputs)).not.toContain(KEEP);
+  });
+
+  it("leaves products in the state where a worker has one part, and computes them once", () => {
+    const { phases, sums } = cut(step(false));
+    const products = phases.map(({ program }) => {
+      const { nodes } = graph("p", { ...program.outputs, ...program.updates });
+      return nodes.filter((v) => v.op === "matmul" && v.inputs.some((x) => isOp(x, "input") && x.attrs.name === "w"));
+    });
+    expect(products.map(({ length }) => length)).toEqual([1, 0, 0]);
+    const stored = Object.keys(sums).filter((name) => name.includes(".stored."));
+    expect(stored.map((name) => sums[name])).toEqual([[B, E]]);
+    expect(Object.keys(phases[0]!.program.updates)).toEqual(stored);
   });
 
   it("refuses a step whose end depends on a part otherwise than through a collective", () => {

@@ -2,10 +2,12 @@
  * Cuts the step of one part of a batch at its collectives: programs that run for every part in turn, with the collectives between them,
  * and a last one that runs once. What a program needs of an earlier one is kept where it depends on a collective, and computed again where it
  * does not, since that is what memory is too small for: with a contrastive loss this is gradient caching (Gao et al., arXiv:2101.06983).
+ * Where a worker has a single part its products stay in the state until they are read again, as in a step that is not cut.
  */
 import type { Shape } from "../../../tensor/index.ts";
 import { type Graph, graph, isOp, topological, withInputs } from "../../graph.ts";
 import { add, input, mul } from "../../ops.ts";
+import type { Op } from "../../primitives.ts";
 import type { Program } from "../../program.ts";
 import type { Value } from "../../value.ts";
 import { cse } from "../cse.ts";
@@ -44,7 +46,7 @@ export interface Cut {
   readonly phases: readonly Phase[];
   /** Runs once on every worker, with equal results. */
   readonly last: Program;
-  /** Shapes of the sums in the state. */
+  /** Shapes of the sums in the state, and of what else waits there during a step. */
   readonly sums: Readonly<Record<string, Shape>>;
 }
 
@@ -59,8 +61,9 @@ export function cut(step: PartedStep): Cut {
   const merged = mergedStep(step);
   const times = schedule(merged);
   const names = namesOf(merged, times);
-  const gives: Map<Value, string>[] = Array.from({ length: times.count }, () => new Map());
-  const build = builder(times, names, gives);
+  const each = (): Map<Value, string>[] => Array.from({ length: times.count }, () => new Map());
+  const [gives, stores] = [each(), each()];
+  const build = builder(times, names, gives, merged.several ? undefined : stores);
   const last = lastProgram(
     merged,
     build([...Object.values(merged.outputs), ...Object.values(merged.updates)], times.count),
@@ -69,7 +72,7 @@ export function cut(step: PartedStep): Cut {
   // From the last to the first: what a program must keep is what later ones have asked for.
   const phases = [...gives.keys()]
     .reverse()
-    .map((j) => phase(j, { step: merged, times, names, kept: gives[j]!, build, sums }));
+    .map((j) => phase(j, { step: merged, times, names, kept: gives[j]!, stored: stores[j]!, build, sums }));
   // A program whose collectives an earlier one could serve has nothing left to do.
   const busy = phases.filter(({ program }) => Object.keys({ ...program.outputs, ...program.updates }).length > 0);
   return { phases: busy.reverse(), last, sums };
@@ -107,6 +110,8 @@ interface Names {
   own(c: Collective): string;
   all(c: Collective): string;
   rows(c: Collective): string;
+  /** The state that a part's own value number `i` waits in. */
+  stored(i: number): string;
 }
 
 function namesOf({ name, sums }: Merged, { after }: Schedule): Names {
@@ -117,18 +122,33 @@ function namesOf({ name, sums }: Merged, { after }: Schedule): Names {
     own: (c) => `own.${ids.get(c)}`,
     all: (c) => `gathered.${ids.get(c)}`,
     rows: (c) => `rows.${ids.get(c)}`,
+    stored: (i) => sumName(`${name}.stored.${i}`),
   };
 }
 
 /** Builds values for one program: gives what stands for each of them there. */
 type Build = (roots: readonly Value[], program: number) => (v: Value) => Value;
 
-function builder({ level, after, computed }: Schedule, names: Names, gives: readonly Map<Value, string>[]): Build {
+/** What costs so much that it is not computed twice; everything between two of them is little work. */
+const COSTLY: ReadonlySet<Op> = new Set<Op>(["matmul", "conv2d"]);
+
+/** `gives` takes what programs give to later ones, `stores` what they leave in the state for them. */
+function builder(
+  { level, after, computed, count: phases }: Schedule,
+  names: Names,
+  gives: readonly Map<Value, string>[],
+  stores: readonly Map<Value, string>[] | undefined,
+): Build {
   const gathered = new Map([...after.keys()].filter((c) => c.op === "allGather").map((c) => [operand(c), c]));
   let count = 0;
   const keep = (v: Value, i: number): string => {
     const name = gives[i]!.get(v) ?? `kept.${count++}`;
     gives[i]!.set(v, name);
+    return name;
+  };
+  const store = (v: Value, i: number): string => {
+    const name = stores![i]!.get(v) ?? names.stored(stores!.reduce((n, { size }) => n + size, 0));
+    stores![i]!.set(v, name);
     return name;
   };
   const fed = (v: Value, name: string): Value => input(name, v.shape, v.dtype);
@@ -140,7 +160,10 @@ function builder({ level, after, computed }: Schedule, names: Names, gives: read
     const gather = gathered.get(v);
     if (gather && after.get(gather)! < j) return fed(v, names.own(gather));
     const early = earliest(v, level, computed);
-    return early !== undefined && early < j ? fed(v, keep(v, early)) : undefined;
+    if (early !== undefined) return early < j ? fed(v, keep(v, early)) : undefined;
+    if (!stores || j === phases || v.dtype !== "float32" || !COSTLY.has(v.op)) return undefined;
+    const first = computed.findIndex((set) => set.has(v));
+    return first >= 0 && first < j ? fed(v, store(v, first)) : undefined;
   };
   return (roots, j) => {
     const stands = new Map<Value, Value | undefined>();
@@ -179,21 +202,27 @@ interface PhaseParts {
   readonly times: Schedule;
   readonly names: Names;
   readonly kept: ReadonlyMap<Value, string>;
+  /** What it leaves in the state for later ones. */
+  readonly stored: ReadonlyMap<Value, string>;
   readonly build: Build;
   /** Takes the shapes of the sums. */
   readonly sums: Record<string, Shape>;
 }
 
 /** Program `j` of those that run for each part. */
-function phase(j: number, { step, times, names, kept, build, sums }: PhaseParts): Phase {
+function phase(j: number, { step, times, names, kept, stored, build, sums }: PhaseParts): Phase {
   const collectives = [...times.after].flatMap(([c, i]) => (i === j ? [c] : []));
   const results = Object.entries(step.ofPart).filter(([, v]) => times.resultIn.get(v) === j);
-  const value = build([...collectives.map(operand), ...results.map(([, v]) => v), ...kept.keys()], j);
+  const value = build([...collectives.map(operand), ...results.map(([, v]) => v), ...kept.keys(), ...stored.keys()], j);
   const [gathers, reduced] = [true, false].map((is) => collectives.filter((c) => (c.op === "allGather") === is)) as [
     Collective[],
     Collective[],
   ];
   const updates: Record<string, Value> = {};
+  for (const [v, name] of stored) {
+    sums[name] = v.shape;
+    updates[name] = value(v);
+  }
   for (const c of reduced) {
     const [sum, g] = [names.sum(c), value(operand(c))];
     sums[sum] = g.shape;
