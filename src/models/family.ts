@@ -11,6 +11,10 @@ import type { SimvlmConfig } from "./simvlm/config.ts";
 import { simvlmFamily } from "./simvlm/family.ts";
 import type { ViltConfig } from "./vilt/config.ts";
 import { viltFamily } from "./vilt/family.ts";
+import type { VinvlConfig } from "./vinvl/config.ts";
+import { vinvlFamily } from "./vinvl/family.ts";
+import type { VoltaConfig } from "./volta/config.ts";
+import { voltaFamily } from "./volta/family.ts";
 
 interface Configs {
   readonly flava: FlavaConfig;
@@ -18,6 +22,8 @@ interface Configs {
   readonly simvlm: SimvlmConfig;
   readonly vilt: ViltConfig;
   readonly align: AlignConfig;
+  readonly vinvl: VinvlConfig;
+  readonly volta: VoltaConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -33,6 +39,8 @@ export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]>
   simvlm: simvlmFamily,
   vilt: viltFamily,
   align: alignFamily,
+  vinvl: vinvlFamily,
+  volta: voltaFamily,
 };
 
 /** A family, whichever it is. */

@@ -2,6 +2,7 @@
 import { type Cluster, workersInProcess } from "../../src/cluster/index.ts";
 import { createLoader, openSource } from "../../src/data/index.ts";
 import { openData } from "../../src/datasets/index.ts";
+import { singleStream } from "../../src/models/volta/index.ts";
 import { initialTensor } from "../../src/nn/index.ts";
 import { parseRecipe, type Recipe, type Stage } from "../../src/pretrain/recipe/index.ts";
 import type { StagePlan } from "../../src/pretrain/stages/stage.ts";
@@ -58,6 +59,8 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   simvlm: { textLength: LENGTHS },
   vilt: { textLength: 12, transportRounds: 5 },
   align: { textLength: 12 },
+  vinvl: { textLength: 12, regions: { grid: 2 } },
+  volta: { textLength: 12, regions: { grid: 2, most: 4 } },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
@@ -93,6 +96,15 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
     },
   },
   vilt: { family: "vilt", model: { ...LAYERS, image: { imageSize: 16, patchSize: 4 }, text: { maxPositions: 12 } } },
+  vinvl: { family: "vinvl", model: { ...LAYERS, text: { maxPositions: 24 }, regions: { features: 12 } } },
+  volta: {
+    family: "volta",
+    model: {
+      ...{ hiddenSize: 16, heads: 2, intermediateSize: 32, poolerSize: 16, control: singleStream(2) },
+      text: { maxPositions: 40 },
+      regions: { features: 12, classes: 8, waves: 2 },
+    },
+  },
 };
 
 export interface StageCase {

@@ -22,7 +22,9 @@ export function syntheticSource(name: string, options: SyntheticOptions): Source
     const raw = sharp(paintScene(scene, width, height), { raw: { width, height, channels: 3 } });
     const encoded = format === "png" ? raw.png({ compressionLevel: 3 }) : raw.jpeg({ quality: 90 });
     const image = new Uint8Array(await encoded.toBuffer()).slice();
-    return { key: String(i), image, texts: [scene.caption], label: SHAPE_NAMES.indexOf(scene.figures[0]!.shape) };
+    const tags = scene.figures.map(({ colour, shape }) => `${colour} ${shape}`).join(", ");
+    const label = SHAPE_NAMES.indexOf(scene.figures[0]!.shape);
+    return { key: String(i), image, texts: [scene.caption], label, meta: { tags } };
   };
   return { name, count, samples: (sampling = {}) => indexedSamples(name, count, sampling, load) };
 }

@@ -16,7 +16,10 @@ const RECIPES = [
   "starter-dino",
   "starter-concepts",
   "flava-base",
-  ...["clip", "simvlm", "vilt", "align"].flatMap((name) => [`compared/${name}-base`, `compared/${name}-starter`]),
+  ...["clip", "simvlm", "vilt", "align", "vinvl", "volta"].flatMap((name) => [
+    `compared/${name}-base`,
+    `compared/${name}-starter`,
+  ]),
   ...["mim", "mlm", "flava-c", "flava-mm", "flava-no-init", "flava", "clip"].map((name) => `ablation/${name}`),
 ].map((name) => `recipes/${name}.yaml`);
 

@@ -11,6 +11,8 @@ import { type SimvlmStage, simvlmKind } from "./simvlm.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { type TextMlmStage, textMlmKind } from "./text-mlm.ts";
 import { type ViltStage, viltKind } from "./vilt.ts";
+import { type VinvlStage, vinvlKind } from "./vinvl.ts";
+import { type VoltaStage, voltaKind } from "./volta.ts";
 
 interface Stages {
   readonly dvae: DvaeStage;
@@ -22,6 +24,8 @@ interface Stages {
   readonly simvlm: SimvlmStage;
   readonly vilt: ViltStage;
   readonly align: AlignStage;
+  readonly vinvl: VinvlStage;
+  readonly volta: VoltaStage;
 }
 
 /** By the name that recipes call them. */
@@ -35,6 +39,8 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   simvlm: simvlmKind,
   vilt: viltKind,
   align: alignKind,
+  vinvl: vinvlKind,
+  volta: voltaKind,
 };
 
 /** Any stage of a recipe. */
