@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { RegionBuild } from "../../data/index.ts";
 import { broadcastTo, cast, equal, input, mul, reshape, type Value } from "../../graph/index.ts";
 import { tokensAt } from "../../nn/index.ts";
-import { maskedCrossEntropy, pairWeights } from "../../objectives/index.ts";
+import { type Classification, maskedCrossEntropy, pairWeights } from "../../objectives/index.ts";
 import type { Part } from "../../train/index.ts";
 import { whole } from "../recipe/parts-schema.ts";
 import type { Report } from "./stage.ts";
@@ -60,7 +60,7 @@ export function maskedWords(
     head,
   }: { readonly tokens: number; readonly counted?: Value | undefined; head(rows: Value): Value },
   part: Part,
-) {
+): Classification {
   const B = states.shape[0]!;
   const [positions, labels] = ["mlm_positions", "mlm_targets"].map((name) => input(name, [B, tokens], "int32"));
   const logits = head(tokensAt(states, positions!, 0));
