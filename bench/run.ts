@@ -42,6 +42,7 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
   data: async (_, args) => (await import("./data.ts")).data(args),
   infer: async ({ rounds, threads }) => (await import("./infer.ts")).infer(rounds, threads),
   web: async ({ rounds }, args) => (await import("./web.ts")).web(rounds, args),
+  cluster: async ({ rounds }, args) => (await import("./cluster.ts")).cluster(rounds, args),
   evaluation: async ({ threads }) => (await import("./evaluation.ts")).evaluation(threads),
 };
 

@@ -18,6 +18,7 @@ import { define as inspect } from "./inspect.ts";
 import { define as match } from "./match.ts";
 import { define as neighbours } from "./neighbours.ts";
 import { define as newRecipe } from "./new.ts";
+import { define as plan } from "./plan.ts";
 import { define as predict } from "./predict.ts";
 import { definePretrain } from "./pretrain.ts";
 import { define as probe } from "./probe.ts";
@@ -29,6 +30,7 @@ import { define as table } from "./table.ts";
 const VERBS: readonly ((program: Command) => void)[] = [
   definePretrain(() => import("./pretrain-run.ts")),
   newRecipe,
+  plan,
   embed,
   classify,
   match,

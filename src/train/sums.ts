@@ -29,9 +29,22 @@ export async function sumOverWorkers(cluster: Cluster, buffers: readonly Buffer[
   await flush();
 }
 
+const travelsAlone = (sizeBytes: number): boolean => sizeBytes >= ALONE_BYTES;
+
+/** How many messages sums of so many bytes each take, where memory may be given by its address. */
+export function messagesOf(sizes: readonly number[]): number {
+  let [messages, bytes] = [0, 0];
+  for (const size of sizes) {
+    if (travelsAlone(size)) messages++;
+    else if (bytes === 0 || bytes + size > TOGETHER_BYTES) [messages, bytes] = [messages + 1, size];
+    else bytes += size;
+  }
+  return messages;
+}
+
 /** Where a large buffer lies, if the cluster can go there. */
 function memoryOf({ takesAddresses }: Cluster, { address, dtype, sizeBytes }: Buffer): NativeMemory | undefined {
-  if (!takesAddresses || address === undefined || sizeBytes < ALONE_BYTES || dtype !== "float32") return undefined;
+  if (!takesAddresses || address === undefined || !travelsAlone(sizeBytes) || dtype !== "float32") return undefined;
   return { dtype, address, length: sizeBytes / 4 };
 }
 

@@ -19,6 +19,8 @@ export interface StageMeasure {
   readonly flops?: Readonly<Record<string, number>> | undefined;
   /** Bytes that each of several workers sends in a step, by kind of batch. */
   readonly sent?: Readonly<Record<string, number>> | undefined;
+  /** Collectives of a step of several workers, by kind of batch. */
+  readonly messages?: Readonly<Record<string, number>> | undefined;
   /** About how long its steps take on this machine as it is now, building its graphs included; unknown for other machines' devices. */
   readonly seconds?: number | undefined;
 }

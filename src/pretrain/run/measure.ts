@@ -1,7 +1,7 @@
 /** What a stage will need, from its graphs alone: parameters by scope, nodes, and an estimate of memory. No weights are made. */
 import { costOf, graph, type Program } from "../../graph/index.ts";
 import { size } from "../../tensor/index.ts";
-import { declaredState, type StepGraphs, traceSteps } from "../../train/index.ts";
+import { declaredState, messagesOf, type StepGraphs, traceSteps } from "../../train/index.ts";
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
 
@@ -46,8 +46,11 @@ export async function measureStage(
     // Sessions share one arena: the most that any of them needs.
     memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
   }
-  const sent = Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, bytesSent(one, workers)]));
-  return { parameters, memory, nodes, losses, flops, ...(workers > 1 && { sent }) };
+  const ofEach = (count: (one: StepGraphs) => number): Record<string, number> =>
+    Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, count(one)]));
+  if (workers === 1) return { parameters, memory, nodes, losses, flops };
+  const [sent, messages] = [ofEach((one) => bytesSent(one, workers)), ofEach(messagesSent)];
+  return { parameters, memory, nodes, losses, flops, sent, messages };
 }
 
 /** Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do. */
@@ -66,7 +69,17 @@ export function bytesSent(graphs: StepGraphs, workers: number): number {
   );
 }
 
-const programsOf = (graphs: StepGraphs): Program[] =>
+/** Collectives of a step, one after the other; the last adds up what is logged. */
+function messagesSent(graphs: StepGraphs): number {
+  if ("whole" in graphs) return 0;
+  const { phases, sums } = graphs.parts.cut;
+  const bytes = (name: string): number => 4 * size(sums[name]!);
+  return phases.reduce((n, { gathers, reduces, scatters }) => {
+    return n + gathers.length + messagesOf(reduces.map(bytes)) + scatters.length;
+  }, 1);
+}
+
+export const programsOf = (graphs: StepGraphs): Program[] =>
   "whole" in graphs
     ? [graphs.whole.program]
     : [...graphs.parts.cut.phases.map(({ program }) => program), graphs.parts.cut.last];
@@ -75,7 +88,8 @@ const programsOf = (graphs: StepGraphs): Program[] =>
 const timesIn = (graphs: StepGraphs, program: Program): number =>
   "whole" in graphs || program === graphs.parts.cut.last ? 1 : graphs.parts.part.perWorker;
 
-const renamed = (updates: Program["updates"]): Program["updates"] =>
+/** Names of updates that no output has. */
+export const renamed = (updates: Program["updates"]): Program["updates"] =>
   Object.fromEntries(Object.entries(updates).map(([name, value]) => [`update:${name}`, value]));
 
 /** `flava.image_model`, `mim_head`: the first name, or the first two below `flava`. */

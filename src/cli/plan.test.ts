@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { define } from "./plan.ts";
+
+describe("flava plan", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const flava = async (...args: string[]): Promise<string> => {
+    const out: string[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => out.push(String(text)) > 0);
+    vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+    const program = new Command("flava").option("--json").option("--quiet").exitOverride();
+    define(program);
+    program.commands[0]!.exitOverride().configureOutput({ writeErr: () => undefined });
+    await program.parseAsync(["node", "flava", ...args]);
+    return out.join("");
+  };
+  const SMALL = ["recipes/starter.yaml", "--set", "variant=small"];
+
+  it("prints a line for each number of workers, and what costs most", async () => {
+    const out = await flava("plan", ...SMALL, "--workers", "1,2,64", "--gbit", "1", "--gflops", "100");
+    expect(out).toContain("starter, joint: 128 samples a step; 100 GFLOP/s, as said");
+    expect(out).toMatch(/^ +64 +2 .* bytes on the network$/m);
+    expect(out).toMatch(/^1 Gbit\/s a machine, 1 workers on each, 20 µs a message/m);
+  });
+
+  it("measures this machine, and gives all numbers as JSON", async () => {
+    const out = JSON.parse(await flava("--json", "plan", ...SMALL, "--workers", "2", "--stage", "text"));
+    expect(out).toMatchObject({ stage: "text", predictions: [{ workers: 2 }], calibration: { samples: 4 } });
+    expect(out.predictions[0].efficiency).toBeGreaterThan(0);
+  });
+
+  it("refuses what is no number of workers, no speed and no stage", async () => {
+    await expect(flava("plan", ...SMALL, "--workers", "2,x")).rejects.toThrow(/expected a whole number/);
+    await expect(flava("plan", ...SMALL, "--gbit", "-1")).rejects.toThrow(/expected a number above 0/);
+    await expect(flava("plan", ...SMALL, "--stage", "jont")).rejects.toThrow(/expected one of .*joint.*, got "jont"/);
+    await expect(flava("plan", ...SMALL, "--gflops", "1", "--workers", "3")).rejects.toThrow(/does not divide among 3/);
+  });
+});

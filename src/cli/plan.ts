@@ -1,0 +1,136 @@
+/** `flava plan RECIPE`: how long a step would take on machines that are not here. */
+import { type Command, InvalidArgumentError } from "commander";
+import { ConfigError } from "../errors.ts";
+import type { Calibration, Prediction, WorkerShare } from "../pretrain/scaling/index.ts";
+import { action, type Io } from "./command.ts";
+import { positive } from "./numbers.ts";
+
+interface PlanOptions {
+  readonly workers: readonly number[];
+  readonly gbit: number;
+  readonly latency: number;
+  readonly perMachine: number;
+  readonly stage?: string;
+  readonly gflops?: number;
+  readonly samples: number;
+  readonly set?: readonly string[];
+}
+
+const EXAMPLES = `
+Examples:
+  flava plan recipes/starter.yaml --workers 1,2,4 --gbit 10
+  flava plan recipes/flava-base.yaml --workers 64,512 --gbit 100
+  flava plan recipes/flava-base.yaml --workers 64 --gflops 300000`;
+
+/** Speeds and the like. */
+function above0(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+const several = (text: string): number[] => text.split(",").map(positive);
+const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
+
+export function define(program: Command): void {
+  program
+    .command("plan")
+    .summary("step time and efficiency on many workers")
+    .description(
+      "Predicts the step of a recipe's stage on workers that are not here: its arithmetic at the speed of a few small steps on this machine, and its messages on the network that is said.",
+    )
+    .argument("<recipe>", "a YAML file, or the recipe.json of a run")
+    .option("--workers <list>", "how many workers, as 1,2,64", several, [1, 2, 4, 8])
+    .option("--gbit <n>", "what a machine sends, in gigabits a second", above0, 100)
+    .option("--latency <us>", "microseconds until a message has arrived", above0, 20)
+    .option("--per-machine <n>", "workers that share a machine's connection", positive, 1)
+    .option("--stage <name>", "the stage; the last unless said")
+    .option("--gflops <n>", "a worker's speed in such steps, instead of measuring this machine's", above0)
+    .option("--samples <n>", "samples of a measured step", positive, 4)
+    .option("--set <key=value>", "change a value of the recipe; may be given again", collect)
+    .addHelpText("after", EXAMPLES)
+    .action(action<PlanOptions>((io, [path], options) => plan(io, path!, options)));
+}
+
+/** Steps that are timed, after two that are not. */
+const ROUNDS = 3;
+
+async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
+  const { resolveRecipe } = await import("../pretrain/recipe/index.ts");
+  const { calibrate, predict, shareOf } = await import("../pretrain/scaling/index.ts");
+  const { recipe } = await resolveRecipe(path, { set: [...(options.set ?? [])], tiny: false });
+  const names = Object.keys(recipe.stages);
+  const stage = options.stage ?? names.at(-1)!;
+  if (!names.includes(stage)) throw new ConfigError(`--stage: expected one of ${names.join(", ")}, got "${stage}"`);
+  const shares: WorkerShare[] = [];
+  for (const workers of [1, ...options.workers.filter((n) => n > 1)]) {
+    io.signal.throwIfAborted();
+    io.note(`tracing the step of one of ${workers} workers…`);
+    shares.push(await shareOf(recipe, stage, workers));
+  }
+  const { gflops, samples, gbit, latency, perMachine } = options;
+  if (gflops === undefined) io.note(`timing steps of ${samples} samples on this machine…`);
+  const calibration =
+    gflops === undefined ? await calibrate(recipe, stage, { samples, rounds: ROUNDS, signal: io.signal }) : undefined;
+  const speed = calibration?.speed ?? gflops! * 1e9;
+  const network = { bandwidth: (gbit * 1e9) / 8, latency: latency / 1e6, perMachine };
+  const predictions = predict(shares[0]!, shares, { speed }, network);
+  const rows = predictions.map((one, i) => ({ ...one, ...shares[i]! }));
+  const wanted = rows.filter(({ workers }) => options.workers.includes(workers));
+  const batch = recipe.stages[stage]!.batchSize;
+  io.result(
+    [
+      `${recipe.name}, ${stage}: ${batch.toLocaleString("en-US")} samples a step; ${speedLine(speed, calibration)}`,
+      table(wanted.map((row) => cells(row, batch))),
+      `${gbit} Gbit/s a machine, ${perMachine} workers on each, ${latency} µs a message; messages are sent after the arithmetic, none beside it`,
+    ].join("\n"),
+    { recipe: recipe.name, stage, batchSize: batch, speed, calibration, network, predictions: wanted },
+  );
+}
+
+const speedLine = (speed: number, calibration: Calibration | undefined): string =>
+  calibration
+    ? `measured here: ${digits(speed / 1e9)} GFLOP/s in steps of ${calibration.samples} samples of kind ${calibration.kind}, ${digits(calibration.seconds)} s each`
+    : `${digits(speed / 1e9)} GFLOP/s, as said`;
+
+const digits = (x: number): string => Number(x.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: 3 });
+
+const BOTTLENECKS: Readonly<Record<Prediction["bottleneck"], string>> = {
+  repeated: "work that every worker repeats",
+  transfer: "bytes on the network",
+  waiting: "messages' latency",
+  nothing: "–",
+};
+
+const HEAD = [
+  "workers",
+  "samples each",
+  "step s",
+  "shared s",
+  "repeated s",
+  "bytes s",
+  "latency s",
+  "samples/s",
+  "efficiency",
+  "MB sent",
+  "GiB each",
+  "costs most",
+];
+
+const cells = (row: Prediction & WorkerShare, batch: number): string[] => [
+  row.workers.toLocaleString("en-US"),
+  row.samples.toLocaleString("en-US"),
+  ...[row.step, row.shared, row.repeated, row.transfer, row.waiting].map(digits),
+  digits(batch / row.step),
+  row.efficiency.toFixed(3),
+  digits(row.sent / 1e6),
+  digits(row.memoryBytes / 2 ** 30),
+  BOTTLENECKS[row.bottleneck],
+];
+
+function table(rows: readonly (readonly string[])[]): string {
+  const all = [HEAD, ...rows];
+  const widths = HEAD.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
+  return all.map((row) => row.map((cell, i) => cell.padStart(widths[i]!)).join("  ")).join("\n");
+}

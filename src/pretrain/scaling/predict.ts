@@ -1,0 +1,73 @@
+/**
+ * What a step takes on workers that are not here: the arithmetic of one of them at a speed that was measured, then its messages.
+ * Gradients are summed after the backward pass, so the times add up.
+ */
+
+/** What one of `workers` workers does in a step, a mean over the kinds of batches. */
+export interface Work {
+  readonly workers: number;
+  /** Floating-point operations. */
+  readonly flops: number;
+  /** Operators that are run. */
+  readonly nodes: number;
+  /** Bytes that it sends. */
+  readonly sent: number;
+  /** Collectives, one after the other. */
+  readonly messages: number;
+}
+
+export interface Machine {
+  /** Operations a second of a worker in such steps. */
+  readonly speed: number;
+}
+
+export interface Network {
+  /** Bytes a second that a machine sends. */
+  readonly bandwidth: number;
+  /** Seconds until a message has arrived. */
+  readonly latency: number;
+  /** Workers that share a machine's connection. */
+  readonly perMachine: number;
+}
+
+/** Seconds of a step, and where they go. */
+export interface Prediction {
+  readonly workers: number;
+  readonly step: number;
+  /** A worker's share of what one worker alone computes. */
+  readonly shared: number;
+  /** What every worker computes again: the update, logits of the whole batch. */
+  readonly repeated: number;
+  readonly transfer: number;
+  readonly waiting: number;
+  /** Time of one worker alone, over time on all × their number. */
+  readonly efficiency: number;
+  /** What costs most beside the shared work; "nothing" for one worker. */
+  readonly bottleneck: "repeated" | "transfer" | "waiting" | "nothing";
+}
+
+/** The step of each of `works`, against that of one worker alone. */
+export function predict(alone: Work, works: readonly Work[], machine: Machine, network: Network): Prediction[] {
+  const one = seconds(alone, machine);
+  return works.map((work) => {
+    const shared = one / work.workers;
+    const repeated = Math.max(0, seconds(work, machine) - shared);
+    const { transfer, waiting } = messages(work, network);
+    const step = shared + repeated + transfer + waiting;
+    const costs = { repeated, transfer, waiting };
+    const [most, cost] = Object.entries(costs).reduce((a, b) => (b[1] > a[1] ? b : a));
+    const bottleneck = cost > 0 ? (most as keyof typeof costs) : "nothing";
+    return { workers: work.workers, step, shared, ...costs, efficiency: one / (work.workers * step), bottleneck };
+  });
+}
+
+const seconds = ({ flops }: Work, { speed }: Machine): number => flops / speed;
+
+/** Workers of one machine share its connection; a collective takes a round out and one back between halves of the machines. */
+function messages(
+  { workers, sent, messages: count }: Work,
+  { bandwidth, latency, perMachine }: Network,
+): { readonly transfer: number; readonly waiting: number } {
+  const sharing = Math.min(workers, perMachine);
+  return { transfer: (sent * sharing) / bandwidth, waiting: count * 2 * Math.ceil(Math.log2(workers)) * latency };
+}
