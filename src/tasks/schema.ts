@@ -91,6 +91,8 @@ export interface TaskData {
   /** Columns or keys with the texts. */
   readonly fields?: readonly string[] | undefined;
   readonly classes?: readonly string[] | undefined;
+  /** What prompts call the classes, in the order of their numbers; "countries": by the codes of ISO 3166. */
+  readonly words?: readonly string[] | "countries" | undefined;
   readonly classCount?: number | undefined;
   /** Of a regression: least and greatest target. */
   readonly range?: readonly [number, number] | undefined;
@@ -157,6 +159,7 @@ const data = z.strictObject({
   layouts: z.array(z.enum(LAYOUTS)).min(1),
   fields: z.array(text).optional(),
   classes: z.array(text).optional(),
+  words: z.union([z.array(text), z.literal("countries")]).optional(),
   classCount: count.optional(),
   range: z.tuple([z.number(), z.number()]).optional(),
   sizes: z.record(text, count).optional(),

@@ -5,6 +5,7 @@ import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../lay
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
 import type { SplitName, Task } from "../schema.ts";
+import { classWords } from "./class-words.ts";
 import { imageTextMatching } from "./match.ts";
 import type { Measure } from "./measure-names.ts";
 import type { Measured, MeasureOptions } from "./measured.ts";
@@ -153,21 +154,22 @@ async function words(_model: FlavaModel, place: TaskPlace, options: MeasureOptio
 }
 
 /**
- * The words of a class are its name. Where neither the task file nor classnames.txt has names, or the data's own are others, the classes of
- * the test split are taken in their order: with the names of classnames.txt, else as they are with blanks for _.
+ * Names of classnames.txt or the task file, where the data's own are among them or as many; else what is known of the data's own numbers and
+ * codes, or those themselves with blanks for _. Classes are those of the test split, in their order.
  */
-async function promptsOf({ task, root, classes }: TaskPlace, source: TaskSource): Promise<Prompts> {
+async function promptsOf(place: TaskPlace, source: TaskSource): Promise<Prompts> {
+  const { task, root, classes } = place;
   const { templates = [] } = task;
   const labels = source.labels ?? (await labelsOf(source));
   if (classes && labels.every((label) => classes.includes(label))) return { classes, words: classes, templates };
   const names = [...labels].sort();
   if (classes?.length === names.length) return { classes: names, words: classes, templates };
-  if (classes || names.every((name) => /^n?\d+$/.test(name)))
-    throw new ConfigError(
-      `task ${task.name}: ${root}: expected names of classes for prompts, got ${classes ? `${classes.length} for ${names.length} classes` : names.slice(0, 3).join(", ")}`,
-      "put them into classnames.txt, one a line, in the order of the classes",
-    );
-  return { classes: names, words: names.map((name) => name.replace(/[_-]+/g, " ")), templates };
+  const words = classes ? undefined : await classWords(place, names);
+  if (words) return { classes: names, words, templates };
+  throw new ConfigError(
+    `task ${task.name}: ${root}: expected names of classes for prompts, got ${classes ? `${classes.length} for ${names.length} classes` : names.slice(0, 3).join(", ")}`,
+    `put them into classnames.txt, one a line, in the order of the classes${names[0]?.startsWith("n0") ? "; or take the LOC_synset_mapping.txt that comes with the data" : ""}`,
+  );
 }
 
 async function labelsOf(source: TaskSource): Promise<string[]> {

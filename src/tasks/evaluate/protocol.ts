@@ -14,7 +14,7 @@ interface Reads {
 const READS: { readonly [M in Measure]: Reads } = {
   linear_probe: { splits: SPLITS, of: () => ({}) },
   zeroshot_retrieval: { splits: ["test"], of: () => ({}) },
-  zeroshot_classification: { splits: ["test"], of: ({ templates }) => ({ templates }) },
+  zeroshot_classification: { splits: ["test"], of: ({ templates, data: { words } }) => ({ templates, words }) },
   image_text_matching: { splits: ["test"], of: () => ({}) },
   finetune: {
     splits: SPLITS,
