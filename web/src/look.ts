@@ -109,7 +109,7 @@ function scoreMatrix(need: () => Picture): HTMLElement[] {
       el(
         "p",
         { class: "hint" },
-        `Cosines; the darker, the likelier.${left > 0 ? ` ${left} more pictures are left out.` : ""}`,
+        `Cosines; the stronger the colour, the likelier.${left > 0 ? ` ${left} more pictures are left out.` : ""}`,
       ),
     );
   };

@@ -36,7 +36,7 @@ export function teach(panel: HTMLElement): void {
   const addClass = (name = ""): Class => {
     const id = `class-${classes.length + 1}`;
     const input = el("input", { type: "text", id, value: name, placeholder: `class ${classes.length + 1}` });
-    const shown = el("ul", { class: "pictures" });
+    const shown = el("ul", { class: "pictures small" });
     const made: Class = { name: input, pictures: [], shown };
     classes.push(made);
     const examples = dropPlace("Examples", (pictures) => give(made, pictures));
