@@ -9,6 +9,8 @@ import { type Layout, type NamedWeights, recognised, type TensorSource, underOur
 import type { ConfigJson, PublishedFamily } from "./model.ts";
 import type { SimvlmConfig } from "./simvlm/config.ts";
 import { simvlmFamily } from "./simvlm/family.ts";
+import type { UnitConfig } from "./unit/config.ts";
+import { unitFamily } from "./unit/family.ts";
 import type { ViltConfig } from "./vilt/config.ts";
 import { viltFamily } from "./vilt/family.ts";
 import type { VinvlConfig } from "./vinvl/config.ts";
@@ -24,6 +26,7 @@ interface Configs {
   readonly align: AlignConfig;
   readonly vinvl: VinvlConfig;
   readonly volta: VoltaConfig;
+  readonly unit: UnitConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -41,6 +44,7 @@ export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]>
   align: alignFamily,
   vinvl: vinvlFamily,
   volta: voltaFamily,
+  unit: unitFamily,
 };
 
 /** A family, whichever it is. */

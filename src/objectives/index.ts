@@ -1,3 +1,4 @@
+export * from "./assignment.ts";
 export * from "./dino.ts";
 export * from "./dvae.ts";
 export * from "./flava.ts";
@@ -6,5 +7,6 @@ export * from "./itm.ts";
 export * from "./masked-cross-entropy.ts";
 export * from "./parts.ts";
 export * from "./regions.ts";
+export * from "./set-prediction.ts";
 export * from "./task.ts";
 export * from "./word-patch-alignment.ts";

@@ -1,0 +1,78 @@
+/** Whole graphs for using a trained UniT: one for each of its tasks, and its encoders as one task has them. */
+import { input, mean, softmax, type Value } from "../../graph/index.ts";
+import { l2Normalize, Params } from "../../nn/index.ts";
+import {
+  type ImageGraphSizes,
+  type ModelGraph,
+  modelGraph,
+  type PairGraphSizes,
+  type TextGraphSizes,
+} from "../model.ts";
+import type { UnitConfig, UnitTask } from "./config.ts";
+import {
+  type TextInputs,
+  unitBackbone,
+  unitBoxes,
+  unitImageMemory,
+  unitLabels,
+  unitStates,
+  unitText,
+} from "./model.ts";
+
+/** The first task that reads pictures, or texts; undefined where none does. */
+export const taskThatReads = ({ tasks }: UnitConfig, what: "pictures" | "texts"): UnitTask | undefined =>
+  Object.values(tasks).find(({ kind }) => kind !== (what === "pictures" ? "glue" : "detection"));
+
+/**
+ * `pixel_values` (B, C, H, W), of any size → `image_embeddings` (B, P, D): the encoder's states as the decoder reads them for the first task
+ * that reads pictures, and `pooler_output` (B, D): their mean.
+ */
+export function unitImageGraph(config: UnitConfig, task: UnitTask, sizes: ImageGraphSizes): ModelGraph {
+  const p = new Params();
+  const { states } = unitImageMemory(p, config, task, { features: unitBackbone(p, config, pixelsOf(config, sizes)) });
+  return modelGraph("unit.image", p, { image_embeddings: states, pooler_output: mean(states, [1]) });
+}
+
+/** `input_ids` (B, T) and `attention_mask` → `text_embeddings` (B, T, D), as the first task that reads texts has them. */
+export function unitTextGraph(config: UnitConfig, task: UnitTask, sizes: TextGraphSizes): ModelGraph {
+  const p = new Params();
+  return modelGraph("unit.text", p, { text_embeddings: unitText(p, config, task, textOf(sizes, false)).states });
+}
+
+/** `pixel_values` → `features` (B, D), of length 1. */
+export function unitFeatures(config: UnitConfig, task: UnitTask, batch: number, scope = ""): ModelGraph {
+  const root = new Params();
+  const p = scope === "" ? root : root.at(scope);
+  const features = unitBackbone(p, config, pixelsOf(config, { batch }));
+  const { states } = unitImageMemory(p, config, task, { features });
+  return modelGraph("unit.features", root, { features: l2Normalize(mean(states, [1])) });
+}
+
+/**
+ * One task: of detection `logits` (B, Q, labels + 1), `scores` (their softmax) and `boxes` (B, Q, 4), else `logits` (B, labels). It
+ * reads `pixel_values` unless it is a glue task, and `input_ids`, `attention_mask` and `token_type_ids` unless it is detection.
+ */
+export function unitTaskGraph(config: UnitConfig, name: string, sizes: PairGraphSizes): ModelGraph {
+  const p = new Params();
+  const { kind } = config.tasks[name]!;
+  const states = unitStates(p, config, name, {
+    ...(kind !== "glue" && { pixels: pixelsOf(config, sizes) }),
+    ...(kind !== "detection" && { text: textOf(sizes, true) }),
+  }).at(-1)!;
+  if (kind !== "detection") return modelGraph(`unit.${name}`, p, { logits: unitLabels(p, config, name, states) });
+  const { logits, boxes } = unitBoxes(p, config, name, states);
+  return modelGraph(`unit.${name}`, p, { logits, scores: softmax(logits), boxes });
+}
+
+function pixelsOf({ image }: UnitConfig, { batch, height, width }: ImageGraphSizes): Value {
+  return input("pixel_values", [batch, image.channels, height ?? image.imageSize, width ?? image.imageSize]);
+}
+
+function textOf({ batch, textLength }: TextGraphSizes, types: boolean): TextInputs {
+  const places = (name: string): Value => input(name, [batch, textLength], "int32");
+  return {
+    ids: places("input_ids"),
+    keep: places("attention_mask"),
+    ...(types && { types: places("token_type_ids") }),
+  };
+}
