@@ -40,6 +40,16 @@ export interface Objective {
   losses(p: Params, samples: number, part: Part): Losses;
   /** The axis of the samples in every feed; 0 unless said. */
   readonly sampleAxis?: number;
+  /** What the host makes of a first pass over the samples, with the parameters as they are: an assignment of predictions to targets. */
+  readonly before?: BeforeStep | undefined;
+}
+
+/** A pass before a step. */
+export interface BeforeStep {
+  /** Results with a row for each sample. `p` is the root. */
+  results(p: Params, samples: number): Readonly<Record<string, Value>>;
+  /** More feeds for the step, a row for each sample, from the results and what was fed. */
+  feeds(results: Feeds, given: Feeds): Feeds;
 }
 
 /** Which part of a batch a graph is for: the same graph serves all. */

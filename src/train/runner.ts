@@ -5,8 +5,8 @@ import type { Phase } from "../graph/passes/index.ts";
 import { KEEP } from "../graph/passes/index.ts";
 import type { Executable, State } from "../runtime/index.ts";
 import { type Feeds, fromNumbers, scalar, type Tensor } from "../tensor/index.ts";
-import { cutBatch } from "./parts.ts";
-import type { Metrics } from "./plan.ts";
+import { cutBatch, joinBatch } from "./parts.ts";
+import type { BeforeStep, Metrics } from "./plan.ts";
 import { type CutStep, PART, type StepGraph } from "./step.ts";
 import { sumOverWorkers } from "./sums.ts";
 
@@ -32,6 +32,19 @@ const numbers = (results: Readonly<Record<string, Tensor>>): Record<string, numb
 export async function wholeRunner({ program }: StepGraph, compile: Compile): Promise<Runner> {
   const executable = await compile(program);
   return async (feeds, scalars) => numbers(await run(executable, feeds, scalars));
+}
+
+/** The pass before a step, on each micro-batch in turn: what it adds to the feeds, for all of this worker's samples. */
+export function beforeRunner(
+  executable: Executable,
+  { feeds: made }: BeforeStep,
+  { pieces, axis }: { readonly pieces: number; readonly axis: number },
+): (feeds: Feeds, scalars: Metrics) => Promise<Feeds> {
+  return async (feeds, scalars) => {
+    const found: Feeds[] = [];
+    for (const piece of cutBatch(feeds, pieces, axis)) found.push(made(await run(executable, piece, scalars), piece));
+    return joinBatch(found);
+  };
 }
 
 /** What the parts of a step run with. */

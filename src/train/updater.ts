@@ -4,14 +4,14 @@ import { oneWorker } from "../cluster/one.ts";
 import { ConfigError } from "../errors.ts";
 import type { Program } from "../graph/index.ts";
 import type { PrecisionOptions } from "../graph/passes/index.ts";
-import type { ParamSpec } from "../nn/index.ts";
+import { type ParamSpec, Params } from "../nn/index.ts";
 import { updateCounters } from "../optim/index.ts";
 import { compile, type Device, type Executable, type State } from "../runtime/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import type { TrainingOptions } from "./options.ts";
 import { cutBatch } from "./parts.ts";
 import type { Batch, Metrics, TrainingPlan } from "./plan.ts";
-import { partsRunner, type Runner, wholeRunner } from "./runner.ts";
+import { beforeRunner, partsRunner, type Runner, wholeRunner } from "./runner.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
 import { type CutStep, cutStep, partOf, type StepGraph, traceObjective, wholeStep } from "./step.ts";
 import { turns } from "./turns.ts";
@@ -78,6 +78,16 @@ function eachInTurn(signal: AbortSignal | undefined) {
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T, key: string) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
+
+/** As mapValues, one after another. */
+async function mapInTurn<T, U>(
+  record: Readonly<Record<string, T>>,
+  f: (value: T, key: string) => Promise<U>,
+): Promise<Record<string, U>> {
+  const found: Record<string, U> = {};
+  for (const [key, value] of Object.entries(record)) found[key] = await f(value, key);
+  return found;
+}
 
 const graphOf = (graphs: StepGraphs): StepGraph | CutStep => ("whole" in graphs ? graphs.whole : graphs.parts);
 
@@ -158,6 +168,13 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
         ? await wholeRunner(graph.whole, ready)
         : await partsRunner(graph.parts, ready, { cluster, state, axis: plan.objectives[kind]!.sampleAxis ?? 0 });
   }
+  const before = await mapInTurn(plan.objectives, async ({ before: pass, batchSize, sampleAxis = 0 }, kind) => {
+    if (!pass) return undefined;
+    const { gradientAccumulationSteps: pieces } = options;
+    const outputs = pass.results(new Params(), batchSize / ((cluster?.size ?? 1) * pieces));
+    const executable = await ready({ name: `${kind}.before`, outputs, updates: {} });
+    return beforeRunner(executable, pass, { pieces, axis: sampleAxis });
+  });
   const [lr, decay] = [learningRate(options, plan), weightDecay(options)];
   const scalars = (step: number): Record<string, number> => ({
     lr: lr(step),
@@ -166,7 +183,9 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   });
   return {
     async update(step, { kind, feeds }) {
-      const metrics = await runners[kind]!({ ...feeds, ...ownRows(plan.noise?.(step), cluster) }, scalars(step));
+      const own = { ...feeds, ...ownRows(plan.noise?.(step), cluster) };
+      const found = await before[kind]?.(own, scalars(step));
+      const metrics = await runners[kind]!({ ...own, ...found }, scalars(step));
       return { ...unweighted(metrics, plan.lossWeights), lr: lr(step) };
     },
     dispose: () => {

@@ -61,6 +61,7 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   align: { textLength: 12 },
   vinvl: { textLength: 12, regions: { grid: 2 } },
   volta: { textLength: 12, regions: { grid: 2, most: 4 } },
+  unit: { textLength: 12, backboneLr: 1 },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
@@ -85,6 +86,18 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
       },
       text: { ...LAYERS, maxPositions: 12 },
       ...{ temperatureInit: 0.1, labelSmoothing: 0, initializerRange: 0.1 },
+    },
+  },
+  unit: {
+    family: "unit",
+    model: {
+      image: { ...LAYERS, layers: 1, imageSize: 32, width: 4, stages: [1, 1, 1, 1], frozenStem: false },
+      text: { ...LAYERS, maxPositions: 12 },
+      decoder: { ...LAYERS },
+      tasks: {
+        shapes: { kind: "detection", index: 0, labels: 6, queries: 4 },
+        matching: { kind: "vl", index: 1, labels: 2, queries: 2, tokens: "all" },
+      },
     },
   },
   simvlm: {
@@ -134,7 +147,7 @@ async function wordsOf(): Promise<TextTokenizer> {
 /** The first `count` batches of the stage, of the kinds that its ratios draw. */
 export async function firstBatches({ recipe, plan, tokenizer }: StageCase, count: number): Promise<Batch[]> {
   const datasets = await Promise.all(
-    plan.datasets.map(async ({ kind, data, ...dataset }) => ({
+    plan.datasets.map(async ({ kind, data, task: _, ...dataset }) => ({
       ...dataset,
       name: kind,
       batchSize: plan.objectives[kind]!.batchSize,

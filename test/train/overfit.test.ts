@@ -74,6 +74,18 @@ describe("on one batch", () => {
     expect(metrics.at(-1)!.global_contrastive).toBeLessThan(LEARNT);
     expect(metrics.at(-1)!["global_contrastive/text_accuracy"]).toBe(1);
   });
+  it("a UniT finds the shapes in its pictures, each with the query that serves it best", async () => {
+    const tasks = { shapes: { ratio: 1 }, matching: { ratio: 0 } };
+    const { metrics } = await onFirstBatch("unit", 60, {
+      tasks,
+      optimizer: { lr: 5e-3, weightDecay: 0 },
+      clipNorm: 1,
+    });
+    expect(metrics[0]!.shapes_classes).toBeGreaterThan(2.5); // two layers of ln 7
+    expect(metrics.at(-1)!.shapes_classes).toBeLessThan(1.5);
+    expect(metrics.at(-1)!.shapes_distance).toBeLessThan(metrics[0]!.shapes_distance! / 2);
+    expect(metrics.at(-1)!.shapes_overlap).toBeLessThan(metrics[0]!.shapes_overlap! / 1.5);
+  });
   it("a SimVLM learns how its captions end", async () => {
     const changes = { sampling: { pairs: 1, texts: 0 }, optimizer: { lr: 5e-3, weightDecay: 0 } };
     const { metrics } = await onFirstBatch("simvlm", 80, changes);

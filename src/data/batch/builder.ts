@@ -5,6 +5,7 @@
 import { ConfigError } from "../../errors.ts";
 import type { TextTokenizer } from "../../text/index.ts";
 import { dinoFields, dvaeFields, imageFields, labelFields } from "./image.ts";
+import { objectFields } from "./objects.ts";
 import { regionFields, regionTexts } from "./regions.ts";
 import type { Field } from "./rows.ts";
 import { taskFields } from "./task.ts";
@@ -55,6 +56,8 @@ function partsOf(build: BatchBuild, tokenizer: TextTokenizer | undefined): Part[
         pairFields(build.text, words()),
         ...(build.image.labels ? [labelFields(build.image.labels)] : []),
       ];
+    case "objects":
+      return [imageFields(build.image), objectFields(build.objects)];
     case "task":
       return taskFields(build.task, words);
     case "regions":

@@ -2,6 +2,7 @@
 
 import type { BlockMaskOptions, DinoOptions, FlavaImageOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
 import type { MaskOptions } from "../../text/index.ts";
+import type { Objects } from "../sources/objects.ts";
 import type { Regions } from "../sources/regions.ts";
 import type { Field, Rows } from "./rows.ts";
 
@@ -29,6 +30,7 @@ export interface BatchItem {
   readonly label?: string | number | undefined;
   /** What a detector saw in it, and its names for it; and another picture's names, in a pair with wrong ones. */
   readonly regions?: Regions | undefined;
+  readonly objects?: Objects | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly otherTags?: readonly string[] | undefined;
   /** The second text of a task on pairs of them. */
@@ -88,6 +90,13 @@ export interface RegionBuild {
   readonly grid: number | null;
 }
 
+/** The boxes of pictures, which are read whole. */
+export interface ObjectBuild {
+  /** N: the most objects in a picture. */
+  readonly most: number;
+  readonly classes: number;
+}
+
 /** What a task reads, and what it learns of it. */
 export interface TaskBuild {
   readonly image?: Pick<ImageBuild, "size" | "whole" | "augment"> | undefined;
@@ -114,6 +123,7 @@ export type BatchBuild =
       /** Whether object tags follow the caption. */
       readonly tags: boolean;
     }
+  | { readonly kind: "objects"; readonly image: ImageBuild; readonly objects: ObjectBuild }
   | { readonly kind: "task"; readonly task: TaskBuild }
   | { readonly kind: "dino"; readonly dino: DinoOptions }
   | {

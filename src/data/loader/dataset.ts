@@ -232,6 +232,7 @@ function toItem(
       ...(build.tags && { tags: tagsOf(sample) }),
       ...drawMismatch(sample, block.items, { ratio: negatives, mode: captions, tags: build.tags }, draw),
     }),
+    ...(build.kind === "objects" && { objects: sample.objects }),
     ...(sample.label !== undefined && { label: sample.label }),
   };
 }

@@ -1,5 +1,6 @@
 /** Pictures of coloured shapes with captions that describe them: data of any size without a download. */
 import { random } from "../../tensor/index.ts";
+import type { Objects } from "./objects.ts";
 
 const COLOURS: Readonly<Record<string, readonly [number, number, number]>> = {
   red: [214, 40, 40],
@@ -80,6 +81,15 @@ export function drawScene(seed: number, i: number): Scene {
   const relation = beside ? "to the left of" : "above";
   const caption = `${a(one.colour)} ${one.shape} ${relation} ${a(other.colour)} ${other.shape} on ${a(background)} background`;
   return { background, figures: [one, other], caption };
+}
+
+/** The figures by the numbers of their names, with the boxes that `paintScene` draws them in. */
+export function objectsOf({ figures }: Scene, width: number, height: number): Objects {
+  const side = Math.min(width, height);
+  const box = ({ x, y, radius }: Figure): number[] => [
+    ...[x, y, (2 * radius * side) / width, (2 * radius * side) / height],
+  ];
+  return { classes: figures.map(({ shape }) => SHAPE_NAMES.indexOf(shape)), boxes: figures.flatMap(box) };
 }
 
 /** With its article. */

@@ -1,6 +1,7 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
 import type { HttpOptions, Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import type { Objects } from "./objects.ts";
 import type { Regions } from "./regions.ts";
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
@@ -14,6 +15,8 @@ export interface Sample {
   readonly label?: string | number;
   /** What a detector saw in it. */
   readonly regions?: Regions;
+  /** What people say is in it, and where. */
+  readonly objects?: Objects;
   readonly meta?: Readonly<Record<string, string | number | boolean>>;
 }
 

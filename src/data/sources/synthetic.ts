@@ -1,6 +1,6 @@
 /** The synthetic source: PNG or JPEG pictures of coloured shapes with captions, made on the spot. */
 import { indexedSamples } from "./indexed.ts";
-import { drawScene, paintScene, SHAPE_NAMES } from "./shapes.ts";
+import { drawScene, objectsOf, paintScene, SHAPE_NAMES } from "./shapes.ts";
 import type { Sample, Source } from "./source.ts";
 
 export interface SyntheticOptions {
@@ -24,7 +24,8 @@ export function syntheticSource(name: string, options: SyntheticOptions): Source
     const image = new Uint8Array(await encoded.toBuffer()).slice();
     const tags = scene.figures.map(({ colour, shape }) => `${colour} ${shape}`).join(", ");
     const label = SHAPE_NAMES.indexOf(scene.figures[0]!.shape);
-    return { key: String(i), image, texts: [scene.caption], label, meta: { tags } };
+    const objects = objectsOf(scene, width, height);
+    return { key: String(i), image, texts: [scene.caption], label, objects, meta: { tags } };
   };
   return { name, count, samples: (sampling = {}) => indexedSamples(name, count, sampling, load) };
 }

@@ -3,7 +3,7 @@ import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { tokenSide, type UnitConfig, unitConfigSchema } from "./config.ts";
-import { taskThatReads, unitFeatures, unitImageGraph, unitTextGraph } from "./graphs.ts";
+import { MATCHING, taskThatReads, unitFeatures, unitFusionGraph, unitImageGraph, unitTextGraph } from "./graphs.ts";
 import { fromUnitConfigJson, isUnitConfig, unitConfigJson } from "./hf-config.ts";
 import { inferUnitConfig } from "./infer-config.ts";
 import { unitLayouts } from "./layouts.ts";
@@ -74,6 +74,8 @@ export function unitParameters(config: UnitConfig): ParamSpec[] {
 
 const NO_SPACE = "UniT has no contrastive space: its tasks are classes, boxes and answers";
 
+const NO_MATCHING = `UniT has no matching head: it matches by a task of this name (${MATCHING}), which this one was not trained on`;
+
 function unitModel(config: UnitConfig): Model {
   const { image, text } = config;
   const [pictures, texts] = [taskThatReads(config, "pictures"), taskThatReads(config, "texts")];
@@ -95,9 +97,9 @@ function unitModel(config: UnitConfig): Model {
       image_features: NO_SPACE,
       text_embeds: NO_SPACE,
       text_features: NO_SPACE,
-      itm_logits:
-        "UniT has no matching head: whether a text belongs to a picture is one of its tasks, where it has one",
+      ...(!config.tasks[MATCHING] && { itm_logits: NO_MATCHING }),
     },
+    ...(config.tasks[MATCHING] && { fusion: (sizes) => unitFusionGraph(config, sizes) }),
     ...(pictures && {
       image: (sizes) => unitImageGraph(config, pictures, sizes),
       features: (batch, scope) => unitFeatures(config, pictures, batch, scope),

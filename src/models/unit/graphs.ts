@@ -8,20 +8,28 @@ import {
   type PairGraphSizes,
   type TextGraphSizes,
 } from "../model.ts";
-import type { UnitConfig, UnitTask } from "./config.ts";
+import { tokenSide, type UnitConfig, type UnitTask } from "./config.ts";
 import {
+  imagePositions,
+  joinedMemory,
   type TextInputs,
+  textPositions,
   unitBackbone,
   unitBoxes,
+  unitDecode,
   unitImageMemory,
   unitLabels,
   unitStates,
   unitText,
+  unitTextMemory,
 } from "./model.ts";
 
-/** The first task that reads pictures, or texts; undefined where none does. */
+/** The task that says whether a text belongs to a picture, where a model has it: its label 1 is "matched". */
+export const MATCHING = "matching";
+
+/** That task, else the first that reads pictures, or texts; undefined where none does. */
 export const taskThatReads = ({ tasks }: UnitConfig, what: "pictures" | "texts"): UnitTask | undefined =>
-  Object.values(tasks).find(({ kind }) => kind !== (what === "pictures" ? "glue" : "detection"));
+  tasks[MATCHING] ?? Object.values(tasks).find(({ kind }) => kind !== (what === "pictures" ? "glue" : "detection"));
 
 /**
  * `pixel_values` (B, C, H, W), of any size → `image_embeddings` (B, P, D): the encoder's states as the decoder reads them for the first task
@@ -30,13 +38,33 @@ export const taskThatReads = ({ tasks }: UnitConfig, what: "pictures" | "texts")
 export function unitImageGraph(config: UnitConfig, task: UnitTask, sizes: ImageGraphSizes): ModelGraph {
   const p = new Params();
   const { states } = unitImageMemory(p, config, task, { features: unitBackbone(p, config, pixelsOf(config, sizes)) });
-  return modelGraph("unit.image", p, { image_embeddings: states, pooler_output: mean(states, [1]) });
+  return modelGraph("unit.image", p, { image_embeddings: states, pooler_output: mean(states, [1]), image_mm: states });
 }
 
 /** `input_ids` (B, T) and `attention_mask` → `text_embeddings` (B, T, D), as the first task that reads texts has them. */
 export function unitTextGraph(config: UnitConfig, task: UnitTask, sizes: TextGraphSizes): ModelGraph {
   const p = new Params();
-  return modelGraph("unit.text", p, { text_embeddings: unitText(p, config, task, textOf(sizes, false)).states });
+  const { states } = unitText(p, config, task, textOf(sizes, false));
+  return modelGraph("unit.text", p, { text_embeddings: states, text_mm: states });
+}
+
+/**
+ * The task "matching" on what both encoders gave: `image_mm` (B, P, D), `text_mm` (B, T, D') and `attention_mask` → `itm_logits` (B, 2).
+ */
+export function unitFusionGraph(config: UnitConfig, sizes: PairGraphSizes): ModelGraph {
+  const p = new Params();
+  const { batch, textLength: T, height = config.image.imageSize, width = config.image.imageSize } = sizes;
+  const side = tokenSide(config.image);
+  const [h, w] = [height / side, width / side];
+  const states = input("image_mm", [batch, h * w, config.decoder.hiddenSize]);
+  const image = { states, positions: imagePositions(p, config, { batch, h, w }) };
+  const text = unitTextMemory(p, config, config.tasks[MATCHING]!, {
+    states: input("text_mm", [batch, T, config.text.hiddenSize]),
+    positions: textPositions(p, config, T),
+    keep: input("attention_mask", [batch, T], "int32"),
+  });
+  const queries = unitDecode(p, config, MATCHING, joinedMemory([image, text])).at(-1)!;
+  return modelGraph("unit.fusion", p, { itm_logits: unitLabels(p, config, MATCHING, queries) });
 }
 
 /** `pixel_values` → `features` (B, D), of length 1. */

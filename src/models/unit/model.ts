@@ -75,7 +75,7 @@ export function unitImageMemory(p: Params, config: UnitConfig, task: UnitTask, i
     const projected = conv(narrow, inputs.features, image.hiddenSize, { kernel: 1, bias: true });
     const { B, D, h, w } = projected.dims("B D h w");
     const places = permute(reshape(projected, [B, D, h * w]), [0, 2, 1]); // (B, P, D)
-    const positions = inputs.padded?.positions ?? wholePositions(places, h, w);
+    const positions = inputs.padded?.positions ?? wholePositions(B, D, h, w);
     const keep = inputs.padded?.keep;
     const asked = taskVector(transformer.at("task_embeddings_enc"), task, D, B);
     const first = broadcastTo(constant(0, places.dtype), [B, 1, D]);
@@ -91,11 +91,26 @@ export function unitImageMemory(p: Params, config: UnitConfig, task: UnitTask, i
   });
 }
 
-/** Positions of pictures that fill all places. */
-function wholePositions(places: Value, h: number, w: number): Value {
-  const { B, P, D } = places.dims("B P D");
+/** Positions of pictures that fill all places, (B, h·w, D). */
+function wholePositions(B: number, D: number, h: number, w: number): Value {
   const all = tensor("int32", [1, h, w], new Int32Array(h * w).fill(1));
-  return broadcastTo(constant(sinePositions(all, D), "float32"), [B, P, D]);
+  return broadcastTo(constant(sinePositions(all, D), "float32"), [B, h * w, D]);
+}
+
+/** Positions of such pictures as the decoder reads them. `p` is the root. */
+export function imagePositions(
+  p: Params,
+  { image, decoder }: UnitConfig,
+  { batch, h, w }: { readonly batch: number; readonly h: number; readonly w: number },
+): Value {
+  const projection = p.withWeights(xavierUniform).at("unit_base_model.transformer.pos_embed_proj");
+  return linear(projection, wholePositions(batch, image.hiddenSize, h, w), decoder.hiddenSize);
+}
+
+/** BERT's positions of T tokens, (T, D). `p` is the root. */
+export function textPositions(p: Params, { text }: UnitConfig, T: number): Value {
+  const scope = p.withWeights(normal(0.02)).at("bert_model.module.embeddings.position_embeddings");
+  return slice(scope.get("weight", [text.maxPositions, text.hiddenSize], scope.weightInit), 0, 0, T);
 }
 
 /** The vector of a task, (B, 1, D). */
@@ -128,12 +143,8 @@ export interface TextStates {
 }
 
 /** BERT on a task's vector and a text. `p` is the root. */
-export function unitText(
-  p: Params,
-  { text }: UnitConfig,
-  task: UnitTask,
-  { ids, keep, types }: TextInputs,
-): TextStates {
+export function unitText(p: Params, config: UnitConfig, task: UnitTask, { ids, keep, types }: TextInputs): TextStates {
+  const { text } = config;
   const root = p.withWeights(normal(0.02));
   const bert = root.at("bert_model.module");
   return bert.scope(() => {
@@ -142,10 +153,7 @@ export function unitText(
     let x = concat([taskVector(root.at("task_embeddings_lang"), task, text.hiddenSize, B), words], 1);
     const mask = maskBehind(keep, words);
     for (let i = 0; i < text.layers; i++) x = bertLayer(bert.at(`encoder.layer.${i}`), x, text, { mask });
-    const table = bert
-      .at("embeddings.position_embeddings")
-      .get("weight", [text.maxPositions, text.hiddenSize], normal(0.02));
-    return { states: slice(x, 1, 1), positions: slice(table, 0, 0, T), keep };
+    return { states: slice(x, 1, 1), positions: textPositions(p, config, T), keep };
   });
 }
 

@@ -36,6 +36,7 @@ const weighted = z.strictObject({
     .enum(["first", "any", "tags"])
     .optional()
     .describe("Which caption of a sample is read; absent: what the source says, else one at random."),
+  tasks: z.array(z.string().min(1)).min(1).optional().describe("Which tasks of a UniT read it; absent: all."),
   without: without.optional(),
 });
 

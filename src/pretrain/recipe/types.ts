@@ -62,6 +62,8 @@ export interface WeightedSource {
   readonly weight: number;
   /** Which caption of a sample is read; absent: what the source says, else one at random. */
   readonly captions?: CaptionMode | undefined;
+  /** Which tasks of a UniT read it; all unless said. */
+  readonly tasks?: readonly string[] | undefined;
   /** Held-out sets: samples that share something with one of their samples are left out. */
   readonly without?: readonly Without[] | undefined;
 }

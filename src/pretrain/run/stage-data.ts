@@ -8,6 +8,7 @@ import {
   type TextCounts,
 } from "../../data/index.ts";
 import type { Batch } from "../../train/index.ts";
+import type { WeightedSource } from "../recipe/types.ts";
 import type { StageBase, StagePlan } from "../stages/stage.ts";
 import type { Resumed, RunContext } from "./context.ts";
 import { countsOf, repeatsIn, warningsOf } from "./warnings.ts";
@@ -72,7 +73,7 @@ function datasetsOf(
 ): Promise<DatasetOptions[]> {
   const { shuffle, shuffleBytes, memoryBytes } = recipe.data;
   return Promise.all(
-    plan.datasets.map(async ({ kind, data, ...dataset }) => ({
+    plan.datasets.map(async ({ kind, data, task, ...dataset }) => ({
       ...dataset,
       name: `${name}/${kind}`,
       batchSize: plan.objectives[kind]?.batchSize ?? stage.batchSize,
@@ -80,7 +81,7 @@ function datasetsOf(
       shuffleBytes,
       memoryBytes,
       sources: await Promise.all(
-        recipe.data[data].map(async (given) => ({
+        sourcesFor(recipe.data[data], task).map(async (given) => ({
           weight: given.weight,
           ...(given.captions && { captions: given.captions }),
           source: await sources.training(given),
@@ -89,6 +90,10 @@ function datasetsOf(
     })),
   );
 }
+
+/** Those that are for a task, or for all. */
+const sourcesFor = (all: readonly WeightedSource[], task: string | undefined): readonly WeightedSource[] =>
+  task === undefined ? all : all.filter(({ tasks }) => !tasks || tasks.includes(task));
 
 /** Above this share of words that the vocabulary lacks, texts say little to the model. */
 const MANY_UNKNOWN = 0.2;

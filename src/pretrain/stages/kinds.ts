@@ -10,6 +10,7 @@ import { type JointStage, jointKind } from "./joint.ts";
 import { type SimvlmStage, simvlmKind } from "./simvlm.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { type TextMlmStage, textMlmKind } from "./text-mlm.ts";
+import { type UnitStage, unitKind } from "./unit.ts";
 import { type ViltStage, viltKind } from "./vilt.ts";
 import { type VinvlStage, vinvlKind } from "./vinvl.ts";
 import { type VoltaStage, voltaKind } from "./volta.ts";
@@ -26,6 +27,7 @@ interface Stages {
   readonly align: AlignStage;
   readonly vinvl: VinvlStage;
   readonly volta: VoltaStage;
+  readonly unit: UnitStage;
 }
 
 /** By the name that recipes call them. */
@@ -41,6 +43,7 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   align: alignKind,
   vinvl: vinvlKind,
   volta: voltaKind,
+  unit: unitKind,
 };
 
 /** Any stage of a recipe. */

@@ -49,6 +49,8 @@ export interface PlannedDataset extends Pick<DatasetOptions, "ratio" | "negative
   readonly kind: string;
   /** Of which kind of the recipe's data it is. */
   readonly data: DataKind;
+  /** Reads those sources alone that are for this task or for all. */
+  readonly task?: string | undefined;
   readonly build: BatchBuild;
 }
 
