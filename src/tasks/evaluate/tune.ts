@@ -12,9 +12,11 @@ import {
   type PreparedData,
   prepareData,
   refusal,
+  type Settings,
   settingsBase,
   settingsFor,
   type TuningReporter,
+  type TuningResult,
 } from "../../finetune/index.ts";
 import { saveJson, statOf } from "../../io/index.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
@@ -66,27 +68,8 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
     options,
     onBad,
   );
-  const given = settingsOf(task, data);
-  const settings = settingsFor(given, settingsBase(model, data, task.data.imageSize));
-  const result = await finetune(
-    {
-      base: { loaded: model.loaded, image: model.processor.image, random: options.fromScratch },
-      ...{ data, settings, seed: options.seed ?? 0, best: bestOf(task), out: options.runDir, name: task.name },
-      tests: open
-        ? Object.fromEntries(
-            tests.map(({ name, source }) => [name, labelledSource(source, needs, data.problem.target)]),
-          )
-        : {},
-      resume: (await statOf(join(options.runDir, "recipe.json"))) !== undefined,
-      command: `flava eval --measure finetune --tasks ${task.name}`,
-      about: {
-        task: task.name,
-        weights: options.fromScratch ? "drawn" : (model.weightsHash ?? null),
-        layout: place.layout,
-      },
-    },
-    { reporter: reporterOf(options), signal: options.signal, onBad },
-  );
+  const settings = settingsFor(settingsOf(task, data), settingsBase(model, data, task.data.imageSize));
+  const result = await tuned(model, place, { ...options, data, settings, onBad, tests: open ? tests : [], needs });
   if (result.status === "stopped") options.signal?.throwIfAborted();
   const said = open ? undefined : await saveAnswers(result.out, { tests, needs, onBad }, options);
   return {
@@ -103,6 +86,31 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
     },
     refused: [...refused.values()],
   };
+}
+
+interface Tuning extends TuneOptions {
+  readonly data: PreparedData;
+  readonly settings: Settings;
+  readonly needs: Needs;
+  /** Those that have labels. */
+  readonly tests: readonly NamedTest[];
+  readonly onBad: (bad: BadSample) => void;
+}
+
+async function tuned(model: FlavaModel, { task, layout }: TaskPlace, options: Tuning): Promise<TuningResult> {
+  const { data, settings, needs, tests, onBad, runDir, fromScratch, seed = 0, signal } = options;
+  const { target } = data.problem;
+  return finetune(
+    {
+      base: { loaded: model.loaded, image: model.processor.image, random: fromScratch },
+      ...{ data, settings, seed, best: bestOf(task), out: runDir, name: task.name },
+      tests: Object.fromEntries(tests.map(({ name, source }) => [name, labelledSource(source, needs, target)])),
+      resume: (await statOf(join(runDir, "recipe.json"))) !== undefined,
+      command: `flava eval --measure finetune --tasks ${task.name}`,
+      about: { task: task.name, weights: fromScratch ? "drawn" : (model.weightsHash ?? null), layout },
+    },
+    { reporter: reporterOf(options), signal, onBad },
+  );
 }
 
 interface NamedTest {
