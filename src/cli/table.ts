@@ -18,6 +18,7 @@ const HELP = `
 Examples:
   flava table --published                       the paper's table 4 with its averages
   flava table --published --systems             its table 5: other systems
+  flava table --systems                         FLAVA and the compared systems: what each trains and answers
   flava table results/ --published flava clip   cells of flava eval beside two columns of the paper
   flava table runs/ablation-starter             the table that flava ablate wrote, as far as it is measured
   flava table results/ --format html --difference flava,clip-pmd --output table.html`;
@@ -34,7 +35,10 @@ export function define(program: Command): void {
       "--published [columns...]",
       "the paper's columns: all, or those named (mim mlm flava-c flava-mm flava-no-init flava clip-pmd clip)",
     )
-    .option("--systems", "with --published: the systems of the paper's table 5 instead")
+    .option(
+      "--systems",
+      "what FLAVA and the compared systems train and answer, from their recipes (--starter: those of the starter data); with --published: the paper's table 5",
+    )
     .option("--starter", "the tasks of the starter data in place of the paper's, without averages")
     .addOption(
       new Option("--format <format>", "how it is written").choices(["markdown", "csv", "html"]).default("markdown"),
@@ -54,6 +58,7 @@ function twoNames(text: string): [string, string] {
 }
 
 async function table(io: Io, paths: readonly string[], options: Options): Promise<void> {
+  if (options.systems && !options.published) return systems(io, paths, options);
   const { csvTable, htmlTable, markdownTable } = await import("../tasks/index.ts");
   if (paths.length === 0 && !options.published)
     throw new ConfigError(
@@ -70,6 +75,22 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
   const { saveFile } = await import("../io/index.ts");
   await saveFile(options.output, `${text}\n`);
   io.result(options.output, { output: options.output });
+}
+
+/** The compared systems themselves. */
+async function systems(io: Io, paths: readonly string[], { starter, format, output }: Options): Promise<void> {
+  if (paths.length > 0)
+    throw new ConfigError(
+      "--systems: expected no results beside it, got some",
+      "flava table RESULTS --starter is the table of results",
+    );
+  const { systemRows, systemsTable } = await import("./systems.ts");
+  const rows = await systemRows(starter ? "starter" : "base");
+  const text = systemsTable(rows, format);
+  if (!output) return io.result(text, rows);
+  const { saveFile } = await import("../io/index.ts");
+  await saveFile(output, `${text}\n`);
+  io.result(output, { output });
 }
 
 async function ofCells(paths: readonly string[], options: Options): Promise<ResultTable> {

@@ -1,0 +1,40 @@
+/** The table of the compared systems, made of their recipes and models. */
+import { describe, expect, it } from "vitest";
+import { runCommand } from "../../test/support/run-command.ts";
+import { type SystemRow, systemRows } from "./systems.ts";
+import { define } from "./table.ts";
+
+const named = (rows: readonly SystemRow[], name: string): SystemRow => rows.find(({ system }) => system === name)!;
+
+describe("flava table --systems", () => {
+  it("says what the published recipes train, and what their models answer", async () => {
+    const rows = await systemRows("base");
+    expect(rows.at(-1)).toMatchObject({
+      system: "flava",
+      contrastive: ["global_contrastive"],
+      matching: ["itm"],
+      masking: ["mmm_image", "mmm_text"],
+      answers: { V: true, "CV&L": true, "MV&L": true, L: true },
+    });
+    expect(named(rows, "clip")).toMatchObject({
+      parameters: 149_620_737,
+      matching: [],
+      masking: [],
+      unimodal: [],
+      answers: { V: true, "CV&L": true, "MV&L": false, L: true },
+    });
+    expect(named(rows, "vinvl")).toMatchObject({ contrastive: [], matching: ["triple"], masking: ["mlm"] });
+    expect(named(rows, "vinvl").lacks).toMatch(/what a detector saw/);
+  });
+  it("prints those of the starter data, as Markdown or CSV, and takes no results beside it", async () => {
+    const { stdout } = await runCommand([define], "table", "--systems", "--starter");
+    expect(stdout).toMatch(/\| vinvl \| \d\.\d M \| 0\.3 M pairs \| – \| triple \| mlm \| – \|/);
+    const csv = await runCommand([define], "table", "--systems", "--format", "csv");
+    expect(csv.stdout.split("\n")[0]).toBe(
+      '"system","parameters","samples read","contrastive","matching","on pairs besides","unimodal","V","CV&L","MV&L","L"',
+    );
+    expect((await runCommand([define], "table", "x.jsonl", "--systems")).error).toMatchObject({
+      message: expect.stringMatching(/--systems: expected no results beside it/),
+    });
+  });
+});
