@@ -103,7 +103,7 @@ describe("the tiny ALIGN", () => {
     expect(Object.keys(found)).toHaveLength(2 * 15);
   });
 
-  for (const name of ["cpu", "cpu-js"] as const)
+  for (const name of ["cpu"] as const)
     describe(`on device ${name}`, () => {
       let device: Device;
       beforeAll(async () => {

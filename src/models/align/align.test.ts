@@ -7,6 +7,7 @@ import listed from "../../../test/golden/compared/align-base-parameters.json" wi
 import { savedTensors } from "../../../test/support/torch-bytes.ts";
 import { FlavaModel } from "../../api/index.ts";
 import { CheckpointError } from "../../errors.ts";
+import { exportOnnx } from "../../export/index.ts";
 import { entriesOf, saveSafetensors } from "../../hub/index.ts";
 import { initialize, type ParamSpec } from "../../nn/index.ts";
 import { size, toNumbers } from "../../tensor/index.ts";
@@ -122,6 +123,12 @@ describe.each(["model.safetensors", "pytorch_model.bin"])("an ALIGN's folder wit
     await rm(folder, { recursive: true, force: true });
   });
 
+  it("is exported as graphs that ONNX Runtime computes like the model", async () => {
+    const { files } = await exportOnnx(folder, join(folder, "exported"), { threads: 1 });
+    expect(files.map(({ graph }) => graph)).toEqual(["image", "text"]);
+    for (const { output, max, size: range } of files.flatMap(({ parity }) => parity))
+      expect(max / range, output).toBeLessThan(1e-4);
+  });
   it("is embedded with, compares by its temperature, and says that it has no matching head", async () => {
     const { image_embeds } = await model.encodeImage([picture(0), picture(200)], { outputs: ["image_embeds"] });
     expect(image_embeds.shape).toEqual([2, 40]);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluate } from "../../../test/golden/run.ts";
 import { FlavaModel } from "../../api/index.ts";
 import { CheckpointError, ConfigError } from "../../errors.ts";
+import { exportOnnx } from "../../export/index.ts";
 import { entriesOf, saveSafetensors } from "../../hub/index.ts";
 import { initialize } from "../../nn/index.ts";
 import { size, toNumbers } from "../../tensor/index.ts";
@@ -127,6 +128,12 @@ describe("a trained SimVLM", () => {
     const one = await model.encodeText(["red"], { outputs: ["pooler_output"] });
     for (const [i, x] of toNumbers(one.pooler_output).entries())
       expect(toNumbers(texts.pooler_output)[i]).toBeCloseTo(x, 5);
+  });
+  it("is exported as graphs that ONNX Runtime computes like the model", async () => {
+    const { files } = await exportOnnx(folder, join(folder, "exported"), { threads: 1 });
+    expect(files.map(({ graph }) => graph)).toEqual(["image", "text", "multimodal", "full"]);
+    for (const { output, max, size: range } of files.flatMap(({ parity }) => parity))
+      expect(max / range, output).toBeLessThan(1e-4);
   });
   it("says why it has no contrastive space and no matching head", async () => {
     await expect(model.match([picture(1)], ["red"])).rejects.toThrow(/no matching head/);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluate } from "../../../test/golden/run.ts";
 import { FlavaModel } from "../../api/index.ts";
 import { CheckpointError, ConfigError } from "../../errors.ts";
+import { exportOnnx } from "../../export/index.ts";
 import { entriesOf, saveSafetensors } from "../../hub/index.ts";
 import { initialize } from "../../nn/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS } from "../../text/index.ts";
@@ -131,6 +132,12 @@ describe("a trained UniT", () => {
       [1, 4, 4],
       [1, 4, 7],
     ]);
+  });
+  it("is exported as graphs that ONNX Runtime computes like the model", async () => {
+    const { files } = await exportOnnx(folder, join(folder, "exported"), { threads: 1 });
+    expect(files.map(({ graph }) => graph)).toEqual(["image", "text", "multimodal"]);
+    for (const { output, max, size: range } of files.flatMap(({ parity }) => parity))
+      expect(max / range, output).toBeLessThan(1e-4);
   });
   it("says that it has no contrastive space", async () => {
     const embeds = model.similarity([picture(1)], ["red"]);
