@@ -32,7 +32,7 @@ export interface LoadOptions extends OpenOptions, Pick<TextOptions, "maxLength" 
   /** A device by name, or one that is open already. Default "cpu", in browsers "wasm"; "auto" takes the GPU there where there is one. */
   readonly device?: DeviceName | "auto" | Device | undefined;
   /**
-   * Default "fp32". Weights of 16 bits are widened as they are read. "bf16" is computed by XLA; elsewhere both halves are computed in
+   * Default "fp32". Weights of 16 bits are widened as they are read. "bf16" is computed by XLA and OpenVINO; elsewhere both halves are computed in
    * float32, which `onWarning` is told. "q8" is for processors: faster, a little off, and a result depends slightly on its batch.
    */
   readonly dtype?: DtypeName | undefined;
@@ -117,7 +117,7 @@ function arithmetic(device: Device, dtype: DtypeName, onWarning: LoadOptions["on
     if (device.dtypes?.includes("q8")) return { dtype };
     throw new ConfigError(`dtype: q8 needs the device cpu, cpu-js or wasm, got ${device.name}`);
   }
-  if (dtype === "bf16" && device.name.startsWith("xla")) return { precision: {} };
+  if (dtype === "bf16" && (device.rounds || device.name.startsWith("xla"))) return { precision: {} };
   if (dtype !== "fp32")
     onWarning?.(`dtype ${dtype}: ${device.name} computes in float32, from the weights as they are stored`);
   return {};

@@ -87,8 +87,9 @@ export async function compile(
     ...Object.fromEntries(Object.entries(program.outputs).map(([name, value]) => [resultName(name), value])),
     ...Object.fromEntries(names.map((name) => [updateName(name), updates[name]!])),
   };
-  const traced = passes(graph(program.name, all), low);
+  const traced = passes(graph(program.name, all), device.rounds ? undefined : low);
   const task = {
+    bfloat16: low !== undefined,
     graph: traced,
     weights,
     dtype,
@@ -123,22 +124,23 @@ async function compileDynamic(
   device: Device,
   { state = new State(device), weights = {}, precision: low, dtype, ...options }: CompileOptions,
 ): Promise<Executable> {
+  const bfloat16 = low !== undefined;
   const results = ({ outputs }: Graph): Record<string, Value> =>
     Object.fromEntries(Object.entries(outputs).map(([key, value]) => [resultName(key), value]));
   const traced = new Map<string, Graph>(); // until the session stands: its making asks twice for the same lengths
   const traceOnce = (sizes: AxisSizes): Graph => {
     const key = JSON.stringify(sizes);
-    const known = traced.get(key) ?? passes(graph(name, results(trace(sizes))), low);
+    const known = traced.get(key) ?? passes(graph(name, results(trace(sizes))), device.rounds ? undefined : low);
     if (!session) traced.set(key, known);
     return known;
   };
   let session: Session | undefined;
   const g: DynamicGraph = { name, axes, trace: traceOnce };
   const open = async (fixed: Graph): Promise<Session> =>
-    (await device.prepare({ graph: fixed, weights }, options)).session;
+    (await device.prepare({ graph: fixed, weights, dtype, bfloat16 }, options)).session;
   const example = sample(g).of[0]!;
   session = device.prepareDynamic
-    ? await device.prepareDynamic({ graph: g, weights, dtype }, options)
+    ? await device.prepareDynamic({ graph: g, weights, dtype, bfloat16 }, options)
     : sizedSessions(g, new Set(Object.keys(weights)), open);
   traced.clear();
   return executable(session, {

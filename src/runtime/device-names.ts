@@ -1,12 +1,13 @@
 /** The names of the devices, in a file that loads no engine: recipes and command lines read them. */
 
 /**
- * `cpu`: ONNX Runtime through its C API. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
+ * `cpu`: ONNX Runtime through its C API. `openvino`: the same with OpenVINO's provider, for bfloat16 on processors. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
  * `wasm`, `webgpu`: ONNX Runtime in browsers, on processors and on the GPU (onnxruntime-web); Node runs `wasm` too.
  * `interpret`: plain TypeScript, slow and exact; the oracle of the others. `xla:…`: XLA through a PJRT plugin.
  */
 export const deviceNames = [
   "cpu",
+  "openvino",
   "cpu-js",
   "wasm",
   "webgpu",

@@ -17,6 +17,14 @@ export interface NativeDeviceOptions extends JsDeviceOptions {
   library?: string;
 }
 
+/** Of ONNX Runtime with OpenVINO's provider. */
+export interface OpenVinoOptions extends NativeDeviceOptions {
+  /** Path of the provider's library; it is looked for unless said. */
+  provider?: string;
+  /** What products of inference read. Default "bf16" where the processor has AMX or avx512_bf16, else "fp32". Training says its own. */
+  inference?: "fp32" | "bf16";
+}
+
 /** Of onnxruntime-web. More than one thread needs a page that is cross-origin isolated. */
 export interface WebDeviceOptions extends JsDeviceOptions {
   /** Where the engine's .wasm file lies, where a bundler has not put it beside its script: its address, or that of its folder with a slash at the end. */
@@ -40,6 +48,7 @@ export interface XlaOptions extends DeviceOptions {
 /** By the device's name. */
 export interface DeviceOptionsOf {
   cpu: NativeDeviceOptions;
+  openvino: OpenVinoOptions;
   "cpu-js": JsDeviceOptions;
   wasm: WebDeviceOptions;
   webgpu: WebDeviceOptions;

@@ -18,12 +18,14 @@ export interface Task {
   readonly weights?: Readonly<Record<string, Tensor>>;
   /** What weights and products are kept in; "fp32" unless said. */
   readonly dtype?: ModelDType | undefined;
+  /** Products may read bfloat16; said to devices that round on their own (`Device.rounds`). */
+  readonly bfloat16?: boolean;
   /** State: input → the output that is its next value. */
   readonly updates?: Readonly<Record<string, string>>;
 }
 
 /** A graph with open axes. */
-export interface DynamicTask extends Pick<Task, "weights" | "dtype"> {
+export interface DynamicTask extends Pick<Task, "weights" | "dtype" | "bfloat16"> {
   readonly graph: DynamicGraph;
 }
 
@@ -41,6 +43,8 @@ export interface Device {
   readonly description: string;
   /** What else than "fp32" a task may ask for. */
   readonly dtypes?: readonly ModelDType[];
+  /** Whether the engine decides itself what it rounds to bfloat16, so that no pass puts casts into the graph. */
+  readonly rounds?: boolean;
   /** Lowers the graph and opens a session. Throws EngineError when the engine refuses the graph. */
   prepare(task: Task, options?: SessionOptions): Promise<Prepared>;
   /** The same for a graph with open axes. An engine without it gets a session for each length (`sized-sessions.ts`). */

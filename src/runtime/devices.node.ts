@@ -10,6 +10,7 @@ export const checkPlatform = (): void => checkNode();
 /** All of them. */
 export const DEVICES: { readonly [N in DeviceName]: OpenDevice<N> } = {
   cpu: async (options) => (await import("./onnxruntime/device.ts")).openNativeDevice(options),
+  openvino: async (options) => (await import("./onnxruntime/openvino/device.ts")).openOpenVino(options),
   "cpu-js": async (options) => (await import("./onnxruntime/device.ts")).openJsDevice(options),
   wasm: async (options) => (await import("./onnxruntime/web/device.ts")).openWasmDevice(options),
   webgpu: async (options) => (await import("./onnxruntime/web/device.ts")).openWebGpuDevice(options),

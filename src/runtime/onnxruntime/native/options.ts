@@ -3,15 +3,26 @@ import { availableParallelism } from "node:os";
 import { configEntries } from "../config.ts";
 import type { OrtSessionOptions } from "../engine.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
+import type { Provider } from "./provider.ts";
 
 const LEVELS = { none: 0, basic: 1, extended: 2, all: 99 } as const;
 const PARALLEL = 1;
 
-/** Creates the options; the caller releases them. `keep` collects arrays that must live until the session exists. */
-export function createOptions(ort: Ort, where: string, options: OrtSessionOptions, keep: ArrayBufferView[]): Pointer {
+/**
+ * Creates the options; the caller releases them. `keep` collects arrays that must live until the session exists. A provider comes
+ * before the plain one, which runs what it leaves.
+ */
+export function createOptions(
+  ort: Ort,
+  where: string,
+  options: OrtSessionOptions,
+  keep: ArrayBufferView[],
+  provider?: Provider,
+): Pointer {
   const pointer = ort.get(where, "CreateSessionOptions");
   try {
     fill(ort, where, options, pointer, keep);
+    provider?.(where, pointer, keep);
     return pointer;
   } catch (error) {
     ort.release("ReleaseSessionOptions", pointer);

@@ -9,6 +9,7 @@ import type { Model, OrtSessionOptions } from "../engine.ts";
 import { createOptions } from "./options.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 import { readPorts } from "./ports.ts";
+import type { Provider } from "./provider.ts";
 import { prepareRun } from "./run.ts";
 
 /** Names as C strings, kept for the life of the session. */
@@ -114,13 +115,18 @@ export class NativeSession implements Session {
 }
 
 /** Creates a session on a thread of libuv's pool. Throws EngineError for a model that the engine refuses. */
-export async function createNativeSession(ort: Ort, model: Model, options: OrtSessionOptions): Promise<NativeSession> {
+export async function createNativeSession(
+  ort: Ort,
+  model: Model,
+  options: OrtSessionOptions,
+  provider?: Provider,
+): Promise<NativeSession> {
   const { signal } = options;
   signal?.throwIfAborted();
   const name = options.name ?? "session";
   checkOptions(name, options);
   const keep: ArrayBufferView[] = [];
-  const native = createOptions(ort, name, options, keep);
+  const native = createOptions(ort, name, options, keep, provider);
   const out = new BigUint64Array(1);
   const abort = (): void => ort.call(name, "SessionOptionsSetLoadCancellationFlag", native, true);
   signal?.addEventListener("abort", abort, { once: true });

@@ -1,0 +1,109 @@
+/**
+ * The device `openvino`: ONNX Runtime with OpenVINO's provider, which multiplies in bfloat16 on processors that can. It orders nodes itself,
+ * so nothing is updated in place under it: it makes gradients, and plain ONNX Runtime the update (`split.ts`).
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { EngineError } from "../../../errors.ts";
+import type { Device, Prepared, Task } from "../../device.ts";
+import type { OpenVinoOptions } from "../../device-options.ts";
+import { findInPackages } from "../../engine-places.ts";
+import type { SessionOptions } from "../../session.ts";
+import { openOrt } from "../native/ort.ts";
+import { pluginProvider } from "../native/provider.ts";
+import { nativeEngine } from "../native.ts";
+import { ortDevice } from "../ort-device.ts";
+import { splitStep } from "./split.ts";
+import { splitSession } from "./split-session.ts";
+
+const NAME = "OpenVINOExecutionProvider";
+/** Inside a folder of Python packages, by platform. */
+const FILES: { readonly [platform: string]: string } = {
+  linux: "onnxruntime_ep_openvino/libonnxruntime_providers_openvino_plugin.so",
+  win32: "onnxruntime_ep_openvino/onnxruntime_providers_openvino_plugin.dll",
+};
+
+type Precision = "fp32" | "bf16";
+
+/** The path of the provider. Throws EngineError that lists where it was looked for. */
+export async function findOpenVino(given?: string): Promise<string> {
+  if (given !== undefined) return given;
+  const file = FILES[process.platform];
+  if (file === undefined || process.arch !== "x64")
+    throw new EngineError(`openvino: expected Linux or Windows on x64, got ${process.platform}-${process.arch}`);
+  const { path, folders } = await findInPackages([file]);
+  if (path !== undefined) return path;
+  throw new EngineError(
+    `openvino: no provider found: looked for ${file} in ${folders.join(", ")}`,
+    "pip install onnxruntime-ep-openvino, or unpack its wheel into the folder named first",
+  );
+}
+
+/** Whether the processor multiplies bfloat16, by its flags; undefined where they cannot be read. */
+export function hasBfloat16(cpuinfo: string | undefined = readFlags()): boolean | undefined {
+  return cpuinfo === undefined ? undefined : /\b(amx_bf16|avx512_bf16)\b/.test(cpuinfo);
+}
+
+function readFlags(): string | undefined {
+  try {
+    return readFileSync("/proc/cpuinfo", "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Opens it. Throws EngineError where the provider is missing or this ONNX Runtime cannot load it. */
+export async function openOpenVino({ library, provider, inference, ...options }: OpenVinoOptions): Promise<Device> {
+  const path = await findOpenVino(provider);
+  const ort = await openOrt(library);
+  const append = pluginProvider(ort, { name: NAME, path });
+  const threads = String(options.threads ?? availableParallelism());
+  const front = (precision: Precision): Device => {
+    const config = { CPU: { INFERENCE_PRECISION_HINT: HINTS[precision], INFERENCE_NUM_THREADS: threads } };
+    const engine = nativeEngine(ort, append({ load_config: JSON.stringify(config) }));
+    return ortDevice("openvino", engine, { ...options, dtypes: [], inPlace: false });
+  };
+  const fronts = { fp32: front("fp32"), bf16: front("bf16") };
+  const back = ortDevice("openvino", nativeEngine(ort), options);
+  const usual: Precision = inference ?? (hasBfloat16() ? "bf16" : "fp32");
+  const precisionOf = ({ bfloat16 = false }: Pick<Task, "bfloat16">, { purpose }: SessionOptions): Precision =>
+    bfloat16 ? "bf16" : purpose === "training" ? "fp32" : usual;
+  return {
+    ...back,
+    description: `ONNX Runtime ${ort.library.version} with OpenVINO (inference in ${usual})`,
+    dtypes: [],
+    rounds: true,
+    prepare: (task, session = {}) => prepareSplit(fronts[precisionOf(task, session)], back, task, session),
+    prepareDynamic: (task, session = {}) => fronts[precisionOf(task, session)].prepareDynamic!(task, session),
+  };
+}
+
+const HINTS: { readonly [P in Precision]: string } = { fp32: "f32", bf16: "bf16" };
+
+/** A session whose gradients `front` makes and whose update `back`; `front` alone where there is no such update. */
+export async function prepareSplit(
+  front: Device,
+  back: Device,
+  task: Task,
+  options: SessionOptions,
+): Promise<Prepared> {
+  const { updates = {}, ...rest } = task;
+  const split = splitStep(task.graph, Object.keys(updates));
+  const first = await front.prepare({ ...rest, graph: split.front }, options);
+  if (!split.back) return first;
+  const own = Object.fromEntries(Object.entries(updates).filter(([, out]) => Object.hasOwn(split.back!.outputs, out)));
+  try {
+    const { profile: _, ...plain } = options; // the profile is of what is slow
+    const second = await back.prepare({ graph: split.back, updates: own }, plain);
+    const session = splitSession({
+      front: first.session,
+      back: second.session,
+      between: split.between,
+      allocate: ({ dtype, shape }) => back.allocate(dtype, shape as number[]),
+    });
+    return { session, inPlace: second.inPlace };
+  } catch (error) {
+    first.session.dispose();
+    throw error;
+  }
+}
