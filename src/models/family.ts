@@ -1,6 +1,8 @@
 /** The kinds of models, one row each. A new model is a folder beside this file and a row here. */
 import type { AlignConfig } from "./align/config.ts";
 import { alignFamily } from "./align/family.ts";
+import type { AlbefConfig } from "./albef/config.ts";
+import { albefFamily } from "./albef/family.ts";
 import type { ClipConfig } from "./clip/config.ts";
 import { clipFamily } from "./clip/family.ts";
 import type { FlavaConfig } from "./flava/config.ts";
@@ -27,6 +29,7 @@ interface Configs {
   readonly vinvl: VinvlConfig;
   readonly volta: VoltaConfig;
   readonly unit: UnitConfig;
+  readonly albef: AlbefConfig;
 }
 
 /** What a recipe can name as its family. */
@@ -45,6 +48,7 @@ export const families: { readonly [F in FamilyName]: PublishedFamily<Configs[F]>
   vinvl: vinvlFamily,
   volta: voltaFamily,
   unit: unitFamily,
+  albef: albefFamily,
 };
 
 /** A family, whichever it is. */
@@ -63,10 +67,13 @@ export interface FoundFamily {
 export function familyOfWeights(file: TensorSource, config: ConfigJson | undefined): FoundFamily {
   const all = Object.values(families) as AnyFamily[];
   const typed = config?.model_type === undefined ? undefined : all.find((family) => family.isConfig(config));
-  const family = typed ?? all.find(({ layouts }) => recognised(file, layouts));
-  const known = family?.layouts ?? (Object.assign({}, ...all.map(({ layouts }) => layouts)) as Record<string, Layout>);
+  const family = typed ?? all.find((each) => recognised(file, wholeModels(each)));
+  const known = Object.assign({}, ...(family ? [family] : all).map(wholeModels)) as Record<string, Layout>;
   return { named: underOurNames(file, known), family: family! };
 }
+
+const wholeModels = ({ layouts }: AnyFamily): Record<string, Layout> =>
+  Object.fromEntries(Object.entries(layouts).filter(([, { forStarting }]) => !forStarting));
 
 /** The family that a config.json is of: FLAVA where it says nothing. */
 export const familyOfConfig = (config: ConfigJson): AnyFamily =>

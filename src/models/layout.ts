@@ -44,6 +44,8 @@ export interface Layout<C = unknown> {
   target(name: string): Target | undefined;
   /** What its code base computes differently, as switches of the configuration. */
   readonly switches?: C;
+  /** Whether such files hold only what a run may start from, so that none of them is a model of the family. */
+  readonly forStarting?: boolean;
 }
 
 /** Names as they are: for a model that only this package saves. */

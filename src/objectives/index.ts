@@ -5,6 +5,7 @@ export * from "./flava.ts";
 export * from "./global-contrastive.ts";
 export * from "./itm.ts";
 export * from "./masked-cross-entropy.ts";
+export * from "./momentum.ts";
 export * from "./parts.ts";
 export * from "./regions.ts";
 export * from "./set-prediction.ts";

@@ -10,12 +10,14 @@ export const emaName = (parameter: string): string => `ema.${parameter}`;
 export function ema(
   next: Readonly<Record<string, Value>>,
   decay: number | Value,
-  name: (parameter: string) => string = emaName,
+  name: (parameter: string) => string | undefined = emaName,
 ): Record<string, Value> {
   return Object.fromEntries(
-    Object.entries(next).map(([parameter, p]) => [
-      name(parameter),
-      add(mul(input(name(parameter), p.shape), decay), mul(p, typeof decay === "number" ? 1 - decay : sub(1, decay))),
-    ]),
+    Object.entries(next).flatMap(([parameter, p]) => {
+      const of = name(parameter);
+      if (of === undefined) return [];
+      const own = mul(p, typeof decay === "number" ? 1 - decay : sub(1, decay));
+      return [[of, add(mul(input(of, p.shape), decay), own)]];
+    }),
   );
 }

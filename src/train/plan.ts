@@ -89,7 +89,8 @@ export interface TrainingPlan {
 
 /** A moving average of the parameters, kept in the state beside them. */
 export interface Average {
-  name(parameter: string): string;
+  /** undefined: it has none. */
+  name(parameter: string): string | undefined;
   readonly decay: number | Value;
 }
 

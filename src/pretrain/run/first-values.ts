@@ -22,7 +22,8 @@ export async function writeFirstValues(
   );
   for (const [name, value] of Object.entries(values ?? {})) {
     state.write(name, value);
-    if (average && state.has(average.name(name))) state.write(average.name(name), value);
+    const of = average?.name(name);
+    if (of !== undefined && state.has(of)) state.write(of, value);
   }
 }
 

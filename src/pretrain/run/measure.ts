@@ -28,7 +28,7 @@ export async function measureStage(
     parameters: bytes(specs),
     "moments and sums": bytes(Object.values(initial)),
   };
-  const averaged = plan.average ? specs.filter((spec) => trained.has(spec.name)) : [];
+  const averaged = specs.filter(({ name }) => trained.has(name) && plan.average?.name(name) !== undefined);
   if (averaged.length > 0) memory.averages = bytes(averaged);
   const nodes: Record<string, number> = {};
   const flops: Record<string, number> = {};

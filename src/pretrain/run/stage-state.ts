@@ -69,8 +69,10 @@ function firstValues(
   for (const { name, shape } of specs)
     put(name, { dtype: "float32", shape }, () => tensors[plan.twin?.(name) ?? name]!);
   if (plan.average)
-    for (const { name, shape } of specs.filter((spec) => trained.has(spec.name)))
-      put(plan.average.name(name), { dtype: "float32", shape }, () => tensors[name]!);
+    for (const { name, shape } of specs.filter((spec) => trained.has(spec.name))) {
+      const of = plan.average.name(name);
+      if (of !== undefined) put(of, { dtype: "float32", shape }, () => tensors[name]!);
+    }
   for (const [name, t] of Object.entries({ ...initial, ...plan.carried?.initial })) put(name, t, () => t);
   return slots;
 }

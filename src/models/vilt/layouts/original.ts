@@ -1,6 +1,6 @@
 /**
- * The authors' ViLT (dandelin/ViLT, vilt_module.py): timm's names for the layers, with query, key and value fused. A ViT alone, from which
- * they start, has the same names without "transformer.".
+ * The authors' ViLT (dandelin/ViLT, vilt_module.py): timm's names for the layers, with query, key and value fused. The ViT from which they
+ * start has the same names without "transformer.".
  */
 import type { Layout, Place, Target } from "../../layout.ts";
 import { type Pairs, swapStart } from "../../rename.ts";
@@ -35,8 +35,6 @@ export const original: Layout<ViltConfigInput> = {
     const has = (name: string): boolean => tensors.has(name);
     if (has("transformer.blocks.0.attn.qkv.weight") && has("token_type_embeddings.weight"))
       return { what: "ViLTransformerSS", place };
-    if (has("blocks.0.attn.qkv.weight") && has("patch_embed.proj.weight"))
-      return { what: "a ViT of timm", place: (name) => place(`transformer.${name}`) };
     return undefined;
   },
   target(name): Target | undefined {
@@ -49,6 +47,17 @@ export const original: Layout<ViltConfigInput> = {
     const theirs = rest && swapStart(rest, LAYER, 0);
     return theirs === undefined ? undefined : { name: `${start}${theirs}` };
   },
+};
+
+/** A ViT of timm, from which a run may start. */
+export const vit: Layout<ViltConfigInput> = {
+  title: "a ViT of timm",
+  forStarting: true,
+  recognise: (tensors) =>
+    tensors.has("blocks.0.attn.qkv.weight") && tensors.has("patch_embed.proj.weight")
+      ? { what: "a ViT", place: (name) => place(`transformer.${name}`) }
+      : undefined,
+  target: () => undefined,
 };
 
 /** What else their files hold. */
