@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FlavaModel } from "../api/index.ts";
 import { CheckpointError } from "../errors.ts";
 import { entriesOf, saveSafetensors } from "../hub/index.ts";
+import { albefConfig, albefConfigJson, albefFamily } from "../models/albef/index.ts";
 import { viltConfig, viltConfigJson, viltFamily } from "../models/vilt/index.ts";
 import { initialize } from "../nn/index.ts";
 import { bertTokenizerJson, SPECIAL_TOKENS } from "../text/index.ts";
@@ -23,6 +24,13 @@ const vilt = viltConfig({
   layerNormEps: 1e-12,
   image,
   text,
+});
+
+const layers = { hiddenSize: 16, heads: 2, intermediateSize: 32 };
+const albef = albefConfig({
+  image: { ...layers, ...image, layers: 1 },
+  text: { ...layers, ...text, layers: 1, fusionLayers: 1 },
+  projectionDim: 8,
 });
 
 const picture = (value: number) => ({
@@ -96,5 +104,35 @@ describe("a ViLT's folder", () => {
     for (const { output, max, size } of files.flatMap(({ parity }) => parity))
       expect(max / size, output).toBeLessThan(1e-4);
     expect(outputs.full).toEqual(["itm_logits", "mmm_text_logits", "multimodal_embeddings"]);
+  });
+});
+
+describe("an ALBEF's folder", () => {
+  let model: FlavaModel;
+  beforeAll(async () => {
+    model = await opened(albefConfigJson(albef), albefFamily.of(albef).parameters());
+  });
+  afterAll(() => model?.dispose());
+
+  it("embeds, compares by its temperature, and matches", async () => {
+    const { image_embeds } = await model.encodeImage([picture(3), picture(5)]);
+    expect(Math.hypot(...image_embeds.row(1))).toBeCloseTo(1, 5);
+    expect(await model.logitScale()).toBeCloseTo(1 / 0.07, 4);
+    const { similarity, logits_per_image } = await model.similarity([picture(3), picture(5)], [A, B]);
+    expect(Number(logits_per_image.data[3]) / Number(similarity.data[3])).toBeCloseTo(1 / 0.07, 3);
+    const all = await model.match([picture(3), picture(5)], [A, B]);
+    const [alone] = await model.match(picture(5), B);
+    expect(alone).toBeCloseTo(all[1]!, 6);
+  });
+  it("fills in words beside a picture", async () => {
+    const [found] = await model.fillMask("a [MASK] square", { image: picture(3), topK: 3 });
+    expect(found).toHaveLength(3);
+  });
+  it("is exported as graphs that ONNX Runtime computes like the model", async () => {
+    const { files } = await exportOnnx(folder, join(folder, "exported-albef"), { threads: 1 });
+    expect(files.map(({ graph }) => graph)).toEqual(["image", "text", "multimodal", "full"]);
+    for (const { output, max, size } of files.flatMap(({ parity }) => parity))
+      expect(max / size, output).toBeLessThan(1e-4);
+    expect(files.at(-1)!.parity.map(({ output }) => output)).toContain("contrastive_logits_per_image");
   });
 });

@@ -1,8 +1,9 @@
 /** The kinds of models, one row each. A new model is a folder beside this file and a row here. */
-import type { AlignConfig } from "./align/config.ts";
-import { alignFamily } from "./align/family.ts";
+
 import type { AlbefConfig } from "./albef/config.ts";
 import { albefFamily } from "./albef/family.ts";
+import type { AlignConfig } from "./align/config.ts";
+import { alignFamily } from "./align/family.ts";
 import type { ClipConfig } from "./clip/config.ts";
 import { clipFamily } from "./clip/family.ts";
 import type { FlavaConfig } from "./flava/config.ts";

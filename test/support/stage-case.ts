@@ -62,12 +62,13 @@ export const KINDS: { readonly [K in Stage["kind"]]: object } = {
   vinvl: { textLength: 12, regions: { grid: 2 } },
   volta: { textLength: 12, regions: { grid: 2, most: 4 } },
   unit: { textLength: 12, backboneLr: 1 },
+  albef: { textLength: 12, queueSize: 16, alphaSteps: 0 },
 };
 
 const LAYERS = { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32 };
 
 /** What a recipe of another family has instead. */
-const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
+export const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
   clip: {
     family: "clip",
     model: {
@@ -106,6 +107,14 @@ const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
       image: { stem: "patchify", imageSize: 16, patchSize: 4, stemWidth: 8, blocks: [16] },
       text: { maxPositions: 12 },
       ...{ hiddenSize: 16, heads: 2, intermediateSize: 32, encoderLayers: 2, decoderLayers: 2, initializerRange: 0.1 },
+    },
+  },
+  albef: {
+    family: "albef",
+    model: {
+      image: { ...LAYERS, imageSize: 16, patchSize: 4, initializerRange: 0.2 },
+      text: { ...LAYERS, layers: 1, fusionLayers: 1, maxPositions: 12, initializerRange: 0.2 },
+      projectionDim: 8,
     },
   },
   vilt: { family: "vilt", model: { ...LAYERS, image: { imageSize: 16, patchSize: 4 }, text: { maxPositions: 12 } } },

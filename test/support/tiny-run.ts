@@ -9,7 +9,7 @@ import { KINDS, RECIPE } from "./stage-case.ts";
 const held = (seed: number, count = 8) => ({ type: "synthetic", count, size: 16, seed }) as const;
 
 /** Logs, evaluates and saves at different steps, so that an interruption is between two of each. */
-const STAGE = {
+export const STAGE = {
   steps: 5,
   batchSize: 4,
   optimizer: { lr: 1e-2 },

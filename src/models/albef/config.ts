@@ -15,6 +15,8 @@ const schema = z.strictObject({
       heads: whole.default(12),
       intermediateSize: whole.default(3072),
       layerNormEps: z.number().positive().default(1e-6),
+      /** Standard deviation of the weights at the start. */
+      initializerRange: z.number().nonnegative().default(0.02),
     })
     .prefault({}),
   text: z
@@ -51,6 +53,7 @@ export interface AlbefImageConfig {
   readonly heads: number;
   readonly intermediateSize: number;
   readonly layerNormEps: number;
+  readonly initializerRange: number;
 }
 
 /** The text encoder and the multimodal one, the two halves of a BERT. */

@@ -44,7 +44,7 @@ export function albefImage(
   pixels: Value,
   { interpolate, whose = "own" }: AlbefImageOptions = {},
 ): Value {
-  const start = truncatedNormal(0.02);
+  const start = truncatedNormal(image.initializerRange);
   const scope = scopeOf(p, "visual_encoder", whose).withWeights(start);
   return scope.scope(() => {
     const { hiddenSize: D, patchSize, layerNormEps } = image;

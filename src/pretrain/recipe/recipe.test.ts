@@ -16,7 +16,7 @@ const RECIPES = [
   "starter-dino",
   "starter-concepts",
   "flava-base",
-  ...["clip", "simvlm", "vilt", "align", "vinvl", "volta", "unit"].flatMap((name) => [
+  ...["clip", "simvlm", "vilt", "align", "vinvl", "volta", "unit", "albef"].flatMap((name) => [
     `compared/${name}-base`,
     `compared/${name}-starter`,
   ]),

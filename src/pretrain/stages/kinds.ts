@@ -1,6 +1,7 @@
 /** The kinds of stages, one row each. A new kind is a file beside this one and a row here. */
 import { emaName } from "../../optim/index.ts";
 import type { Recipe } from "../recipe/types.ts";
+import { type AlbefStage, albefKind } from "./albef.ts";
 import { type AlignStage, alignKind } from "./align.ts";
 import { type ClipStage, clipKind } from "./clip.ts";
 import { type DvaeStage, dvaeKind } from "./dvae.ts";
@@ -28,6 +29,7 @@ interface Stages {
   readonly vinvl: VinvlStage;
   readonly volta: VoltaStage;
   readonly unit: UnitStage;
+  readonly albef: AlbefStage;
 }
 
 /** By the name that recipes call them. */
@@ -44,6 +46,7 @@ export const stageKinds: { readonly [K in keyof Stages]: StageKind<Stages[K], un
   vinvl: vinvlKind,
   volta: voltaKind,
   unit: unitKind,
+  albef: albefKind,
 };
 
 /** Any stage of a recipe. */

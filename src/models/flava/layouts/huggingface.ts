@@ -34,8 +34,8 @@ const CLASSES: readonly Class[] = [
   { what: "FlavaImageCodebook", sign: /^blocks\.group_\d+\.group\./, prefix: "blocks" },
 ];
 
-/** ViltModel has such layers too, with words and patches in one scope. */
-const VILT = /^embeddings\.text_embeddings\./;
+/** ViltModel has such layers too, and ALBEF a head of this name. */
+const OTHERS = /^(embeddings\.text_embeddings|visual_encoder)\./;
 
 /** What other tasks put on these encoders. */
 const HEADS = /^(classifier|lm_head|pooler_head)\./;
@@ -44,7 +44,7 @@ export const huggingface: Layout<FlavaConfigInput> = {
   title: "Hugging Face's FLAVA",
   recognise(tensors) {
     const names = [...tensors.keys()];
-    if (names.some((name) => VILT.test(name))) return undefined;
+    if (names.some((name) => OTHERS.test(name))) return undefined;
     const found = CLASSES.find(({ sign }) => names.some((name) => sign.test(name)));
     if (!found || (found.what === "FlavaTextModel" && !names.some((name) => new RegExp(`^${LAYER}`).test(name))))
       return undefined;
