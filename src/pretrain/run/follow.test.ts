@@ -82,6 +82,36 @@ describe("a run on several workers", () => {
     expect(b.recipeHash).toBe(a.recipeHash);
   });
 
+  it("shares out what is measured, while it trains and at the end, and finds what one worker finds", async () => {
+    const { validation, test, ...evaluation } = TINY_RUN.evaluation;
+    const text = { ...stages.text, every: { log: 4, eval: 2, save: 0 }, best: TINY_RUN.stages.text.best };
+    const joint = {
+      ...TINY_RUN.stages.joint,
+      ...{ steps: 2, gradientAccumulationSteps: 1, init: {}, every: { log: 2, eval: 2, save: 0 } },
+      sampling: { pairs: 1, images: 0, texts: 0 },
+      lossWeights: { mmmImage: 0 },
+    };
+    const changes = { stages: { text, joint }, evaluation: { ...evaluation, validation, test } };
+    const [one, two] = [recipeIn("measured-alone", changes), recipeIn("measured-shared", changes)];
+    await onWorkers([one]);
+    expect(await onWorkers([two, { ...two, runDir: join(folder, "nothing") }])).toEqual(["done", 0]);
+
+    const measured = async ({ runDir }: Recipe) =>
+      (await metricsOf(runDir)).map((line) =>
+        Object.fromEntries(Object.entries(line).filter(([name]) => name === "step" || name.startsWith("eval/"))),
+      );
+    const [a, b] = [await measured(one), await measured(two)];
+    expect(b.map((line) => Object.keys(line))).toEqual(a.map((line) => Object.keys(line)));
+    for (const [i, line] of a.entries())
+      for (const [name, value] of Object.entries(line))
+        expect([Number(b[i]![name])], `line ${i}: ${name}`).toBeAllclose([Number(value)], { rtol: 1e-3, atol: 1e-3 });
+    const infoOf = async ({ runDir }: Recipe) => JSON.parse(await readFile(join(runDir, "run.json"), "utf8"));
+    const [alone, shared] = [await infoOf(one), await infoOf(two)];
+    expect(Object.keys(shared.results)).toEqual(Object.keys(alone.results));
+    expect(Object.keys(shared.results).length).toBeGreaterThan(4);
+    expect([shared.chance, shared.stages.text.chance]).toEqual([alone.chance, alone.stages.text.chance]);
+  });
+
   it("refuses workers with different recipes, and says what differs and where", async () => {
     const runs = onWorkers([recipeIn("first"), recipeIn("second", { seed: 7 })]);
     await expect(runs).rejects.toThrow(

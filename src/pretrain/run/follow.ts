@@ -4,8 +4,11 @@ import type { RunLog } from "../../record/index.ts";
 import { openDevice } from "../../runtime/index.ts";
 import { tokenizerFromJson } from "../../text/index.ts";
 import { checkPlaces } from "../recipe/index.ts";
+import type { HeldOut } from "../stages/stage.ts";
 import { tables as own, withVocabulary } from "../tables.ts";
 import type { Resumed, RunContext } from "./context.ts";
+import { evaluatorsOf, finalNumbers } from "./evaluation.ts";
+import { heldOut } from "./held-out.ts";
 import { createSources } from "./inputs.ts";
 import { silentReporter } from "./reporter.ts";
 import type { RunOptions, RunRequest } from "./run.ts";
@@ -23,7 +26,17 @@ const NO_LOG: RunLog = {
   [Symbol.asyncDispose]: nothing,
 };
 
-const NO_HOOKS: StageHooks = { evaluators: () => [], begun: nothing, saved: nothing, finished: nothing };
+/** This worker's share of the evaluations. */
+function hooksOf(context: RunContext, held: HeldOut, isLast: boolean): StageHooks {
+  return {
+    evaluators: (run) => evaluatorsOf(context, held, run),
+    begun: nothing,
+    saved: nothing,
+    async finished(run) {
+      if (isLast) await finalNumbers(context, held, run);
+    },
+  };
+}
 
 /**
  * Follows the first worker of `cluster` through its run. Resolves when that has no more steps, to the number of samples that this worker has left
@@ -57,9 +70,11 @@ export async function followRun(request: RunRequest, options: RunOptions): Promi
     cluster,
     meet: agreed.meet,
   };
+  const held = heldOut(context);
+  const last = Object.keys(recipe.stages).at(-1);
   for (const name of stages) {
     const from = resumed && name === stages[0] ? ({ ...resumed, path: "" } as Resumed) : undefined;
-    const { ending } = await runStage(context, name, NO_HOOKS, from);
+    const { ending } = await runStage(context, name, hooksOf(context, held, name === last), from);
     if (ending === "stopped" || agreed.signal?.aborted) break;
   }
   return left;

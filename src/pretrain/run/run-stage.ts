@@ -153,7 +153,7 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
         await meet();
         return metrics;
       },
-      evaluate: (step, abort) => measured(evaluators, step, abort),
+      evaluate: (step, abort) => measured(evaluators, step, { cluster, signal: abort }),
       async log(step, metrics, due) {
         now.recent.add(metrics);
         const seconds = (performance.now() - begun.time) / 1000;
