@@ -109,7 +109,7 @@ for (const name of HERE) {
 
 describe("openDevice", () => {
   it("names the devices that exist", async () => {
-    await expect(openDevice("tpu" as never)).rejects.toThrow(/cpu, cpu-js, wasm, webgpu, interpret/);
+    await expect(openDevice("tpu" as never)).rejects.toThrow(/cpu, openvino, cpu-js, wasm, webgpu, interpret/);
   });
   it("says that a GPU is not reached from Node", async () => {
     await expect(openDevice("webgpu")).rejects.toThrow(/browser with WebGPU.*wasm/s);
