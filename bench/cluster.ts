@@ -7,7 +7,14 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Cluster, launchOf, type Memory, openMpi } from "../src/cluster/index.ts";
 import { type Recipe, resolveRecipe } from "../src/pretrain/recipe/index.ts";
-import { predict, shareOf, timeSteps, type WorkerShare } from "../src/pretrain/scaling/index.ts";
+import {
+  calibrate,
+  type Machine,
+  predict,
+  shareOf,
+  timeSteps,
+  type WorkerShare,
+} from "../src/pretrain/scaling/index.ts";
 import { figure, median, say } from "./measure.ts";
 
 const STAGE = "joint";
@@ -55,7 +62,8 @@ export async function cluster(rounds: number, args: readonly string[]): Promise<
       say(`${n} ranks, ${rounds} steps…`);
       seen.get(n)!.push(job(n, kind, rounds));
     }
-  await compare(recipe, seen);
+  const samples = recipe.stages[STAGE]!.batchSize;
+  await compare(recipe, await calibrate(recipe, STAGE, { samples, rounds }), seen);
 }
 
 /** The stage with batches of one kind alone. */
@@ -132,7 +140,7 @@ function noted(mpi: Cluster, calls: { seconds: number; bytes: number }[]): Clust
   };
 }
 
-async function compare(recipe: Recipe, seen: ReadonlyMap<number, readonly Seen[]>): Promise<void> {
+async function compare(recipe: Recipe, machine: Machine, seen: ReadonlyMap<number, readonly Seen[]>): Promise<void> {
   const alone = await shareOf(recipe, STAGE, 1);
   const one = stepOf(seen.get(1) ?? [...seen.values()][0]!);
   for (const [ranks, runs] of seen) {
@@ -140,7 +148,7 @@ async function compare(recipe: Recipe, seen: ReadonlyMap<number, readonly Seen[]
     figure(`cluster_${ranks}_step_s`, step);
     if (ranks === 1) continue;
     const work = await shareOf(recipe, STAGE, ranks);
-    figure(`cluster_${ranks}_predicted_step_s`, predicted(alone, work, one, runs[0]!));
+    figure(`cluster_${ranks}_predicted_step_s`, predicted(alone, work, machine, runs[0]!));
     figure(`cluster_${ranks}_efficiency`, one / (Math.min(ranks, availableParallelism()) * step));
     figure(
       `cluster_${ranks}_collectives_share`,
@@ -156,8 +164,7 @@ async function compare(recipe: Recipe, seen: ReadonlyMap<number, readonly Seen[]
 const stepOf = (runs: readonly Seen[]): number => median(runs.flatMap(({ steps }) => steps));
 
 /** Ranks above the number of cores take turns on them. */
-function predicted(alone: WorkerShare, work: WorkerShare, one: number, { latency, bandwidth }: Seen): number {
-  const machine = { speed: alone.flops / one };
+function predicted(alone: WorkerShare, work: WorkerShare, machine: Machine, { latency, bandwidth }: Seen): number {
   const rounds = 2 * Math.ceil(Math.log2(work.workers));
   const [found] = predict(alone, [work], machine, { bandwidth, latency: latency / rounds, perMachine: 1 });
   const turns = Math.max(1, work.workers / availableParallelism());

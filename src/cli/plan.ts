@@ -47,7 +47,7 @@ export function define(program: Command): void {
     .option("--per-machine <n>", "workers that share a machine's connection", positive, 1)
     .option("--stage <name>", "the stage; the last unless said")
     .option("--gflops <n>", "a worker's speed in such steps, instead of measuring this machine's", above0)
-    .option("--samples <n>", "samples of a measured step", positive, 4)
+    .option("--samples <n>", "samples of the larger of two measured steps", positive, 8)
     .option("--set <key=value>", "change a value of the recipe; may be given again", collect)
     .addHelpText("after", EXAMPLES)
     .action(action<PlanOptions>((io, [path], options) => plan(io, path!, options)));
@@ -70,29 +70,31 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
     shares.push(await shareOf(recipe, stage, workers));
   }
   const { gflops, samples, gbit, latency, perMachine } = options;
-  if (gflops === undefined) io.note(`timing steps of ${samples} samples on this machine…`);
+  if (gflops === undefined) io.note(`timing steps of up to ${samples} samples on this machine…`);
   const calibration =
     gflops === undefined ? await calibrate(recipe, stage, { samples, rounds: ROUNDS, signal: io.signal }) : undefined;
-  const speed = calibration?.speed ?? gflops! * 1e9;
+  const machine = calibration ?? { fixed: 0, speed: gflops! * 1e9 };
   const network = { bandwidth: (gbit * 1e9) / 8, latency: latency / 1e6, perMachine };
-  const predictions = predict(shares[0]!, shares, { speed }, network);
+  const predictions = predict(shares[0]!, shares, machine, network);
   const rows = predictions.map((one, i) => ({ ...one, ...shares[i]! }));
   const wanted = rows.filter(({ workers }) => options.workers.includes(workers));
   const batch = recipe.stages[stage]!.batchSize;
   io.result(
     [
-      `${recipe.name}, ${stage}: ${batch.toLocaleString("en-US")} samples a step; ${speedLine(speed, calibration)}`,
+      `${recipe.name}, ${stage}: ${batch.toLocaleString("en-US")} samples a step; ${speedLine(machine.speed, calibration)}`,
       table(wanted.map((row) => cells(row, batch))),
       `${gbit} Gbit/s a machine, ${perMachine} workers on each, ${latency} µs a message; messages are sent after the arithmetic, none beside it`,
     ].join("\n"),
-    { recipe: recipe.name, stage, batchSize: batch, speed, calibration, network, predictions: wanted },
+    { recipe: recipe.name, stage, batchSize: batch, speed: machine.speed, calibration, network, predictions: wanted },
   );
 }
 
-const speedLine = (speed: number, calibration: Calibration | undefined): string =>
-  calibration
-    ? `measured here: ${digits(speed / 1e9)} GFLOP/s in steps of ${calibration.samples} samples of kind ${calibration.kind}, ${digits(calibration.seconds)} s each`
-    : `${digits(speed / 1e9)} GFLOP/s, as said`;
+const speedLine = (speed: number, calibration: Calibration | undefined): string => {
+  if (!calibration) return `${digits(speed / 1e9)} GFLOP/s, as said`;
+  const { timed, kind, fixed } = calibration;
+  const steps = timed.map(({ samples, seconds }) => `${samples} in ${digits(seconds)} s`).join(", ");
+  return `measured here on batches of kind ${kind} (${steps}): ${digits(speed / 1e9)} GFLOP/s and ${digits(fixed)} s beside them`;
+};
 
 const digits = (x: number): string => Number(x.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: 3 });
 

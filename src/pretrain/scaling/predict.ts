@@ -8,16 +8,17 @@ export interface Work {
   readonly workers: number;
   /** Floating-point operations. */
   readonly flops: number;
-  /** Operators that are run. */
-  readonly nodes: number;
   /** Bytes that it sends. */
   readonly sent: number;
   /** Collectives, one after the other. */
   readonly messages: number;
 }
 
+/** How long a worker computes: a time that no share of the batch makes shorter, the update above all, and one for each operation. */
 export interface Machine {
-  /** Operations a second of a worker in such steps. */
+  /** Seconds. */
+  readonly fixed: number;
+  /** Floating-point operations a second. */
   readonly speed: number;
 }
 
@@ -61,7 +62,7 @@ export function predict(alone: Work, works: readonly Work[], machine: Machine, n
   });
 }
 
-const seconds = ({ flops }: Work, { speed }: Machine): number => flops / speed;
+const seconds = ({ flops }: Work, { fixed, speed }: Machine): number => fixed + flops / speed;
 
 /** Workers of one machine share its connection; a collective takes a round out and one back between halves of the machines. */
 function messages(

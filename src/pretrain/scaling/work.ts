@@ -2,7 +2,7 @@
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { measureStage } from "../run/measure.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
-import type { Work } from "./predict.ts";
+import type { Machine, Work } from "./predict.ts";
 import { timeSteps } from "./step-time.ts";
 
 /** A worker's part of a step, with the memory that it takes. */
@@ -24,7 +24,6 @@ export async function shareOf(
   return {
     workers,
     flops: mean(measured.flops),
-    nodes: mean(measured.nodes),
     sent: mean(measured.sent),
     messages: mean(measured.messages),
     samples: recipe.stages[stage]!.batchSize / workers,
@@ -42,38 +41,56 @@ function meanOver(recipe: Recipe, stage: string, tables: Tables): (of: ByKind) =
 }
 
 /** How fast this machine makes steps of a stage. */
-export interface Calibration {
-  /** Floating-point operations a second. */
-  readonly speed: number;
-  /** Samples of a timed step, and seconds of the median one. */
-  readonly samples: number;
-  readonly seconds: number;
+export interface Calibration extends Machine {
+  /** Samples of the timed steps, and seconds of the median ones. */
+  readonly timed: readonly { readonly samples: number; readonly seconds: number }[];
   /** The kind of batch that was timed: the one on which the stage spends most. */
   readonly kind: string;
 }
 
 export interface CalibrationOptions {
-  /** Samples of a step, at most. */
+  /** Samples of the larger of two batches, at most. */
   readonly samples: number;
   readonly rounds: number;
   readonly signal?: AbortSignal | undefined;
   readonly tables?: Tables | undefined;
 }
 
-/** Times steps of the recipe's own model, on small batches of the kind that it spends most on. */
+/** The larger batch over the smaller one. */
+const RATIO = 4;
+
+/** Times steps of the recipe's own model on batches of two sizes, of the kind that it spends most on. */
 export async function calibrate(
-  asked: Recipe,
+  recipe: Recipe,
   name: string,
   { samples, rounds, signal, tables = own }: CalibrationOptions,
 ): Promise<Calibration> {
-  const batchSize = Math.min(samples, asked.stages[name]!.batchSize);
-  const stage = { ...asked.stages[name]!, batchSize, gradientAccumulationSteps: 1 };
-  const recipe: Recipe = { ...asked, stages: { ...asked.stages, [name]: stage } };
+  const large = Math.min(samples, recipe.stages[name]!.batchSize);
+  const kind = await costliest(recipe, name, tables);
+  const timed: { samples: number; flops: number; seconds: number }[] = [];
+  for (const batchSize of [Math.max(1, Math.floor(large / RATIO)), large]) {
+    const stage = { ...recipe.stages[name]!, batchSize, gradientAccumulationSteps: 1 };
+    const small: Recipe = { ...recipe, stages: { ...recipe.stages, [name]: stage } };
+    const { flops = {} } = await measureStage(small, name, tables);
+    const times = await timeSteps({ recipe: small, stage: name, kinds: [kind], rounds, signal, tables });
+    timed.push({ samples: batchSize, flops: flops[kind]!, seconds: median(times[kind]!) });
+  }
+  return { ...lineThrough(timed), timed: timed.map(({ samples: n, seconds }) => ({ samples: n, seconds })), kind };
+}
+
+/** Seconds as a line in operations. Where the larger batch takes no longer, nothing is known of the fixed part: it is taken as none. */
+function lineThrough(timed: readonly { readonly flops: number; readonly seconds: number }[]): Machine {
+  const [a, b] = [timed[0]!, timed.at(-1)!];
+  const each = (b.seconds - a.seconds) / (b.flops - a.flops);
+  const fixed = b.seconds - b.flops * each;
+  return each > 0 && fixed > 0 ? { fixed, speed: 1 / each } : { fixed: 0, speed: b.flops / b.seconds };
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+async function costliest(recipe: Recipe, name: string, tables: Tables): Promise<string> {
   const { flops = {} } = await measureStage(recipe, name, tables);
-  const { datasets } = planOf(tables, recipe, stage);
+  const { datasets } = planOf(tables, recipe, recipe.stages[name]!);
   const cost = ({ kind, ratio = 1 }: (typeof datasets)[number]): number => ratio * (flops[kind] ?? 0);
-  const { kind } = datasets.reduce((a, b) => (cost(b) > cost(a) ? b : a));
-  const times = await timeSteps({ recipe, stage: name, kinds: [kind], rounds, signal, tables });
-  const seconds = times[kind]!.toSorted((a, b) => a - b)[rounds >> 1]!;
-  return { speed: flops[kind]! / seconds, samples: batchSize, seconds, kind };
+  return datasets.reduce((a, b) => (cost(b) > cost(a) ? b : a)).kind;
 }

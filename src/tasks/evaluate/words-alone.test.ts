@@ -33,6 +33,17 @@ describe("fitSparse", () => {
   });
 });
 
+describe("fitSparse, stopped,", () => {
+  it("ends within its first pass over the rows", async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => Int32Array.from([n % 50, 50 + (n % 7)]));
+    const labels = rows.map((_, n) => n % 3);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("stopped")), 1);
+    const { signal } = controller;
+    await expect(fitSparse({ rows, width: 57, labels, classes: 3 }, { C: 1e4, signal })).rejects.toThrow("stopped");
+  });
+});
+
 describe("bagOf", () => {
   it("has words and neighbours, whatever their case, and tells a second text from the first", () => {
     expect([...bagOf(["The cat, the Cat", "cat"])]).toEqual(["0:the", "0:cat", "0:the cat", "0:cat the", "1:cat"]);

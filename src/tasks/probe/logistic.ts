@@ -62,7 +62,7 @@ export async function fitLogistic(device: Device, data: LinearData, options: Log
 export async function fitSparse(data: SparseData, options: LogisticOptions): Promise<Fitted> {
   const { packed, present } = packClasses(data);
   const share = sparseShares(packed);
-  const objective = sparseObjective(packed, share);
+  const objective = sparseObjective(packed, share, options.signal);
   return solve(objective, packed, {
     ...options,
     ...{ mean: share, variance: share.map((p) => p * (1 - p)), present, classes: data.classes },

@@ -1,5 +1,9 @@
 /** Σ log-loss of a linear classifier on rows of ones and zeros, and its gradient: for bags of words, whose rows are nearly all zeros. */
+import { turns } from "../../train/index.ts";
 import type { LinearObjective } from "./linear-objective.ts";
+
+/** Rows between two looks at the clock. */
+const ROWS_A_TURN = 256;
 
 /** Rows that say which features they have. */
 export interface SparseData {
@@ -18,9 +22,14 @@ export function sparseShares({ rows, width }: SparseData): Float64Array {
   return share;
 }
 
-/** As `linearObjective`: `shift` (D) is taken from every row, which moves b alone. */
-export function sparseObjective({ rows, labels, classes: K }: SparseData, shift: Float64Array): LinearObjective {
+/** As `linearObjective`: `shift` (D) is taken from every row, which moves b alone. Throws between rows where `signal` has fired. */
+export function sparseObjective(
+  { rows, labels, classes: K }: SparseData,
+  shift: Float64Array,
+  signal?: AbortSignal,
+): LinearObjective {
   const D = shift.length;
+  const turn = turns(signal);
   return {
     async evaluate(w, b) {
       const dw = new Float64Array(D * K);
@@ -29,6 +38,7 @@ export function sparseObjective({ rows, labels, classes: K }: SparseData, shift:
       const row = new Float64Array(K);
       let loss = 0;
       for (const [n, features] of rows.entries()) {
+        if (n % ROWS_A_TURN === 0) await turn();
         scoresOf(features, w, moved, row);
         loss += errorOf(row, labels[n]!);
         for (const d of features) for (let k = 0; k < K; k++) dw[d * K + k]! += row[k]!;
