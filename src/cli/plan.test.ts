@@ -26,7 +26,11 @@ describe("flava plan", () => {
 
   it("measures this machine, and gives all numbers as JSON", async () => {
     const out = JSON.parse(await flava("--json", "plan", ...SMALL, "--workers", "2", "--stage", "text"));
-    expect(out).toMatchObject({ stage: "text", predictions: [{ workers: 2 }], calibration: { timed: [{ samples: 2 }, { samples: 8 }] } });
+    expect(out).toMatchObject({
+      stage: "text",
+      predictions: [{ workers: 2 }],
+      calibration: { timed: [{ samples: 2 }, { samples: 8 }] },
+    });
     expect(out.predictions[0].efficiency).toBeGreaterThan(0);
   });
 
