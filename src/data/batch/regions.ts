@@ -3,7 +3,7 @@ import { DataError } from "../../errors.ts";
 import { type Pixels, resize } from "../../image/index.ts";
 import { type Random, random } from "../../tensor/index.ts";
 import type { TextTokenizer } from "../../text/index.ts";
-import type { Regions } from "../sources/regions.ts";
+import type { Regions } from "../sources/objects.ts";
 import { type Field, rowOf } from "./rows.ts";
 import { textFiller } from "./text.ts";
 import type { BatchItem, Part, RegionBuild, TextBuild } from "./types.ts";

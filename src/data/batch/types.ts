@@ -2,8 +2,7 @@
 
 import type { BlockMaskOptions, DinoOptions, FlavaImageOptions, Pixels, RandomCropOptions } from "../../image/index.ts";
 import type { MaskOptions } from "../../text/index.ts";
-import type { Objects } from "../sources/objects.ts";
-import type { Regions } from "../sources/regions.ts";
+import type { Objects, Regions } from "../sources/objects.ts";
 import type { Field, Rows } from "./rows.ts";
 
 /** Names a sample for random draws: `random(seed, "what:" + stream, epoch, ordinal)`. */

@@ -1,19 +1,6 @@
 /** What a detector saw in a picture: the regions of a sample, checked, whatever a dump of features calls its columns. */
 import { isRecord } from "../../io/index.ts";
-
-/** The regions of one picture. */
-export interface Regions {
-  readonly count: number;
-  /** (count, width). */
-  readonly features: Float32Array;
-  readonly width: number;
-  /** (count, 4): left, top, right, bottom as shares of the picture. */
-  readonly boxes: Float32Array;
-  /** (count, C): how likely each class is. */
-  readonly classes?: Float32Array;
-  /** Names of the objects. */
-  readonly tags?: readonly string[];
-}
+import type { Regions } from "./objects.ts";
 
 /** The fields of a record by the names of public dumps: bottom-up attention, LXMERT, UNITER, VinVL, MMF. */
 export const REGION_KEYS: Readonly<Record<keyof RawRegions, readonly string[]>> = {

@@ -1,8 +1,7 @@
 /** What every data source is: an async iterable of samples with a cursor that can be saved and restored. */
 import type { HttpOptions, Json } from "../../io/index.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import type { Objects } from "./objects.ts";
-import type { Regions } from "./regions.ts";
+import type { Objects, Regions } from "./objects.ts";
 
 /** One sample: bytes, not pixels. Decoding is the last step before the batch. */
 export interface Sample {
