@@ -3,6 +3,7 @@ export {
   type DataRequest,
   type LabelledSamples,
   labelledSource,
+  lengthFor,
   type PreparedData,
   prepareData,
 } from "./data.ts";

@@ -177,7 +177,14 @@ export class ShardSet {
 }
 
 /** The members of a sample by extension; undefined where the image's format is unknown. */
-function membersOf({ key, image, texts = [], label, meta = {} }: Sample): Record<string, Uint8Array> | undefined {
+function membersOf({
+  key,
+  image,
+  texts = [],
+  label,
+  objects,
+  meta = {},
+}: Sample): Record<string, Uint8Array> | undefined {
   const utf8 = new TextEncoder();
   const members: Record<string, Uint8Array> = {};
   if (image) {
@@ -189,7 +196,15 @@ function membersOf({ key, image, texts = [], label, meta = {} }: Sample): Record
   const whole = label !== undefined && /^-?\d{1,15}$/.test(String(label)) && typeof label === "number";
   if (whole) members.cls = utf8.encode(String(label));
   const named = label !== undefined && !whole && { label };
-  members.json = utf8.encode(JSON.stringify({ key, ...meta, ...(texts.length > 1 && { captions: texts }), ...named }));
+  members.json = utf8.encode(
+    JSON.stringify({
+      key,
+      ...meta,
+      ...(texts.length > 1 && { captions: texts }),
+      ...(objects && { objects }),
+      ...named,
+    }),
+  );
   return members;
 }
 

@@ -8,6 +8,7 @@ import { INVALID_UTF8, LABEL_KEYS, TEXT_KEYS, toSample } from "./fields.ts";
 import type { Bad } from "./files.ts";
 import { parseJson } from "./json.ts";
 import { PICTURES } from "./listing.ts";
+import type { Objects } from "./objects.ts";
 import type { Sample } from "./source.ts";
 import type { TarEntry } from "./tar-entries.ts";
 import { resolveLink, type TarGroup } from "./tar-index.ts";
@@ -67,8 +68,14 @@ async function readSample(tar: OpenTar, key: string, members: ReadonlyMap<string
   if (imageName === undefined && (picture !== undefined || caption.value === undefined))
     return { key, reason: unnamed(picture === undefined ? "no image and no text" : "no image", members) };
 
+  const objects = objectsFrom(json.objects);
+  if (objects === undefined && isRecord(json.objects))
+    tar.note(
+      key,
+      ".json: objects: expected { classes, boxes } with four numbers a class; the sample is used without them",
+    );
   const labelKey = cls === undefined ? given(json, LABEL_KEYS) : undefined;
-  return toSample({
+  const sample = toSample({
     key,
     image: await body(imageName),
     text: caption.value,
@@ -77,6 +84,15 @@ async function readSample(tar: OpenTar, key: string, members: ReadonlyMap<string
       Object.entries(json).filter(([name]) => name !== labelKey && !caption.keys.includes(name)),
     ),
   });
+  return objects && !("reason" in sample) ? { ...sample, objects } : sample;
+}
+
+/** What `buildShards` has written of what is in the picture. */
+function objectsFrom(value: unknown): Objects | undefined {
+  if (!isRecord(value)) return undefined;
+  const { classes, boxes } = value;
+  const numbers = (list: unknown): list is number[] => Array.isArray(list) && list.every(Number.isFinite);
+  return numbers(classes) && numbers(boxes) && boxes.length === 4 * classes.length ? { classes, boxes } : undefined;
 }
 
 /** The members of these extensions behind the first, which is the one that is read. */

@@ -53,7 +53,6 @@ const slots = {
   SessionEndProfiling: [110, ["void *", "void *", "void *"]],
   AddSessionConfigEntry: [130, ["void *", "str", "str"]],
   CreateAndRegisterAllocator: [144, ["void *", "void *", "void *"]],
-  SessionOptionsAppendExecutionProvider: [216, ["void *", "str", "void *", "void *", "size_t"]],
   AddExternalInitializersFromMemory: [279, ["void *", "void *", "void *", "void *", "size_t"]],
   SessionOptionsSetLoadCancellationFlag: [293, ["void *", "bool"]],
   RegisterExecutionProviderLibrary: [301, ["void *", "str", "void *"]],

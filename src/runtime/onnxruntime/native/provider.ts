@@ -14,15 +14,6 @@ function cStrings(ort: Ort, texts: readonly string[], keep: ArrayBufferView[]): 
   return addresses;
 }
 
-/** A provider that is built into the library, by its name there ("WebGPU"). */
-export function builtInProvider(ort: Ort, name: string, options: Readonly<Record<string, string>> = {}): Provider {
-  return (where, pointer, keep) => {
-    const keys = cStrings(ort, Object.keys(options), keep);
-    const values = cStrings(ort, Object.values(options), keep);
-    ort.call(where, "SessionOptionsAppendExecutionProvider", pointer, name, keys, values, Object.keys(options).length);
-  };
-}
-
 /** A provider from a library of its own. */
 export interface PluginProvider {
   /** Its name for itself. */
