@@ -1,4 +1,4 @@
-/** Each stage, given one batch again and again, learns it by heart. */
+/** Each stage, given one batch again and again, learns it by heart. Slow: trains a model of every kind until it knows its batch. */
 import { describe, expect, it } from "vitest";
 import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { openDevice } from "../../src/runtime/index.ts";

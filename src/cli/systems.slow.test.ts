@@ -1,4 +1,4 @@
-/** The table of the compared systems, made of their recipes and models. */
+/** The table of the compared systems, made of their recipes and models. Slow: builds the graphs of every published recipe. */
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../test/support/run-command.ts";
 import { type SystemRow, systemRows } from "./systems.ts";

@@ -1,4 +1,4 @@
-/** The tiny FLAVA with products in bfloat16: how far losses and gradients are from float64, and that XLA rounds as the interpreter does. */
+/** The tiny FLAVA with products in bfloat16: how far losses and gradients are from float64, and that XLA rounds as the interpreter does. Slow: each step is made in several precisions. */
 import { describe, expect, it } from "vitest";
 import { graph, type Value } from "../../src/graph/index.ts";
 import { precision } from "../../src/graph/passes/index.ts";
