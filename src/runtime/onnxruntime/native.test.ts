@@ -188,10 +188,10 @@ describe("a session of the native engine", () => {
 
   test("can be made while others are, and stopped by a signal", async () => {
     const engine = await openNativeEngine();
-    const model = onnxModel(chain(50, 8));
+    const [small, large] = [onnxModel(chain(50, 8)), onnxModel(chain(1500, 8))]; // large: not made before it is stopped
     const controller = new AbortController();
     const all = Array.from({ length: 6 }, (_, i) =>
-      engine.createSession(model, i === 5 ? { signal: controller.signal } : {}),
+      i === 5 ? engine.createSession(large, { signal: controller.signal }) : engine.createSession(small),
     );
     controller.abort(new Error("stop"));
     await expect(all[5]).rejects.toThrow("stop");
