@@ -176,8 +176,15 @@ function requireFields(source: Source, build: BatchBuild): Source {
             : text && !sample.texts
               ? "the caption is missing"
               : undefined;
-        if (missing === undefined) yield placed;
-        else options.onBad?.({ source: source.name, key: sample.key, reason: missing });
+        const note = (reason: string, kept?: true): void =>
+          options.onBad?.({ source: source.name, key: sample.key, reason, ...(kept && { kept }) });
+        if (missing !== undefined) {
+          note(missing);
+          continue;
+        }
+        if (build.kind === "regions" && (sample.regions?.count ?? 0) > build.regions.most)
+          note(`regions left out: a batch has ${build.regions.most} of a picture`, true);
+        yield placed;
       }
     },
   };

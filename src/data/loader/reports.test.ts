@@ -44,6 +44,29 @@ describe("distinctNames", () => {
   });
 });
 
+describe("pictures with more regions than a batch has", () => {
+  it("are used, and what is left out is noted", async () => {
+    const regions = {
+      count: 2,
+      width: 1,
+      features: Float32Array.of(1, 2),
+      boxes: Float32Array.of(0, 0, 0.5, 1, 0.5, 0, 1, 1),
+    };
+    const build = {
+      kind: "regions",
+      tags: false,
+      text: { length: 8, mask: null },
+      regions: { most: 1, features: 1, box: 5, mean: false, masked: null, classes: 0, grid: null },
+    } as const;
+    const bad: BadSample[] = [];
+    const source = listSource("seen", [{ key: "1", texts: ["red"], regions }]);
+    const datasets = [{ name: "regions", batchSize: 1, sources: [{ source }], build, shuffle: 0 }];
+    const loader = await open({ seed: 1, tokenizer, datasets, onBad: (one) => bad.push(one) });
+    expect(Array.from((await loader.next(1)).feeds.region_features!.data, Number)).toEqual([1]);
+    expect(bad[0]).toMatchObject({ key: "1", kept: true, reason: "regions left out: a batch has 1 of a picture" });
+  });
+});
+
 describe("two sources of one name", () => {
   const broken = (): Source =>
     listSource(

@@ -6,7 +6,7 @@ import { rawTar } from "../../../test/support/tar-bytes.ts";
 import { DataError } from "../../errors.ts";
 import { openSource } from "./open.ts";
 import { buildShards } from "./shards.ts";
-import type { Sample, Source } from "./source.ts";
+import type { BadSample, Sample, Source } from "./source.ts";
 
 let root: string;
 let samples: Sample[];
@@ -22,6 +22,22 @@ beforeAll(async () => {
 });
 
 describe("buildShards", () => {
+  it("counts regions of a detector, which shards do not hold, and objects that are none when read", async () => {
+    const out = `${root}/without-regions`;
+    const regions = { count: 1, width: 1, features: Float32Array.of(1), boxes: Float32Array.of(0, 0, 1, 1) };
+    const objects = { classes: [1, 2], boxes: [0, 0, 1, 1] };
+    const [first, second] = samples as [Sample, Sample];
+    const given = listSource("seen", [
+      { ...first, regions },
+      { ...second, objects },
+    ]);
+    expect(await buildShards([given], out)).toMatchObject({ samples: 2, bad: 0, notes: 1 });
+    const noted: BadSample[] = [];
+    const back = await collect(await openSource(out), { onBad: (bad: BadSample) => noted.push(bad) });
+    expect(back.map(({ sample }) => sample.objects)).toEqual([first.objects, undefined]);
+    expect(noted).toMatchObject([{ kept: true, reason: expect.stringMatching(/objects: expected/) }]);
+  });
+
   it("writes shards that give the same samples back", async () => {
     const out = `${root}/out`;
     const manifest = await buildShards(
@@ -39,6 +55,7 @@ describe("buildShards", () => {
       ["000001.tar", 10],
       ["000002.tar", 5],
     ]);
+    expect(manifest.notes).toBe(0);
     const back = (await collect(await openSource(out))).map(({ sample }) => sample);
     expect(
       back.map(({ key, meta, ...rest }) => ({

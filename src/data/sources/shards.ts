@@ -111,6 +111,7 @@ async function writeAll(
           bad.onBad({ source: source.name, key: sample.key, reason: NO_FORMAT });
           continue;
         }
+        if (sample.regions) bad.onBad({ source: source.name, key: sample.key, reason: NO_REGIONS, kept: true });
         count.samples++;
         onProgress?.(set.samples);
       }
@@ -137,6 +138,9 @@ async function writeAll(
 
 /** Why a sample cannot be written. */
 export const NO_FORMAT = "the image has no format that is known";
+
+/** What of a sample is not written. */
+const NO_REGIONS = "its regions are not written: shards have none";
 
 /** `000000.tar`, … in one folder. */
 export class ShardSet {
