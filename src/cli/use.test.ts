@@ -50,7 +50,9 @@ describe("a command that uses a model", () => {
   );
 
   it("says which model it can take where none is named", async () => {
-    const { error } = await flava("fill", "a [MASK]");
+    const before = process.cwd();
+    process.chdir(folder); // not where `npm start` may have left a model
+    const { error } = await flava("fill", "a [MASK]").finally(() => process.chdir(before));
     expect(error).toMatchObject({
       code: "E_CONFIG",
       message: expect.stringMatching(/none in runs\/starter\n.*npm start/),

@@ -1,4 +1,4 @@
-/** Real processes, ended from outside, and what is left of their runs. kill.slow.test.ts kills more often. */
+/** Real processes, stopped from outside or without a disk, and what is left of their runs. kill.slow.test.ts kills them. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -6,20 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { latestCheckpoint } from "../../src/record/index.ts";
-import { flava, KILL_STEPS, runKilled, until, writeRecipe } from "../support/cli-run.ts";
+import { flava, KILL_STEPS, until, writeRecipe } from "../support/cli-run.ts";
 import { metricsOf, resultsOf } from "../support/tiny-run.ts";
 
 let folder = "";
 let recipe: string;
 let whole: string;
-let runMs: number;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-kills-"));
   recipe = await writeRecipe(join(folder, "recipe.yaml"));
   whole = join(folder, "whole");
-  const begun = Date.now();
   const { code, stdout, stderr } = await flava([recipe, "--run-dir", whole, "--quiet"]).ended;
-  runMs = Date.now() - begun;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^held_i2t_r1: [\d.]+$/m);
 });
@@ -31,13 +28,6 @@ async function expectSame(runDir: string): Promise<void> {
 }
 
 describe("flava pretrain", () => {
-  it("killed three times, twice while it saved, ends with the parameters of the run that was not", async () => {
-    const runDir = join(folder, "killed");
-    const left = await runKilled(recipe, runDir, { kills: 3, runMs, seed: Date.now() });
-    expect(left.flat().length, "half-written checkpoints that kills have left").toBeGreaterThan(0);
-    await expectSame(runDir);
-  });
-
   it("saves at Ctrl-C, exits with 130, and goes on exactly", async () => {
     const runDir = join(folder, "interrupted");
     const { child, ended } = flava([recipe, "--run-dir", runDir]);

@@ -78,10 +78,10 @@ describe("a run that is stopped", () => {
 });
 
 describe("worker threads", () => {
-  it.each([1, 2])("%i of them make the batches that the main thread makes", async (workers) => {
-    const runDir = join(folder, `workers-${workers}`);
+  it("make the batches that the main thread makes", async () => {
+    const runDir = join(folder, "workers");
     const recipe = tinyRun(runDir);
-    await start({ ...recipe, data: { ...recipe.data, workers } });
+    await start({ ...recipe, data: { ...recipe.data, workers: 2 } });
     await expectSame(runDir);
   });
 });
