@@ -34,6 +34,20 @@ describe("flava plan", () => {
     expect(out.predictions[0].efficiency).toBeGreaterThan(0);
   });
 
+  it("keeps the size of micro-batches: workers take them from each other", async () => {
+    const accumulated = [
+      ...SMALL,
+      "--gflops",
+      "1",
+      "--stage",
+      "text",
+      "--set",
+      "stages.text.gradientAccumulationSteps=4",
+    ];
+    const out = JSON.parse(await flava("--json", "plan", ...accumulated, "--workers", "2,8"));
+    expect(out.predictions.map(({ workers }: { workers: number }) => workers)).toEqual([2, 8]);
+  });
+
   it("refuses what is no number of workers, no speed and no stage", async () => {
     await expect(flava("plan", ...SMALL, "--workers", "2,x")).rejects.toThrow(/expected a whole number/);
     await expect(flava("plan", ...SMALL, "--gbit", "-1")).rejects.toThrow(/expected a number above 0/);

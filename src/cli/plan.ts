@@ -1,6 +1,7 @@
 /** `flava plan RECIPE`: how long a step would take on machines that are not here. */
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError } from "../errors.ts";
+import type { Recipe } from "../pretrain/recipe/index.ts";
 import type { Calibration, Prediction, WorkerShare } from "../pretrain/scaling/index.ts";
 import { action, type Io } from "./command.ts";
 import { positive } from "./numbers.ts";
@@ -67,7 +68,7 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
   for (const workers of [1, ...options.workers.filter((n) => n > 1)]) {
     io.signal.throwIfAborted();
     io.note(`tracing the step of one of ${workers} workers…`);
-    shares.push(await shareOf(recipe, stage, workers));
+    shares.push(await shareOf(sharedOut(recipe, stage, workers), stage, workers));
   }
   const { gflops, samples, gbit, latency, perMachine } = options;
   if (gflops === undefined) io.note(`timing steps of up to ${samples} samples on this machine…`);
@@ -87,6 +88,13 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
     ].join("\n"),
     { recipe: recipe.name, stage, batchSize: batch, speed: machine.speed, calibration, network, predictions: wanted },
   );
+}
+
+/** The recipe with so many micro-batches that they stay as large, where workers share the batch. */
+function sharedOut(recipe: Recipe, name: string, workers: number): Recipe {
+  const stage = recipe.stages[name]!;
+  const gradientAccumulationSteps = Math.max(1, Math.floor(stage.gradientAccumulationSteps / workers));
+  return { ...recipe, stages: { ...recipe.stages, [name]: { ...stage, gradientAccumulationSteps } } };
 }
 
 const speedLine = (speed: number, calibration: Calibration | undefined): string => {
