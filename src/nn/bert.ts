@@ -1,6 +1,6 @@
 /** BERT's post-norm layer (Devlin et al., arXiv:1810.04805; Vaswani et al. §3.1), with its checkpoints' names. */
 import { ShapeError } from "../errors.ts";
-import { add, gather, reshape, slice, type Value } from "../graph/index.ts";
+import { add, concat, gather, reshape, slice, stopGradient, type Value } from "../graph/index.ts";
 import { type Activation, activations } from "./activation.ts";
 import { attention, type Taps } from "./attention.ts";
 import { embedding } from "./embedding.ts";
@@ -16,6 +16,8 @@ export interface BertEmbeddingsConfig {
   readonly typeVocabSize: number;
   readonly padTokenId: number;
   readonly layerNormEps: number;
+  /** Whether position 0 and type 0 never learn, as the padding word does: Hugging Face's LXMERT. */
+  readonly firstRowsFixed?: boolean | undefined;
 }
 
 export interface BertEmbeddingsOptions {
@@ -37,12 +39,22 @@ export function bertEmbeddings(
     const T = ids.shape[1]!;
     if (T > maxPositions) throw new ShapeError(`${p.path}: expected at most ${maxPositions} tokens, got ${T}`);
     const words = embedding(p.at("word_embeddings"), ids, vocabSize, D, { paddingId: padTokenId }); // (B, T, D)
-    const positions = p.at("position_embeddings").get("weight", [maxPositions, D], p.weightInit);
-    const types = p.at("token_type_embeddings").get("weight", [typeVocabSize, D], p.weightInit);
+    const table = config.firstRowsFixed ? firstRowFixed : plainTable;
+    const positions = table(p.at("position_embeddings"), maxPositions, D);
+    const types = table(p.at("token_type_embeddings"), typeVocabSize, D);
     const position = position_ids ? gather(positions, position_ids) : slice(positions, 0, 0, T);
     const type = token_type_ids ? gather(types, token_type_ids) : reshape(slice(types, 0, 0, 1), [D]);
     return layerNorm(p.at("LayerNorm"), add(words, add(position, type)), layerNormEps);
   });
+}
+
+const plainTable = (p: Params, rows: number, D: number): Value => p.get("weight", [rows, D], p.weightInit);
+
+/** A table whose row 0 starts at zero and never receives gradient. */
+function firstRowFixed(p: Params, rows: number, D: number): Value {
+  const { weightInit: init } = p;
+  const weight = p.get("weight", [rows, D], init.kind === "normal" ? { ...init, zeroRow: 0 } : init);
+  return concat([stopGradient(slice(weight, 0, 0, 1)), slice(weight, 0, 1)], 0);
 }
 
 /** Sizes of a BERT layer. */

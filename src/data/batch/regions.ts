@@ -9,7 +9,7 @@ import { textFiller } from "./text.ts";
 import type { BatchItem, Part, RegionBuild, TextBuild } from "./types.ts";
 
 /**
- * `region_features` (B, R, F), `region_boxes` (B, R, 5 or 6) and `region_mask` int32 (B, R); with `mean` the mean of all regions comes
+ * `region_features` (B, R, F), `region_boxes` (B, R, 4, 5 or 6) and `region_mask` int32 (B, R); with `mean` the mean of all regions comes
  * first, and R is one more. With `classes` `region_classes` (B, R, C) and with a mask `region_weights` (B, R), 1 where a region is
  * masked, both without the mean. With `waves` `region_waves` (B, R, 8·waves), of the boxes.
  */
@@ -112,11 +112,12 @@ function classesOf(key: string, { classes, count }: Regions, wanted: number, use
   return classes!.subarray(0, used * wanted);
 }
 
-/** Of a region's box as shares: its corners and area (5 numbers), or its corners, width and height (6). */
-function boxNumbers(boxes: Float32Array, r: number, box: 5 | 6): number[] {
+/** Of a region's box as shares: its corners (4 numbers), with its area (5), or with its width and height (6). */
+function boxNumbers(boxes: Float32Array, r: number, box: RegionBuild["box"]): number[] {
   const [left, top, right, bottom] = Array.from(boxes.subarray(4 * r, 4 * r + 4)) as [number, number, number, number];
   const [w, h] = [right - left, bottom - top];
-  return box === 5 ? [left, top, right, bottom, w * h] : [left, top, right, bottom, w, h];
+  const more = { 4: [], 5: [w * h], 6: [w, h] }[box];
+  return [left, top, right, bottom, ...more];
 }
 
 /** Which regions are to be predicted, and which of them are hidden: nine in ten; at least one is chosen. */

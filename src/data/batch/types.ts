@@ -75,8 +75,8 @@ export interface RegionBuild {
   readonly most: number;
   /** Numbers of a feature. */
   readonly features: number;
-  /** Numbers of a box: corners and area, or corners, width and height. */
-  readonly box: 5 | 6;
+  /** Numbers of a box: corners; corners and area; or corners, width and height. */
+  readonly box: 4 | 5 | 6;
   /** Whether the mean of all regions comes first. */
   readonly mean: boolean;
   /** Share of the regions to be predicted; null: none. */

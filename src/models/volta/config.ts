@@ -15,6 +15,9 @@ export const EMBEDDINGS: readonly ["vilbert", "lxmert", "vl-bert", "visualbert",
   "uniter",
 ];
 
+/** Whose heads stand on the stack: the controlled study's, or LXMERT's or VisualBERT's own, as Hugging Face has them. */
+export const VOLTA_HEADS: readonly ["study", "lxmert", "visualbert"] = ["study", "lxmert", "visualbert"];
+
 const whole = z.int().positive();
 const places = z.array(z.int().nonnegative());
 
@@ -36,14 +39,23 @@ const voltaSchema = z.strictObject({
     .strictObject({
       /** Numbers of a region's feature. */
       features: whole.default(2048),
-      /** Classes that a detector tells apart, with "none". */
+      /** Classes that a detector tells apart, with "none"; of LXMERT's own head those of objects. */
       classes: whole.default(1601),
+      /** lxmert: attributes that its own head tells apart. */
+      attributes: whole.default(400),
+      /** Numbers of a box: its corners, and its area where there are 5. */
+      box: z.union([z.literal(4), z.literal(5)]).default(5),
+      /** Whether the mean of all regions comes first. */
+      mean: z.boolean().default(true),
       /** vl-bert: sines, and cosines, of each of the four numbers of a box. */
       waves: whole.default(256),
     })
     .prefault({}),
-  /** Width in which both modalities meet for matching. */
+  pretrainingHeads: z.enum(VOLTA_HEADS).default("study"),
+  /** study: width in which both modalities meet for matching. */
   poolerSize: whole.default(1024),
+  /** lxmert: answers that its own head tells apart. */
+  answers: whole.default(9500),
   /** Which sub-layers there are, by their numbers. */
   control: z
     .strictObject({
@@ -66,8 +78,17 @@ export interface VoltaConfig {
   readonly layerNormEps: number;
   readonly initializerRange: number;
   readonly text: { readonly vocabSize: number; readonly maxPositions: number; readonly padTokenId: number };
-  readonly regions: { readonly features: number; readonly classes: number; readonly waves: number };
+  readonly regions: {
+    readonly features: number;
+    readonly classes: number;
+    readonly attributes: number;
+    readonly box: 4 | 5;
+    readonly mean: boolean;
+    readonly waves: number;
+  };
+  readonly pretrainingHeads: (typeof VOLTA_HEADS)[number];
   readonly poolerSize: number;
+  readonly answers: number;
   readonly control: BimodalControl;
 }
 
@@ -105,12 +126,30 @@ export function singleStream(n: number): { -readonly [K in keyof BimodalControl]
   };
 }
 
+/** LXMERT's layers: of text alone, of regions alone, and those that cross (arXiv:1908.07490 §2.2). */
+export function lxmertStream(text: number, vision: number, cross: number): BimodalControl {
+  const from = (first: number, count: number, step: number): number[] =>
+    Array.from({ length: count }, (_, i) => first + i * step);
+  const start = 2 * Math.max(text, vision);
+  const crossing = from(start, cross, 3);
+  return {
+    textText: [...from(0, text, 2), ...from(start + 1, cross, 3)],
+    visionVision: [...from(0, vision, 2), ...from(start + 1, cross, 3)],
+    cross: crossing,
+    textFeedForward: [...from(1, text, 2), ...from(start + 2, cross, 3)],
+    visionFeedForward: [...from(1, vision, 2), ...from(start + 2, cross, 3)],
+    shared: crossing,
+  };
+}
+
 function checkSizes(config: z.infer<typeof voltaSchema>, context: z.RefinementCtx): void {
   const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
   if (config.hiddenSize % config.heads)
     issue(["heads"], `width ${config.hiddenSize} does not divide among ${config.heads} heads`);
   if (config.text.padTokenId >= config.text.vocabSize)
     issue(["text", "padTokenId"], `expected an id below ${config.text.vocabSize}, got ${config.text.padTokenId}`);
+  if (config.pretrainingHeads !== "study" && config.pretrainingHeads !== config.embeddings)
+    issue(["pretrainingHeads"], `expected study or ${config.embeddings}, got ${config.pretrainingHeads}`);
   try {
     voltaSublayers(config as VoltaConfig);
   } catch (error) {

@@ -31,7 +31,7 @@ import {
 import { fromNumbers } from "../../tensor/index.ts";
 import type { VoltaConfig } from "./config.ts";
 
-/** A batch of texts and regions; the first region is the mean of all, its box the whole picture. */
+/** A batch of texts and regions; with `regions.mean` the first region is the mean of all, its box the whole picture. */
 export interface VoltaInputs {
   /** int (B, T). */
   readonly input_ids: Value;
@@ -39,7 +39,7 @@ export interface VoltaInputs {
   readonly attention_mask: Value;
   /** (B, R, F); a masked region is all zeros. */
   readonly region_features: Value;
-  /** (B, R, 5): left, top, right, bottom and area as shares of the picture. */
+  /** (B, R, 4 or 5): left, top, right, bottom and area as shares of the picture. */
   readonly region_boxes: Value;
   /** (B, R), 1 where a region counts. */
   readonly region_mask: Value;
@@ -96,8 +96,12 @@ const EMBED: { readonly [K in VoltaConfig["embeddings"]]: Embed } = {
 /** Token types of all but VL-BERT, which has one more for regions. */
 const TYPES = 2;
 
-const text = (p: Params, { hiddenSize, layerNormEps, text: sizes }: VoltaConfig, { input_ids }: VoltaInputs): Value =>
-  bertEmbeddings(p.at("embeddings"), { hiddenSize, layerNormEps, typeVocabSize: TYPES, ...sizes }, input_ids);
+function text(p: Params, config: VoltaConfig, { input_ids }: VoltaInputs): Value {
+  const { hiddenSize, layerNormEps, text: sizes } = config;
+  const firstRowsFixed = config.pretrainingHeads === "lxmert";
+  const all = { hiddenSize, layerNormEps, typeVocabSize: TYPES, ...sizes, firstRowsFixed };
+  return bertEmbeddings(p.at("embeddings"), all, input_ids);
+}
 
 /** Features and boxes of regions, each by a linear layer of its own. */
 const projected = (p: Params, { hiddenSize }: VoltaConfig, { region_features, region_boxes }: VoltaInputs) => ({

@@ -1,38 +1,22 @@
 /** The row of the five BERTs in the table of families: the interface of `models/model.ts`, implemented. */
-import { z } from "zod";
-import { CheckpointError, ConfigError } from "../../errors.ts";
+import { CheckpointError } from "../../errors.ts";
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
-import type { Layout } from "../layout.ts";
-import type { ConfigJson, Model, PublishedFamily } from "../model.ts";
-import { singleStream, type VoltaConfig, voltaConfig, voltaConfigSchema } from "./config.ts";
+import type { Model, PublishedFamily } from "../model.ts";
+import { singleStream, type VoltaConfig, voltaConfigSchema } from "./config.ts";
 import type { VoltaInputs } from "./embeddings.ts";
-import { volta, voltaMatching, voltaRegions, voltaWords } from "./model.ts";
+import { lxmertAnswers, lxmertRegions, voltaMatching, voltaPooled, voltaRegions, voltaWords } from "./heads.ts";
+import { fromVoltaConfigJson, isVoltaConfig, voltaConfigJson } from "./hf-config.ts";
+import { voltaLayouts } from "./layouts.ts";
+import { volta } from "./model.ts";
 import { voltaVariants } from "./variants.ts";
-
-/** The names of VOLTA, which are ours. */
-const names: Layout = {
-  title: "VOLTA",
-  recognise: (tensors) =>
-    tensors.has("bert.encoder.layer.0.attention_self.query.weight")
-      ? {
-          what: "a BERT of VOLTA",
-          place: (name) =>
-            /^cls\.predictions\.decoder\./.test(name) ? { ignored: "copies of the word embeddings" } : { to: name },
-        }
-      : undefined,
-  target: (name) => ({ name }),
-};
-
-/** Where a config.json says what it is. */
-const configSchema = z.looseObject({ volta: z.unknown() });
 
 /** Any of the five, of any size. */
 export const voltaFamily: PublishedFamily<VoltaConfig> = {
   schema: voltaConfigSchema,
   variants: voltaVariants,
   parts: { model: { needed: "bert.", also: ["cls."] } },
-  layouts: { volta: names },
+  layouts: voltaLayouts,
   hasWordRows: (name) => /^(bert\.embeddings\.word_embeddings\.weight|cls\.predictions\.bias)$/.test(name),
   mayLack: () => false,
   of: voltaModel,
@@ -50,20 +34,15 @@ export const voltaFamily: PublishedFamily<VoltaConfig> = {
     ["regions", `features of ${regions.features}, ${regions.classes} classes, of a detector outside`],
     ["texts", `up to ${text.maxPositions} tokens, words: ${words}`],
   ],
-  isConfig: ({ model_type: type }) => type === "volta",
-  fromConfig(json: ConfigJson): VoltaConfig {
-    const parsed = configSchema.safeParse(json);
-    if (!parsed.success || parsed.data.volta === undefined)
-      throw new ConfigError("config.json: expected a key volta with the configuration, got none");
-    return voltaConfig(parsed.data.volta as VoltaConfig);
-  },
+  isConfig: isVoltaConfig,
+  fromConfig: fromVoltaConfigJson,
   infer(where) {
     throw new CheckpointError(
       `${where}: expected a config.json, got none: the shapes of the five BERTs do not say which sub-layers read what`,
       'put a config.json beside the weights: {"model_type": "volta", "volta": {"embeddings": "vilbert", "control": …}}',
     );
   },
-  configFile: (config) => `${JSON.stringify({ model_type: "volta", volta: config }, null, 2)}\n`,
+  configFile: (config) => `${JSON.stringify(voltaConfigJson(config), null, 2)}\n`,
 };
 
 /** All parameters, in the order of a step. */
@@ -72,22 +51,26 @@ export function voltaParameters(config: VoltaConfig): ParamSpec[] {
   const { states } = volta(p, config, voltaInputs(config, { batch: 1, textLength: 1, regions: 2 }));
   voltaMatching(p, config, states);
   voltaWords(p, config, input("states", [1, config.hiddenSize]));
-  voltaRegions(p, config, states.vision);
+  if (config.pretrainingHeads === "study") voltaRegions(p, config, states.vision);
+  if (config.pretrainingHeads === "lxmert") {
+    lxmertRegions(p, config, states.vision);
+    lxmertAnswers(p, config, voltaPooled(p, config, states));
+  }
   return p.specs();
 }
 
-/** Inputs with the names that batches have; `regions` counts the mean. */
+/** Inputs with the names that batches have; `regions` counts the mean where it comes first. */
 export function voltaInputs(
   config: VoltaConfig,
   { batch, textLength, regions }: { readonly batch: number; readonly textLength: number; readonly regions: number },
 ): VoltaInputs {
-  const { features, waves } = config.regions;
+  const { features, waves, box } = config.regions;
   const own = config.embeddings === "vl-bert";
   return {
     input_ids: input("input_ids", [batch, textLength], "int32"),
     attention_mask: input("attention_mask", [batch, textLength], "int32"),
     region_features: input("region_features", [batch, regions, features]),
-    region_boxes: input("region_boxes", [batch, regions, 5]),
+    region_boxes: input("region_boxes", [batch, regions, box]),
     region_mask: input("region_mask", [batch, regions], "int32"),
     region_waves: own ? input("region_waves", [batch, regions, 8 * waves]) : undefined,
   };

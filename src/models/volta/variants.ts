@@ -1,11 +1,11 @@
 /** The five BERTs with the sub-layers of the controlled study (arXiv:2011.15124, VOLTA's configurations). */
-import { type VoltaConfig, voltaConfig } from "./config.ts";
+import { lxmertStream, type VoltaConfig, voltaConfig } from "./config.ts";
 
 /** from, from + step, …, up to `to`. */
 const range = (from: number, to: number, step: number): number[] =>
   Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
 
-/** The variants that recipes name. "base" is UNITER. */
+/** The variants that recipes name. "base" is UNITER; the last two are what Hugging Face has of LXMERT and VisualBERT. */
 export const voltaVariants: Readonly<Record<string, VoltaConfig>> = {
   base: voltaConfig(),
   uniter: voltaConfig(),
@@ -22,15 +22,13 @@ export const voltaVariants: Readonly<Record<string, VoltaConfig>> = {
       shared: [],
     },
   }),
-  lxmert: voltaConfig({
-    embeddings: "lxmert",
-    control: {
-      textText: [...range(0, 16, 2), ...range(19, 31, 3)],
-      visionVision: [...range(0, 8, 2), ...range(19, 31, 3)],
-      cross: range(18, 30, 3),
-      textFeedForward: [...range(1, 17, 2), ...range(20, 32, 3)],
-      visionFeedForward: [...range(1, 9, 2), ...range(20, 32, 3)],
-      shared: range(18, 30, 3),
-    },
+  lxmert: voltaConfig({ embeddings: "lxmert", control: lxmertStream(9, 5, 5) }),
+  "lxmert-base-uncased": voltaConfig({
+    ...{ embeddings: "lxmert", pretrainingHeads: "lxmert", control: lxmertStream(9, 5, 5) },
+    regions: { classes: 1600, box: 4, mean: false },
+  }),
+  "visualbert-vqa-coco-pre": voltaConfig({
+    ...{ embeddings: "visualbert", pretrainingHeads: "visualbert" },
+    regions: { mean: false },
   }),
 };

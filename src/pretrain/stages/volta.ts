@@ -81,6 +81,11 @@ export const voltaKind: StageKind<VoltaStage, VoltaConfig> = {
     checkSource(recipe, "pairs", report);
     checkLength(recipe, stage.textLength, report, ["textLength"]);
     checkGrid(recipe.model.regions.features, stage.regions, report);
+    if (recipe.model.pretrainingHeads !== "study")
+      report(
+        [],
+        `this trains the controlled study's heads: expected model.pretrainingHeads study, got ${recipe.model.pretrainingHeads}`,
+      );
     const last = stage.textLength + stage.regions.most + 2;
     if (recipe.model.embeddings === "vl-bert" && last > recipe.model.text.maxPositions)
       report(
@@ -96,13 +101,13 @@ export const voltaKind: StageKind<VoltaStage, VoltaConfig> = {
 };
 
 function plan({ model }: Recipe<VoltaConfig>, stage: VoltaStage): StagePlan {
-  const { features, classes, waves } = model.regions;
+  const { features, classes, waves, box, mean } = model.regions;
   const text = maskedTexts(stage.textLength, stage.masking);
   const regions = regionBuild(stage.regions, {
     features,
     classes,
-    box: 5,
-    mean: true,
+    box,
+    mean,
     masked: stage.regionMasking,
     ...(model.embeddings === "vl-bert" && { waves }),
   });
@@ -123,10 +128,11 @@ function plan({ model }: Recipe<VoltaConfig>, stage: VoltaStage): StagePlan {
 function objective(model: VoltaConfig, stage: VoltaStage, tokens: number): Objective {
   const { batchSize, textLength, lossWeights: w } = stage;
   const R = stage.regions.most;
+  const first = model.regions.mean ? 1 : 0;
   return {
     batchSize,
     losses(p, batch, part) {
-      const fed = voltaInputs(model, { batch, textLength, regions: R + 1 });
+      const fed = voltaInputs(model, { batch, textLength, regions: R + first });
       const masked = { ...fed, input_ids: input("input_ids_masked", [batch, textLength], "int32") };
       const { states } = volta(p, model, masked);
       const mismatch = input("mismatch", [batch], "int32");
