@@ -17,6 +17,13 @@ const only = (kind: "pairs" | "contrast" | "images" | "texts") => ({
   sampling: { pairs: 0, contrast: 0, images: 0, texts: 0, [kind]: 1 },
 });
 
+/** A ResNet tower of four blocks, whose batch norms are over all parts. */
+const RESNET = {
+  image: { tower: "resnet", imageSize: 32, width: 4, blocks: [1, 1, 1, 1], heads: 4 },
+  text: { hiddenSize: 16, layers: 2, heads: 2, intermediateSize: 32, maxPositions: 12 },
+  projectionDim: 8,
+};
+
 const CASES: readonly (readonly [name: string, kind: Stage["kind"], changes: object])[] = [
   ["pairs under all losses", "joint", only("pairs")],
   ["pairs under the contrastive loss", "joint", only("contrast")],
@@ -28,6 +35,15 @@ const CASES: readonly (readonly [name: string, kind: Stage["kind"], changes: obj
   ["crops", "image-dino", {}],
   ["texts", "text-mlm", {}],
   ["a codebook", "dvae", { evenness: 0.3, chroma: 0.5 }],
+  ["CLIP's pairs", "clip", {}],
+  ["CLIP's pairs with a ResNet", "clip", { model: RESNET }],
+  ["ALIGN's pairs", "align", {}],
+  ["SimVLM's pairs and texts", "simvlm", { sampling: { pairs: 1, texts: 1 } }],
+  ["ViLT's pairs", "vilt", {}],
+  ["pictures in regions under VinVL's losses", "vinvl", {}],
+  ["pictures in regions under VOLTA's losses", "volta", {}],
+  ["UniT's tasks", "unit", { tasks: { shapes: {}, matching: { labels: "matching" } } }],
+  ["ALBEF's pairs, queues and average", "albef", {}],
 ];
 
 const batches = (one: StageCase): Promise<Batch[]> => firstBatches(one, STEPS);

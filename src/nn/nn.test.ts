@@ -2,10 +2,25 @@ import { describe, expect, it } from "vitest";
 import { derivativeErrors, normals, only } from "../../test/support/finite-difference.ts";
 import "../../test/support/matchers.ts";
 import { FINITE_DIFFERENCE, FLOAT64 } from "../../test/support/tolerances.ts";
-import { add, conv2d, grad, graph, input, interpret, mul, permute, reshape, sum, type Value } from "../graph/index.ts";
+import {
+  add,
+  allReduce,
+  conv2d,
+  grad,
+  graph,
+  input,
+  interpret,
+  mul,
+  permute,
+  reshape,
+  sum,
+  type Value,
+} from "../graph/index.ts";
+import { interpretWorkers } from "../graph/interpret/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
 import {
   attention,
+  batchNorm,
   bicubicMatrix,
   convNormal,
   convolution,
@@ -164,6 +179,41 @@ describe("layerNorm and l2Normalize", () => {
     expect([0, 1, 2].map((r) => Math.hypot(...v.slice(r * 5, r * 5 + 5)))).toBeAllclose([1, 1, 1], FLOAT64);
     for (const { error } of derivativeErrors(squares(y), [x], feeds)) expect(error).toBeLessThan(FINITE_DIFFERENCE);
     expect(toNumbers(run({ y }, { x: fromNumbers(new Array(15).fill(0), [3, 5]) }).y!)).toEqual(new Array(15).fill(0));
+  });
+});
+
+describe("batchNorm", () => {
+  const [B, PARTS] = [6, 3];
+  const [shape, cotangent] = [[B, 2, 3, 2], normals("g", [B, 2, 3, 2])];
+  /** Far from 0, where a variance made of sums of squares loses its digits. */
+  const x = {
+    ...normals("x", shape),
+    data: Float64Array.from(toNumbers(normals("x", shape)), (v) => v + 1e6),
+  } as Tensor;
+  const feeds = { x, g: cotangent, weight: normals("w", [2]), bias: normals("b", [2]) };
+
+  /** Results, and gradients of a sum over the whole batch, on one of so many parts. */
+  function normed(parts: number): Record<string, Value> {
+    const p = new Params({ parts });
+    const part = [B / parts, ...shape.slice(1)];
+    const y = batchNorm(p, at("x", part), { statistics: "batch" });
+    const wrt = [at("x", part), p.value("weight"), p.value("bias")];
+    const [dx, dw, db] = grad(sum(mul(y, at("g", part))), wrt) as [Value, Value, Value];
+    return { y, dx, dw: allReduce(dw, parts), db: allReduce(db, parts), ...p.observed() };
+  }
+
+  it("of a batch in parts is that of the whole batch, its gradients and running statistics too", () => {
+    const whole = run(normed(1), feeds);
+    const g = graph("parts", normed(PARTS));
+    const size = x.data.length / PARTS;
+    const rows = (t: Tensor, i: number): Tensor =>
+      ({ ...t, shape: [B / PARTS, ...shape.slice(1)], data: t.data.slice(i * size, (i + 1) * size) }) as Tensor;
+    const own = Array.from({ length: PARTS }, (_, i) => ({ ...feeds, x: rows(x, i), g: rows(cotangent, i) }));
+    for (const [i, found] of interpretWorkers(g, own).entries())
+      for (const [name, value] of Object.entries(found)) {
+        const expected = ["y", "dx"].includes(name) ? rows(whole[name]!, i) : whole[name]!;
+        expect(value, `part ${i}: ${name}`).toBeAllclose(expected, { rtol: 1e-8, atol: 1e-8 });
+      }
   });
 });
 

@@ -17,6 +17,8 @@ interface Entry {
 export interface ParamsOptions {
   /** What `weight` tensors start from; N(0, 0.02²) unless said (FLAVA, BERT, ViT). */
   weightInit?: Init;
+  /** In how many equal parts the batch is, of which the model gets one; 1 unless said. */
+  parts?: number;
 }
 
 export interface GetOptions {
@@ -33,11 +35,14 @@ export class Params {
   /** The scope: "flava.image_model.encoder.layer.0"; "" at the root. */
   readonly path: string;
   readonly weightInit: Init;
+  /** What is normalised by the batch is so by all of its parts. */
+  readonly parts: number;
   readonly #table: Map<string, Entry>;
 
   constructor(options: ParamsOptions = {}, from?: Params, path = "") {
     this.path = path;
     this.weightInit = options.weightInit ?? from?.weightInit ?? normal(0.02);
+    this.parts = options.parts ?? from?.parts ?? 1;
     this.#table = from ? from.#table : new Map();
   }
 

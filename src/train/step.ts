@@ -50,7 +50,7 @@ export const partOf = (workers: number, perWorker: number): Part =>
 
 /** Forward and backward of an objective on one part of its batch, the gradients such that their sum over the parts is the batch's. */
 export function traceObjective(objective: Objective, recompute: boolean, part: Part = WHOLE): Traced {
-  const p = new Params();
+  const p = new Params({ parts: part.parts });
   const found = objective.losses(p, objective.batchSize / part.parts, part);
   const loss = Object.values(found.losses).reduce((a, b) => add(a, b));
   const share = part.parts === 1 ? loss : mul(loss, 1 / part.parts);

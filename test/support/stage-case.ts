@@ -136,11 +136,14 @@ export interface StageCase {
   readonly tokenizer: TextTokenizer;
 }
 
-/** A stage of this kind; `changes` are fields of it. */
-export async function stageCase(kind: Stage["kind"], changes: object = {}): Promise<StageCase> {
+/** A stage of this kind; `changes` are fields of it, but for `model`, which is the recipe's. */
+export async function stageCase(
+  kind: Stage["kind"],
+  { model, ...changes }: { readonly model?: unknown; readonly [field: string]: unknown } = {},
+): Promise<StageCase> {
   const tokenizer = await wordsOf();
   const stage = { ...STAGE, ...KINDS[kind], kind, ...changes };
-  const parsed = parseRecipe({ ...RECIPE, ...FAMILIES[kind], stages: { only: stage } });
+  const parsed = parseRecipe({ ...RECIPE, ...FAMILIES[kind], ...(model ? { model } : {}), stages: { only: stage } });
   const recipe = withVocabulary(tables, parsed, tokenizer);
   return { recipe, stage: recipe.stages.only!, plan: planOf(tables, recipe, recipe.stages.only!), tokenizer };
 }

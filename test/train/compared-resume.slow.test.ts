@@ -4,7 +4,7 @@ import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { type Device, openDevice } from "../../src/runtime/index.ts";
 import { firstBatches, stageCase, startStage } from "../support/stage-case.ts";
 
-const CASES: readonly (readonly [Stage["kind"], object])[] = [
+const CASES: readonly (readonly [Stage["kind"], Record<string, unknown>])[] = [
   ["simvlm", {}],
   ["align", {}],
   ["unit", { tasks: { shapes: {}, matching: { labels: "matching" } } }],

@@ -16,7 +16,7 @@ async function repeat(one: StageCase, batch: Batch, steps: number, draws: "new" 
   return { metrics, first, last: await started.tensors() };
 }
 
-async function onFirstBatch(kind: Stage["kind"], steps: number, changes: object) {
+async function onFirstBatch(kind: Stage["kind"], steps: number, changes: Record<string, unknown>) {
   const one = await stageCase(kind, changes);
   return repeat(one, (await firstBatches(one, 1))[0]!, steps);
 }

@@ -33,7 +33,7 @@ export const alignKind: StageKind<AlignStage, AlignConfig> = {
   family: "align",
   schema,
   defaults: (given) => towerDefaults(given, 64),
-  check: (recipe, stage, report) => checkTowers(recipe, stage, report, undefined),
+  check: checkTowers,
   tiny: tinyTowers,
   plan,
 };

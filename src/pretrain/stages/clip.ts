@@ -31,8 +31,7 @@ export const clipKind: StageKind<ClipStage, ClipConfig> = {
   family: "clip",
   schema,
   defaults: (given) => towerDefaults(given, 77),
-  check: (recipe, stage, report) =>
-    checkTowers(recipe, stage, report, recipe.model.image.tower === "resnet" ? "a ResNet" : undefined),
+  check: checkTowers,
   tiny: tinyTowers,
   plan,
 };

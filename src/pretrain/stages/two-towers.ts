@@ -61,18 +61,11 @@ interface WithTexts {
   readonly text: { readonly maxPositions: number };
 }
 
-/** Reports what contradicts the rest of the recipe. `whole`: what of the model normalises by the whole batch; undefined: nothing does. */
-export function checkTowers(
-  recipe: Unplaced<WithTexts>,
-  { textLength, batchSize, gradientAccumulationSteps }: TwoTowers,
-  report: Report,
-  whole: string | undefined,
-): void {
+/** Reports what contradicts the rest of the recipe. */
+export function checkTowers(recipe: Unplaced<WithTexts>, { textLength, batchSize }: TwoTowers, report: Report): void {
   checkSource(recipe, "pairs", report);
   checkLength(recipe, textLength, report, ["textLength"]);
   if (batchSize < 2) report(["batchSize"], "the contrastive loss compares samples: expected 2 or more");
-  if (whole !== undefined && gradientAccumulationSteps > 1)
-    report(["gradientAccumulationSteps"], `${whole} normalises by the whole batch: expected 1`);
 }
 
 /** Pairs of pictures of this side and texts. */
