@@ -146,6 +146,16 @@ describe("readAblation", () => {
       /columns.mim: 8 samples are 2 steps of joint, and its warm-up alone takes 2/,
     );
   });
+  it("the longer one of the package has two of these columns, from the same recipes, and more samples", async () => {
+    const [all, long] = [
+      await readAblation("recipes/ablation-starter.yaml"),
+      await readAblation("recipes/ablation-long.yaml"),
+    ];
+    expect(Object.keys(long.columns)).toEqual(["flava-c", "flava"]);
+    for (const [key, column] of Object.entries(long.columns)) expect(column).toEqual(all.columns[key]);
+    expect(long.samples).toBeGreaterThan(2 * all.samples);
+  });
+
   it("the package's own is a table of the paper's columns 1 to 7", async () => {
     const { columns, tasks } = await readAblation("recipes/ablation-starter.yaml");
     expect(Object.values(columns).map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7]);

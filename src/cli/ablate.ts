@@ -4,12 +4,12 @@ import type { AblationPlan, ColumnTraining, RunCost } from "../ablation/index.ts
 import { DataError } from "../errors.ts";
 import { deviceNames } from "../runtime/device-names.ts";
 import { action, Cancelled, type Io } from "./command.ts";
-import { natural } from "./numbers.ts";
+import { natural, seedsOf } from "./numbers.ts";
 import { formatBytes, formatCount, formatDuration } from "./progress.ts";
 
 interface Options {
   readonly only?: readonly string[];
-  readonly seeds?: string;
+  readonly seeds?: readonly number[];
   readonly out?: string;
   readonly dataRoot: string;
   readonly cacheDir?: string;
@@ -37,7 +37,7 @@ export function define(program: Command): void {
     )
     .argument("<file>", "a YAML file; recipes/ablation-starter.yaml is one")
     .option("--only <columns>", "these columns, by number or key, with commas between", list)
-    .option("--seeds <list>", "these seeds in place of the file's, as 0,1,2")
+    .option("--seeds <list>", "these seeds in place of the file's, as 0,1,2", seedsOf)
     .option("--out <dir>", "where runs, cells and tables go; runs/NAME unless given")
     .option("--data-root <dir>", "the folder with the folders of the tasks' data", ".")
     .option("--cache-dir <dir>", "where features and fetched data are kept")
@@ -65,16 +65,11 @@ async function ablate(io: Io, path: string, options: Options): Promise<void> {
     file,
     out: options.out ?? join("runs", file.name),
     only: options.only,
-    seeds: options.seeds === undefined ? undefined : await seedsOf(options.seeds),
+    seeds: options.seeds,
     set,
   });
   if (options.dryRun) return printPlan(io, plan);
   await run(io, plan, options);
-}
-
-async function seedsOf(text: string): Promise<number[]> {
-  const { seedsOf: read } = await import("./pretrain-seeds.ts");
-  return read(text).map(Number);
 }
 
 async function run(io: Io, plan: AblationPlan, options: Options): Promise<void> {

@@ -6,7 +6,7 @@ import { deviceNames } from "../runtime/device-names.ts";
 import { MEASURES, type Measure } from "../tasks/evaluate/measure-names.ts";
 import type { CellEvent, NamedModel, Task } from "../tasks/index.ts";
 import { action, type Io } from "./command.ts";
-import { natural, positive } from "./numbers.ts";
+import { natural, positive, seedsOf } from "./numbers.ts";
 import type { Progress } from "./progress.ts";
 
 interface Options {
@@ -15,6 +15,7 @@ interface Options {
   readonly dataRoot: string;
   readonly out: string;
   readonly seed: number;
+  readonly seeds?: readonly number[];
   readonly rerank?: number;
   readonly device?: string;
   readonly threads?: number;
@@ -37,6 +38,7 @@ Examples:
   flava eval runs/starter --tasks mnist,pets --data-root ~/data --out results
   flava eval flava=runs/starter other=runs/other --tasks starter-families,starter-groups --out results
   flava eval runs/starter --tasks starter-groups,starter-mnist --baselines
+  flava eval runs/starter --tasks starter-supersenses,starter-groups --seeds 0,1,2
   flava eval runs/starter --tasks starter-style --rerank 10
   flava eval runs/starter --measure zeroshot_classification --tasks cifar10 --data-root ~/data
   flava table results --published flava`;
@@ -65,6 +67,14 @@ export function define(program: Command): void {
       "of what is drawn: held-out samples where the data do not say, and bootstrap intervals",
       natural,
       0,
+    )
+    .addOption(
+      new Option(
+        "--seeds <list>",
+        "as 0,1,2: fine-tunings, probes and matching once for each; flava table has the mean and the spread",
+      )
+        .argParser(seedsOf)
+        .conflicts("seed"),
     )
     .option(
       "--rerank <k>",
@@ -116,6 +126,7 @@ async function run(io: Io, models: readonly string[], options: Options): Promise
     tasks,
     measures: options.measure ?? (options.tasks ? [...QUICK, "finetune"] : QUICK),
     ...{ dataRoot: options.dataRoot, out: options.out, seed: options.seed, signal: io.signal },
+    seeds: options.seeds,
     baselines: options.baselines,
     rerank: options.rerank,
     cacheDir: options.cacheDir ?? defaultCacheDir(),

@@ -1,8 +1,8 @@
 /** `flava finetune MODEL --data TABLE`: a model for one's own classes or numbers, of texts, pictures, or both. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { deviceNames } from "../runtime/device-names.ts";
 import { action, type Io } from "./command.ts";
-import { natural, share } from "./numbers.ts";
+import { natural, seedsOf, share } from "./numbers.ts";
 import { collect } from "./use-model.ts";
 
 export interface FinetuneOptions {
@@ -85,10 +85,4 @@ export function define(program: Command): void {
         (await import("./finetune-run.ts")).run(io, model!, options),
       ),
     );
-}
-
-function seedsOf(text: string): number[] {
-  const seeds = text.split(",").map((one) => natural(one.trim()));
-  if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError("expected different seeds");
-  return seeds;
 }

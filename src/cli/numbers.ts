@@ -14,6 +14,13 @@ export function positive(text: string): number {
   return value;
 }
 
+/** "0,1,2": different whole numbers. */
+export function seedsOf(text: string): number[] {
+  const seeds = text.split(",").map((one) => natural(one.trim()));
+  if (new Set(seeds).size < seeds.length) throw new InvalidArgumentError("expected different seeds");
+  return seeds;
+}
+
 /** From 0 to below 1. */
 export function share(text: string): number {
   const value = Number(text);

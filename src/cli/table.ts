@@ -129,7 +129,12 @@ async function allColumns(tasks: readonly Task[], paths: readonly string[], { pu
     "../tasks/index.ts"
   );
   const own = cellColumns(tasks, await readCells(paths));
-  const notes = own.left.length > 0 ? [`Left out, since the table has no such row: ${own.left.join(", ")}.`] : [];
+  const notes = [
+    ...(own.left.length > 0 ? [`Left out, since the table has no such row: ${own.left.join(", ")}.`] : []),
+    ...(own.doubled.length > 0
+      ? [`Left out, since there are cells of seeds beside these without one: ${own.doubled.join(", ")}.`]
+      : []),
+  ];
   if (!published) return { columns: own.columns, notes };
   const printed = systems
     ? systemColumns(tasks, await publishedSystems())

@@ -61,6 +61,8 @@ const HEADS: readonly (readonly [name: string, Problem, GivenSettings])[] = [
   ["classes of pairs of texts, smoothed", problem("text", classes(3), true), { labelSmoothing: 0.1 }],
   ["a number from texts", problem("text", number), {}],
   ["classes of pictures", problem("image", classes(3)), {}],
+  ["a number from pictures", problem("image", number), {}],
+  ["classes of pictures with texts", problem("pair", classes(3)), { headHidden: 48 }],
   ["answers about pictures", problem("pair", answers), { headHidden: 48 }],
 ];
 

@@ -91,9 +91,15 @@ async function readCell(path: string): Promise<Cell> {
 export const RERANKED = "reranked_";
 
 interface Filled extends Column {
+  readonly once: Set<string>;
   readonly values: Map<string, number>;
   readonly intervals: Map<string, readonly [number, number]>;
 }
+
+const emptyColumn = (model: string, seed: number | undefined): Filled => ({
+  ...{ key: model, title: model, seed },
+  ...{ values: new Map(), intervals: new Map(), once: new Set() },
+});
 
 /** What a figure of the table is called in a cell of CLIP_benchmark's linear probe. */
 const PROBE_NAMES: Readonly<Record<string, string>> = {
@@ -103,16 +109,20 @@ const PROBE_NAMES: Readonly<Record<string, string>> = {
 
 /**
  * A column for each model and seed, in the order in which they come, in per cent; recalls after re-ranking have one of their own. Cells of
- * other tasks are named in `left`; so are zero-shot classifications, which the table does not have.
+ * other tasks are named in `left`; so are zero-shot classifications, which the table does not have. What was measured without a seed stands
+ * in the columns of all seeds of its model; where those have it themselves it is named in `doubled`.
  */
-export function cellColumns(tasks: readonly Task[], given: readonly Cell[]): { columns: Column[]; left: string[] } {
+export function cellColumns(
+  tasks: readonly Task[],
+  given: readonly Cell[],
+): { columns: Column[]; left: string[]; doubled: string[] } {
   const cells = given.flatMap((cell) => [cell, ...rerankedOf(cell)]);
   const columns = new Map<string, Filled>();
   const left: string[] = [];
   for (const { dataset, model, seed, metrics, interval, task: measure } of cells) {
     const task = measure === "zeroshot_classification" ? undefined : tasks.find(({ name }) => name === dataset);
     const id = JSON.stringify([model, seed]);
-    const column = columns.get(id) ?? { key: model, title: model, seed, values: new Map(), intervals: new Map() };
+    const column = columns.get(id) ?? emptyColumn(model, seed);
     const { values, intervals } = column;
     columns.set(id, column);
     if (!task) left.push(`${dataset} (${measure}) of ${model}`);
@@ -128,7 +138,22 @@ export function cellColumns(tasks: readonly Task[], given: readonly Cell[]): { c
       values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
     }
   }
-  return { columns: [...columns.values()], left };
+  return { ...overAllSeeds([...columns.values()]), left };
+}
+
+/** Columns without a seed, put into those of the same model that have one. */
+function overAllSeeds(columns: readonly Filled[]): { columns: Column[]; doubled: string[] } {
+  const doubled: string[] = [];
+  const kept = columns.filter((bare) => {
+    const seeded = columns.filter(({ key, seed }) => key === bare.key && seed !== undefined);
+    if (bare.seed !== undefined || seeded.length === 0) return true;
+    for (const [figure, value] of bare.values)
+      if (seeded.some(({ values, once }) => values.has(figure) && !once.has(figure)))
+        doubled.push(`${figure} of ${bare.title}`);
+      else for (const { values, once } of seeded) once.add(figure) && values.set(figure, value);
+    return false;
+  });
+  return { columns: kept, doubled };
 }
 
 function rerankedOf(cell: Cell): Cell[] {

@@ -185,6 +185,22 @@ describe("columns of several seeds", () => {
     expect(some.notes.join("\n")).toMatch(/mine: not all of its 3 seeds in DTD/);
   });
 
+  it("share what was measured once, without a spread; a cell without a seed beside others of its figure is named", () => {
+    const bare = { ...pets, seed: undefined, metrics: { lp_acc1: 0.5 } };
+    const two = pickTasks(tasks, ["dtd", "pets"]);
+    const dtdOnly = cells.filter(({ dataset }) => dataset === "dtd");
+    const { columns, doubled } = cellColumns(two, [...dtdOnly, bare]);
+    expect(doubled).toEqual([]);
+    const { rows, notes } = resultTable(two, columns);
+    const petsRow = rows.find(({ title }) => title === "Pets")!;
+    expect([petsRow.values, petsRow.spreads]).toEqual([[50], [undefined]]);
+    expect(rows.find(({ title }) => title === "Vision average")!.spreads![0]).toBeGreaterThan(0);
+    expect(notes).toEqual(["Mean ± standard deviation over seeds: mine 3."]);
+    const both = cellColumns(two, [...cells, bare]);
+    expect(both.doubled).toEqual(["pets/accuracy of mine"]);
+    expect(resultTable(two, both.columns).rows.find(({ title }) => title === "Pets")!.values[0]).toBeCloseTo(70, 10);
+  });
+
   it("of one seed have intervals beside them where those are wanted, and re-ranked recalls have a column of their own", () => {
     const flickr = pickTasks(tasks, ["flickr30k"]);
     const name = "text_retrieval_recall@1";

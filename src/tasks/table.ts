@@ -11,6 +11,8 @@ export interface Column {
   readonly values: ReadonlyMap<string, number>;
   /** Bounds of bootstrap intervals, where there are. */
   readonly intervals?: ReadonlyMap<string, readonly [low: number, high: number]> | undefined;
+  /** Figures that were measured once for all seeds: they have no spread. */
+  readonly once?: ReadonlySet<string> | undefined;
 }
 
 /** One row: a figure of a task, or an average. */
@@ -100,7 +102,7 @@ export function resultTable(
   const columns = given
     .map((column, c) => ({ ...column, c }))
     .sort((a, b) => first(given, a) - first(given, b) || a.c - b.c);
-  const rows: Row[] = [];
+  const rows: SeedRow[] = [];
   const averages = new Map<Group, (number | undefined)[]>();
   for (const group of GROUPS) {
     const own = tasks.filter((task) => task.group === group).flatMap((task) => figureRows(task, columns));
@@ -115,20 +117,27 @@ export function resultTable(
   return overSeeds(columns, rows, notes);
 }
 
+/** A row before seeds become one column. */
+interface SeedRow extends Row {
+  /** By column: whether the figure was measured once for all seeds. */
+  readonly once?: readonly boolean[];
+}
+
 const first = (columns: readonly Column[], { key }: Column): number => columns.findIndex((one) => one.key === key);
 
 /** One column for each key. Columns of one key stand together. */
-function overSeeds(columns: readonly Column[], rows: readonly Row[], notes: readonly string[]): ResultTable {
+function overSeeds(columns: readonly Column[], rows: readonly SeedRow[], notes: readonly string[]): ResultTable {
   const groups = [...new Map(columns.map((column) => [column.key, column])).values()].map(({ key, title }) => ({
     ...{ key, title },
     places: columns.flatMap((column, c) => (column.key === key ? [c] : [])),
   }));
   const names = groups.map(({ key, title }) => ({ key, title }));
-  if (groups.length === columns.length) return { columns: names, rows, notes };
-  const folded = rows.map(({ values, intervals, ...row }) => {
+  if (groups.length === columns.length) return { columns: names, rows: rows.map(({ once: _, ...row }) => row), notes };
+  const folded = rows.map(({ values, intervals, once, ...row }) => {
     const found = groups.map(({ places }) => places.flatMap((c) => values[c] ?? []));
+    const spreads = groups.map(({ places }, g) => (once?.[places[0]!] ? undefined : spreadOf(found[g]!)));
     const own = groups.map(({ places }) => (places.length === 1 ? intervals?.[places[0]!] : undefined));
-    return { ...row, values: found.map(meanOf), spreads: found.map(spreadOf), ...(intervals && { intervals: own }) };
+    return { ...row, values: found.map(meanOf), spreads, ...(intervals && { intervals: own }) };
   });
   const lacking = groups.flatMap(({ title, places }) => {
     const some = rows.filter(({ values }) => {
@@ -159,13 +168,14 @@ function spreadOf(values: readonly number[]): number | undefined {
 
 const GROUP_TITLES: Readonly<Record<Group, string>> = { nlp: "NLP", vision: "Vision", multimodal: "Multimodal" };
 
-const figureRows = (task: Task, columns: readonly Column[]): Row[] =>
+const figureRows = (task: Task, columns: readonly Column[]): SeedRow[] =>
   task.figures.map((figure) => ({
     title: figure.label ?? task.title,
     metric: figure.of ? `mean of ${figure.of.join(" and ")}` : figure.metric,
     group: task.group,
     values: columns.map(({ values }) => values.get(figureKey(task, figure))),
     intervals: columns.map(({ intervals }) => intervals?.get(figureKey(task, figure))),
+    once: columns.map(({ once }) => once?.has(figureKey(task, figure)) ?? false),
     average: false,
   }));
 

@@ -11,11 +11,11 @@ export function checkSamples(metric: string, given: Numbers, targets: Numbers, w
   if (targets.length === 0) throw new DataError(`${metric}: expected samples, got none`);
 }
 
-/** Throws DataError where a value is no finite number. */
-export function checkFinite(metric: string, values: Numbers): void {
+/** Throws DataError where a value is no finite number; `width`: values of a row. */
+export function checkFinite(metric: string, values: Numbers, width = 1): void {
   for (let i = 0; i < values.length; i++)
     if (!Number.isFinite(values[i]!))
-      throw new DataError(`${metric}: expected finite numbers, got ${values[i]} in row ${i}`);
+      throw new DataError(`${metric}: expected finite numbers, got ${values[i]} in row ${Math.floor(i / width)}`);
 }
 
 /** Throws DataError where a label is not a whole number in 0..classes − 1. */

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { COLOURS, colourPicture } from "../../../test/support/colour-pictures.ts";
 import { temporaryFolder } from "../../../test/support/data-fixtures.ts";
 import { tinyModelFolder } from "../../../test/support/tiny-model.ts";
@@ -10,6 +10,7 @@ import { ranks, scores } from "../../evaluators/index.ts";
 import { lockFile } from "../../io/index.ts";
 import { cellColumns, readCells } from "../results.ts";
 import type { Task } from "../schema.ts";
+import { resultTable } from "../table.ts";
 import { imageTextMatching } from "./match.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { type EvaluationRequest, evaluate } from "./run.ts";
@@ -81,6 +82,31 @@ describe("evaluate", () => {
     expect((await evaluate(request(out))).map(({ state }) => state)).toEqual(["known", "known"]);
   });
 
+  it("draws anew for each seed what is drawn, measures the rest once, and the table has mean and spread", async () => {
+    const out = await temporaryFolder();
+    const seeds = { seeds: [0, 7], baselines: true } as const;
+    const events = await evaluate(request(out, seeds));
+    expect(events.map(({ model, measure, seed }) => [model, measure, seed])).toEqual([
+      ...[0, 7].flatMap((seed) =>
+        ["tiny", "tiny, untrained", "raw pixels"].map((name) => [name, "linear_probe", seed]),
+      ),
+      ["tiny", "zeroshot_classification", undefined],
+    ]);
+    expect((await evaluate(request(out, seeds))).map(({ state }) => state)).toEqual(Array(7).fill("known"));
+    const cells = await readCells([out]);
+    const untrained = cells.filter(({ model }) => model === "tiny, untrained");
+    expect(untrained.map(({ seed, protocol }) => [seed, protocol!.seed])).toEqual([
+      [0, 0],
+      [7, 7],
+    ]);
+    expect(new Set(untrained.map(({ weights }) => weights)).size).toBe(2);
+    const table = resultTable([colours], cellColumns([colours], cells).columns);
+    expect(table.columns.map(({ key }) => key)).toEqual(["raw pixels", "tiny", "tiny, untrained"]);
+    expect(table.rows[0]!.spreads).toEqual([0, 0, expect.any(Number)]);
+    const trained = { seeds: [0], models: [{ name: "tiny", path: "a/tiny", seed: 1 }] };
+    await expect(evaluate(request(out, trained))).rejects.toThrow(/seeds of what is drawn or of the models' training/);
+  });
+
   it("measures again with other weights, and passes over a cell that another process works on", async () => {
     const out = await temporaryFolder();
     const once = { measures: ["zeroshot_classification"] } as const;
@@ -117,6 +143,28 @@ describe("evaluate", () => {
     expect(await asked({ tasks: [untrained] })).toEqual([expect.arrayContaining(["seed: was 3, now 0"])]);
   });
 
+  it("names the task and the split whose features are no numbers", async () => {
+    const out = await temporaryFolder();
+    const [encodeImage, embedImages] = [model.encodeImage.bind(model), model.embedImages.bind(model)];
+    vi.spyOn(model, "encodeImage").mockImplementation(async (...given) => {
+      const found = await encodeImage(...given);
+      for (const { data } of Object.values(found)) (data as Float32Array).fill(Number.NaN);
+      return found;
+    });
+    vi.spyOn(model, "embedImages").mockImplementation(async function* (...given) {
+      for await (const one of embedImages(...given))
+        yield { ...one, embeds: one.embeds?.fill(Number.NaN) } as typeof one;
+    });
+    const events = await evaluate(request(out));
+    vi.restoreAllMocks();
+    expect(events.map((event) => event.state === "failed" && event.error.message)).toEqual([
+      expect.stringMatching(
+        /task colours: .*colours: .*features of the train split: .*finite numbers, got NaN in row 0/,
+      ),
+      expect.stringMatching(/task colours: .*colours: .*cosines: expected finite numbers, got NaN in row 0/),
+    ]);
+  });
+
   it("names the classes without a training sample, and goes on with the other tasks", async () => {
     const out = await temporaryFolder();
     const [failed, done] = await evaluate(request(out, { tasks: [broken, colours], measures: ["linear_probe"] }));
@@ -125,6 +173,12 @@ describe("evaluate", () => {
       /task broken: .*broken: expected training samples .*got none for red/,
     );
     expect(done!.state).toBe("done");
+    const tuned: Task = {
+      ...{ ...broken, protocol: "finetune-image" },
+      data: { ...broken.data, splits: { train: ["train"], validation: ["train"], test: ["test"] } },
+    };
+    const [untaught] = await evaluate(request(out, { tasks: [tuned], measures: ["finetune"] }));
+    expect(untaught!.state === "failed" && untaught!.error.message).toMatch(/task broken: .*got none for red/);
   });
 
   it("measures pixels and the untrained encoder beside a model, and the table has a column for each", async () => {

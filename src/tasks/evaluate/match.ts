@@ -3,7 +3,15 @@ import type { FlavaModel } from "../../api/index.ts";
 import { dot } from "../../api/numbers.ts";
 import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
-import { at, bootstrap, galleries, hardNegatives, type Interval, readPairs } from "../../evaluators/index.ts";
+import {
+  at,
+  bootstrap,
+  checkFinite,
+  galleries,
+  hardNegatives,
+  type Interval,
+  readPairs,
+} from "../../evaluators/index.ts";
 import type { Refused, StreamOptions } from "./streams.ts";
 
 /** How often the right caption is told. */
@@ -30,7 +38,7 @@ const AT_ONCE = 256;
 
 /**
  * The wrong caption is one of the same subgroup where the data have subgroups, drawn by `seed`, else a random one. Throws ConfigError for a model
- * without a matching head.
+ * without a matching head, DataError for scores that are no numbers.
  */
 export async function imageTextMatching(
   model: FlavaModel,
@@ -42,31 +50,12 @@ export async function imageTextMatching(
   const trials: Trial[] = [];
   for (const source of sources) trials.push(...(await trialsOf(source, refused, seed, signal)));
   if (trials.length === 0) throw new DataError("image-text matching: expected two captions or more, got fewer");
-  const [right, chosen, near]: [number[], number[], number[]] = [[], [], []];
+  const verdicts: Verdicts = { right: [], chosen: [], near: [] };
   for (let i = 0; i < trials.length; i += AT_ONCE) {
-    const some = trials.slice(i, i + AT_ONCE);
-    const pictures = some.map(({ picture }) => picture);
-    const own = await scoresOf(
-      model,
-      pictures,
-      some.map((trial) => trial.own),
-      signal,
-    );
-    const wrong = await scoresOf(
-      model,
-      pictures,
-      some.map((trial) => trial.wrong),
-      signal,
-    );
-    for (const [k, yes] of own.matching.entries()) {
-      right.push((Number(yes > 0.5) + Number(wrong.matching[k]! <= 0.5)) / 2);
-      chosen.push(greater(yes, wrong.matching[k]!));
-      if (own.cosine && wrong.cosine) near.push(greater(own.cosine[k]!, wrong.cosine[k]!));
-    }
-    onProgress?.(right.length);
+    await judge(model, trials.slice(i, i + AT_ONCE), verdicts, signal);
+    onProgress?.(verdicts.right.length);
   }
-  const mean = (values: ArrayLike<number>): number =>
-    Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+  const { right, chosen, near } = verdicts;
   return {
     metrics: {
       itm_accuracy: mean(right),
@@ -76,6 +65,33 @@ export async function imageTextMatching(
     interval: bootstrap(right.length, (places) => mean(at(right, places)), { seed }),
     ...{ samples: right.length, refused },
   };
+}
+
+const mean = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+
+/** 0, ½ or 1 a picture: of the head's yes and no, of its choice, and of the choice by cosines where there are any. */
+interface Verdicts {
+  readonly right: number[];
+  readonly chosen: number[];
+  readonly near: number[];
+}
+
+async function judge(
+  model: FlavaModel,
+  trials: readonly Trial[],
+  { right, chosen, near }: Verdicts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const pictures = trials.map(({ picture }) => picture);
+  const captions = (which: "own" | "wrong"): string[] => trials.map((trial) => trial[which]);
+  const own = await scoresOf(model, pictures, captions("own"), signal);
+  const wrong = await scoresOf(model, pictures, captions("wrong"), signal);
+  for (const [k, yes] of own.matching.entries()) {
+    right.push((Number(yes > 0.5) + Number(wrong.matching[k]! <= 0.5)) / 2);
+    chosen.push(greater(yes, wrong.matching[k]!));
+    if (own.cosine && wrong.cosine) near.push(greater(own.cosine[k]!, wrong.cosine[k]!));
+  }
 }
 
 /** Equal scores are half right. */
@@ -107,6 +123,7 @@ async function scoresOf(
   signal?: AbortSignal,
 ): Promise<{ matching: number[]; cosine?: number[] }> {
   const matching = await model.match(pictures, texts, { signal });
+  checkFinite("image-text matching: scores", matching);
   if (!model.gives("image_embeds") || !model.gives("text_embeds")) return { matching };
   const { image_embeds } = await model.encodeImage(pictures, { outputs: ["image_embeds"], signal });
   const { text_embeds } = await model.encodeText(texts, { outputs: ["text_embeds"], signal });

@@ -1,6 +1,6 @@
 /** How a model is measured on a task, by the names that CLIP_benchmark has for it. */
 import type { FlavaModel } from "../../api/index.ts";
-import { ConfigError, DataError } from "../../errors.ts";
+import { ConfigError } from "../../errors.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
@@ -11,26 +11,31 @@ import type { Measure } from "./measure-names.ts";
 import type { Measured, MeasureOptions } from "./measured.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { fineTuning } from "./tune.ts";
+import { requireClasses } from "./unseen-classes.ts";
 import { wordsAlone } from "./words-alone.ts";
 import { type Prompts, zeroShotClassification } from "./zero-shot.ts";
 
 interface Way {
   suits(task: Task): boolean;
+  /** Whether figures depend on the seed: held-out samples, first weights, order, wrong captions. */
+  readonly drawn: boolean;
   measure(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured>;
 }
 
 /** The table of ways. */
 export const measures: { readonly [M in Measure]: Way } = {
-  linear_probe: { suits: ({ protocol }) => protocol === "linear", measure: linear },
-  zeroshot_retrieval: { suits: ({ protocol }) => protocol === "retrieval", measure: retrieve },
+  linear_probe: { suits: ({ protocol }) => protocol === "linear", drawn: true, measure: linear },
+  zeroshot_retrieval: { suits: ({ protocol }) => protocol === "retrieval", drawn: false, measure: retrieve },
   zeroshot_classification: {
     suits: ({ protocol, templates }) => protocol === "linear" && templates !== undefined,
+    drawn: false,
     measure: classify,
   },
-  image_text_matching: { suits: ({ protocol }) => protocol === "matching", measure: match },
-  finetune: { suits: ({ protocol }) => protocol.startsWith("finetune-"), measure: tune },
+  image_text_matching: { suits: ({ protocol }) => protocol === "matching", drawn: true, measure: match },
+  finetune: { suits: ({ protocol }) => protocol.startsWith("finetune-"), drawn: true, measure: tune },
   words_alone: {
     suits: ({ protocol, data }) => /^finetune-(text|pair)$/.test(protocol) && data.range === undefined,
+    drawn: false,
     measure: words,
   },
 };
@@ -49,7 +54,7 @@ async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptio
   const [train, validation, test] = [await read("train"), await read("validation"), await read("test")];
   if (!train || !test)
     throw new ConfigError(`task ${place.task.name}: expected splits for training and for the test in its file`);
-  requireClasses(place, [train, ...(validation ? [validation] : [])], test);
+  requireClasses(place, [...train.labels, ...(validation?.labels ?? [])], test.labels);
   let tried = 0;
   const result = await linearEvaluation(
     model.device,
@@ -72,17 +77,6 @@ async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptio
     },
     refused: [train, validation, test].flatMap((features) => features?.refused ?? []),
   };
-}
-
-/** Throws DataError where a class of the test has no training sample. */
-function requireClasses({ task, root }: TaskPlace, seen: readonly Features[], { labels }: Features): void {
-  const known = new Set(seen.flatMap((features) => features.labels));
-  const unseen = [...new Set(labels)].filter((label) => !known.has(label));
-  if (unseen.length > 0)
-    throw new DataError(
-      `task ${task.name}: ${root}: expected training samples for each class of the test, got none for ${unseen.slice(0, 5).join(", ")}${unseen.length > 5 ? ", …" : ""}`,
-      "is the training part complete?",
-    );
 }
 
 async function retrieve(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
@@ -111,6 +105,7 @@ async function match(model: FlavaModel, place: TaskPlace, options: MeasureOption
   const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
   const total = sources.reduce((sum, { count = 0 }) => sum + count, 0) || undefined;
   const { metrics, interval, samples, refused } = await imageTextMatching(model, sources, {
+    seed: options.seed,
     signal: options.signal,
     onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
   });

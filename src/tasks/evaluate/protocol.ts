@@ -27,14 +27,14 @@ const READS: { readonly [M in Measure]: Reads } = {
 };
 
 /** The protocols of the ways of measuring a task: what its data are is looked up once for all of them. */
-export function protocols(place: TaskPlace, seed: number): (measure: Measure) => Promise<JsonObject> {
+export function protocols(place: TaskPlace): (measure: Measure, seed: number) => Promise<JsonObject> {
   const { task, layout, classes } = place;
   const hashes = new Map<SplitName, Promise<string | undefined>>();
   const hashOf = async (split: SplitName): Promise<string | undefined> => {
     const source = await openSplit(place, split);
     return (await source?.fingerprint?.())?.hash.slice(0, 16);
   };
-  return async (measure) => {
+  return async (measure, seed) => {
     const { splits, of } = READS[measure];
     const data: Record<string, string | undefined> = {};
     for (const split of splits) {

@@ -2,7 +2,7 @@
 import type { FlavaModel, Picture } from "../../api/index.ts";
 import type { Sample, Source } from "../../data/index.ts";
 import { DataError } from "../../errors.ts";
-import { type Interval, recallIntervals } from "../../evaluators/index.ts";
+import { checkFinite, type Interval, recallIntervals } from "../../evaluators/index.ts";
 import { RECALLS, type Recalls, recalls, retrieval } from "../../evaluators/retrieval.ts";
 import { RERANKED } from "../results.ts";
 import { type Reranked, requireMatching, rerank } from "./rerank.ts";
@@ -37,7 +37,7 @@ export interface RetrievalOptions extends StreamOptions {
 /**
  * Each source is a gallery of its own: all its captions are candidates for each of its pictures, and the other way. A hit is any caption of
  * the picture. Samples that name a concept count one caption for each concept, as there a caption belongs to several pictures. Throws
- * CheckpointError where a model without a matching head is to re-rank.
+ * CheckpointError where a model without a matching head is to re-rank, DataError for embeddings that are no numbers.
  */
 export async function zeroShotRetrieval(
   model: FlavaModel,
@@ -103,6 +103,8 @@ async function rankedGallery(
   const { signal, rerank: k } = options;
   const { captions, good, ...images } = await embedded(model, source, refused, options);
   const texts = { embeds: await embedTexts(model, captions, signal), concepts: captions.map(({ concept }) => concept) };
+  for (const [what, { data, shape }] of [["pictures", images.embeds] as const, ["captions", texts.embeds] as const])
+    checkFinite(`${source.name}: embeddings of ${what}`, data, shape[1]);
   const { ranks, chance } = await retrieval(model.device, images, texts);
   const started = performance.now();
   const reranked =

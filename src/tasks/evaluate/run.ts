@@ -1,7 +1,7 @@
 /** Models × tasks: one cell each, which several processes may share out among themselves. */
 import { basename, join } from "node:path";
 import { FlavaModel } from "../../api/index.ts";
-import { DataError, FlavaError, InUse } from "../../errors.ts";
+import { ConfigError, DataError, FlavaError, InUse } from "../../errors.ts";
 import { type JsonObject, lockFile, makeFolder, statOf } from "../../io/index.ts";
 import { differences, formatDifference, hashOf } from "../../record/index.ts";
 import { requireTask, type TaskPlace } from "../layouts/index.ts";
@@ -28,6 +28,11 @@ export interface EvaluationRequest extends MeasureOptions {
   readonly tasks: readonly Task[];
   readonly measures: readonly Measure[];
   readonly dataRoot: string;
+  /**
+   * In place of `seed`: what is drawn is drawn once for each, a cell each; what needs no draw is measured once. Not with models that have a
+   * seed of their own.
+   */
+  readonly seeds?: readonly number[] | undefined;
   /** The folder of cells. */
   readonly out: string;
   /**
@@ -57,30 +62,35 @@ export type CellEvent = {
 /**
  * Measures what is not measured yet: a cell of the same weights, data, settings and seed is left as it is, one that another process works on
  * is passed over. Data that are missing are refused before any work; a task that fails later does not stop the others. Throws what
- * `requireTask` throws.
+ * `requireTask` throws, ConfigError for seeds beside seeds of models.
  */
 export async function evaluate(request: EvaluationRequest): Promise<CellEvent[]> {
-  const { signal, out, onCell } = request;
+  const { signal, out, onCell, seeds, models } = request;
+  if (seeds && models.some(({ seed }) => seed !== undefined))
+    throw new ConfigError("evaluation: expected seeds of what is drawn or of the models' training, got both");
   await makeFolder(out);
   const jobs = await jobsOf(request);
   const events: CellEvent[] = [];
-  for (const named of request.models) {
+  for (const named of models) {
     const { path } = named;
     await using model = await (request.open?.(path) ?? FlavaModel.fromPretrained(path, { signal }));
-    for (const job of jobs) {
-      const { place, measure } = job;
-      signal?.throwIfAborted();
-      for await (const subject of subjects(request, { ...named, model }, measure)) {
-        const outcome = await cellOf(request, subject, job);
-        const { name, seed } = subject;
-        const event = { model: name, ...(seed !== undefined && { seed }), task: place.task.name, measure, ...outcome };
-        events.push(event);
-        onCell?.(event);
+    for (const job of jobs)
+      for (const drawn of draws(request, job.measure)) {
+        signal?.throwIfAborted();
+        const asked = { ...request, ...drawn };
+        for await (const subject of subjects(asked, { ...named, ...drawn, model }, job.measure)) {
+          const event = await eventOf(asked, subject, job);
+          events.push(event);
+          onCell?.(event);
+        }
       }
-    }
   }
   return events;
 }
+
+/** The seeds of a way of measuring; none of its own where nothing is drawn, or one seed is asked for. */
+const draws = ({ seeds }: EvaluationRequest, measure: Measure): { readonly seed?: number }[] =>
+  seeds && measures[measure].drawn ? seeds.map((seed) => ({ seed })) : [{}];
 
 /** What a column is of. */
 interface Subject extends NamedModel {
@@ -106,32 +116,39 @@ async function* subjects(
   if (!baselines || measure !== "linear_probe") return;
   using twin = untrained(model, seed);
   yield { ...named, name: `${name}, untrained`, model: twin, weights: twin.weightsHash ?? null };
-  yield { name: "raw pixels", path: "", model, features: pixelFeatures, weights: "pixels" };
+  yield { name: "raw pixels", path: "", seed: named.seed, model, features: pixelFeatures, weights: "pixels" };
 }
 
 interface Job {
   readonly place: TaskPlace;
   readonly measure: Measure;
   /** What decides its figures beside the weights. */
-  protocol(): Promise<JsonObject>;
+  protocol(seed: number | undefined): Promise<JsonObject>;
 }
 
 async function jobsOf(request: EvaluationRequest): Promise<Job[]> {
-  const { tasks, measures: asked, baselines, dataRoot, seed = 0, signal } = request;
+  const { tasks, measures: asked, baselines, dataRoot, signal } = request;
   const jobs: Job[] = [];
   const wanted = [...new Set([...asked, ...(baselines ? (["words_alone"] as const) : [])])];
   for (const task of tasks) {
     const fitting = wanted.filter((measure) => measures[measure].suits(task));
     if (fitting.length === 0) continue;
     const place = await requireTask(task, dataRoot, signal);
-    const protocolOf = protocols(place, seed);
-    jobs.push(...fitting.map((measure) => ({ place, measure, protocol: () => protocolOf(measure) })));
+    const protocolOf = protocols(place);
+    jobs.push(...fitting.map((measure) => ({ place, measure, protocol: (seed = 0) => protocolOf(measure, seed) })));
   }
   if (jobs.length === 0)
     throw new DataError(
       `evaluation: expected tasks for ${wanted.join(", ")}, got ${tasks.map(({ name }) => name).join(", ") || "none"}`,
     );
   return jobs;
+}
+
+async function eventOf(request: EvaluationRequest, subject: Subject, job: Job): Promise<CellEvent> {
+  const { name, seed } = subject;
+  const { place, measure } = job;
+  const outcome = await cellOf(request, subject, job);
+  return { model: name, ...(seed !== undefined && { seed }), task: place.task.name, measure, ...outcome };
 }
 
 type Outcome<E = CellEvent> = E extends unknown ? Omit<E, "model" | "seed" | "task" | "measure"> : never;
@@ -141,7 +158,7 @@ async function cellOf(request: EvaluationRequest, subject: Subject, job: Job): P
   const { name, path: from, seed, model, features, fromScratch, weights } = subject;
   const path = cellPath(request.out, { dataset: place.task.name, model: name, seed, task: measure });
   try {
-    const protocol = await job.protocol();
+    const protocol = await job.protocol(request.seed);
     const wanted = { weights, protocol, rerank: measure === "zeroshot_retrieval" ? request.rerank : undefined };
     const before = await findCell(path, wanted);
     if (before?.changed.length === 0) return { state: "known", cell: before.cell };

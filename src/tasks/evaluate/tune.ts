@@ -23,6 +23,7 @@ import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../lay
 import type { Task } from "../schema.ts";
 import type { Measured, MeasureOptions } from "./measured.ts";
 import type { Refused } from "./streams.ts";
+import { requireClasses } from "./unseen-classes.ts";
 
 /** Where a fine-tuning keeps its run. */
 export interface TuneOptions extends MeasureOptions {
@@ -63,7 +64,7 @@ export async function fineTuning(model: FlavaModel, place: TaskPlace, options: T
     if (!kept) refused.set(`${source}\n${key}`, { key, reason });
   };
   const data = await read(
-    { place, needs, train, validation: own ?? (open ? tests[0]!.source : undefined) },
+    { place, needs, train, tests, validation: own ?? (open ? tests[0]!.source : undefined) },
     model,
     options,
     onBad,
@@ -138,19 +139,20 @@ interface Sources {
   readonly needs: Needs;
   readonly train: Source;
   readonly validation: Source | undefined;
+  readonly tests: readonly NamedTest[];
 }
 
 /** Held out where neither a validation nor a test is there to choose by. */
 const HELD_OUT = 0.05;
 
 async function read(
-  { place, needs, train, validation }: Sources,
+  { place, needs, train, validation, tests }: Sources,
   model: FlavaModel,
   { seed = 0, signal, onProgress }: TuneOptions,
   onBad: (bad: BadSample) => void,
 ): Promise<PreparedData> {
   const { task, classes } = place;
-  return prepareData({
+  const data = await prepareData({
     ...{ train, validation, needs, seed, share: HELD_OUT, onBad },
     as: needs.from === "answers" ? "answers" : task.data.range ? "number" : "classes",
     name: task.name,
@@ -160,6 +162,12 @@ async function read(
     signal,
     onProgress,
   });
+  if (data.problem.target.kind === "classes") {
+    const trained = data.classes.flatMap(({ name, train: count }) => (count > 0 ? [name] : []));
+    const tested = tests.flatMap(({ source }) => source.labels ?? []);
+    requireClasses(place, trained, tested);
+  }
+  return data;
 }
 
 /** The file's settings. A set of fewer samples than a batch, as a miniature is, is one batch. */

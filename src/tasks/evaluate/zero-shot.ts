@@ -4,7 +4,7 @@ import type { FlavaModel } from "../../api/index.ts";
 import { dot, meanRows } from "../../api/numbers.ts";
 import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
-import { argmaxRows, type Interval } from "../../evaluators/index.ts";
+import { argmaxRows, checkFinite, type Interval } from "../../evaluators/index.ts";
 import { classificationFigures } from "../figures.ts";
 import { pictured, type Refused, type StreamOptions } from "./streams.ts";
 
@@ -31,7 +31,7 @@ const TEXTS_AT_ONCE = 2048;
 
 /**
  * Of each class all prompts are embedded, brought to length 1, averaged, and brought to length 1 again; a picture is of the class with the
- * highest cosine. Throws DataError for labels that are no class, and where nothing can be measured.
+ * highest cosine. Throws DataError for labels that are no class, cosines that are no numbers, and where nothing can be measured.
  */
 export async function zeroShotClassification(
   model: FlavaModel,
@@ -68,6 +68,7 @@ export async function zeroShotClassification(
       `${source.name}: expected pictures with labels, got none`,
       refused[0] && `${refused[0].key}: ${refused[0].reason}`,
     );
+  checkFinite(`${source.name}: cosines`, scores, classes.length);
   return { ...measured(Float64Array.from(scores), Int32Array.from(targets), classes.length, options.seed), refused };
 }
 

@@ -28,7 +28,10 @@ export const idx: LayoutReader = {
       );
     const size = height * width;
     return {
-      items: Array.from(labels.data, (label, at): Item => ({ key: `${pictures}:${at}`, at, label })),
+      items: Array.from(
+        labels.data,
+        (label, at): Item => ({ key: `${pictures}:${at}`, labelAt: `${names}:${at}`, at, label }),
+      ),
       files: [path, labelsPath],
       load: async ({ at }) => greyPicture(data.subarray(at! * size, (at! + 1) * size), width, height),
     };

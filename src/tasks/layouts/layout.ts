@@ -14,6 +14,8 @@ export interface Place {
 export interface Item {
   /** Unique within the task. */
   readonly key: string;
+  /** Where its label stands, for messages, where that is not the key. */
+  readonly labelAt?: string | undefined;
   /** A class by its name or its number in the task's order, a target, or none in a test set. */
   readonly label?: string | number | undefined;
   readonly texts?: readonly string[] | undefined;

@@ -224,6 +224,10 @@ describe("layouts: pixels in binaries", () => {
     await expect(read("mnist", root, "train")).rejects.toThrow(
       /expected 2 × 2 × 3 = 12 bytes behind the header, got 11/,
     );
+    await writeFile(join(root, "mnist", "t10k-labels.idx1-ubyte.gz"), gzipSync(Uint8Array.from([...head(2), 9, 10])));
+    await expect(read("mnist", root, "test")).rejects.toThrow(
+      /task mnist: .*t10k-labels\.idx1-ubyte\.gz:1: expected a label from 0 to 9, got 10/,
+    );
     const grey = Array.from({ length: 2304 }, (_, i) => i % 256).join(" ");
     const table = `emotion,pixels,Usage\n3,"${grey}",Training\n4,${grey},PublicTest\n6,1 2,PrivateTest\n0,${grey},PrivateTest\n`;
     const fer = await dataRoot("fer2013", { "fer2013.csv": table });

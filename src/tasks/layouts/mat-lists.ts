@@ -48,7 +48,7 @@ async function cars(place: Place, split: string): Promise<Listing | undefined> {
     if (typeof name !== "string" || label === undefined)
       return { key: String(name ?? list), refused: `${list}: expected fname and class` };
     const path = posix.join(folder, posix.basename(name));
-    return { key: path, path, label: label - 1 };
+    return { key: path, labelAt: `${list}: ${name}`, path, label: label - 1 };
   });
   return { items, files: [file] };
 }
@@ -63,7 +63,7 @@ async function flowers(place: Place, split: string): Promise<Listing | undefined
     const label = (labels.value as Float64Array)[id - 1];
     return label === undefined
       ? { key: path, refused: "imagelabels.mat has no class for it" }
-      : { key: path, path, label: label - 1 };
+      : { key: path, labelAt: `imagelabels.mat: image ${id}`, path, label: label - 1 };
   });
   return { items, files: [ids.file, labels.file] };
 }

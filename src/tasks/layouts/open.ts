@@ -157,7 +157,7 @@ function chained(parts: readonly TaskSource[]): TaskSource {
 /** Listed samples as a source. Throws DataError for labels that the task does not have. */
 function listedSource(place: TaskPlace, split: string, { items, files, load }: Listing): TaskSource {
   const { task, root } = place;
-  const named = items.map((item) => ({ ...item, label: labelName(place, item.key, item.label) }));
+  const named = items.map((item) => ({ ...item, label: labelName(place, item.labelAt ?? item.key, item.label) }));
   checkCount(place, named);
   if (items.length === 0)
     throw new DataError(`task ${task.name}: ${root}: expected samples in the split ${split}, got none`);

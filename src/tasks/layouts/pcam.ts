@@ -1,5 +1,5 @@
 /** PatchCamelyon's HDF5 files (https://github.com/basveeling/pcam): pictures of 96 by 96 in one data set, labels in another file. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ConfigError, DataError } from "../../errors.ts";
 import { firstThere, readRange } from "./files.ts";
 import { type Item, type LayoutReader, splitNames } from "./layout.ts";
@@ -36,7 +36,10 @@ export const pcam: LayoutReader = {
     const size = height * width * 3;
     let block: { readonly from: number; readonly values: Uint8Array } = { from: -1, values: labels };
     return {
-      items: Array.from(labels, (label, at): Item => ({ key: `${pictures}:${at}`, at, label })),
+      items: Array.from(
+        labels,
+        (label, at): Item => ({ key: `${pictures}:${at}`, labelAt: `${basename(labelsPath)}:${at}`, at, label }),
+      ),
       files: [path, labelsPath],
       async load({ at }) {
         const from = at! - (at! % AT_ONCE);

@@ -1,5 +1,5 @@
 /** STL-10's binaries (https://cs.stanford.edu/~acoates/stl10/): planes of 96 by 96, column by column; labels from 1. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { readBytes } from "../../io/index.ts";
 import { firstThere, readRange, recordCount } from "./files.ts";
@@ -31,7 +31,10 @@ export const stlBinary: LayoutReader = {
         `${labelsPath}: expected ${count} labels, one for each picture of ${pictures}, got ${labels.length}`,
       );
     return {
-      items: Array.from(labels, (label, at): Item => ({ key: `${pictures}:${at}`, at, label: label - 1 })),
+      items: Array.from(labels, (label, at): Item => {
+        const where = { key: `${pictures}:${at}`, labelAt: `${basename(labelsPath)}:${at}` };
+        return { ...where, at, label: label - 1 };
+      }),
       files: [path, labelsPath],
       load: async ({ at }, reading) =>
         planesPicture(await readRange(path, at! * LENGTH, (at! + 1) * LENGTH, reading.signal), SIDE, SIDE, true),

@@ -1,6 +1,6 @@
 /** Linear evaluation: a classifier on frozen features, as the paper measures its 22 vision tasks. */
 import { DataError } from "../../errors.ts";
-import { accuracy, argmaxRows, type Interval } from "../../evaluators/index.ts";
+import { accuracy, argmaxRows, checkFinite, type Interval } from "../../evaluators/index.ts";
 import type { Device } from "../../runtime/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import { classificationFigures } from "../figures.ts";
@@ -41,7 +41,7 @@ export interface LinearResult {
 
 /**
  * C is chosen on the validation split, the classifier is fitted once more on training and validation samples together, and the test split
- * is looked at once. Throws DataError where fewer than two classes have training samples.
+ * is looked at once. Throws DataError where fewer than two classes have training samples, and for features that are no finite numbers.
  */
 export async function linearEvaluation(
   device: Device,
@@ -50,6 +50,8 @@ export async function linearEvaluation(
 ): Promise<LinearResult> {
   const { seed = 0 } = options;
   const { test } = splits;
+  for (const [name, features] of Object.entries(splits) as [string, Features | undefined][])
+    if (features) checkFinite(`linear evaluation: features of the ${name} split`, features.x, features.width);
   const classes = [
     ...new Set([splits.train, ...(splits.validation ? [splits.validation] : []), test].flatMap(({ labels }) => labels)),
   ].sort(byName);

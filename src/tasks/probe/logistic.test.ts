@@ -71,6 +71,8 @@ describe("fitLogistic", () => {
     await expect(fitting([1, Number.NaN], [0, 1])).rejects.toThrow(
       /features: expected finite numbers, got NaN in row 1/,
     );
+    const wide = { x: [1, 2, 3, Number.NaN], labels: [0, 1], width: 2, classes: 2 };
+    await expect(fitLogistic(device, wide, { C: 1 })).rejects.toThrow(/got NaN in row 1/);
     await expect(fitting([1, 2], [0, 2])).rejects.toThrow(/labels in 0\.\.1, got 2 in row 1/);
     await expect(fitting([1, 2], [1, 1])).rejects.toThrow(/two classes or more, got 2 samples of 1/);
   });

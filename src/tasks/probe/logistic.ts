@@ -51,7 +51,7 @@ const TOLERANCE = 1e-9;
  * than two classes have samples.
  */
 export async function fitLogistic(device: Device, data: LinearData, options: LogisticOptions): Promise<Fitted> {
-  checkFinite("logistic regression: features", data.x);
+  checkFinite("logistic regression: features", data.x, data.width);
   const { packed, present } = packClasses(data);
   const { mean, variance } = moments(packed);
   await using objective = await linearObjective(device, packed, mean);
