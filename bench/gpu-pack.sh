@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes .gpu/: what bench/gpu.sh needs on a machine without Node: Node itself (stripped, packed for Python's lzma), the benchmark
-# as one file, and koffi. About 23 MB. Linux x64. Usage: bash bench/gpu-pack.sh
+# as one file, koffi, and the library of onnxruntime-node for WebGPU. About 36 MB. Linux x64. Usage: bash bench/gpu-pack.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .gpu/node_modules/@koromix
@@ -13,4 +13,5 @@ if [ ! -e .gpu/node.xz ]; then
   strip .gpu/node || echo "strip is not here: the packed Node is larger"
   xz -6 -T0 -f .gpu/node && mv .gpu/node.xz .gpu/node.xz.tmp && mv .gpu/node.xz.tmp .gpu/node.xz
 fi
+xz -6 -T0 -c node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1 > .gpu/libonnxruntime.so.1.xz
 du -sh .gpu

@@ -1,8 +1,10 @@
 #!/bin/bash
-# FLAVA on a GPU through XLA beside PyTorch, on a machine with Python (jax's CUDA plugin, torch, transformers) and no Node.
+# FLAVA on a GPU through XLA, and through ONNX Runtime's WebGPU (Vulkan), beside PyTorch, on a machine with Python (jax's CUDA plugin, torch,
+# transformers) and no Node.
 # First, where Node is: bash bench/gpu-pack.sh. Then there: OUT=folder bash bench/gpu.sh [seconds in all, 560 unless said]
 # PARTS='matmul|fp32' runs only the parts whose names match; FLAVA_XLA_FLAGS='' leaves XLA's own flags as they are.
-# Rehearsal with tiny models on a processor: OUT=folder bash bench/gpu.sh --rehearse
+# Rehearsal with tiny models on a processor: OUT=folder bash bench/gpu.sh --rehearse; its WebGPU wants a GPU of software, such as
+# Chromium's: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json LD_LIBRARY_PATH=/usr/lib/chromium
 # Each part is a process with a time of its own; results are lines of $OUT/gpu.jsonl, joined in $OUT/gpu.json, and what each
 # part said is in $OUT/log/.
 set -u
@@ -16,13 +18,14 @@ if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse platform=cpu total=1200; 
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 - .gpu/node.xz "$work/node" <<'PY'
+python3 - .gpu "$work" <<'PY'
 import lzma, os, shutil, sys
-with lzma.open(sys.argv[1]) as packed, open(sys.argv[2], "wb") as node:
-    shutil.copyfileobj(packed, node)
-os.chmod(sys.argv[2], 0o755)
+for name in ("node", "libonnxruntime.so.1"):
+    with lzma.open(f"{sys.argv[1]}/{name}.xz") as packed, open(f"{sys.argv[2]}/{name}", "wb") as whole:
+        shutil.copyfileobj(packed, whole)
+os.chmod(f"{sys.argv[2]}/node", 0o755)
 PY
-{ "$work/node" --version; nvidia-smi; python3 -m pip list 2>/dev/null | grep -iE "torch|jax|nvidia|transformers"; nproc; free -g; } > "$work/machine" 2>&1
+{ "$work/node" --version; nvidia-smi; ls /usr/share/vulkan/icd.d /etc/vulkan/icd.d; ldconfig -p | grep libvulkan; python3 -m pip list 2>/dev/null | grep -iE "torch|jax|nvidia|transformers"; nproc; free -g; } > "$work/machine" 2>&1
 cp "$work/machine" "$OUT/log/machine.txt"
 
 # part NAME SECONDS COMMAND…: runs it, no longer than its time or what is left of the whole; keeps its lines, says how it ended.
@@ -41,6 +44,7 @@ part() {
   return $rc
 }
 ours() { local name=$1 limit=$2; shift 2; part "$name" "$limit" "$work/node" --stack-size=4000 .gpu/gpu.mjs "$@" --platform $platform $rehearse; }
+web() { local name=$1 limit=$2; shift 2; part "$name" "$limit" "$work/node" --stack-size=4000 .gpu/gpu.mjs "$@" --platform webgpu --library "$work/libonnxruntime.so.1" --dtype fp32 $rehearse; }
 torch() { local name=$1 limit=$2; shift 2; part "$name" "$limit" python3 test/reference/torch_flava_step.py "$@" $rehearse; }
 
 # Where pip puts CUDA: for a plugin that lies apart from it.
@@ -78,6 +82,9 @@ torch torch-bf16-$small 60 --batch $small --seconds 6
 ours bf16-$large 300 step --batch $large --seconds 10 || ours bf16-$((large / 2)) 250 step --batch $((large / 2)) --seconds 8
 torch torch-bf16-$large 60 --batch $large --seconds 8 || torch torch-bf16-$((large / 2)) 60 --batch $((large / 2)) --seconds 8
 torch torch-compiled-$small 120 --batch $small --seconds 6 --compile
+web webgpu-tiny 60 tiny
+web webgpu-matmul 40 matmul
+web webgpu-fp32-8 120 step --batch 8 --seconds 6
 ours fp32-$small 150 step --batch $small --dtype fp32 --seconds 6
 torch torch-fp32-$small 60 --batch $small --seconds 6 --dtype fp32
 torch torch-matmul 30 --matmul

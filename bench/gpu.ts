@@ -1,5 +1,6 @@
 /**
- * What a GPU does with FLAVA through XLA, a part a process (bench/gpu.sh): one line of JSON on stdout each.
+ * What a GPU does with FLAVA through XLA, or (--platform webgpu, float32) through ONNX Runtime's WebGPU, a part a process (bench/gpu.sh): one
+ * line of JSON on stdout each.
  *   tiny     the golden tiny model: losses and gradients against the interpreter, in float32 and with bfloat16 products
  *   matmul   the speed of a large product: what the shares below are shares of
  *   step     the joint step of FLAVA-base (of the tiny model with --rehearse): time, memory, compile time
@@ -9,7 +10,7 @@ import { cast, costOf, graph, input, matmul, mul, sum, type Value } from "../src
 import type { PrecisionOptions } from "../src/graph/passes/index.ts";
 import { variants } from "../src/models/flava/index.ts";
 import { gradients } from "../src/optim/index.ts";
-import { type Buffer, compile } from "../src/runtime/index.ts";
+import { type Buffer, compile, type Device, openDevice } from "../src/runtime/index.ts";
 import { openXla, type XlaDevice } from "../src/runtime/xla/device.ts";
 import type { Platform } from "../src/runtime/xla/find.ts";
 import { type Tensor, toNumbers } from "../src/tensor/index.ts";
@@ -46,7 +47,12 @@ const GIB = 2 ** 30;
 
 const low: PrecisionOptions = { results: given.results === "float32" ? "float32" : "bfloat16" };
 
-async function tiny(device: XlaDevice): Promise<void> {
+/** XLA's devices know how full they are. */
+type Gpu = Device & Partial<Pick<XlaDevice, "memory">>;
+
+const isWebGpu = given.platform === "webgpu";
+
+async function tiny(device: Gpu): Promise<void> {
   const e = pairExpectations[0]!;
   const c = pairCase(tinyConfig, sizesOf(e));
   const losses = { loss: c.objective.loss, ...c.objective.losses };
@@ -57,6 +63,7 @@ async function tiny(device: XlaDevice): Promise<void> {
     ["fp32", {}, 1e-4],
     ["bf16", { precision: low }, 8e-2],
   ] as const) {
+    if (isWebGpu && dtype === "bf16") continue;
     const found = await evaluateOn(device, values, feeds, options);
     const error = (name: string): number => {
       const t = exact[name]!;
@@ -77,7 +84,7 @@ async function tiny(device: XlaDevice): Promise<void> {
 }
 
 /** FLOP/s of a chain of square products, each the operand of the next. */
-async function product(device: XlaDevice, n: number, dtype: string): Promise<number> {
+async function product(device: Gpu, n: number, dtype: string): Promise<number> {
   const CHAIN = 16;
   const [x, w] = [input("x", [n, n]), input("w", [n, n])];
   const to = dtype === "bf16" ? ("bfloat16" as const) : ("float32" as const);
@@ -92,14 +99,14 @@ async function product(device: XlaDevice, n: number, dtype: string): Promise<num
   return (CHAIN * 2 * n ** 3) / median(times.slice(2));
 }
 
-async function products(device: XlaDevice): Promise<void> {
-  for (const dtype of ["bf16", "fp32"]) {
+async function products(device: Gpu): Promise<void> {
+  for (const dtype of isWebGpu ? ["fp32"] : ["bf16", "fp32"]) {
     const n = given.rehearse ? 256 : dtype === "bf16" ? 8192 : 4096;
     print({ part: "matmul", dtype, n, tflops: round((await product(device, n, dtype)) / 1e12, 2) });
   }
 }
 
-async function step(device: XlaDevice): Promise<void> {
+async function step(device: Gpu): Promise<void> {
   const batch = Number(given.batch);
   const sizes: JointSizes = given.rehearse
     ? { config: variants.tiny, batch, textLength: 12, maskedPatches: 6, maskedTokens: 3 }
@@ -125,7 +132,7 @@ async function step(device: XlaDevice): Promise<void> {
     (total, op) => total + (flops[op]?.flops ?? 0),
     0,
   );
-  const memory = device.memory();
+  const memory = device.memory?.();
   print({
     part: "step",
     lane: device.name,
@@ -156,14 +163,12 @@ async function repeat(call: () => Promise<number>, forSeconds: number): Promise<
   return times;
 }
 
-const PARTS: Readonly<Record<string, (device: XlaDevice) => Promise<void>>> = { tiny, matmul: products, step };
+const PARTS: Readonly<Record<string, (device: Gpu) => Promise<void>>> = { tiny, matmul: products, step };
 const part = PARTS[positionals[0] ?? ""];
 if (!part) throw new Error(`gpu: expected one of ${Object.keys(PARTS).join(", ")}, got ${positionals[0]}`);
 const start = performance.now();
-const device = await openXla(given.platform as Platform, {
-  library: given.library,
-  preallocate: true,
-  memoryFraction: 0.92,
-});
+const device: Gpu = isWebGpu
+  ? await openDevice("webgpu", given.library === undefined ? {} : { library: given.library })
+  : await openXla(given.platform as Platform, { library: given.library, preallocate: true, memoryFraction: 0.92 });
 say(`${device.description}, opened in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 await part(device);

@@ -284,11 +284,12 @@ for (const [fusion, list] of Object.entries(cases))
         }
         const feeds = feedsFor(g);
         const expected = interpret(g, feeds);
-        for (const fusions of [ALL, without, [], [fusion as FusionName]]) {
-          const actual = await runLowered(g, feeds, { fusions });
+        const [alone, gpu] = [{ fusions: [fusion as FusionName] }, { target: "webgpu" as const }];
+        for (const options of [{ fusions: ALL }, { fusions: without }, { fusions: [] }, alone, gpu]) {
+          const actual = await runLowered(g, feeds, options);
           for (const [key, t] of Object.entries(expected)) {
             expect(actual[key]!.shape).toEqual(t.shape);
-            expect(worstError(actual[key]!, t), `${key} with ${fusions}`).toBeLessThan(3e-6);
+            expect(worstError(actual[key]!, t), `${key} with ${JSON.stringify(options)}`).toBeLessThan(3e-6);
           }
         }
       });

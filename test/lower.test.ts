@@ -1,10 +1,22 @@
 /** The ONNX lowering against the interpreter, one primitive after the other, with all fusions and with none. */
 import { describe, expect, it } from "vitest";
-import { constant, graph, input, isOp, matmul, mul, neg, type Op, scoped } from "../src/graph/index.ts";
+import {
+  argmax,
+  constant,
+  graph,
+  input,
+  isOp,
+  logSoftmax,
+  matmul,
+  mul,
+  neg,
+  type Op,
+  scoped,
+} from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { fromNumbers, toNumbers } from "../src/tensor/index.ts";
 import { cases, sample } from "./support/lower-cases.ts";
-import { runLowered, worstError } from "./support/run-lowered.ts";
+import { operators, runLowered, worstError } from "./support/run-lowered.ts";
 
 describe("every primitive", () => {
   for (const [op, make] of Object.entries(cases))
@@ -13,7 +25,7 @@ describe("every primitive", () => {
       expect(g.nodes.some((v) => isOp(v, op as Op))).toBe(true);
       const feeds = Object.fromEntries(Object.entries(g.inputs).map(([name, v]) => [name, sample(v, 7)]));
       const expected = interpret(g, feeds);
-      for (const options of [{}, { fusions: [] }]) {
+      for (const options of [{}, { fusions: [] }, { target: "webgpu" as const }]) {
         const actual = await runLowered(g, feeds, options);
         for (const [name, t] of Object.entries(expected)) {
           expect(actual[name]!.dtype).toBe(g.outputs[name]!.dtype);
@@ -22,6 +34,22 @@ describe("every primitive", () => {
         }
       }
     });
+});
+
+describe("the target webgpu", () => {
+  it("has no operator that ONNX Runtime's WebGPU provider lacks", () => {
+    const [x, z] = [input("x", [2, 3, 5]), input("z", [2, 5, 3])];
+    const outputs = {
+      scaled: mul(matmul(x, z, { transposeA: true, transposeB: true }), 0.5),
+      weight: mul(matmul(x, x, { transposeA: true }), 3),
+      logits: logSoftmax(x, 1),
+      first: argmax(x, 2),
+    };
+    const found = operators(graph("g", outputs), { target: "webgpu" });
+    expect(Object.keys(found).sort()).toEqual(
+      "Equal Exp Log MatMul Mul ReduceMax ReduceMin ReduceSum Reshape Sub Transpose Where".split(" "),
+    );
+  });
 });
 
 describe("corners of naming, on ONNX Runtime", () => {

@@ -123,13 +123,15 @@ function arithmetic(device: Device, dtype: DtypeName, onWarning: LoadOptions["on
   return {};
 }
 
-async function deviceOf({ device = DEFAULT_DEVICE, threads, dtype = "fp32" }: LoadOptions): Promise<Device> {
+async function deviceOf({ device = DEFAULT_DEVICE, threads, dtype = "fp32", onWarning }: LoadOptions): Promise<Device> {
   if (!DTYPES.includes(dtype)) throw new ConfigError(`dtype: expected ${DTYPES.join(", ")}, got "${dtype}"`);
   if (typeof device === "object") return device;
-  return openDevice(
+  const opened = await openDevice(
     device === "auto" ? await bestDevice() : device,
     (threads ? { threads } : {}) as DeviceOptionsOf["cpu"],
   );
+  if (opened.remark) onWarning?.(opened.remark);
+  return opened;
 }
 
 /** What a model is asked for in use; a codebook and the heads of masked patches are not. */

@@ -2,7 +2,8 @@
 
 /**
  * `cpu`: ONNX Runtime through its C API. `openvino`: the same with OpenVINO's provider, for bfloat16 on processors. `cpu-js`: ONNX Runtime through onnxruntime-node's own API.
- * `wasm`, `webgpu`: ONNX Runtime in browsers, on processors and on the GPU (onnxruntime-web); Node runs `wasm` too.
+ * `wasm`: ONNX Runtime as WebAssembly (onnxruntime-web), for browsers; Node runs it too.
+ * `webgpu`: ONNX Runtime on any GPU: in browsers that of onnxruntime-web, in Node that of onnxruntime-node's library.
  * `interpret`: plain TypeScript, slow and exact; the oracle of the others. `xla:…`: XLA through a PJRT plugin.
  */
 export const deviceNames = [

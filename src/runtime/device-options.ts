@@ -31,6 +31,12 @@ export interface WebDeviceOptions extends JsDeviceOptions {
   wasmPaths?: string;
 }
 
+/** Of WebGPU: in browsers onnxruntime-web, in Node ONNX Runtime through its C API. `threads` are for the few operators that run on processors. */
+export interface WebGpuOptions extends WebDeviceOptions {
+  /** Node: path of another ONNX Runtime library, with WebGPU in it. */
+  library?: string;
+}
+
 /** Of XLA. `threads` is not taken: XLA has a pool of its own. */
 export interface XlaOptions extends DeviceOptions {
   /** Path of the plugin; it is looked for unless said. */
@@ -51,7 +57,7 @@ export interface DeviceOptionsOf {
   openvino: OpenVinoOptions;
   "cpu-js": JsDeviceOptions;
   wasm: WebDeviceOptions;
-  webgpu: WebDeviceOptions;
+  webgpu: WebGpuOptions;
   interpret: InterpreterOptions;
   "xla:cpu": XlaOptions;
   "xla:cuda": XlaOptions;

@@ -41,6 +41,8 @@ export interface Device {
   readonly name: DeviceName;
   /** Engine and version, for logs. */
   readonly description: string;
+  /** What its user is to be told when it is chosen. */
+  readonly remark?: string;
   /** What else than "fp32" a task may ask for. */
   readonly dtypes?: readonly ModelDType[];
   /** Whether the engine decides itself what it rounds to bfloat16, so that no pass puts casts into the graph. */

@@ -9,15 +9,15 @@ import { type Finding, failed } from "./finding.ts";
 /** The engines; those that work are named by their devices, for whatever measures them. */
 export async function engineFindings(): Promise<{ findings: Finding[]; devices: DeviceName[] }> {
   const [native, js] = [await engine("cpu"), await engine("cpu-js")];
-  const openvino = await engine("openvino");
+  const [openvino, webgpu] = [await engine("openvino"), await engine("webgpu")];
   const plugins = await pluginFindings();
-  const devices = [native, js, openvino, ...plugins]
+  const devices = [native, js, openvino, webgpu, ...plugins]
     .filter(({ status }) => status === "ok")
     .map(({ name }) => name as DeviceName);
-  return { findings: [native, otherEngine(js), otherEngine(openvino), ...plugins], devices };
+  return { findings: [native, otherEngine(js), otherEngine(openvino), otherEngine(webgpu), ...plugins], devices };
 }
 
-async function engine(name: "cpu" | "cpu-js" | "openvino"): Promise<Finding> {
+async function engine(name: "cpu" | "cpu-js" | "openvino" | "webgpu"): Promise<Finding> {
   try {
     return { name, status: "ok", found: (await openDevice(name)).description };
   } catch (error) {

@@ -9,11 +9,15 @@ export interface NodeOptions {
   count?: number;
 }
 
+/** "webgpu": only operators that ONNX Runtime's WebGPU provider has; "any": the fewest and fastest of its processor provider. */
+export type Target = "any" | "webgpu";
+
 /** Where the rules write. Tensors are known by name; operands come in as names and the result's name goes back. */
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
   /** Fixed numbers by tensor name. */
   readonly initializers: Map<string, Tensor> = new Map();
+  readonly target: Target;
   /** Scope of each node, by node name. */
   readonly scopes: Record<string, string> = {};
   readonly #known = new Map<string, string>();
@@ -24,8 +28,9 @@ export class Emitter {
   #count = 0;
 
   /** `taken` are the names that the graph's inputs and outputs own. */
-  constructor(taken: Iterable<string>) {
+  constructor(taken: Iterable<string>, target: Target = "any") {
     this.#taken = new Set(taken);
+    this.target = target;
   }
 
   /** Names the nodes that follow `scope/label_number`. */

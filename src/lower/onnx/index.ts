@@ -1,3 +1,4 @@
+export type { Target } from "./emitter.ts";
 export { type ExternalData, type ExternalDataOptions, joinExternalData } from "./external.ts";
 export type { FusionName } from "./fusion.ts";
 export { type Lowered, type LowerOptions, type ModelDType, toOnnx } from "./lower.ts";

@@ -4,7 +4,7 @@ import { type DynamicGraph, type Graph, isDynamic, type Op, sample, type Value }
 import { formatShape, sameShape, type Tensor } from "../../tensor/index.ts";
 import type { Draft } from "./draft.ts";
 import { joinDrafts } from "./dynamic.ts";
-import { Emitter } from "./emitter.ts";
+import { Emitter, type Target } from "./emitter.ts";
 import { type ExternalData, type ExternalDataOptions, place } from "./external.ts";
 import { type FusionName, plan } from "./fusion.ts";
 import { allFusions } from "./fusions/index.ts";
@@ -21,6 +21,8 @@ export type ModelDType = "fp32" | "fp16" | "q8";
 export interface LowerOptions {
   /** Inputs that become fixed numbers of the model, by input name: weights of an inference graph. */
   initializers?: Readonly<Record<string, Tensor>>;
+  /** Whose operators may be used; "any" unless said. */
+  target?: Target;
   /** Which fusions may apply; all when left out, none with []. */
   fusions?: readonly FusionName[];
   /** "fp32" unless said. Inputs and outputs stay as they are. */
@@ -96,7 +98,7 @@ function draftOf(g: Graph, options: LowerOptions): Draft {
   checkInitializers(g, initializers);
   const fixed = new Set(Object.keys(initializers));
   const outputNames = nameOutputs(g);
-  const e = new Emitter([...Object.keys(g.inputs), ...Object.values(outputNames)]);
+  const e = new Emitter([...Object.keys(g.inputs), ...Object.values(outputNames)], options.target);
   for (const [name, t] of Object.entries(initializers)) e.initializers.set(name, t);
   const { tensors, made } = emitAll(g, e, options);
   const nodes = nameResults(g, e, tensors, outputNames);

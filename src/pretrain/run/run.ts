@@ -80,6 +80,7 @@ export async function pretrain(
   const fresh = await isFresh(request, tables);
   const threads = options.threads ?? recipe.threads;
   const device = await openDevice(recipe.device, threads ? { threads } : {});
+  if (device.remark) reporter.note(device.remark);
   if (cluster.size > 1) await checkAlike(cluster, await factsOf(recipe, device, cluster));
   await makeFolder(runDir);
   await using _lock = await lockFolder(runDir);

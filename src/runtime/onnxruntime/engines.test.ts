@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type GraphSpec, onnxModel, type PortSpec } from "../../../test/support/onnx-model.ts";
+import { openWebGpu } from "../../../test/support/webgpu-device.ts";
 import { DTypeError, EngineError, type FlavaError, NameError, ShapeError } from "../../errors.ts";
 import { type DType, fromNumbers, random, size, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import type { Buffer, Session } from "../session.ts";
@@ -7,6 +8,7 @@ import type { Engine, OrtSessionOptions } from "./engine.ts";
 import { openJsEngine } from "./js.ts";
 import { openNativeEngine } from "./native.ts";
 import { openWasmEngine } from "./web/engine.ts";
+import { openNodeWebGpuEngine } from "./webgpu/engine.ts";
 
 const port = (name: string, shape: PortSpec[2], dtype: DType = "float32"): PortSpec => [name, dtype, shape];
 const one = (t: Tensor | Buffer | undefined): Tensor => t as Tensor;
@@ -67,10 +69,17 @@ const samples: { readonly [D in Exclude<DType, "bfloat16">]: Tensor<D> } = {
   bool: tensor("bool", [3], Uint8Array.of(0, 1, 1)),
 };
 
-/** WebGPU is tested in a browser (test/web). */
-const engines = { "ort-native": openNativeEngine, "ort-js": openJsEngine, "ort-wasm": openWasmEngine };
+/** WebGPU's other engine is tested in a browser (test/web). */
+const engines = {
+  "ort-native": openNativeEngine,
+  "ort-js": openJsEngine,
+  "ort-wasm": openWasmEngine,
+  "ort-webgpu": async () => (await openNodeWebGpuEngine()).engine,
+};
+const webgpu = await openWebGpu();
+const names = (Object.keys(engines) as (keyof typeof engines)[]).filter((name) => webgpu || name !== "ort-webgpu");
 
-describe.each(["ort-native", "ort-js", "ort-wasm"] as const)("%s", (name) => {
+describe.each(names)("%s", (name) => {
   const open = engines[name];
   const create = async (graph: GraphSpec, options: OrtSessionOptions = {}): Promise<[Engine, Session]> => {
     const engine = await open();

@@ -2,10 +2,8 @@
  * The engine of choice on Node: ONNX Runtime's C API, called through koffi in the library of an npm package.
  * Runs hold one thread of libuv's pool (`UV_THREADPOOL_SIZE`, 4 by default, shared with file access) while they last.
  */
-import type { DType, Shape, Tensor } from "../../tensor/index.ts";
-import type { Buffer } from "../session.ts";
 import type { Engine } from "./engine.ts";
-import { allocateBuffer } from "./native/buffer.ts";
+import { type NativeMemory, processMemory } from "./native/memory.ts";
 import { type Ort, openOrt } from "./native/ort.ts";
 import type { Provider } from "./native/provider.ts";
 import { createNativeSession } from "./native/session.ts";
@@ -21,21 +19,12 @@ export async function openNativeEngine(options: NativeEngineOptions = {}): Promi
 }
 
 /** The engine of an opened library, its sessions with a provider where one is given. */
-export function nativeEngine(ort: Ort, provider?: Provider): Engine {
+export function nativeEngine(ort: Ort, provider?: Provider, memory: NativeMemory = processMemory(ort)): Engine {
   return {
     name: "ort-native",
     version: ort.library.version,
-    createSession: (model, sessionOptions = {}) => createNativeSession(ort, model, sessionOptions, provider),
-    allocate: (dtype: DType, shape: Shape): Buffer => allocateBuffer(ort, dtype, shape),
-    upload: (t: Tensor): Buffer => {
-      const buffer = allocateBuffer(ort, t.dtype, t.shape);
-      try {
-        buffer.write(t);
-        return buffer;
-      } catch (error) {
-        buffer.dispose();
-        throw error;
-      }
-    },
+    createSession: (model, options = {}) => createNativeSession({ ort, memory }, model, options, provider),
+    allocate: (dtype, shape) => memory.allocate(dtype, shape),
+    upload: (t) => memory.upload(t),
   };
 }

@@ -1,6 +1,6 @@
 /** A device made of either engine of ONNX Runtime: graphs are lowered to ONNX, and a purpose becomes options of a session. */
 import type { DynamicGraph, Graph } from "../../graph/index.ts";
-import { type Lowered, type ModelDType, toOnnx } from "../../lower/onnx/index.ts";
+import { type Lowered, type ModelDType, type Target, toOnnx } from "../../lower/onnx/index.ts";
 import type { Device, Task } from "../device.ts";
 import type { DeviceName } from "../device-names.ts";
 import type { JsDeviceOptions } from "../device-options.ts";
@@ -12,18 +12,20 @@ import { inPlaceUpdates } from "./in-place.ts";
 export interface OrtDeviceOptions extends JsDeviceOptions {
   /** What else than fp32 its kernels have. Default fp16 and q8. */
   readonly dtypes?: readonly ModelDType[];
+  /** Whose operators may be used. Default "any". */
+  readonly target?: Target;
   /** Whether a run may write a tensor that it reads, where that is proven to be safe. Default true. */
   readonly inPlace?: boolean;
 }
 
 /** The device of an engine. */
 export function ortDevice(name: DeviceName, engine: Engine, options: OrtDeviceOptions): Device {
-  const { threads, session: chosen = {}, dtypes = ["fp16", "q8"], inPlace = true } = options;
+  const { threads, session: chosen = {}, dtypes = ["fp16", "q8"], inPlace = true, target = "any" } = options;
   const lowered = async (
     { graph, weights = {}, dtype = "fp32" }: Pick<Task, "weights" | "dtype"> & { graph: Graph | DynamicGraph },
     options: OrtSessionOptions,
   ): Promise<Lowered & { session: Session }> => {
-    const lowered = toOnnx(graph, { initializers: weights, dtype });
+    const lowered = toOnnx(graph, { initializers: weights, dtype, target });
     const all = { name: graph.name, ...(threads ? { threads } : {}), ...options, ...chosen };
     return { ...lowered, session: await engine.createSession(lowered.model, all) };
   };

@@ -24,6 +24,8 @@ export interface Profile {
   /** Longest first. */
   readonly byOp: readonly ProfileRow[];
   readonly byNode: readonly ProfileRow[];
+  /** How many calls of nodes each execution provider answered. */
+  readonly byProvider: Readonly<Record<string, number>>;
 }
 
 /** A trace event; times in microseconds. */
@@ -32,7 +34,7 @@ interface Event {
   readonly name: string;
   readonly ts: number;
   readonly dur: number;
-  readonly args?: { readonly op_name?: string };
+  readonly args?: { readonly op_name?: string; readonly provider?: string };
 }
 
 const KERNEL = "_kernel_time";
@@ -66,6 +68,12 @@ function sumBy(nodes: readonly Event[], key: (event: Event) => string, nodeMs: n
     .sort((a, b) => b.totalMs - a.totalMs || (a.name < b.name ? -1 : 1));
 }
 
+function countBy(nodes: readonly Event[], key: (event: Event) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const event of nodes) counts[key(event)] = (counts[key(event)] ?? 0) + 1;
+  return counts;
+}
+
 const opOf = (event: Event): string => event.args?.op_name ?? "?";
 
 /** Reads a profile. `skipRuns` leaves out that many first runs (warm-up). Throws DataError for another kind of file. */
@@ -83,6 +91,7 @@ export function summarizeProfile(json: string, options: { skipRuns?: number } = 
     nodeMs,
     byOp: sumBy(nodes, opOf, nodeMs),
     byNode: sumBy(nodes, (e) => e.name.slice(0, -KERNEL.length), nodeMs),
+    byProvider: countBy(nodes, ({ args }) => args?.provider ?? "?"),
   };
 }
 

@@ -3,7 +3,7 @@ import { isOp, type Value } from "../../../graph/index.ts";
 import { sameShape } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Around, Fusion, Step } from "../fusion.ts";
-import type { Attributes } from "../schema.ts";
+import { swapped } from "../rules/kernels.ts";
 import { eitherWay, factor, scaled } from "./match.ts";
 
 const INT_1 = { int: 1 } as const;
@@ -90,22 +90,30 @@ function withBias(value: Value, matmul: Value<"matmul">, alpha: number, bias: Va
   };
 }
 
-/** Batches of matrices: FusedMatMul, which takes transposes and a factor. */
+/** Batches of matrices: FusedMatMul, which takes transposes and a factor; nodes of their own where the target has no FusedMatMul. */
 export const fusedMatMul: Fusion = {
   name: "fusedMatMul",
   match: (value, around) => {
     if (isOp(value, "reshape")) return undefined;
     const found = behind(value, around);
     if (!found || isMatrixProduct(found.matmul)) return undefined;
-    const { a, b, attrs } = product(found.matmul, found.alpha);
+    const absorbed = product(found.matmul, found.alpha);
     return {
-      operands: [a, b],
-      emit: (e, inputs) => e.reshape(fused(e, inputs, attrs), found.matmul.shape, value.shape),
+      operands: [absorbed.a, absorbed.b],
+      emit: (e, inputs) => e.reshape(fused(e, inputs, absorbed), found.matmul.shape, value.shape),
     };
   },
 };
 
-const fused = (e: Emitter, inputs: readonly string[], attrs: Attributes): string =>
-  Object.keys(attrs).length === 0
-    ? e.node("MatMul", inputs)
-    : e.node("FusedMatMul", inputs, attrs, { domain: "com.microsoft" });
+function fused(e: Emitter, inputs: readonly string[], { a, b, attrs }: Product): string {
+  if (Object.keys(attrs).length === 0) return e.node("MatMul", inputs);
+  if (e.target === "any") return e.node("FusedMatMul", inputs, attrs, { domain: "com.microsoft" });
+  const [x, y] = inputs as [string, string];
+  return times(e, [attrs.transA ? swapped(e, x, a) : x, attrs.transB ? swapped(e, y, b) : y], attrs.alpha);
+}
+
+/** A product of batches and its factor, without a FusedMatMul. */
+export function times(e: Emitter, inputs: readonly string[], alpha: { float: number } | undefined): string {
+  const y = e.node("MatMul", inputs);
+  return alpha ? e.node("Mul", [y, e.scalar(alpha.float, "float32")]) : y;
+}

@@ -7,7 +7,7 @@ import { type Shape, sameShape, size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Fusion } from "../fusion.ts";
 import { swapLastTwo } from "../rule.ts";
-import { behind, product } from "./product.ts";
+import { behind, product, times } from "./product.ts";
 
 /** Applies where only the left operand is transposed and no batch axis is broadcast. */
 export const transposedProduct: Fusion = {
@@ -37,14 +37,14 @@ interface Named {
 /** aᵀb, or (bᵀa)ᵀ where that has fewer rows: the kernel is faster with the small matrix on the left. */
 function transposed(e: Emitter, a: Named, b: Named, alpha: { float: number } | undefined): string {
   const [rows, columns] = [a.of.shape.at(-1)!, b.of.shape.at(-1)!];
-  if (rows <= columns) return times(e, a, b, alpha);
+  if (rows <= columns) return turned(e, a, b, alpha);
   const shape = [...a.of.shape.slice(0, -2), columns, rows];
-  const z = times(e, b, a, alpha);
+  const z = turned(e, b, a, alpha);
   return e.node("Transpose", [z], { perm: { ints: swapLastTwo(shape.length) } });
 }
 
 /** xᵀy through a Transpose that stands between two reshapes, where the engine does not fuse it back into the product. */
-function times(e: Emitter, x: Named, y: Named, alpha: { float: number } | undefined): string {
+function turned(e: Emitter, x: Named, y: Named, alpha: { float: number } | undefined): string {
   const lead = x.of.shape.slice(0, -2);
   const batch = size(lead);
   const [inner, rows] = x.of.shape.slice(-2) as [number, number];
@@ -61,5 +61,6 @@ function times(e: Emitter, x: Named, y: Named, alpha: { float: number } | undefi
 function multiply(e: Emitter, inputs: string[], alpha: { float: number } | undefined, batched: boolean): string {
   if (!alpha) return e.node("MatMul", inputs);
   if (!batched) return e.node("Gemm", inputs, { alpha });
+  if (e.target === "webgpu") return times(e, inputs, alpha);
   return e.node("FusedMatMul", inputs, { alpha }, { domain: "com.microsoft" });
 }

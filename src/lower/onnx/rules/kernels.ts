@@ -9,7 +9,8 @@ export const kernels: Rules<"matmul" | "softmax" | "logSoftmax" | "layerNorm" | 
     return e.node("MatMul", [transposeA ? swapped(e, a!, x) : a!, transposeB ? swapped(e, b!, y) : b!]);
   },
   softmax: (e, _, inputs, { axis }) => e.node("Softmax", inputs, { axis: { int: axis } }),
-  logSoftmax: (e, _, inputs, { axis }) => e.node("LogSoftmax", inputs, { axis: { int: axis } }),
+  logSoftmax: (e, _, inputs, { axis }) =>
+    e.target === "webgpu" ? logSoftmax(e, inputs[0]!, axis) : e.node("LogSoftmax", inputs, { axis: { int: axis } }),
   layerNorm: (e, _, inputs, { eps }) => e.node("LayerNormalization", inputs, layerNormAttrs(eps)),
   layerNormMean: (e, value, inputs) => mean(e, inputs[0]!, value.shape.length - 1),
   layerNormInvStd: (e, value, [x], { eps }) => {
@@ -30,7 +31,15 @@ export const layerNormAttrs = (
   stash_type: { int: 1 },
 });
 
-const swapped = (e: Emitter, name: string, x: Value): string =>
+/** With the last two axes exchanged. */
+export const swapped = (e: Emitter, name: string, x: Value): string =>
   e.node("Transpose", [name], { perm: { ints: swapLastTwo(x.shape.length) } });
+
+/** x − max − log Σ exp(x − max). */
+function logSoftmax(e: Emitter, x: string, axis: number): string {
+  const axes = e.ints([axis]);
+  const centred = e.node("Sub", [x, e.node("ReduceMax", [x, axes])]);
+  return e.node("Sub", [centred, e.node("Log", [e.node("ReduceSum", [e.node("Exp", [centred]), axes])])]);
+}
 
 const mean = (e: Emitter, x: string, axis: number): string => e.node("ReduceMean", [x, e.ints([axis])]);

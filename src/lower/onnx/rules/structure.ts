@@ -1,6 +1,6 @@
 /** Primitives that move elements without changing them, and reductions. */
 import type { GraphDType, Value } from "../../../graph/index.ts";
-import { size } from "../../../tensor/index.ts";
+import { fromNumbers, type Shape, size } from "../../../tensor/index.ts";
 import type { Emitter } from "../emitter.ts";
 import type { Rules } from "../rule.ts";
 import { castTo } from "./elementwise.ts";
@@ -29,11 +29,29 @@ export const structure: Rules<
     inputs.length === 1 ? inputs[0]! : e.node("Concat", skipEmpty(value, inputs, axis), { axis: { int: axis } }),
   sum: (e, value, [x]) => addUp(e, "ReduceSum", value, x!),
   reduceMax: (e, _, inputs, { axes, keep }) => reduce(e, "ReduceMax", inputs[0]!, axes, keep),
-  argmax: (e, _, inputs, { axis }) => {
+  argmax: (e, value, inputs, { axis }) => {
+    if (e.target === "webgpu") return firstLargest(e, inputs[0]!, value.inputs[0]!.shape, axis);
     const index = e.node("ArgMax", inputs, { axis: { int: axis }, keepdims: { int: 0 } });
     return e.node("Cast", [index], castTo("int32"));
   },
 };
+
+/** The least place whose element is the largest, without the 64-bit numbers that ArgMax gives. */
+function firstLargest(e: Emitter, x: string, shape: Shape, axis: number): string {
+  const n = shape[axis]!;
+  const line = shape.map((_, i) => (i === axis ? n : 1));
+  const axes = e.ints([axis]);
+  const places = e.constant(
+    fromNumbers(
+      Array.from({ length: n }, (_, i) => i),
+      line,
+      "int32",
+    ),
+  );
+  const isLargest = e.node("Equal", [x, e.node("ReduceMax", [x, axes])]);
+  const found = e.node("Where", [isLargest, places, e.scalar(n, "int32")]);
+  return e.node("ReduceMin", [found, axes], { keepdims: { int: 0 } });
+}
 
 /** An empty tensor of `dtype` that is known when `of` is. */
 function nothingOf(e: Emitter, name: string, of: Value, dtype: GraphDType): string {

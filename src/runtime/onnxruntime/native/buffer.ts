@@ -6,16 +6,23 @@ import { watch } from "../../handle.ts";
 import type { Buffer } from "../../session.ts";
 import { elementType, type Ort, type Pointer } from "./ort.ts";
 
+/** A buffer of an engine that is called in C. */
+export interface OrtBuffer extends Buffer {
+  readonly handle: BufferHandle;
+  /** The `OrtValue` for a run whose turn has come. */
+  ortValue(): Pointer | Promise<Pointer>;
+}
+
 /**
  * An `OrtValue` that owns its memory. It is copied to and from by memcpy: an ArrayBuffer over it would leave small
  * objects between the large blocks of the C heap, which then cannot be used again until the garbage collector comes.
  */
-export class NativeBuffer implements Buffer {
+export class NativeBuffer implements OrtBuffer {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly sizeBytes: number;
   readonly ort: Ort;
-  readonly value: Pointer;
+  private readonly value: Pointer;
   readonly handle: BufferHandle;
   readonly address: Pointer;
 
@@ -29,6 +36,10 @@ export class NativeBuffer implements Buffer {
     this.handle = new BufferHandle(dtype, this.shape, () => ort.release("ReleaseValue", value));
     this.address = ort.get(this.handle.label, "GetTensorMutableData", value);
     watch(this, this.handle);
+  }
+
+  ortValue(): Pointer {
+    return this.value;
   }
 
   read(): Tensor {

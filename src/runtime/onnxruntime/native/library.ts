@@ -16,6 +16,8 @@ export interface Library {
   string(pointer: bigint): string;
   /** A copy of an array of pointers. */
   pointers(address: bigint, count: number): bigint[];
+  /** A C function for the engine's log, which calls `listen` with each message for as long as the process lives. */
+  logger(listen: (message: string) => void): bigint;
 }
 
 /** Whether the C library of this process is not glibc: Alpine's, for one. */
@@ -84,6 +86,12 @@ function bind(koffi: Koffi, path: string): Library {
       .func("memcpy", "void *", ["void *", "void *", "size_t"]),
     address: (array) => koffi.address(array),
     string: (pointer) => koffi.decode.string(pointer),
+    logger: (listen) => {
+      const type = koffi.pointer(koffi.proto("void", ["void *", "int", "str", "str", "str", "str"]));
+      return koffi.register((_: unknown, __: number, ___: string, ____: string, _____: string, message: string) => {
+        listen(message);
+      }, type) as bigint;
+    },
     pointers: (address, count) => (count > 0 ? [...new BigUint64Array(koffi.view(address, 8 * count))] : []),
   };
 }

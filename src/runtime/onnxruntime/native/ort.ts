@@ -1,4 +1,5 @@
 /** ONNX Runtime's C functions with errors thrown, and the process-wide objects that every call needs. */
+import { isMainThread } from "node:worker_threads";
 import { EngineError, ShapeError } from "../../../errors.ts";
 import { type DType, formatShape, type Shape } from "../../../tensor/index.ts";
 import type { Slot } from "./api.ts";
@@ -48,17 +49,25 @@ export interface Ort {
   lengths(shape: Shape): BigInt64Array;
   /** Gives the environment the arena of "shared" sessions, once. */
   shareArena(): void;
+  /** From now on the engine's log of errors is kept: a GPU's come after the call that made them. */
+  keepErrors(): void;
+  /** The errors kept since the last call, oldest first. */
+  takeErrors(): string[];
   /** Calls a release function. */
   release(slot: Slot, pointer: Pointer): void;
 }
 
 const MAX_RANK = 32;
-const SILENT_BUT_FATAL = 4;
+const [ERRORS, SILENT_BUT_FATAL] = [3, 4] as const;
+/** Errors kept at most. */
+const KEPT = 50;
 const ARENA_ALLOCATOR = 1;
 const DEFAULT_MEMORY = 0;
 
 /** Calls under way: koffi does not keep the arrays of an asynchronous call from being collected. */
 const pending = new Set<unknown>();
+
+const WHERE = "ort-native";
 
 const opened = new Map<Library, Ort>();
 
@@ -71,6 +80,12 @@ export async function openOrt(path?: string): Promise<Ort> {
     opened.set(library, ort);
   }
   return ort;
+}
+
+/** The log goes to a function of the main thread, as one of another thread would end with it. */
+function createEnvironment(library: Library, get: Ort["get"], listen: (message: string) => void): Pointer {
+  if (!isMainThread) return get(WHERE, "CreateEnv", SILENT_BUT_FATAL, "flava");
+  return get(WHERE, "CreateEnvWithCustomLogger", library.logger(listen), null, SILENT_BUT_FATAL, "flava");
 }
 
 function createOrt(library: Library): Ort {
@@ -115,24 +130,28 @@ function createOrt(library: Library): Ort {
   const release: Ort["release"] = (slot, pointer) => {
     if (pointer !== 0n) fn[slot](pointer);
   };
-  const where = "ort-native";
-  const environment = get(where, "CreateEnv", SILENT_BUT_FATAL, "flava");
-  const cpu = get(where, "CreateCpuMemoryInfo", ARENA_ALLOCATOR, DEFAULT_MEMORY);
+  const errors: string[] = [];
+  const environment = createEnvironment(library, get, (message) => {
+    if (errors.length < KEPT) errors.push(message);
+  });
+  const cpu = get(WHERE, "CreateCpuMemoryInfo", ARENA_ALLOCATOR, DEFAULT_MEMORY);
   let shared = false;
   const shareArena = (): void => {
-    if (!shared) call(where, "CreateAndRegisterAllocator", environment, cpu, null);
+    if (!shared) call(WHERE, "CreateAndRegisterAllocator", environment, cpu, null);
     shared = true;
   };
   return {
     library,
     environment,
-    allocator: get(where, "GetAllocatorWithDefaultOptions"),
+    allocator: get(WHERE, "GetAllocatorWithDefaultOptions"),
     cpu,
     call,
     callAsync,
     get,
     lengths,
     shareArena,
+    keepErrors: () => call(WHERE, "UpdateEnvWithCustomLogLevel", environment, ERRORS),
+    takeErrors: () => errors.splice(0),
     release,
   };
 }

@@ -1,14 +1,16 @@
 /** One run's values: host arrays wrapped without a copy, engine buffers claimed, and the outputs gathered afterwards. */
 import { allocate, type DType, type Shape, size, type Tensor } from "../../../tensor/index.ts";
-import { type Axes, resolveShape } from "../../check.ts";
+import { type Axes, isTensor, resolveShape } from "../../check.ts";
 import { claimBuffers } from "../../claims.ts";
 import type { Buffer, PortInfo, SessionFeeds, Want } from "../../session.ts";
-import { NativeBuffer } from "./buffer.ts";
+import { NativeBuffer, type OrtBuffer } from "./buffer.ts";
+import type { NativeMemory } from "./memory.ts";
 import { dtypeOf, elementType, type Ort, type Pointer } from "./ort.ts";
 import { readTensorInfo } from "./ports.ts";
 
 export interface RunRequest {
   readonly ort: Ort;
+  readonly memory: NativeMemory;
   readonly where: string;
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];
@@ -18,13 +20,19 @@ export interface RunRequest {
   readonly axes: Axes;
 }
 
-/** The arrays for `OrtApi::Run`, and what to do after it. */
-export interface PreparedRun {
+/** The arrays for `OrtApi::Run`. */
+export interface Bound {
   readonly inputNames: readonly string[];
   readonly inputValues: BigUint64Array;
   readonly outputNames: readonly string[];
   /** Zero where the engine allocates; filled by the run. */
   readonly outputValues: BigUint64Array;
+}
+
+/** A run that has what it needs. */
+export interface PreparedRun {
+  /** The arrays; to be called when the engine may be. */
+  bind(): Promise<Bound>;
   /** Results of a run that succeeded. */
   collect(): Record<string, Tensor | Buffer>;
   /** Releases the wrappers and gives the buffers back; always to be called. */
@@ -44,13 +52,12 @@ function wrap({ ort, where }: RunRequest, t: Tensor): Pointer {
 
 /** Claims everything a run needs. Throws EngineError when a buffer is of another engine, disposed or in use. */
 export function prepareRun(request: RunRequest): PreparedRun {
-  const { ort, where, feeds, want, axes } = request;
-  const inputs = request.inputs;
+  const { ort, where, inputs, feeds, want, axes, memory } = request;
   const outputs = request.outputs.filter((port) => want[port.name] !== undefined);
-  const isOurs = (buffer: Buffer): buffer is NativeBuffer => buffer instanceof NativeBuffer && buffer.ort === ort;
-  const giveBack = claimBuffers(where, isOurs, feeds, want);
+  const giveBack = claimBuffers(where, memory.isOurs, feeds, want);
   const wrappers: Pointer[] = [];
-  const hostOutputs: (Tensor | undefined)[] = [];
+  const made: (Tensor | OrtBuffer | undefined)[] = [];
+  let outputValues = new BigUint64Array(0);
   const close = (): void => {
     for (const pointer of wrappers) ort.release("ReleaseValue", pointer);
     giveBack();
@@ -60,35 +67,38 @@ export function prepareRun(request: RunRequest): PreparedRun {
     wrappers.push(pointer);
     return pointer;
   };
-  try {
-    const inputValues = BigUint64Array.from(inputs, ({ name }) => {
-      const value = feeds[name]!;
-      return value instanceof NativeBuffer ? value.value : own(value as Tensor);
-    });
-    const outputValues = BigUint64Array.from(outputs, (port, i) => {
+  const ortValueOf = (value: Tensor | Buffer): Pointer | Promise<Pointer> =>
+    isTensor(value) ? own(value) : (value as OrtBuffer).ortValue();
+  const targetOf = (port: PortInfo): Tensor | OrtBuffer | undefined => {
+    const shape = resolveShape(port, axes);
+    if (!shape) return undefined;
+    if (want[port.name] === "buffer") return memory.fresh?.(port.dtype, shape);
+    return { dtype: port.dtype, shape, data: allocate(port.dtype, size(shape)) } as Tensor;
+  };
+  const bind = async (): Promise<Bound> => {
+    const inputValues = new BigUint64Array(inputs.length);
+    outputValues = new BigUint64Array(outputs.length);
+    for (const [i, { name }] of inputs.entries()) inputValues[i] = await ortValueOf(feeds[name]!);
+    for (const [i, port] of outputs.entries()) {
       const target = want[port.name]!;
-      if (target instanceof NativeBuffer) return target.value;
-      if (typeof target === "object") return own(target as Tensor);
-      const shape = target === "host" ? resolveShape(port, axes) : undefined;
-      if (!shape) return 0n;
-      hostOutputs[i] = { dtype: port.dtype, shape, data: allocate(port.dtype, size(shape)) };
-      return own(hostOutputs[i]);
-    });
-    const collect = (): Record<string, Tensor | Buffer> =>
-      Object.fromEntries(
-        outputs.map(({ name }, i) => {
-          const target = want[name]!;
-          if (typeof target === "object") return [name, target];
-          return [name, hostOutputs[i] ?? take(request, outputValues[i]!, target)];
-        }),
-      );
-    const names = (ports: readonly PortInfo[]): string[] => ports.map((port) => port.name);
-    return { inputNames: names(inputs), inputValues, outputNames: names(outputs), outputValues, collect, close };
-  } catch (error) {
-    close();
-    throw error;
-  }
+      if (typeof target !== "object") made[i] = targetOf(port);
+      const value = typeof target === "object" ? target : made[i];
+      if (value) outputValues[i] = await ortValueOf(value);
+    }
+    return { inputNames: names(inputs), inputValues, outputNames: names(outputs), outputValues };
+  };
+  const collect = (): Record<string, Tensor | Buffer> =>
+    Object.fromEntries(
+      outputs.map(({ name }, i) => {
+        const target = want[name]!;
+        if (typeof target === "object") return [name, target];
+        return [name, made[i] ?? take(request, outputValues[i]!, target)];
+      }),
+    );
+  return { bind, collect, close };
 }
+
+const names = (ports: readonly PortInfo[]): string[] => ports.map((port) => port.name);
 
 /** Takes over a value that the engine allocated. */
 function take({ ort, where }: RunRequest, value: Pointer, target: "host" | "buffer"): Tensor | Buffer {

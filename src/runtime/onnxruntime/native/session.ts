@@ -6,11 +6,18 @@ import { Handle, watch } from "../../handle.ts";
 import type { Buffer, PortInfo, RunOptions, Session, SessionFeeds, Want } from "../../session.ts";
 import { checkOptions } from "../config.ts";
 import type { Model, OrtSessionOptions } from "../engine.ts";
+import type { NativeMemory } from "./memory.ts";
 import { createOptions } from "./options.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 import { readPorts } from "./ports.ts";
 import type { Provider } from "./provider.ts";
 import { prepareRun } from "./run.ts";
+
+/** Who is called, and where its buffers lie. */
+export interface Place {
+  readonly ort: Ort;
+  readonly memory: NativeMemory;
+}
 
 /** Names as C strings, kept for the life of the session. */
 type CNames = ReadonlyMap<string, { readonly bytes: Uint8Array; readonly address: Pointer }>;
@@ -19,21 +26,23 @@ export class NativeSession implements Session {
   readonly name: string;
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];
+  readonly pointer: Pointer;
   private readonly ort: Ort;
-  private readonly pointer: Pointer;
+  private readonly memory: NativeMemory;
   private readonly handle: Handle;
   private readonly cNames: CNames;
   private profiling: boolean;
 
   /** Takes over `pointer`, unless reading its ports throws. */
-  constructor(ort: Ort, pointer: Pointer, name: string, profiling: boolean) {
+  constructor({ ort, memory }: Place, pointer: Pointer, name: string, profiling: boolean) {
     this.inputs = readPorts(ort, name, pointer, "Input");
     this.outputs = readPorts(ort, name, pointer, "Output");
     this.ort = ort;
+    this.memory = memory;
     this.pointer = pointer;
     this.name = name;
     this.profiling = profiling;
-    this.handle = new Handle(`session ${name}`, () => ort.release("ReleaseSession", pointer));
+    this.handle = new Handle(`session ${name}`, () => memory.release("ReleaseSession", pointer));
     watch(this, this.handle);
     this.cNames = new Map(
       [...this.inputs, ...this.outputs].map(({ name }) => {
@@ -54,6 +63,7 @@ export class NativeSession implements Session {
     const axes = checkRun(this.name, this.inputs, this.outputs, feeds, want);
     const run = prepareRun({
       ort: this.ort,
+      memory: this.memory,
       where: this.name,
       inputs: this.inputs,
       outputs: this.outputs,
@@ -66,11 +76,15 @@ export class NativeSession implements Session {
     const abort = (): void => this.ort.call(this.name, "RunOptionsSetTerminate", runOptions);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      const inNames = this.addresses(run.inputNames);
-      const outNames = this.addresses(run.outputNames);
-      const ins = [inNames, run.inputValues, inNames.length] as const;
-      const outs = [outNames, outNames.length, run.outputValues] as const;
-      await this.ort.callAsync(this.name, "Run", [this.pointer, runOptions, ...ins, ...outs], run);
+      await this.memory.inTurn(async () => {
+        signal?.throwIfAborted();
+        const bound = await run.bind();
+        const inNames = this.addresses(bound.inputNames);
+        const outNames = this.addresses(bound.outputNames);
+        const ins = [inNames, bound.inputValues, inNames.length] as const;
+        const outs = [outNames, outNames.length, bound.outputValues] as const;
+        await this.ort.callAsync(this.name, "Run", [this.pointer, runOptions, ...ins, ...outs], run);
+      });
       return run.collect();
     } catch (error) {
       signal?.throwIfAborted();
@@ -81,6 +95,26 @@ export class NativeSession implements Session {
       run.close();
       this.handle.leave();
     }
+  }
+
+  /** Runs on values; `keep` stays alive until it is done. For who has the turn. */
+  async runValues(
+    inputs: Readonly<Record<string, Pointer>>,
+    outputs: Readonly<Record<string, Pointer>>,
+    keep: unknown,
+  ): Promise<void> {
+    const side = (values: Readonly<Record<string, Pointer>>): [BigUint64Array, BigUint64Array, number] => [
+      this.addresses(Object.keys(values)),
+      BigUint64Array.from(Object.values(values)),
+      Object.keys(values).length,
+    ];
+    const [[inNames, ins, inCount], [outNames, outs, outCount]] = [side(inputs), side(outputs)];
+    await this.ort.callAsync(
+      this.name,
+      "Run",
+      [this.pointer, 0n, inNames, ins, inCount, outNames, outCount, outs],
+      keep,
+    );
   }
 
   endProfiling(): string {
@@ -116,11 +150,12 @@ export class NativeSession implements Session {
 
 /** Creates a session on a thread of libuv's pool. Throws EngineError for a model that the engine refuses. */
 export async function createNativeSession(
-  ort: Ort,
+  place: Place,
   model: Model,
   options: OrtSessionOptions,
   provider?: Provider,
 ): Promise<NativeSession> {
+  const { ort, memory } = place;
   const { signal } = options;
   signal?.throwIfAborted();
   const name = options.name ?? "session";
@@ -131,18 +166,13 @@ export async function createNativeSession(
   const abort = (): void => ort.call(name, "SessionOptionsSetLoadCancellationFlag", native, true);
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    if (model instanceof Uint8Array) {
-      await ort.callAsync(
-        name,
-        "CreateSessionFromArray",
-        [ort.environment, model, model.byteLength, native, out],
-        keep,
-      );
-    } else {
-      const path = pathBytes(model.path);
-      await ort.callAsync(name, "CreateSession", [ort.environment, path, native, out], keep);
-    }
-    return new NativeSession(ort, out[0]!, name, options.profile !== undefined);
+    const bytes = model instanceof Uint8Array ? model : pathBytes(model.path);
+    const [slot, length] =
+      model instanceof Uint8Array
+        ? (["CreateSessionFromArray", [model.byteLength]] as const)
+        : (["CreateSession", []] as const);
+    await memory.inTurn(() => ort.callAsync(name, slot, [ort.environment, bytes, ...length, native, out], keep));
+    return new NativeSession(place, out[0]!, name, options.profile !== undefined);
   } catch (error) {
     ort.release("ReleaseSession", out[0]!);
     signal?.throwIfAborted();
