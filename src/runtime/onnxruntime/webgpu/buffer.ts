@@ -43,12 +43,9 @@ class GpuBuffer implements OrtBuffer {
     return this.memory.value;
   }
 
-  async read(): Promise<Tensor> {
+  read(): Promise<Tensor> {
     this.handle.checkRead();
-    const words = this.written?.slice() ?? new Int32Array(this.sizeBytes / Int32Array.BYTES_PER_ELEMENT);
-    if (!this.written) await this.download(words);
-    const data = viewAs(this.dtype, new Uint8Array(words.buffer));
-    return { dtype: this.dtype, shape: [...this.shape], data } as Tensor;
+    return this.copy();
   }
 
   write(t: Tensor): void {
@@ -63,6 +60,13 @@ class GpuBuffer implements OrtBuffer {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  private async copy(): Promise<Tensor> {
+    const words = this.written?.slice() ?? new Int32Array(this.sizeBytes / Int32Array.BYTES_PER_ELEMENT);
+    if (!this.written) await this.download(words);
+    const data = viewAs(this.dtype, new Uint8Array(words.buffer));
+    return { dtype: this.dtype, shape: [...this.shape], data } as Tensor;
   }
 
   private async download(words: Int32Array): Promise<void> {
