@@ -11,7 +11,7 @@ import type { PrecisionOptions } from "../src/graph/passes/index.ts";
 import { variants } from "../src/models/flava/index.ts";
 import { gradients } from "../src/optim/index.ts";
 import { type Buffer, compile, type Device, openDevice } from "../src/runtime/index.ts";
-import { openXla, type XlaDevice } from "../src/runtime/xla/device.ts";
+import { openXla } from "../src/runtime/xla/device.ts";
 import type { Platform } from "../src/runtime/xla/find.ts";
 import { type Tensor, toNumbers } from "../src/tensor/index.ts";
 import { evaluate, evaluateOn, norm } from "../test/golden/run.ts";
@@ -48,11 +48,10 @@ const GIB = 2 ** 30;
 const low: PrecisionOptions = { results: given.results === "float32" ? "float32" : "bfloat16" };
 
 /** XLA's devices know how full they are. */
-type Gpu = Device & Partial<Pick<XlaDevice, "memory">>;
 
 const isWebGpu = given.platform === "webgpu";
 
-async function tiny(device: Gpu): Promise<void> {
+async function tiny(device: Device): Promise<void> {
   const e = pairExpectations[0]!;
   const c = pairCase(tinyConfig, sizesOf(e));
   const losses = { loss: c.objective.loss, ...c.objective.losses };
@@ -84,7 +83,7 @@ async function tiny(device: Gpu): Promise<void> {
 }
 
 /** FLOP/s of a chain of square products, each the operand of the next. */
-async function product(device: Gpu, n: number, dtype: string): Promise<number> {
+async function product(device: Device, n: number, dtype: string): Promise<number> {
   const CHAIN = 16;
   const [x, w] = [input("x", [n, n]), input("w", [n, n])];
   const to = dtype === "bf16" ? ("bfloat16" as const) : ("float32" as const);
@@ -99,14 +98,14 @@ async function product(device: Gpu, n: number, dtype: string): Promise<number> {
   return (CHAIN * 2 * n ** 3) / median(times.slice(2));
 }
 
-async function products(device: Gpu): Promise<void> {
+async function products(device: Device): Promise<void> {
   for (const dtype of isWebGpu ? ["fp32"] : ["bf16", "fp32"]) {
     const n = given.rehearse ? 256 : dtype === "bf16" ? 8192 : 4096;
     print({ part: "matmul", dtype, n, tflops: round((await product(device, n, dtype)) / 1e12, 2) });
   }
 }
 
-async function step(device: Gpu): Promise<void> {
+async function step(device: Device): Promise<void> {
   const batch = Number(given.batch);
   const sizes: JointSizes = given.rehearse
     ? { config: variants.tiny, batch, textLength: 12, maskedPatches: 6, maskedTokens: 3 }
@@ -163,11 +162,11 @@ async function repeat(call: () => Promise<number>, forSeconds: number): Promise<
   return times;
 }
 
-const PARTS: Readonly<Record<string, (device: Gpu) => Promise<void>>> = { tiny, matmul: products, step };
+const PARTS: Readonly<Record<string, (device: Device) => Promise<void>>> = { tiny, matmul: products, step };
 const part = PARTS[positionals[0] ?? ""];
 if (!part) throw new Error(`gpu: expected one of ${Object.keys(PARTS).join(", ")}, got ${positionals[0]}`);
 const start = performance.now();
-const device: Gpu = isWebGpu
+const device: Device = isWebGpu
   ? await openDevice("webgpu", given.library === undefined ? {} : { library: given.library })
   : await openXla(given.platform as Platform, { library: given.library, preallocate: true, memoryFraction: 0.92 });
 say(`${device.description}, opened in ${((performance.now() - start) / 1000).toFixed(1)} s`);

@@ -6,11 +6,11 @@ import { graph, input, matmul, mul, sum } from "../src/graph/index.ts";
 import { variants } from "../src/models/flava/index.ts";
 import { encoderLayer, initialize, Params } from "../src/nn/index.ts";
 import { adamw, adamwScalars, gradients } from "../src/optim/index.ts";
-import { compile, type Device, type Executable, State } from "../src/runtime/index.ts";
-import { scalar, zerosLike } from "../src/tensor/index.ts";
+import { type CompileOptions, compile, type Device, type Executable, State } from "../src/runtime/index.ts";
+import { scalar, type Tensor, zerosLike } from "../src/tensor/index.ts";
 import { figure, interleave, median, medianRatio, noise, peakBytes, say } from "./measure.ts";
 
-const B = 8;
+const BATCH = 8;
 const N = 197;
 const LAYERS = 12;
 const config = variants.base.image;
@@ -18,12 +18,16 @@ const D = config.hiddenSize;
 const F = config.intermediateSize;
 
 /** Multiply–adds of the products of a forward pass, times two. */
-const forwardFlops = LAYERS * (2 * B * N * (4 * D * D + 2 * D * F) + 2 * 2 * B * N * N * D);
-const productFlops = 2 * B * N * D * F;
+export const forwardFlops = (batch: number): number =>
+  LAYERS * (2 * batch * N * (4 * D * D + 2 * D * F) + 2 * 2 * batch * N * N * D);
+const productFlops = 2 * BATCH * N * D * F;
 
-function stack() {
+/** What a pass reads. */
+export const stackInput = (batch: number): Tensor<"float32"> => noise("x", [batch, N, D]);
+
+function stack(batch: number) {
   const p = new Params();
-  const states = [input("x", [B, N, D])];
+  const states = [input("x", [batch, N, D])];
   for (let i = 0; i < LAYERS; i++) states.push(encoderLayer(p.at(`layer.${i}`), states[i]!, config));
   return { p, states, y: states[LAYERS]! };
 }
@@ -31,31 +35,42 @@ function stack() {
 /** The product alone; its result stays in the engine, as it would inside a graph. */
 async function product(device: Device): Promise<Executable> {
   const state = new State(device);
-  state.writeAll({ a: noise("a", [B * N, D]), b: noise("b", [D, F]), y: zerosLike("float32", [B * N, F]) });
-  const y = matmul(input("a", [B * N, D]), input("b", [D, F]));
+  state.writeAll({ a: noise("a", [BATCH * N, D]), b: noise("b", [D, F]), y: zerosLike("float32", [BATCH * N, F]) });
+  const y = matmul(input("a", [BATCH * N, D]), input("b", [D, F]));
   return compile({ name: "product", outputs: {}, updates: { y } }, device, { state });
 }
 
-/** Forward, backward and AdamW; the activations inside a layer are kept, or computed again in the backward pass. */
-async function training(device: Device, { recompute = false, state = new State(device) } = {}): Promise<Executable> {
-  const { p, states, y } = stack();
+interface StackOptions extends CompileOptions {
+  readonly batch?: number;
+  /** Whether the activations inside a layer are computed again in the backward pass. */
+  readonly recompute?: boolean;
+}
+
+/** Forward, backward and AdamW. */
+export async function training(device: Device, given: StackOptions = {}): Promise<Executable> {
+  const { batch = BATCH, recompute = false, state = new State(device), ...options } = given;
+  const { p, states, y } = stack(batch);
   const params = p.values();
-  const loss = mul(sum(mul(y, y)), 1 / (B * N * D));
+  const loss = mul(sum(mul(y, y)), 1 / (batch * N * D));
   const update = adamw(params, gradients(loss, params, { checkpoints: recompute ? states : [] }), { weightDecay: 0.1 });
   state.writeAll({ ...initialize(p.specs(), 1), ...update.initial });
-  return compile({ name: "step", outputs: { loss }, updates: update.updates }, device, { state });
+  return compile({ name: "step", outputs: { loss }, updates: update.updates }, device, { ...options, state });
 }
 
-async function forward(device: Device): Promise<Executable> {
-  const { p, y } = stack();
-  return compile(graph("forward", { y }), device, { weights: initialize(p.specs(), 1) });
+/** A forward pass, its weights inside. */
+export async function forward(device: Device, { batch = BATCH, ...options }: StackOptions = {}): Promise<Executable> {
+  const { p, y } = stack(batch);
+  return compile(graph("forward", { y }), device, { ...options, weights: initialize(p.specs(), 1) });
 }
 
-const scalars = Object.fromEntries(Object.entries(adamwScalars(10, 1e-4)).map(([name, v]) => [name, scalar(v)]));
+/** What a training step is fed beside its input. */
+export const scalars: Record<string, Tensor> = Object.fromEntries(
+  Object.entries(adamwScalars(10, 1e-4)).map(([name, v]) => [name, scalar(v)]),
+);
 
 /** Prints `train_over_matmul` and `forward_over_matmul`. */
 export async function layers(device: Device, rounds: number): Promise<void> {
-  const x = noise("x", [B, N, D]);
+  const x = stackInput(BATCH);
   const [plain, step, pass] = [await product(device), await training(device), await forward(device)];
   const repeat = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) await plain.run({});
@@ -64,10 +79,10 @@ export async function layers(device: Device, rounds: number): Promise<void> {
   const [tProduct, tStep, tPass] = [times[0]!.map((t) => t / 20), times[1]!, times[2]!] as const;
   const gflops = (flops: number, t: readonly number[]): string => (flops / median(t) / 1e9).toFixed(0);
   say(
-    `product ${gflops(productFlops, tProduct)} GFLOP/s, forward ${gflops(forwardFlops, tPass)}, training ${gflops(3 * forwardFlops, tStep)}`,
+    `product ${gflops(productFlops, tProduct)} GFLOP/s, forward ${gflops(forwardFlops(BATCH), tPass)}, training ${gflops(3 * forwardFlops(BATCH), tStep)}`,
   );
-  figure("train_over_matmul", ((3 * forwardFlops) / productFlops) * medianRatio(tProduct, tStep));
-  figure("forward_over_matmul", (forwardFlops / productFlops) * medianRatio(tProduct, tPass));
+  figure("train_over_matmul", ((3 * forwardFlops(BATCH)) / productFlops) * medianRatio(tProduct, tStep));
+  figure("forward_over_matmul", (forwardFlops(BATCH) / productFlops) * medianRatio(tProduct, tPass));
   for (const e of [plain, step, pass]) e.dispose();
 }
 
@@ -76,7 +91,7 @@ export async function layers(device: Device, rounds: number): Promise<void> {
  * and moments included; `recompute_peak_ratio` and `recompute_time_ratio`, over the step that keeps them.
  */
 export async function recomputation(device: Device, rounds: number): Promise<void> {
-  const x = noise("x", [B, N, D]);
+  const x = stackInput(BATCH);
   const peakOf = async (step: Executable): Promise<number> => {
     for (let i = 0; i < 2; i++) await step.run({ x, ...scalars });
     return peakBytes() / 2 ** 30;

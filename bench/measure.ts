@@ -43,6 +43,9 @@ export function peakBytes(): number {
   }
 }
 
+/** Whether an engine is missing or refuses. By its code: a device is of another copy of the classes than a benchmark. */
+export const isEngineError = (error: unknown): error is Error => (error as { code?: unknown }).code === "E_ENGINE";
+
 /** The form of every figure: `name: value`. */
 export function figure(name: string, value: number, digits = 3): void {
   process.stdout.write(`${name}: ${value.toFixed(digits)}\n`);

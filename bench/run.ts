@@ -41,6 +41,7 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
   words: async (_, args) => (await import("./words.ts")).words(args),
   data: async (_, args) => (await import("./data.ts")).data(args),
   infer: async ({ rounds, threads }) => (await import("./infer.ts")).infer(rounds, threads),
+  peers: async ({ rounds, threads }, args) => (await import("./peers.ts")).peers(rounds, threads, args),
   web: async ({ rounds }, args) => (await import("./web.ts")).web(rounds, args),
   cluster: async ({ rounds }, args) => (await import("./cluster.ts")).cluster(rounds, args),
   evaluation: async ({ threads }) => (await import("./evaluation.ts")).evaluation(threads),

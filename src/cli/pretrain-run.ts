@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { type DataSpec, fetchData } from "../datasets/index.ts";
 import { statOf } from "../io/index.ts";
 import type { Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
-import { estimateSeconds, measureSpeed } from "../pretrain/run/estimate.ts";
+import { estimateSeconds, layerSpeed } from "../pretrain/run/estimate.ts";
+import { largestFit, memoryFor } from "../pretrain/run/fit.ts";
 import { followRun } from "../pretrain/run/follow.ts";
 import { measureStage } from "../pretrain/run/measure.ts";
 import { type Preview, previewRun } from "../pretrain/run/preview.ts";
 import { pretrain } from "../pretrain/run/run.ts";
 import { planOf, tables } from "../pretrain/tables.ts";
 import { findCheckpoints, RECIPE_FILE } from "../record/index.ts";
+import { openDevice } from "../runtime/index.ts";
 import { Cancelled, type Io } from "./command.ts";
 import { withProgress } from "./data-fetch.ts";
 import { type Job, openJob, withJob } from "./job.ts";
@@ -22,20 +24,34 @@ export const preview = (recipe: Recipe, io: Io): Promise<Preview> =>
 /** What a stage will need; with the time that it takes, where the device is here. */
 export async function measure(recipe: Recipe, name: string, workers = 1): Promise<StageMeasure> {
   const measured = await measureStage(recipe, name, tables, workers);
-  const speed = await speedOf(recipe);
-  if (speed === undefined) return measured;
+  const here = await hereIs(recipe);
+  if (here === undefined) return measured;
   const stage = recipe.stages[name]!;
-  return { ...measured, seconds: estimateSeconds(stage, planOf(tables, recipe, stage), measured, speed) };
+  const { memory: available } = here;
+  const fit = available === undefined ? undefined : await largestFit(recipe, name, { available, measured, workers });
+  return { ...measured, fit, seconds: estimateSeconds(stage, planOf(tables, recipe, stage), measured, here.speed) };
 }
 
-const speeds = new Map<string, Promise<number | undefined>>();
+/** What a device has and does. */
+interface Here {
+  /** Bytes that a step may take, where that is known. */
+  readonly memory: number | undefined;
+  /** Operations a second. */
+  readonly speed: number;
+}
+
+const known = new Map<string, Promise<Here | undefined>>();
 
 /** Measured once for a device; undefined where there is none. */
-function speedOf({ device, threads }: Recipe): Promise<number | undefined> {
-  const key = `${device} ${threads}`;
-  const speed = speeds.get(key) ?? measureSpeed({ device, threads }).catch(() => undefined);
-  speeds.set(key, speed);
-  return speed;
+function hereIs({ device: name, threads }: Recipe): Promise<Here | undefined> {
+  const key = `${name} ${threads}`;
+  const look = async (): Promise<Here> => {
+    const device = await openDevice(name, threads ? { threads } : {});
+    return { memory: memoryFor(device), speed: await layerSpeed(device) };
+  };
+  const here = known.get(key) ?? look().catch(() => undefined);
+  known.set(key, here);
+  return here;
 }
 
 /** Trains and prints the results as `name: value` lines. A run stopped by a signal says what is saved, and how to resume it. */

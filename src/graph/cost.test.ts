@@ -38,7 +38,10 @@ describe("costOf", () => {
 
   it("counts parameters by name", () => {
     const g = graph("g", { y: matmul(input("x", [7, 3]), input("layer.weight", [3, 5])) });
-    expect(costOf(g, (name) => name.endsWith("weight"))).toMatchObject({ parameters: 15, parameterBytes: 60 });
+    expect(costOf(g, { isParameter: (name) => name.endsWith("weight") })).toMatchObject({
+      parameters: 15,
+      parameterBytes: 60,
+    });
   });
 
   it("frees values after their last use, and takes no memory for a reshape", () => {
@@ -49,7 +52,8 @@ describe("costOf", () => {
     // the first is needed again at the end
     const first = neg(x);
     expect(costOf(graph("g", { y: add(neg(neg(neg(first))), first) })).peakBytes).toBe(1200);
-    // results stay
+    // results stay, unless they are written where an input lies
+    expect(costOf(graph("g", { first, y: neg(first) }), { inPlace: (name) => name === "y" }).peakBytes).toBe(400);
     expect(costOf(graph("g", { first, y: neg(neg(neg(first))) })).peakBytes).toBe(1200);
   });
 

@@ -20,7 +20,7 @@ export interface Cost {
   readonly parameterBytes: number;
   /** Bytes of all computed values together. */
   readonly activationBytes: number;
-  /** The most bytes of computed values alive at one time, when each is freed after its last use. Results stay. */
+  /** The most bytes of computed values alive at one time, when each is freed after its last use. Results stay, but those in place take none. */
   readonly peakBytes: number;
 }
 
@@ -110,21 +110,31 @@ const ownerOf = (v: Value): Value => {
   return v;
 };
 
-function peakOf(g: Graph): number {
+function peakOf(g: Graph, inPlace: (output: string) => boolean): number {
+  const overwritten = new Set(Object.entries(g.outputs).flatMap(([name, v]) => (inPlace(name) ? [ownerOf(v)] : [])));
+  const taken = (v: Value): number => (isLeaf(v) || overwritten.has(v) ? 0 : bytesOf(v));
   const lastUse = new Map<Value, number>();
   for (const [i, v] of g.nodes.entries()) for (const x of [v, ...v.inputs]) lastUse.set(ownerOf(x), i);
   for (const v of Object.values(g.outputs)) lastUse.set(ownerOf(v), g.nodes.length);
   let [live, peak] = [0, 0];
   for (const [i, v] of g.nodes.entries()) {
-    if (!isLeaf(v)) live += bytesOf(v);
+    live += taken(v);
     peak = Math.max(peak, live);
-    for (const x of new Set([v, ...v.inputs].map(ownerOf))) if (!isLeaf(x) && lastUse.get(x) === i) live -= bytesOf(x);
+    for (const x of new Set([v, ...v.inputs].map(ownerOf))) if (lastUse.get(x) === i) live -= taken(x);
   }
   return peak;
 }
 
-/** Adds up a graph. `isParameter` says which inputs are parameters; a graph alone does not know. */
-export function costOf(g: Graph, isParameter: (name: string) => boolean = () => false): Cost {
+/** What a graph alone does not know. */
+export interface CostOptions {
+  /** Which inputs are parameters; none unless said. */
+  readonly isParameter?: (name: string) => boolean;
+  /** Which results are written over an input that is there anyway, as the next state is; none unless said. */
+  readonly inPlace?: (output: string) => boolean;
+}
+
+/** Adds up a graph. */
+export function costOf(g: Graph, { isParameter = () => false, inPlace = () => false }: CostOptions = {}): Cost {
   const byOp: Partial<Record<Op, OpCost>> = {};
   for (const v of g.nodes) {
     const { count, flops: done, bytes } = byOp[v.op] ?? { count: 0, flops: 0, bytes: 0 };
@@ -138,6 +148,6 @@ export function costOf(g: Graph, isParameter: (name: string) => boolean = () => 
     parameters: parameters.reduce((n, v) => n + size(v.shape), 0),
     parameterBytes: parameters.reduce((n, v) => n + bytesOf(v), 0),
     activationBytes: computed.reduce((n, v) => n + bytesOf(v), 0),
-    peakBytes: peakOf(g),
+    peakBytes: peakOf(g, inPlace),
   };
 }

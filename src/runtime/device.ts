@@ -51,6 +51,8 @@ export interface Device {
   prepare(task: Task, options?: SessionOptions): Promise<Prepared>;
   /** The same for a graph with open axes. An engine without it gets a session for each length (`sized-sessions.ts`). */
   prepareDynamic?(task: DynamicTask, options?: SessionOptions): Promise<Session>;
+  /** Bytes of its own memory: the most that was taken, and that it may take. Where it has some and counts it. */
+  memory?(): { readonly peak: number | undefined; readonly limit: number | undefined } | undefined;
   /** A buffer with undefined content. */
   allocate(dtype: DType, shape: Shape): Buffer;
   /** A buffer with a copy of `t`. */

@@ -13,20 +13,9 @@ import time
 
 import torch
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--batch", type=int, default=64)
-parser.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
-parser.add_argument("--compile", action="store_true")
-parser.add_argument("--matmul", action="store_true")
-parser.add_argument("--seconds", type=float, default=12)
-parser.add_argument("--rehearse", action="store_true", help="a tiny model on the processor")
-args = parser.parse_args()
-
-device = "cpu" if args.rehearse or not torch.cuda.is_available() else "cuda"
-
 
 def wait():
-    if device == "cuda":
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
@@ -41,8 +30,8 @@ def timed(call, seconds):
     return times
 
 
-def matmul():
-    n = 256 if args.rehearse else 8192
+def matmul(device, rehearse):
+    n = 256 if rehearse else 8192
     x = torch.randn(n, n, device=device, dtype=torch.bfloat16)
     w = torch.randn(n, n, device=device, dtype=torch.bfloat16) / n**0.5
 
@@ -56,12 +45,12 @@ def matmul():
     return {"part": "matmul", "dtype": "bf16", "n": n, "tflops": round(tflops, 2)}
 
 
-def model_and_batch():
+def model_and_batch(B, device, rehearse):
     from transformers import FlavaConfig, FlavaForPreTraining
 
-    B, T = args.batch, 77
+    T = 77
     config = FlavaConfig()
-    if args.rehearse:
+    if rehearse:
         T = 12
         layer = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
         config = FlavaConfig(
@@ -96,31 +85,37 @@ def model_and_batch():
     return model.to(device).train(), {name: t.to(device) for name, t in batch.items()}
 
 
-def step():
-    model, batch = model_and_batch()
+def make_step(batch_size, dtype, compiled, device, rehearse=False, fused=True):
+    """A function that makes one update and gives the loss; its `model` is the one that is trained."""
+    model, batch = model_and_batch(batch_size, device, rehearse)
     params = [p for name, p in model.named_parameters() if p.requires_grad and not name.startswith("image_codebook")]
-    fused = device == "cuda"
     optimizer = torch.optim.AdamW(params, lr=1e-4, weight_decay=0.1, fused=fused)
-    run = torch.compile(model) if args.compile else model
-    losses = []
+    run = torch.compile(model) if compiled else model
 
     def once():
-        with torch.autocast(device, torch.bfloat16, enabled=args.dtype == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=dtype == "bf16"):
             losses_of = run(**batch, skip_unmasked_multimodal_encoder=True, return_loss=True).loss_info
             loss = sum(v for v in losses_of.values() if v is not None)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for p in params if p.grad is not None], 1.0)
         optimizer.step()
-        losses.append(loss.detach())
+        return loss.detach()
 
+    once.model = model
+    return once
+
+
+def step(args, device):
+    once = make_step(args.batch, args.dtype, args.compile, device, args.rehearse, fused=device == "cuda")
     start = time.perf_counter()
-    once(), wait()
+    losses = [once()]
+    wait()
     first = time.perf_counter() - start
     once(), wait()
-    times = timed(once, args.seconds)
+    times = timed(lambda: losses.append(once()), args.seconds)
     ms = 1000 * statistics.median(times)
-    attention = getattr(model.config, "_attn_implementation", None)
+    attention = getattr(once.model.config, "_attn_implementation", None)
     return {
         "part": "step",
         "lane": "torch compiled" if args.compile else "torch eager",
@@ -138,4 +133,18 @@ def step():
     }
 
 
-print(json.dumps(matmul() if args.matmul else step()), flush=True)
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--matmul", action="store_true")
+    parser.add_argument("--seconds", type=float, default=12)
+    parser.add_argument("--rehearse", action="store_true", help="a tiny model on the processor")
+    args = parser.parse_args()
+    device = "cpu" if args.rehearse or not torch.cuda.is_available() else "cuda"
+    print(json.dumps(matmul(device, args.rehearse) if args.matmul else step(args, device)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

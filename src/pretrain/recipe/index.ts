@@ -4,6 +4,7 @@ export { loadRecipe, parseRecipe, parseYaml, type Resolved, type ResolveOptions,
 export { checkPlaces, missingPlaces } from "./places.ts";
 export {
   describePlan,
+  type Fit,
   formatPlan,
   formatTotals,
   type MeasureStage,

@@ -23,6 +23,20 @@ export interface StageMeasure {
   readonly messages?: Readonly<Record<string, number>> | undefined;
   /** About how long its steps take on this machine as it is now, building its graphs included; unknown for other machines' devices. */
   readonly seconds?: number | undefined;
+  /** What fits into the device's memory; unknown for other machines' devices. */
+  readonly fit?: Fit | undefined;
+}
+
+/** The largest micro-batch for a device's memory. */
+export interface Fit {
+  /** Bytes that a step may take there. */
+  readonly available: number;
+  /** Samples of a micro-batch; 0 where one sample is too much. */
+  readonly samples: number;
+  /** `gradientAccumulationSteps` for it. */
+  readonly steps: number;
+  /** Bytes that it takes, all in all. */
+  readonly bytes: number;
 }
 
 /** Builds the stage's graphs, and no weights, to measure it. */
@@ -160,6 +174,13 @@ function heldOutRows({ validation, test, texts, labelled }: Recipe["evaluation"]
   ];
 }
 
+function formatFit({ available, samples, steps, bytes: taken }: Fit, { gradientAccumulationSteps }: StageBase): string {
+  const verdict = `${gradientAccumulationSteps < steps || samples === 0 ? "too large for" : "fits into"} ${bytes(available)}`;
+  if (samples === 0) return `${verdict}: a micro-batch of one sample takes ${bytes(taken)}; recompute takes less`;
+  const size = `gradientAccumulationSteps ${count(steps)}, ${bytes(taken)}`;
+  return `${verdict}: micro-batches of up to ${count(samples)} do (${size})`;
+}
+
 const formatInit = (from: InitFrom): string => (typeof from === "string" ? from : from.path);
 
 function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
@@ -190,6 +211,7 @@ function stageRows(stage: StageBase, plan: PlannedStage): [string, string][] {
   for (const line of plan.warnings) rows.push(["", `warning: ${line}`]);
   if (plan.seconds !== undefined) rows.push(["", `time about ${duration(plan.seconds)}`]);
   if (plan.memory) rows.push(["", `memory about ${listed(plan.memory, bytes)}`]);
+  if (plan.fit) rows.push(["", formatFit(plan.fit, stage)]);
   if (plan.sent)
     rows.push([
       "",

@@ -16,6 +16,7 @@ const RECIPES = [
   "starter-dino",
   "starter-concepts",
   "flava-base",
+  "flava-base-synthetic",
   ...["clip", "simvlm", "vilt", "align", "vinvl", "volta", "unit", "albef"].flatMap((name) => [
     `compared/${name}-base`,
     `compared/${name}-starter`,
@@ -442,6 +443,11 @@ describe("describePlan", () => {
         parameters: { "flava.text_model": 109_483_776, mlm_head: 24_063_546 },
         memory: { parameters: 2 ** 30, moments: 2 ** 31 },
         nodes: { [stage]: 1234 },
+        fit: {
+          text: { available: 2 ** 32, samples: 32, steps: 1, bytes: 2 ** 31 },
+          image: { available: 2 ** 32, samples: 0, steps: 1024, bytes: 2 ** 33 },
+          joint: { available: 2 ** 32, samples: 4, steps: 2048, bytes: 2 ** 31 },
+        }[stage],
       }),
     });
     expect(plan.stages[2]).toMatchObject({ name: "joint", samples: { pairs: 150_000 * 8192, images: 32143 * 8192 } });
@@ -450,6 +456,9 @@ describe("describePlan", () => {
     expect(text).toContain("parameters 133.5M: flava.text_model 109.5M, mlm_head 24.1M");
     expect(text).toContain("memory about 3.0 GiB: moments 2.0 GiB, parameters 1.0 GiB");
     expect(text).toContain("nodes joint 1,234");
+    expect(text).toContain("fits into 4.0 GiB: micro-batches of up to 32 do (gradientAccumulationSteps 1, 2.0 GiB)");
+    expect(text).toContain("too large for 4.0 GiB: a micro-batch of one sample takes 8.0 GiB");
+    expect(text).toContain("too large for 4.0 GiB: micro-batches of up to 4 do (gradientAccumulationSteps 2,048");
     expect(text).toMatch(/^validation +coco_val: \S+\n(.+\n)*test +\w+: /m);
     expect(text).toMatch(/text encoder .* words: 40$/m);
     expect(text).toContain("warning: the warm-up");

@@ -20,7 +20,8 @@ export async function measureSpeed({ device: name, threads }: Pick<Recipe, "devi
   return layerSpeed(device);
 }
 
-async function layerSpeed(device: Device): Promise<number> {
+/** The same on a device. */
+export async function layerSpeed(device: Device): Promise<number> {
   const x = input("x", [ROWS, WIDTH]);
   const y = matmul(gelu(matmul(x, input("up", [WIDTH, 4 * WIDTH]))), input("down", [4 * WIDTH, WIDTH]));
   using program = await compile(graph("speed", { y }), device, { purpose: "training" });

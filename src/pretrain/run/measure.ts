@@ -1,9 +1,11 @@
 /** What a stage will need, from its graphs alone: parameters by scope, nodes, and an estimate of memory. No weights are made. */
-import { costOf, graph, type Program } from "../../graph/index.ts";
+import { costOf, type Graph, graph, type Program } from "../../graph/index.ts";
+import { precision } from "../../graph/passes/index.ts";
 import { size } from "../../tensor/index.ts";
 import { declaredState, messagesOf, type StepGraphs, traceSteps } from "../../train/index.ts";
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
+import { precisionOf } from "./precision.ts";
 
 /** Builds the graphs of a stage, for one of so many workers, and measures them. The vocabulary is taken as the recipe's model says. */
 export async function measureStage(
@@ -36,21 +38,35 @@ export async function measureStage(
   for (const [kind, graphsOfKind] of Object.entries(graphs)) {
     const programs = programsOf(graphsOfKind);
     losses[kind] = Object.keys(("whole" in graphsOfKind ? graphsOfKind.whole : graphsOfKind.parts).found.losses);
-    const peaks = programs.map((program) => {
-      const traced = graph(program.name, { ...program.outputs, ...renamed(program.updates) });
+    for (const program of programs) {
+      const traced = tracedOf(program);
       nodes[kind] = (nodes[kind] ?? 0) + traced.nodes.length;
-      const cost = costOf(traced);
-      flops[kind] = (flops[kind] ?? 0) + cost.flops * timesIn(graphsOfKind, program);
-      return cost.peakBytes;
-    });
-    // Sessions share one arena: the most that any of them needs.
-    memory["activations and gradients"] = Math.max(memory["activations and gradients"] ?? 0, ...peaks);
+      flops[kind] = (flops[kind] ?? 0) + costOf(traced).flops * timesIn(graphsOfKind, program);
+    }
   }
+  memory[ACTIVATIONS] = activationBytes(graphs, recipe.dtype);
   const ofEach = (count: (one: StepGraphs) => number): Record<string, number> =>
     Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, count(one)]));
   if (workers === 1) return { parameters, memory, nodes, losses, flops };
   const [sent, messages] = [ofEach((one) => bytesSent(one, workers)), ofEach(messagesSent)];
   return { parameters, memory, nodes, losses, flops, sent, messages };
+}
+
+const ACTIVATIONS = "activations and gradients";
+
+const tracedOf = ({ name, outputs, updates }: Program): Graph => graph(name, { ...outputs, ...renamed(updates) });
+
+/** The next state is written over the last one. Sessions share one arena: the most that any of them needs. */
+function activationBytes(graphs: Readonly<Record<string, StepGraphs>>, dtype: Recipe["dtype"]): number {
+  const programs = Object.values(graphs).flatMap(programsOf);
+  const low = precisionOf({ dtype });
+  const inPlace = (output: string): boolean => output.startsWith(UPDATE);
+  return Math.max(
+    0,
+    ...programs.map(
+      (program) => costOf(low ? precision(tracedOf(program), low) : tracedOf(program), { inPlace }).peakBytes,
+    ),
+  );
 }
 
 /** Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do. */
@@ -88,9 +104,11 @@ export const programsOf = (graphs: StepGraphs): Program[] =>
 const timesIn = (graphs: StepGraphs, program: Program): number =>
   "whole" in graphs || program === graphs.parts.cut.last ? 1 : graphs.parts.part.perWorker;
 
+const UPDATE = "update:";
+
 /** Names of updates that no output has. */
 export const renamed = (updates: Program["updates"]): Program["updates"] =>
-  Object.fromEntries(Object.entries(updates).map(([name, value]) => [`update:${name}`, value]));
+  Object.fromEntries(Object.entries(updates).map(([name, value]) => [UPDATE + name, value]));
 
 /** `flava.image_model`, `mim_head`: the first name, or the first two below `flava`. */
 const scopeOf = (name: string): string => {

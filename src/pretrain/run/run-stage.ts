@@ -31,6 +31,7 @@ import { planOf } from "../tables.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
 import { guesses, measured } from "./evaluation.ts";
 import { writeFirstValues } from "./first-values.ts";
+import { precisionOf } from "./precision.ts";
 import { lossBoard } from "./reporter.ts";
 import { recipeHash } from "./resumable.ts";
 import { CURSORS, openData, type StageData } from "./stage-data.ts";
@@ -49,7 +50,6 @@ export interface StageHooks {
 }
 
 /** As PyTorch's autocast: products read bfloat16 and give it. */
-const BF16 = { results: "bfloat16" } as const;
 
 /** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError, FileError. */
 export async function runStage(
@@ -69,14 +69,13 @@ export async function runStage(
   if (!resumed && cluster.rank === 0) await writeFirstValues(context, stage, plan, state);
   await shareState(cluster, state);
   const note = (line: string): void => reporter.note(line);
-  const precision = recipe.dtype === "bf16" ? BF16 : undefined;
   const updater = await createUpdater({
     options: stage,
     plan,
     graphs,
     state,
     device,
-    precision,
+    precision: precisionOf(recipe),
     note,
     signal,
     cluster,
