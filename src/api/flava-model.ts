@@ -68,6 +68,7 @@ export interface ModelParts extends TextOptions {
   readonly probe?: Probe | undefined;
   /** How pictures are prepared; at the model's own size, as published, unless said. */
   readonly image?: FlavaImageOptions | undefined;
+  readonly applyOrientation?: boolean | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -90,13 +91,13 @@ export class FlavaModel implements Disposable, AsyncDisposable {
 
   private constructor(loaded: LoadedModel, parts: ModelParts, config: Readonly<Record<string, unknown>> | undefined) {
     const { name, model, device, tokenizer } = loaded;
-    const { image, onWarning = () => undefined, padding, maxLength, truncation } = parts;
+    const { image, applyOrientation, onWarning = () => undefined, padding, maxLength, truncation } = parts;
     this.model = model;
     this.device = device;
     this.batchSize = loaded.batchSize;
     this.weightsHash = loaded.weightsHash;
     this.processor = image
-      ? createProcessor({ name, tokenizer, maxLength: model.texts?.maxPositions ?? 0, image })
+      ? createProcessor({ name, tokenizer, maxLength: model.texts?.maxPositions ?? 0, image, applyOrientation })
       : processorOf(loaded);
     const graphs = new Graphs(loaded, image?.cropSize ?? image?.size ?? model.pictures?.size ?? 0);
     const texts = { padding, maxLength, truncation };

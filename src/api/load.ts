@@ -42,6 +42,8 @@ export interface LoadOptions extends OpenOptions, Pick<TextOptions, "maxLength" 
   readonly batchSize?: number | undefined;
   /** Side of the pictures in pixels, whole patches; position embeddings are interpolated. The model's own unless said. */
   readonly imageSize?: number | undefined;
+  /** Turns pictures as their EXIF orientation asks, as browsers and Hugging Face's pipelines do. Default false, as the published evaluations. */
+  readonly applyOrientation?: boolean | undefined;
 }
 
 /** A model with what it was opened from. */

@@ -1,4 +1,5 @@
 /** A picture and a caption through the processor, against Hugging Face's FlavaProcessor (transformers 5.18, PIL). */
+import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { fnv1a } from "../tensor/index.ts";
 import { loadBertTokenizer } from "../text/load.node.ts";
@@ -34,6 +35,21 @@ describe("the processor of the published model", async () => {
     expect(at(codebook_pixel_values.data, 112, 100, 50)).toBeAllclose([0.423137248, 0.451372564, 0.583137274], {
       atol: 1e-8,
     });
+  });
+
+  it("turns pictures as their EXIF orientation asks where that is wanted", async () => {
+    const { data, width, height } = noise(37, 29);
+    const raw = { width, height, channels: 3 } as const;
+    const turned = await sharp(data, { raw }).withMetadata({ orientation: 6 }).png().toBuffer();
+    const upright = await sharp(data, { raw }).rotate(90).png().toBuffer();
+    const turning = createProcessor({ maxLength: 0, image: { size: 64, codebookSize: 0 }, applyOrientation: true });
+    const [expected, found, asked] = await Promise.all([
+      turning.images([upright]),
+      turning.images([turned]),
+      turning.images([turned], { applyOrientation: false }),
+    ]);
+    expect(found.pixel_values).toEqual(expected.pixel_values);
+    expect(asked.pixel_values).not.toEqual(expected.pixel_values);
   });
 
   it("gives the reference's ids: [CLS] 101, [SEP] 102, padding 0", async () => {

@@ -75,6 +75,8 @@ export interface ProcessorParts {
   readonly maxLength: number;
   /** Absent: there are no pictures. */
   readonly image?: FlavaImageOptions | undefined;
+  /** Whether pictures are turned as their EXIF orientation asks. Default false. */
+  readonly applyOrientation?: boolean | undefined;
 }
 
 /** Opens processors of models: of their files, without their weights. */
@@ -132,7 +134,7 @@ export const processorOf = ({
 export const listOf = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
 
 async function imageFeeds(
-  { image }: ProcessorParts,
+  { image, applyOrientation }: ProcessorParts,
   list: readonly ImageInput[],
   options: DecodeOptions,
 ): Promise<PictureFeeds> {
@@ -152,7 +154,8 @@ async function imageFeeds(
     const part = (name: keyof typeof shapes): Float32Array =>
       feeds[name].data.subarray(row * size(shapes[name]), (row + 1) * size(shapes[name]));
     const out = { pixel_values: part("pixel_values"), codebook_pixel_values: part("codebook_pixel_values") };
-    flavaEvalImage(await readImage(input, options), image, out);
+    const turned = applyOrientation === undefined ? options : { applyOrientation, ...options };
+    flavaEvalImage(await readImage(input, turned), image, out);
   }
   return feeds;
 }

@@ -55,7 +55,7 @@ export async function openPage(browser: Browser, address: string): Promise<Page>
   return page;
 }
 
-/** A page with its console's errors. */
+/** A page with its console's errors, and what it has asked of others than its own server. */
 export interface Watched {
   readonly page: Page;
   readonly problems: string[];
@@ -69,6 +69,9 @@ export async function openSite(browser: Pick<Browser, "newPage">, address: strin
     if (message.type() === "error") problems.push(message.text());
   });
   page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("request", (request) => {
+    if (![address, "blob:", "data:"].some((start) => request.url().startsWith(start))) problems.push(request.url());
+  });
   await page.goto(`${address}/?device=${device}`);
   await statusIs(page, new RegExp(`^Ready on ${device}`));
   return { page, problems };

@@ -2,10 +2,11 @@
  * Every tab of the page, used as a person would, by mouse and by keyboard. Slow because it starts Chromium and trains in it.
  * `npm run test:web`; with FLAVA_WEB_SHOTS=FOLDER it leaves pictures of every tab there.
  */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { unpackTar } from "modern-tar";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
@@ -37,10 +38,13 @@ async function shoot(name: string): Promise<void> {
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 
-/** What axe-core calls serious or critical, in light and in dark. */
+/** What axe-core calls serious or critical, in light and in dark, and whether a phone has to be scrolled sideways. */
 async function seriousIssues(): Promise<string[]> {
   await page.evaluate(axe);
-  const found: string[] = [];
+  await page.setViewportSize({ width: 390, height: 900 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const found: string[] = wide ? ["wider than 390 pixels"] : [];
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     found.push(...(await page.evaluate(runAxe)));
@@ -57,6 +61,23 @@ async function runAxe(): Promise<string[]> {
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join("; ")}`);
+}
+
+/** Unpacks what the page has saved, and has flava in Node go on with it for two steps, by the command that the page names. */
+function goesOn(
+  entries: readonly { readonly header: { readonly name: string }; readonly data?: Uint8Array | undefined }[],
+  step: number,
+): void {
+  const folder = mkdtempSync(join(tmpdir(), "flava-saved-"));
+  for (const { header, data } of entries) {
+    mkdirSync(dirname(join(folder, header.name)), { recursive: true });
+    writeFileSync(join(folder, header.name), data!);
+  }
+  const set = [`stages.joint.steps=${step + 2}`, "mayChange=[stages.joint.steps]"].flatMap((value) => ["--set", value]);
+  const command = ["pretrain", "run/recipe.json", "--resume", `run/joint/checkpoint-${step}`, ...set];
+  const ran = spawnSync(process.execPath, [resolve("dist/cli/bin.js"), ...command], { cwd: folder, encoding: "utf8" });
+  expect(ran.status, ran.stderr).toBe(0);
+  expect(existsSync(join(folder, "run", "joint", `checkpoint-${step + 2}`, "model.safetensors"))).toBe(true);
 }
 
 /** A picture of one colour, as a file. */
@@ -155,6 +176,26 @@ describe("Search", () => {
     await page.getByRole("heading", { name: "Ranked by “a blue house”" }).waitFor();
   });
 
+  it("reads 300 pictures, shows them in parts, and stops when told to", async () => {
+    const [red, blue] = await Promise.all([plain("red", 64), plain("blue", 64)]);
+    const many = Array.from({ length: 300 }, (_, i) => ({
+      name: `${i}.png`,
+      mimeType: "image/png",
+      buffer: i === 7 ? red.subarray(0, 30) : i % 2 ? red : blue,
+    }));
+    await page.getByRole("button", { name: "Remove all" }).click();
+    const chooser = page.getByLabel("Pictures to search");
+    await chooser.setInputFiles(many);
+    await page.getByRole("button", { name: "Stop reading" }).click();
+    await waitFor(/^Read \d+ of 300\. Stopped: \d+ were not looked at\./);
+    await page.getByRole("button", { name: "Remove all" }).click();
+    await chooser.setInputFiles([...many, { name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("a") }]);
+    await waitFor(/^Read 299 of 300\. 7\.png: .*damaged.* Left out 1 file that is no picture\./);
+    expect(await page.locator("#results li").count()).toBe(60);
+    await page.getByRole("button", { name: "Show 60 more of 299" }).click();
+    expect(await page.locator("#results li").count()).toBe(120);
+  });
+
   it("removes all, and begins anew", async () => {
     await page.getByRole("button", { name: "Remove all" }).click();
     expect(await page.locator("#results li").count()).toBe(0);
@@ -203,6 +244,32 @@ describe("Look", () => {
     await shoot("look");
     expect(await seriousIssues()).toEqual([]);
   });
+
+  it("turns a photo upright that a phone has saved on its side, and names words that it does not know", async () => {
+    const image = sharp(await plain("red", 40)).resize(40, 20, { fit: "fill" });
+    const buffer = await image.withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    await page.getByLabel("A picture to look at").setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer });
+    await waitFor(/^Read 1 picture\./);
+    await page.getByLabel(/A sentence/).fill("a 𐌷𐌿𐍃 [MASK] on the [MASK]");
+    await page.getByRole("button", { name: "Show attention" }).click();
+    const canvas = page.locator("#look .attention canvas");
+    await canvas.waitFor();
+    expect([await canvas.getAttribute("width"), await canvas.getAttribute("height")]).toEqual(["192", "384"]);
+    await page.locator("#look").getByText("does not know: 𐌷𐌿𐍃").waitFor();
+    await page.getByRole("button", { name: "Fill in" }).click();
+    await page.getByRole("heading", { name: "Hidden word 2" }).first().waitFor();
+    expect(await page.locator("#look .bar").count()).toBe(20);
+  });
+
+  it("takes back what it said was wrong once all is well", async () => {
+    await page.getByLabel(/A sentence/).fill("");
+    await page.getByRole("button", { name: "Match" }).click();
+    await waitFor(/^Write a sentence first/);
+    await page.getByLabel(/A sentence/).fill("a red ball");
+    await page.getByRole("button", { name: "Match" }).click();
+    await page.getByText("probability", { exact: true }).waitFor();
+    expect(await status()).toBe("");
+  });
 });
 
 describe("Teach", () => {
@@ -214,6 +281,7 @@ describe("Teach", () => {
     await expect.poll(() => page.locator("#teach .still").count(), { timeout: 120_000 }).toBe(24);
     await tab("teach").getByRole("button", { name: "Train" }).click();
     await page.getByRole("heading", { name: /^Right for \d+ of 24 examples/ }).waitFor();
+    expect(await status()).toBe("Trained on 24 examples of 3 classes.");
     expect(await page.locator("#teach table td").count()).toBe(9);
     expect(await page.locator("#teach .chart path").getAttribute("d")).toMatch(/^M0.00 .*L100.00 /);
     await page
@@ -233,6 +301,17 @@ describe("Teach", () => {
   });
 });
 
+describe("Teach, once more", () => {
+  it("wants a name of its own for each class, and lets a class be removed", async () => {
+    await page.getByLabel("Name of class 3").fill("red");
+    await tab("teach").getByRole("button", { name: "Train" }).click();
+    await waitFor(/^Two classes are called “red”/);
+    await page.getByRole("button", { name: "Remove class 3" }).click();
+    await tab("teach").getByRole("button", { name: "Train" }).click();
+    await page.getByRole("heading", { name: /^Right for \d+ of 16 examples/ }).waitFor();
+  });
+});
+
 describe("Train", () => {
   it("trains, pauses, goes on, shows what it has learnt, and saves the folder of a run", async () => {
     await page.locator("#tab-train").click();
@@ -249,6 +328,11 @@ describe("Train", () => {
     await button.click();
     const last = shots === undefined ? 20 : 400;
     await page.getByText(`After ${last} steps`).waitFor({ timeout: 900_000 });
+    await page.locator("#tab-search").click(); // a search is answered between two steps
+    await page.getByLabel("Words").fill("a green house");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Ranked by “a green house”" }).waitFor();
+    await page.locator("#tab-train").click();
     await button.click();
     await expect.poll(() => button.innerText(), { timeout: 60_000 }).toBe("Go on");
     expect((await page.locator("#train .pictures").screenshot()).equals(first)).toBe(false);
@@ -268,11 +352,12 @@ describe("Train", () => {
       ...["model.safetensors", "optimizer.safetensors", "state.json"].map((name) => `joint/checkpoint-${step}/${name}`),
     ];
     expect(entries.map(({ header }) => header.name).sort()).toEqual(names.map((name) => `run/${name}`).sort());
+    goesOn(entries, Number(step));
   });
 });
 
 describe("The page", () => {
-  it("has written no error to the console", () => {
+  it("has written no error to the console, and asked for nothing of another server", () => {
     expect(problems).toEqual([]);
   });
 });

@@ -2,6 +2,9 @@
  * The page where things go wrong: no network, no room, a GPU that is lost, many searches, long training. Slow because it starts Chromium
  * and trains in it. `npm run test:web`
  */
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSite, startChromium, statusIs } from "./harness.ts";
@@ -54,6 +57,36 @@ describe("the page", () => {
     expect(await page.locator("#notes li").allInnerTexts()).toEqual([]);
     expect(problems.filter((line) => !/ERR_INTERNET_DISCONNECTED/.test(line))).toEqual([]);
     await page.close();
+  });
+
+  it("is isolated from its second load on, for threads, where the server does not ask for that", async () => {
+    await using plain = await serve({ "/": siteFolder() }, { isolated: false });
+    const { page } = await openSite(browser, plain.address);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await page.reload();
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await statusIs(page, /^Ready on wasm/);
+    await page.close();
+  });
+
+  it("says that there is no model where its files are missing, and still trains one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "flava-no-model-"));
+    cpSync(siteFolder(), folder, {
+      recursive: true,
+      filter: (path) => !path.endsWith("model.safetensors") || /start/.test(path),
+    });
+    await using poor = await serve({ "/": folder });
+    const page = await browser.newPage();
+    await page.goto(poor.address);
+    await statusIs(page, /model\.safetensors/);
+    await page.getByRole("button", { name: "Use some drawings" }).first().click();
+    await statusIs(page, /^There is no model/);
+    await page.locator("#tab-train").click();
+    await page.locator("#train button").first().click();
+    await statusIs(page, /^Step \d+ of/);
+    await page.close();
+    rmSync(folder, { recursive: true });
   });
 
   it("says that the browser has no room to keep it, and works all the same", async () => {
@@ -117,7 +150,7 @@ describe("the page", () => {
 });
 
 describe("the page on a GPU", () => {
-  it("says that the GPU is lost, and goes on on the processor", async () => {
+  it("says that the GPU is lost, and answers on the processor", async () => {
     const software = await startChromium({ gpu: true });
     const { page } = await openSite(software, server.address, "webgpu");
     await page.getByRole("button", { name: "Use some drawings" }).first().click();
@@ -132,8 +165,11 @@ describe("the page on a GPU", () => {
     });
     await page.getByLabel("Words").fill("a red ball");
     await page.keyboard.press("Enter");
-    await statusIs(page, /^The GPU was lost\. The model runs on the processor now/);
-    await search(page, "a red ball");
+    await page.getByRole("heading", { name: "Ranked by “a red ball”" }).waitFor({ timeout: 120_000 });
+    expect(await page.locator("#notes li").allInnerTexts()).toEqual([
+      "The GPU was lost. The model runs on the processor now.",
+    ]);
+    await search(page, "a blue house");
     await software.close();
   });
 });

@@ -20,11 +20,25 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The line under the page's title. */
-export function say(text: string, bad = false): void {
+/** The line under the page's title. Screen readers are not read every step of a progress. */
+export function say(text: string, kind: "news" | "bad" | "progress" = "news"): void {
   const status = document.querySelector("#status")!;
+  status.setAttribute("aria-live", kind === "progress" ? "off" : "polite");
   status.textContent = text;
-  status.classList.toggle("bad", bad);
+  status.classList.toggle("bad", kind === "bad");
+}
+
+/** Takes away what went wrong before. */
+export function forgetError(): void {
+  if (document.querySelector("#status.bad")) say("");
+}
+
+/** What is left of some work, in words, once it has gone on for two seconds. `begun` is a time of `performance.now()`. */
+export function timeLeft(begun: number, done: number, all: number): string {
+  const seconds = (performance.now() - begun) / 1000;
+  if (done === 0 || done >= all || seconds < 2) return "";
+  const left = (seconds / done) * (all - done);
+  return left < 90 ? `, about ${Math.max(1, Math.round(left))} s left` : `, about ${Math.round(left / 60)} min left`;
 }
 
 /** What stays on the page because it is not as it should be; the same is said once. */
@@ -40,15 +54,17 @@ const NOTES = 4;
 export const reasonOf = (message: string): string => message.split("\n")[0]!.replace(/^decodeImage: /, "");
 
 /** What went wrong, for people: the first lines of a message of ours say it. */
-export const sayError = (error: unknown): void => say(error instanceof Error ? error.message : String(error), true);
+export const sayError = (error: unknown): void => say(error instanceof Error ? error.message : String(error), "bad");
 
-/** Runs work from a button: off while it runs, and a failure is said. */
+/** Runs work from a button: off while it runs, the focus where it was, and a failure is said. */
 export const working =
   (work: () => Promise<void>) =>
   async (event: Event): Promise<void> => {
     const button = event.currentTarget as HTMLButtonElement | HTMLFormElement;
     event.preventDefault();
     const buttons = button instanceof HTMLFormElement ? [...button.querySelectorAll("button")] : [button];
+    const focused = document.activeElement;
+    forgetError();
     for (const one of buttons) one.disabled = true;
     try {
       await work();
@@ -56,8 +72,41 @@ export const working =
       sayError(error);
     } finally {
       for (const one of buttons) one.disabled = false;
+      if (document.activeElement === document.body && focused instanceof HTMLElement)
+        focused.focus({ preventScroll: true });
     }
   };
+
+/** Where a key leads in a row of `n` things. */
+export const MOVES: Readonly<Record<string, (i: number, n: number) => number>> = {
+  ArrowRight: (i, n) => (i + 1) % n,
+  ArrowLeft: (i, n) => (i + n - 1) % n,
+  Home: () => 0,
+  End: (_, n) => n - 1,
+};
+
+/** A list of buttons that is one stop of the Tab key: MOVES lead from one to another. Fill it with `replaceButtons`. */
+export function buttonList(attributes: Attributes): HTMLUListElement {
+  const list = el("ul", attributes);
+  const all = (): HTMLButtonElement[] => [...list.querySelectorAll("button")];
+  list.addEventListener("keydown", (event) => {
+    const buttons = all();
+    const next = MOVES[event.key]?.(buttons.indexOf(event.target as HTMLButtonElement), buttons.length);
+    if (next === undefined) return;
+    event.preventDefault();
+    buttons[next]!.focus();
+  });
+  list.addEventListener("focusin", ({ target }) => {
+    for (const button of all()) button.tabIndex = button === target ? 0 : -1;
+  });
+  return list;
+}
+
+/** New buttons for such a list. */
+export function replaceButtons(list: HTMLUListElement, buttons: readonly HTMLButtonElement[]): void {
+  for (const [i, button] of buttons.entries()) button.tabIndex = i === 0 ? 0 : -1;
+  list.replaceChildren(...buttons.map((button) => el("li", {}, button)));
+}
 
 /** A picture that a person has given. */
 export interface Picture {

@@ -1,15 +1,20 @@
 /** Pictures that a person gives: chosen, or dropped with their folders. */
-import { el, type Picture, say, sayError } from "./dom.ts";
+import { el, forgetError, type Picture, sayError } from "./dom.ts";
 
-/** From files; what cannot be a picture by its name is left out, and that is said. */
-export function picturesOf(files: Iterable<File>): Picture[] {
+/** What a person has given at once. */
+export interface Given {
+  readonly pictures: readonly Picture[];
+  /** Files among them that are no pictures, by their names. */
+  readonly others: number;
+}
+
+const PICTURE = /\.(jpe?g|png|webp|gif|bmp|ppm|avif|svg)$/i;
+
+function sorted(files: Iterable<File>): Given {
   const all = [...files];
-  const found = all.filter(
-    ({ name, type }) => type.startsWith("image/") || /\.(jpe?g|png|webp|gif|bmp|ppm|avif|svg)$/i.test(name),
-  );
-  const left = all.length - found.length;
-  if (left > 0) say(`Left out ${left} ${left === 1 ? "file that is" : "files that are"} no picture.`);
-  return found.map((file) => ({ name: file.name, file, url: URL.createObjectURL(file) }));
+  const found = all.filter(({ name, type }) => type.startsWith("image/") || PICTURE.test(name));
+  const pictures = found.map((file) => ({ name: file.name, file, url: URL.createObjectURL(file) }));
+  return { pictures, others: all.length - found.length };
 }
 
 /** All files below what was dropped, folders opened. */
@@ -39,12 +44,13 @@ interface DropOptions {
 /** A place to drop pictures or folders on, with a chooser of files inside of it. */
 export function dropPlace(
   label: string,
-  take: (pictures: Picture[]) => Promise<void>,
+  take: (given: Given) => Promise<void>,
   { multiple = true, folders = false }: DropOptions = {},
 ): HTMLElement {
   const give = async (files: Iterable<File>): Promise<void> => {
-    const found = picturesOf(files);
-    if (found.length > 0) await take(found).catch(sayError);
+    const given = sorted(files);
+    forgetError();
+    if (given.pictures.length + given.others > 0) await take(given).catch(sayError);
   };
   const chooser = (name: string, kind: Readonly<Record<string, string | boolean>>): HTMLElement => {
     const input = el("input", { type: "file", ...kind });

@@ -20,6 +20,8 @@ const MOMENTUM = 0.9;
 const DECAY = 1e-4;
 /** Parts that the examples are cut into, each guessed by a probe of the others. */
 const PARTS = 5;
+/** Milliseconds of work before the page has its turn. */
+const PAUSE_EVERY = 30;
 
 /** The probability of each class. */
 export function predict({ weight, bias }: Pick<Probe, "weight" | "bias">, x: Float32Array): number[] {
@@ -30,24 +32,34 @@ export function predict({ weight, bias }: Pick<Probe, "weight" | "bias">, x: Flo
   return powers.map((power) => power / sum);
 }
 
+/** Who is told how far it is. */
+export interface Listener {
+  /** Probe `k` of `all` has begun. */
+  probe(k: number, all: number): void;
+  /** The losses of the last probe so far. */
+  losses(values: readonly number[]): void;
+}
+
 /** The probe of all examples, and what probes of four fifths guess of the rest: counts (true class, guess). */
 export async function trainProbe(
   rows: readonly Example[],
   classes: number,
-  tell: (losses: readonly number[]) => void,
+  tell: Listener,
 ): Promise<{ readonly probe: Omit<Probe, "labels">; readonly confusion: number[][] }> {
   const confusion = Array.from({ length: classes }, () => Array.from({ length: classes }, () => 0));
   for (let part = 0; part < PARTS; part++) {
     const rest = rows.filter((_, i) => i % PARTS !== part);
     const held = rows.filter((_, i) => i % PARTS === part);
     if (held.length === 0) continue;
+    tell.probe(part + 1, PARTS + 1);
     const probe = await fitted(rest, classes, () => undefined);
     for (const { x, label } of held) {
       const scores = predict(probe, x);
       confusion[label]![scores.indexOf(Math.max(...scores))]!++;
     }
   }
-  return { probe: await fitted(rows, classes, tell), confusion };
+  tell.probe(PARTS + 1, PARTS + 1);
+  return { probe: await fitted(rows, classes, tell.losses), confusion };
 }
 
 async function fitted(
@@ -59,6 +71,7 @@ async function fitted(
   const probe = { weight: new Float32Array(classes * D), bias: new Float32Array(classes) };
   const speed = { weight: new Float32Array(classes * D), bias: new Float32Array(classes) };
   const losses: number[] = [];
+  let paused = performance.now();
   for (let step = 0; step < STEPS; step++) {
     const slope = { weight: new Float32Array(classes * D), bias: new Float32Array(classes) };
     let loss = 0;
@@ -77,10 +90,11 @@ async function fitted(
         probe[key][i]! += speed[key][i]!;
       }
     losses.push(loss);
-    if (step % 30 === 29) {
-      tell(losses);
-      await new Promise((next) => setTimeout(next)); // the curve is drawn, and the page stays usable
-    }
+    if (performance.now() - paused < PAUSE_EVERY) continue;
+    tell(losses);
+    await new Promise((next) => setTimeout(next)); // the curve is drawn, and the page stays usable
+    paused = performance.now();
   }
+  tell(losses);
   return probe;
 }

@@ -1,5 +1,5 @@
 /** The page: four tabs over one worker. */
-import { note, say, sayError } from "./dom.ts";
+import { MOVES, note, say, sayError } from "./dom.ts";
 import { look } from "./look.ts";
 import { call, told } from "./protocol.ts";
 import { search } from "./search.ts";
@@ -20,22 +20,15 @@ function select(wanted: HTMLButtonElement): void {
   history.replaceState(null, "", `#${wanted.getAttribute("aria-controls")}`);
 }
 
-/** Arrow keys move between tabs, as the pattern of the ARIA guide has it. */
-const KEYS: Readonly<Record<string, (i: number) => number>> = {
-  ArrowRight: (i) => (i + 1) % tabs.length,
-  ArrowLeft: (i) => (i + tabs.length - 1) % tabs.length,
-  Home: () => 0,
-  End: () => tabs.length - 1,
-};
-
+// Arrow keys move between tabs, as the pattern of the ARIA guide has it.
 for (const [i, tab] of tabs.entries()) {
   tab.addEventListener("click", () => select(tab));
   tab.addEventListener("keydown", (event) => {
-    const next = KEYS[event.key];
+    const next = tabs[MOVES[event.key]?.(i, tabs.length) ?? -1];
     if (!next) return;
     event.preventDefault();
-    select(tabs[next(i)]!);
-    tabs[next(i)]!.focus();
+    select(next);
+    next.focus();
   });
 }
 for (const [name, fill] of Object.entries(TABS)) fill(document.querySelector<HTMLElement>(`#${name}`)!);
@@ -45,7 +38,7 @@ if (asked) select(asked);
 // A picture that is dropped beside its place would replace the page.
 for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
-told.progress = (text) => say(text);
+told.progress = (text) => say(text, text.endsWith("…") ? "progress" : "news");
 told.warning = note;
 const wanted = new URLSearchParams(location.search).get("device");
 const device = wanted === "wasm" || wanted === "webgpu" ? wanted : "auto";

@@ -1,44 +1,31 @@
 /** Search: pictures ranked by words, or by a picture. */
-import { el, type Picture, pictureOf, reasonOf, say, working } from "./dom.ts";
-import { dropPlace } from "./drop.ts";
+import { buttonList, el, pictureOf, reasonOf, replaceButtons, say, working } from "./dom.ts";
+import { dropPlace, type Given } from "./drop.ts";
 import { call } from "./protocol.ts";
+import { type Indexed, readPictures, stopReading } from "./reading.ts";
 import { scenes } from "./scenes.ts";
-
-interface Indexed extends Picture {
-  readonly embeds: Float32Array;
-}
 
 /** Pictures that have been read, for the other tabs too. */
 export const collection: Indexed[] = [];
-/** Told when the collection has grown. */
+/** Told when the collection has changed. */
 export const grown = new Set<() => void>();
 
 const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
 
-/** Reads pictures into the collection; those that cannot be read are named. */
-export async function add(pictures: readonly Picture[]): Promise<string[]> {
-  const found = await call(
-    "embedImages",
-    pictures.map(({ file }) => file),
-  );
-  const failed: string[] = [];
-  for (const [i, embeds] of found.entries()) {
-    if (typeof embeds === "string") failed.push(reasonOf(embeds));
-    else collection.push({ ...pictures[i]!, embeds });
-  }
-  for (const tell of grown) tell();
-  if (failed.length > 0)
-    say(`Read ${pictures.length - failed.length} of ${pictures.length}. ${failed.slice(0, 3).join("; ")}`, true);
-  return failed;
-}
+/** Reads pictures into the collection. */
+export const add = (given: Given): Promise<void> =>
+  readPictures(given, (read) => {
+    collection.push(...read);
+    for (const tell of grown) tell();
+  });
 
 /** Drawn scenes, for who has no pictures at hand. */
-export const addDrawings = async (): Promise<void> => {
+const addDrawings = async (): Promise<void> => {
   const drawn = scenes(12, 1).map(({ key, pixels }) => pictureOf(key, pixels));
-  await add(await Promise.all(drawn));
+  await add({ pictures: await Promise.all(drawn), others: 0 });
 };
 
-/** Pictures that are shown of a ranking. */
+/** Pictures that are shown of a ranking, and that "Show more" adds. */
 const SHOWN = 60;
 
 /** Fills the tab. */
@@ -49,33 +36,45 @@ export function search(panel: HTMLElement): void {
     placeholder: "a red circle on a blue background",
     autocomplete: "off",
   });
-  const results = el("ul", { class: "pictures", id: "results" });
-  const heading = el("h2", {}, "No pictures yet");
+  const results = buttonList({ class: "pictures", id: "results" });
+  const heading = el("h2", { "aria-live": "polite" }, "No pictures yet");
   const hint = el("p", { class: "hint", "aria-live": "polite" });
-  const more = el("p", { class: "hint" });
+  const more = el("button", { type: "button", hidden: true });
+  let ranking: { readonly embeds: Float32Array; readonly what: string } | undefined;
+  let limit = SHOWN;
 
-  const show = (order: readonly { readonly picture: Indexed; readonly score?: number }[]): void => {
-    const items = order.slice(0, SHOWN).map(({ picture, score }) => {
-      const like = async (): Promise<void> => byMember(picture);
-      const line = score === undefined ? [] : [el("span", { class: "score" }, score.toFixed(3))];
-      const button = el(
-        "button",
-        { type: "button", title: `Pictures like ${picture.name}`, onclick: working(like) },
-        el("img", { src: picture.url, alt: "", loading: "lazy" }),
-        ...line,
-        el("span", { class: "name" }, picture.name),
-      );
-      return el("li", {}, button);
-    });
-    results.replaceChildren(...items);
-    const left = order.length - items.length;
-    more.textContent = left > 0 ? `${left} more are not shown.` : "";
+  const buttonOf = (picture: Indexed, score?: number): HTMLButtonElement =>
+    el(
+      "button",
+      { type: "button", title: `Pictures like ${picture.name}`, onclick: working(async () => byMember(picture)) },
+      el("img", { src: picture.url, alt: "", loading: "lazy" }),
+      ...(score === undefined ? [] : [el("span", { class: "score" }, score.toFixed(3))]),
+      el("span", { class: "name" }, picture.name),
+    );
+  const show = (): void => {
+    const n = collection.length;
+    const scored = collection.map((picture) => ({ picture, score: ranking && cosine(picture.embeds, ranking.embeds) }));
+    if (ranking) scored.sort((a, b) => b.score! - a.score!);
+    const title = ranking && n > 0 ? `Ranked by ${ranking.what}` : n === 0 ? "No pictures yet" : countOf(n);
+    if (heading.textContent !== title) heading.textContent = title;
+    replaceButtons(
+      results,
+      scored.slice(0, limit).map(({ picture, score }) => buttonOf(picture, score)),
+    );
+    const left = n - limit;
+    more.hidden = left <= 0;
+    more.textContent = `Show ${Math.min(left, SHOWN)} more of ${n}`;
   };
   const rank = (embeds: Float32Array, what: string): void => {
-    heading.textContent = `Ranked by ${what}`;
-    const scored = collection.map((picture) => ({ picture, score: cosine(picture.embeds, embeds) }));
-    show(scored.sort((a, b) => b.score - a.score));
+    [ranking, limit] = [{ embeds, what }, SHOWN];
+    show();
   };
+  more.addEventListener("click", () => {
+    const at = limit;
+    limit += SHOWN;
+    show();
+    results.querySelectorAll("button")[at]?.focus();
+  });
   const need = (): void => {
     if (collection.length === 0) throw new Error("Drop some pictures first, or use some drawings.");
   };
@@ -83,12 +82,13 @@ export function search(panel: HTMLElement): void {
     rank(picture.embeds, `likeness to ${picture.name}`);
     results.querySelector("button")?.focus(); // the picture itself, which comes first
   };
-  const byPicture = async ([picture]: readonly Picture[]): Promise<void> => {
+  const byPicture = async ({ pictures: [picture] }: Given): Promise<void> => {
     need();
-    const [embeds] = await call("embedImages", [picture!.file]);
-    URL.revokeObjectURL(picture!.url);
+    if (!picture) throw new Error("This file is no picture.");
+    const [embeds] = await call("embedImages", [picture.file]);
+    URL.revokeObjectURL(picture.url);
     if (typeof embeds === "string") throw new Error(reasonOf(embeds));
-    rank(embeds!, `likeness to ${picture!.name}`);
+    rank(embeds!, `likeness to ${picture.name}`);
   };
   const byWords = async (): Promise<void> => {
     const words = query.value.trim();
@@ -99,18 +99,17 @@ export function search(panel: HTMLElement): void {
     hint.textContent = unknown.length > 0 ? `The model does not know: ${unknown.join(", ")}.` : "";
   };
   const clear = async (): Promise<void> => {
+    stopReading();
     for (const { url } of collection.splice(0)) URL.revokeObjectURL(url);
+    [ranking, limit] = [undefined, SHOWN];
+    hint.textContent = "";
     for (const tell of grown) tell();
     say("Removed all pictures.");
   };
-  grown.add(() => {
-    const n = collection.length;
-    heading.textContent = n === 0 ? "No pictures yet" : `${n} ${n === 1 ? "picture" : "pictures"}`;
-    show(collection.map((picture) => ({ picture })));
-  });
+  grown.add(show);
 
   panel.append(
-    dropPlace("Pictures to search", async (pictures) => void (await add(pictures)), { folders: true }),
+    dropPlace("Pictures to search", add, { folders: true }),
     el(
       "div",
       { class: "row" },
@@ -131,8 +130,14 @@ export function search(panel: HTMLElement): void {
       dropPlace("A picture as query", byPicture, { multiple: false }),
     ),
     heading,
-    el("p", { class: "hint" }, "Choose a picture to rank the others by their likeness to it."),
+    el(
+      "p",
+      { class: "hint" },
+      "Choose a picture to rank the others by their likeness to it; arrow keys move among them.",
+    ),
     results,
     more,
   );
 }
+
+const countOf = (n: number): string => `${n} ${n === 1 ? "picture" : "pictures"}`;

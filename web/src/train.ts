@@ -1,6 +1,6 @@
 /** Train: a small FLAVA learns from nothing in this page, on drawn scenes. */
 import { createTarPacker } from "modern-tar";
-import { canvasOf, chart, el, say, working } from "./dom.ts";
+import { canvasOf, chart, el, say, timeLeft, working } from "./dom.ts";
 import { download } from "./files.ts";
 import { call } from "./protocol.ts";
 import { scenes } from "./scenes.ts";
@@ -25,6 +25,7 @@ const VIEWS = { original: "the picture", masked: "with patches hidden", filled: 
 /** Fills the tab. */
 export function train(panel: HTMLElement): void {
   let [running, step, steps] = [false, 0, 0];
+  let begun = { at: 0, step: 0 };
   let chance: Record<string, number> = {};
   const histories = new Map<string, number[]>();
   const charts = new Map(Object.entries(CURVES).map(([name, title]) => [name, chart(title)] as const));
@@ -68,7 +69,8 @@ export function train(panel: HTMLElement): void {
       histories.set(name, history);
       curve.draw(history, chance[name]);
     }
-    say(`Step ${step} of ${steps}: loss ${metrics.loss!.toFixed(3)}`);
+    const left = timeLeft(begun.at, step - begun.step, steps - begun.step);
+    say(`Step ${step} of ${steps}: loss ${metrics.loss!.toFixed(3)}${left}`, "progress");
   };
   const run = async (): Promise<void> => {
     running = true;
@@ -76,19 +78,22 @@ export function train(panel: HTMLElement): void {
     save.disabled = true;
     try {
       if (steps === 0) ({ steps, chance } = await call("trainOpen", document.baseURI, GRID));
+      begun = { at: performance.now(), step };
       while (running && step < steps) {
         await one();
         if (step % LOOK_EVERY === 0 || step === 1) await show();
       }
     } finally {
       running = false;
-      button.textContent = step === 0 ? "Train" : "Go on";
+      button.textContent = step === 0 ? "Train" : isDone() ? "Trained" : "Go on";
       save.disabled = step === 0;
     }
+    if (isDone()) say(`Trained for all of its ${steps} steps.`);
   };
+  const isDone = (): boolean => step > 0 && step === steps;
   button.addEventListener("click", (event) => {
     if (running) running = false;
-    else void working(run)(event).finally(() => (button.disabled = false));
+    else void working(run)(event).finally(() => (button.disabled = isDone()));
     if (running) button.disabled = false; // it says Pause now
   });
   save.addEventListener(

@@ -12,7 +12,7 @@ let model: FlavaModel | undefined;
 let origin = "";
 
 function opened(): FlavaModel {
-  if (!model) throw new Error("The model is not loaded yet.");
+  if (!model) throw new Error("There is no model: it could not be loaded. Load the page again.");
   return model;
 }
 
@@ -27,11 +27,13 @@ const calls = {
     const device = wanted === "auto" ? ((await hasGpu()) ? "webgpu" : "wasm") : wanted;
     origin = address;
     model?.dispose();
+    model = undefined;
     model = await FlavaModel.fromPretrained(address, {
       device,
+      applyOrientation: true, // as the browser shows them
       progressCallback: (event) => {
         if (event.status === "progress" && event.file.endsWith(".safetensors"))
-          progress(`Loading the model: ${megabytes(event.loaded)} of ${megabytes(event.total)}`);
+          progress(`Loading the model: ${megabytes(event.loaded)} of ${megabytes(event.total)}…`);
       },
       onWarning: warn,
     });
@@ -52,15 +54,18 @@ const calls = {
     for await (const { embeds, error } of opened().embedImages(pictures, { onError: "yield" })) {
       if (error instanceof EngineError) throw error;
       found.push(embeds ?? error!.message);
-      progress(`Reading pictures: ${found.length} of ${pictures.length}`);
     }
-    progress(`Read ${found.length} ${found.length === 1 ? "picture" : "pictures"}.`);
     return found;
   },
 
   async embedText(text: string): Promise<{ embeds: Float32Array; unknown: string[] }> {
     const { text_embeds } = await opened().encodeText(text, { outputs: ["text_embeds"] });
     return { embeds: text_embeds.data as Float32Array, unknown: opened().unknownWords(text) };
+  },
+
+  /** Words of a text that the model does not know. */
+  async unknownWords(text: string): Promise<string[]> {
+    return opened().unknownWords(text);
   },
 
   async match(picture: Blob, text: string): Promise<number> {
@@ -100,21 +105,28 @@ const calls = {
 /** What can be asked. */
 export type Calls = typeof calls;
 
-/** What people are told of an error; after a lost GPU the model is opened anew, on the processor. */
-async function told(error: unknown): Promise<string> {
-  const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof EngineError) || !/GPU was lost/.test(message) || origin === "") return message;
-  progress("The GPU was lost: loading the model again, for the processor…");
-  await calls.open(origin, "wasm");
-  return "The GPU was lost. The model runs on the processor now: please do that again.";
+const isLostGpu = (error: unknown): boolean =>
+  error instanceof EngineError && /GPU was lost/.test(error.message) && origin !== "";
+
+/** Answers a call; where the GPU is lost on the way, by the processor. */
+async function answer({ id, name, args }: Request): Promise<void> {
+  const ask = async (): Promise<unknown> => (calls[name] as (...given: readonly unknown[]) => unknown)(...args);
+  const askAgain = async (error: unknown): Promise<unknown> => {
+    if (!isLostGpu(error)) throw error;
+    progress("The GPU was lost: loading the model again, for the processor…");
+    await calls.open(origin, "wasm");
+    warn("The GPU was lost. The model runs on the processor now.");
+    return ask();
+  };
+  try {
+    postMessage({ id, value: await ask().catch(askAgain) } satisfies Reply);
+  } catch (error) {
+    postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies Reply);
+  }
 }
 
-self.onmessage = async ({ data: { id, name, args } }: MessageEvent<Request>) => {
-  try {
-    const value = await (calls[name] as (...given: readonly unknown[]) => unknown)(...args);
-    postMessage({ id, value } satisfies Reply);
-  } catch (error) {
-    const message = await told(error).catch((again: unknown) => String(again));
-    postMessage({ id, error: message } satisfies Reply);
-  }
+/** One call at a time, in the order of asking: a search waits for the training step under way. */
+let turn: Promise<void> = Promise.resolve();
+self.onmessage = ({ data }: MessageEvent<Request>) => {
+  turn = turn.then(() => answer(data));
 };
