@@ -59,7 +59,7 @@ export function look(panel: HTMLElement): void {
       chooser.chooseNewest();
     }),
     chooser.element,
-    el("label", { for: "sentence" }, "A sentence; write [MASK] for a word that the model shall fill in"),
+    el("label", { for: "sentence" }, "A sentence; write [MASK] for a word that the model should fill in"),
     sentence,
     unknown,
     el(

@@ -37,8 +37,9 @@ export function search(panel: HTMLElement): void {
     autocomplete: "off",
   });
   const results = buttonList({ class: "pictures", id: "results" });
-  const heading = el("h2", { "aria-live": "polite" }, "No pictures yet");
+  const heading = el("h2", { "aria-live": "polite" });
   const hint = el("p", { class: "hint", "aria-live": "polite" });
+  const advice = el("p", { class: "hint" });
   const more = el("button", { type: "button", hidden: true });
   let ranking: { readonly embeds: Float32Array; readonly what: string } | undefined;
   let limit = SHOWN;
@@ -57,6 +58,10 @@ export function search(panel: HTMLElement): void {
     if (ranking) scored.sort((a, b) => b.score! - a.score!);
     const title = ranking && n > 0 ? `Ranked by ${ranking.what}` : n === 0 ? "No pictures yet" : countOf(n);
     if (heading.textContent !== title) heading.textContent = title;
+    advice.textContent =
+      n === 0
+        ? "Give some pictures first, or use some drawings."
+        : "Choose a picture to rank the others by their likeness to it; arrow keys move among them.";
     replaceButtons(
       results,
       scored.slice(0, limit).map(({ picture, score }) => buttonOf(picture, score)),
@@ -107,6 +112,7 @@ export function search(panel: HTMLElement): void {
     say("Removed all pictures.");
   };
   grown.add(show);
+  show();
 
   panel.append(
     dropPlace("Pictures to search", add, { folders: true }),

@@ -88,7 +88,7 @@ export function train(panel: HTMLElement): void {
       button.textContent = step === 0 ? "Train" : isDone() ? "Trained" : "Go on";
       save.disabled = step === 0;
     }
-    if (isDone()) say(`Trained for all of its ${steps} steps.`);
+    say(isDone() ? `Trained for all of its ${steps} steps.` : `Paused at step ${step} of ${steps}.`);
   };
   const isDone = (): boolean => step > 0 && step === steps;
   button.addEventListener("click", (event) => {
