@@ -1,5 +1,5 @@
 /** Pictures that a person gives: chosen, or dropped with their folders. */
-import { el, forgetError, type Picture, sayError } from "./dom.ts";
+import { el, forgetError, type Picture, say, sayError } from "./dom.ts";
 
 /** What a person has given at once. */
 export interface Given {
@@ -50,6 +50,8 @@ export function dropPlace(
   const give = async (files: Iterable<File>): Promise<void> => {
     const given = sorted(files);
     forgetError();
+    if (!multiple && given.pictures.length > 1)
+      return say(`Expected one picture here, got ${given.pictures.length}.`, "bad");
     if (given.pictures.length + given.others > 0) await take(given).catch(sayError);
   };
   const chooser = (name: string, kind: Readonly<Record<string, string | boolean>>): HTMLElement => {

@@ -18,45 +18,55 @@ const NAMED = 3;
 const stop = document.querySelector<HTMLButtonElement>("#stop")!;
 let turn: Promise<unknown> = Promise.resolve();
 let stopped = false;
-stop.addEventListener("click", stopReading);
-
-/** Ends the reading that is under way, after the part that has begun. */
-export function stopReading(): void {
+stop.addEventListener("click", () => {
   stopped = true;
-}
+});
 
-/** Reads pictures, after those that were given before; says what could not be read. */
-export function readPictures(given: Given, take: (read: readonly Indexed[]) => void): Promise<void> {
-  const mine = turn.then(() => read(given, take));
+/** Told of what has been read, a few pictures at a time. */
+type Take = (read: readonly Indexed[]) => void;
+
+/** Reads pictures, after those that were given before; says what could not be read. `unwanted` ends it without a word. */
+export function readPictures(given: Given, take: Take, unwanted?: AbortSignal): Promise<void> {
+  const mine = turn.then(() => read(given, take, unwanted));
   turn = mine.catch(() => undefined);
   return mine;
 }
 
-async function read({ pictures, others }: Given, take: (read: readonly Indexed[]) => void): Promise<void> {
+async function read({ pictures, others }: Given, take: Take, unwanted?: AbortSignal): Promise<void> {
   const failed: string[] = [];
   const begun = performance.now();
   let [done, handedOn, ready]: [number, number, Indexed[]] = [0, begun, []];
+  const forget = (some: readonly Picture[]): void => {
+    for (const { url } of some) URL.revokeObjectURL(url);
+  };
   const handOn = (): void => {
-    if (ready.length > 0) take(ready);
+    if (unwanted?.aborted) forget(ready);
+    else if (ready.length > 0) take(ready);
     [handedOn, ready] = [performance.now(), []];
   };
   stopped = false;
   stop.hidden = pictures.length <= PART;
   try {
-    while (done < pictures.length && !stopped) {
+    while (done < pictures.length && !stopped && !unwanted?.aborted) {
       say(`Reading pictures: ${done} of ${pictures.length}${timeLeft(begun, done, pictures.length)}`, "progress");
       const part = pictures.slice(done, done + PART);
       const files = part.map(({ file }) => file);
-      for (const [i, embeds] of (await call("embedImages", files)).entries())
-        if (typeof embeds === "string") failed.push(reasonOf(embeds));
-        else ready.push({ ...part[i]!, embeds });
+      for (const [i, embeds] of (await call("embedImages", files)).entries()) {
+        if (typeof embeds !== "string") ready.push({ ...part[i]!, embeds });
+        else {
+          failed.push(reasonOf(embeds));
+          forget([part[i]!]);
+        }
+      }
       done += part.length;
       if (performance.now() - handedOn > HAND_ON_EVERY) handOn();
     }
   } finally {
     stop.hidden = true;
     handOn();
+    forget(pictures.slice(done));
   }
+  if (unwanted?.aborted) return;
   say(summary({ all: pictures.length, done, failed, others }), failed.length > 0 || done === 0 ? "bad" : "news");
 }
 

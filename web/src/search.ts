@@ -2,7 +2,7 @@
 import { buttonList, el, pictureOf, reasonOf, replaceButtons, say, working } from "./dom.ts";
 import { dropPlace, type Given } from "./drop.ts";
 import { call } from "./protocol.ts";
-import { type Indexed, readPictures, stopReading } from "./reading.ts";
+import { type Indexed, readPictures } from "./reading.ts";
 import { scenes } from "./scenes.ts";
 
 /** Pictures that have been read, for the other tabs too. */
@@ -12,12 +12,17 @@ export const grown = new Set<() => void>();
 
 const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
 
+/** Ends the readings under way. */
+let cleared = new AbortController();
+
 /** Reads pictures into the collection. */
-export const add = (given: Given): Promise<void> =>
-  readPictures(given, (read) => {
+export function add(given: Given): Promise<void> {
+  const take = (read: readonly Indexed[]): void => {
     collection.push(...read);
     for (const tell of grown) tell();
-  });
+  };
+  return readPictures(given, take, cleared.signal);
+}
 
 /** Drawn scenes, for who has no pictures at hand. */
 const addDrawings = async (): Promise<void> => {
@@ -104,7 +109,8 @@ export function search(panel: HTMLElement): void {
     hint.textContent = unknown.length > 0 ? `The model does not know: ${unknown.join(", ")}.` : "";
   };
   const clear = async (): Promise<void> => {
-    stopReading();
+    cleared.abort();
+    cleared = new AbortController();
     for (const { url } of collection.splice(0)) URL.revokeObjectURL(url);
     [ranking, limit] = [undefined, SHOWN];
     hint.textContent = "";
