@@ -33,7 +33,7 @@ export function predict({ weight, bias }: Pick<Probe, "weight" | "bias">, x: Flo
 }
 
 /** Who is told how far it is. */
-export interface Listener {
+interface Listener {
   /** Probe `k` of `all` has begun. */
   probe(k: number, all: number): void;
   /** The losses of the last probe so far. */
