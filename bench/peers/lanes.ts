@@ -6,7 +6,7 @@ import { type Shape, zerosLike } from "../../src/tensor/index.ts";
 import { baseSizes, jointFeeds, jointStep, stepScalars } from "../joint.ts";
 import { forward, scalars, stackInput, training } from "../layers.ts";
 import { isEngineError, noise, say, seconds } from "../measure.ts";
-import type { Lane, ProductShape, Runner, Work } from "./work.ts";
+import type { Lane, ProductShape, Runner, Times, Work } from "./work.ts";
 
 type Options = Pick<CompileOptions, "precision" | "dtype">;
 const BF16: Options = { precision: { results: "bfloat16" } };
@@ -74,6 +74,14 @@ const operands = ({ form, rows, inner, out }: ProductShape): readonly [a: Shape,
   ];
 };
 
+/** Times of one of `count` alike works that are done one after another. */
+async function timed(work: () => Promise<unknown>, count = 1): Promise<Times> {
+  const start = process.cpuUsage();
+  const wall = (await seconds(work)) / count;
+  const { user, system } = process.cpuUsage(start);
+  return { wall, processor: (user + system) / 1e6 / count };
+}
+
 /** Of many a run, so that what a run costs beside them does not count. The result stays in the engine. */
 const REPEATS = 10;
 
@@ -88,7 +96,7 @@ async function product(device: Device, shape: ProductShape, options: Options): P
     for (let i = 0; i < REPEATS; i++) await run.run({});
   };
   return {
-    run: async () => (await seconds(many)) / REPEATS,
+    run: () => timed(many, REPEATS),
     dispose() {
       run.dispose();
       state.dispose();
@@ -102,7 +110,7 @@ async function stack(device: Device, { kind, batch }: Work & { batch: number }, 
   const run = await (trains ? training(device, { batch, state, ...options }) : forward(device, { batch, ...options }));
   const feeds = { x: stackInput(batch), ...(trains ? scalars : {}) };
   return {
-    run: () => seconds(() => run.run(feeds)),
+    run: () => timed(() => run.run(feeds)),
     dispose() {
       run.dispose();
       state.dispose();
@@ -117,7 +125,7 @@ async function flava(device: Device, batch: number, options: Options): Promise<R
   const feeds = jointFeeds(sizes);
   let count = 0;
   return {
-    run: () => seconds(() => step.run({ ...feeds, ...stepScalars(++count) })),
+    run: () => timed(() => step.run({ ...feeds, ...stepScalars(++count) })),
     dispose() {
       step.dispose();
       state.dispose();

@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { EngineError } from "../../src/errors.ts";
 import { isEngineError, say } from "../measure.ts";
-import type { Lane, Work } from "./work.ts";
+import type { Lane, Times, Work } from "./work.ts";
 
 const DRIVER = "test/reference/torch_peers.py";
 const PRECISIONS = ["fp32", "bf16"] as const;
@@ -46,7 +46,7 @@ function lane(ask: Ask, dtype: string, compiled: boolean): Lane {
       if (compiled && work.kind !== "forward" && work.kind !== "training") return undefined; // FLAVA takes minutes to compile
       await ask({ prepare: name, dtype, compiled, work });
       return {
-        run: async () => (await ask({ run: name })).seconds as number,
+        run: async () => (await ask({ run: name })) as unknown as Times,
         dispose: async () => void (await ask({ drop: name })),
       };
     },

@@ -21,10 +21,16 @@ export type Work = {
   | { readonly kind: "flava"; readonly batch: number }
 );
 
+/** What one run took, in seconds. */
+export interface Times {
+  readonly wall: number;
+  /** Of all threads: steady on a busy machine, with one thread above all. */
+  readonly processor: number;
+}
+
 /** A work that a lane has made ready. */
 export interface Runner {
-  /** Runs once; resolves to its seconds. */
-  run(): Promise<number>;
+  run(): Promise<Times>;
   dispose(): void | Promise<void>;
 }
 

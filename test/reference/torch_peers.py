@@ -1,7 +1,7 @@
 """PyTorch's side of `npm run bench peers`: reads works as lines of JSON on stdin and answers each with a line on stdout.
 
   {"prepare": name, "dtype": "fp32" | "bf16", "compiled": bool, "work": {...}}   makes a work of bench/peers/work.ts ready
-  {"run": name}                                                                  runs it once: {"seconds": s}
+  {"run": name}                                                                  runs it once: {"wall": s, "processor": s}
   {"drop": name}                                                                 forgets it
 
 The layers are written as one would write them in PyTorch: one linear layer for query, key and value, scaled_dot_product_attention, bfloat16
@@ -107,9 +107,10 @@ def answer(line, ready):
         gc.collect()
         return {}
     call = ready[line["run"]]
-    start = time.perf_counter()
+    times = getattr(call, "times", 1)
+    wall, processor = time.perf_counter(), time.process_time()
     call()
-    return {"seconds": (time.perf_counter() - start) / getattr(call, "times", 1)}
+    return {"wall": (time.perf_counter() - wall) / times, "processor": (time.process_time() - processor) / times}
 
 
 def main():
