@@ -3,7 +3,6 @@ import { bestDevice, DEFAULT_DEVICE } from "#platform";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
-import type { FlavaConfig } from "../models/flava/index.ts";
 import {
   type ConfigJson,
   compareWeights,
@@ -65,8 +64,7 @@ export async function openLoaded(idOrPath: string, options: LoadOptions): Promis
   const { config, preprocessor, tokenizer } = await readDescriptions(files);
   await using weights = await files.weights();
   await using probe = await openProbe(files);
-  const { model, sizes: found, named } = modelOf(name, config, weights, onWarning);
-  const sizes = model.family === "flava" ? (found as FlavaConfig) : undefined;
+  const { model, sizes, named } = modelOf(name, config, weights, onWarning);
   const task = config && taskOf(name, config);
   checkVocabulary(name, model, tokenizer);
   const image = model.pictures && imageOptions(name, preprocessor, model.pictures, imageSize);

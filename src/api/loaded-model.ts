@@ -1,5 +1,4 @@
 /** A model with weights on a device and the tokenizer it was trained with: what embedding, matching and the evaluators work on. */
-import type { FlavaConfig } from "../models/flava/index.ts";
 import type { Model } from "../models/index.ts";
 import type { CompileOptions, Device, State } from "../runtime/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
@@ -11,8 +10,8 @@ export interface LoadedModel {
   readonly name?: string | undefined;
   /** With as many words as the tokenizer has, or more. */
   readonly model: Model;
-  /** Of which sizes the model is; absent where the caller has not said it. */
-  readonly sizes?: FlavaConfig | undefined;
+  /** Of which sizes the model is: its family's configuration; absent where the caller has not said it. */
+  readonly sizes?: unknown;
   readonly device: Device;
   /** Parameters by checkpoint name: `compile(graph, device, { state })` reads them where they lie. */
   readonly state: State;

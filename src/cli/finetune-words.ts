@@ -1,14 +1,7 @@
 /** What `flava finetune` says: of the data before any training, and of the figures after it. */
 import { join } from "node:path";
 import type { FlavaModel } from "../api/index.ts";
-import {
-  type Figures,
-  type Intervals,
-  type PreparedData,
-  type Settings,
-  sizesOf,
-  type TuningResult,
-} from "../finetune/index.ts";
+import type { Figures, Intervals, PreparedData, Settings, TuningResult } from "../finetune/index.ts";
 import { saveJson } from "../io/index.ts";
 import type { Io } from "./command.ts";
 
@@ -30,11 +23,11 @@ export function describeData({ problem, why, train, validation, heldOut, classes
 }
 
 /** A line where texts are longer than what is read of them. */
-export function describeCut({ train }: PreparedData, { textLength }: Settings, { loaded }: FlavaModel): string[] {
+export function describeCut({ train }: PreparedData, { textLength }: Settings, { model }: FlavaModel): string[] {
   const cut = train.tokens.filter((tokens) => tokens > textLength).length;
   if (cut === 0) return [];
   const how =
-    textLength < sizesOf(loaded).text.maxPositions ? "--set textLength=N reads more" : "the model takes no more";
+    textLength < (model.texts?.maxPositions ?? 0) ? "--set textLength=N reads more" : "the model takes no more";
   return [`${count(cut)} training texts are longer than ${textLength} tokens and are cut; ${how}`];
 }
 

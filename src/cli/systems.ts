@@ -65,7 +65,7 @@ async function systemRow(path: string): Promise<SystemRow> {
     matching: ofPairs(MATCHING),
     masking: unique(losses, (data, loss) => data === "pairs" && !CONTRASTIVE.test(loss) && !MATCHING.test(loss)),
     unimodal: unique(losses, (data) => data !== "pairs"),
-    answers: answersOf(model),
+    answers: systemAnswers(model),
     lacks: model.image || model.pair ? undefined : Object.values(model.lacks ?? {})[0],
   };
 }
@@ -92,7 +92,7 @@ const unique = (
 ): string[] => [...new Set(losses.filter(([data, loss]) => wanted(data, loss)).map(([, loss]) => loss))];
 
 /** By the results that its graphs have. */
-function answersOf(model: Model): SystemRow["answers"] {
+export function systemAnswers(model: Model): SystemRow["answers"] {
   const image = model.image?.({ batch: 1 })?.graph.outputs ?? {};
   const text = model.text?.({ batch: 1, textLength: 4 })?.graph.outputs ?? {};
   const pair = model.pair?.({ batch: 1, textLength: 4 })?.graph.outputs ?? {};
@@ -100,7 +100,7 @@ function answersOf(model: Model): SystemRow["answers"] {
   return {
     V: has(image) && ("image_embeds" in image || model.features !== undefined),
     "CV&L": "image_embeds" in image && "text_embeds" in text,
-    "MV&L": has(pair),
+    "MV&L": has(pair) || model.fusion !== undefined || model.regionPair !== undefined,
     L: "text_embeddings" in text || "text_embeds" in text || "pooler_output" in text,
   };
 }

@@ -8,14 +8,16 @@ import type { EvaluationContext } from "./evaluator.ts";
 export async function builtFeeds(
   build: BatchBuild,
   of: Partial<Pick<EvaluationContext, "tokenizer" | "signal" | "seed">> & { readonly first?: number },
-  samples: readonly Pick<BatchItem, "key" | "image" | "text">[],
+  samples: readonly Pick<BatchItem, "key" | "image" | "text" | "regions" | "tags">[],
 ): Promise<Feeds> {
   const { tokenizer, signal, seed = 0, first = 0 } = of;
   const { fields, needsImage, encode } = createBuilder(build, tokenizer);
   const rows = allocateRows(fields, samples.length);
-  for (const [row, { key, image, text }] of samples.entries()) {
-    const pixels = needsImage && image ? await decodeImage(image, { key, ...(signal && { signal }) }) : undefined;
-    encode({ key, text, draw: { seed, stream: "evaluation", epoch: 0, ordinal: first + row } }, pixels, rows, row);
+  for (const [row, { key, image, text, regions, tags }] of samples.entries()) {
+    const pixels =
+      needsImage && image && !regions ? await decodeImage(image, { key, ...(signal && { signal }) }) : undefined;
+    const draw = { seed, stream: "evaluation", epoch: 0, ordinal: first + row };
+    encode({ key, text, regions, tags, draw }, pixels, rows, row);
   }
   return joinRows(fields, [{ rows, from: 0, to: samples.length }]);
 }

@@ -1,4 +1,5 @@
 export { createCodebook, perplexity } from "./codebook.ts";
+export { type Boxed, type BoxedSet, boxedSet, createDetection } from "./detection.ts";
 export { type EvaluationContext, type Evaluator, once } from "./evaluator.ts";
 export { builtFeeds } from "./feeds.ts";
 export { type Candidate, type Gallery, galleries, hardNegatives } from "./galleries.ts";
@@ -11,4 +12,5 @@ export { type NeighbourOptions, type Neighbours, nearestWords, type TextVector, 
 export { type Pair, type PairSet, pairSet, readPairs } from "./pair-set.ts";
 export { createPairs } from "./pairs.ts";
 export { type RankedQueries, recallIntervals } from "./recall-intervals.ts";
+export { createRegionPairs, regionFeeds, regionItem } from "./region-pairs.ts";
 export { ranks, retrieval, scores, topK } from "./retrieval.ts";

@@ -1,5 +1,5 @@
 /** Held-out pairs, read once and kept as encoded bytes. */
-import type { BadSample, Order, Sample, Source } from "../data/index.ts";
+import type { BadSample, Order, Regions, Sample, Source } from "../data/index.ts";
 import { plainText } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/index.ts";
@@ -15,8 +15,10 @@ export interface Pair {
   /** The first caption. */
   readonly caption: string;
   readonly captions: readonly string[];
-  /** Encoded; it was decoded once to see that it can be. */
+  /** Encoded; it was decoded once to see that it can be. Empty where there are regions alone. */
   readonly image: Uint8Array;
+  /** What a detector saw in the picture. */
+  readonly regions?: Regions;
   readonly meta: Sample["meta"];
 }
 
@@ -29,6 +31,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for every sample that is left out: incomplete, or with a picture that cannot be decoded. */
   readonly onBad?: ((bad: BadSample) => void) | undefined;
+  /** Whether a sample may have regions of a detector instead of a picture. */
+  readonly regions?: boolean | undefined;
 }
 
 /** As `ReadOptions`, for pairs. */
@@ -58,14 +62,15 @@ export const pairSet = (open: () => Promise<Source>, options: PairOptions): Pair
 /** Samples with a decodable picture that `make` accepts; the others are reported to `onBad`. */
 export async function readImages<T>(
   source: Source,
-  { max, order, signal, onBad }: ReadOptions,
+  { max, order, signal, onBad, regions = false }: ReadOptions,
   make: (sample: Sample & { readonly image: Uint8Array }) => T | string,
 ): Promise<T[]> {
   const found: T[] = [];
   for await (const { sample } of source.samples({ order, signal, onBad })) {
     const { key, image } = sample;
-    const made = image ? make({ ...sample, image }) : "the image is missing";
-    const reason = typeof made === "string" ? made : await reasonAgainst(key, image!, signal);
+    const seen = image ?? (regions && sample.regions ? new Uint8Array(0) : undefined);
+    const made = seen ? make({ ...sample, image: seen }) : "the image is missing";
+    const reason = typeof made === "string" ? made : image && (await reasonAgainst(key, image, signal));
     if (reason === undefined) found.push(made as T);
     else onBad?.({ source: source.name, key, reason });
     if (found.length >= max) break;
@@ -93,11 +98,11 @@ async function reasonAgainst(key: string, image: Uint8Array, signal?: AbortSigna
  * The concept is what the sample says. Where it says nothing, pictures of one caption are identified by its wording, as
  * equal captions cannot be; pictures of several captions by their key, as in Karpathy's splits of COCO and Flickr30K.
  */
-function toPair({ key, image, texts = [], meta }: Sample & { readonly image: Uint8Array }): Pair | string {
+function toPair({ key, image, texts = [], meta, regions }: Sample & { readonly image: Uint8Array }): Pair | string {
   const [caption] = texts;
   if (caption === undefined) return "the caption is missing";
   const said = meta?.concept;
   const concept = said !== undefined ? String(said) : texts.length === 1 ? plainText(caption) : key;
   const group = said !== undefined && typeof meta?.style === "string" ? meta.style : "";
-  return { key, concept, group, caption, captions: texts, image, meta };
+  return { key, concept, group, caption, captions: texts, image, meta, ...(regions && { regions }) };
 }

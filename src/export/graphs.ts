@@ -22,9 +22,9 @@ import { dynamicGraph, type Model, type ModelGraph, modelGraph, type OpenSizes }
 import type { ParamSpec } from "../nn/index.ts";
 
 /** The graphs that a model can be exported as. */
-export const graphNames = ["image", "text", "multimodal", "full", "words"] as const;
+export const graphNames = ["image", "text", "multimodal", "full", "words", "regions"] as const;
 
-/** Both encoders, the multimodal encoder on what they gave, all of it in one, and masked words from text alone. */
+/** Both encoders, the multimodal encoder on what they gave, all of it in one, masked words from text alone, and texts beside regions. */
 export type GraphName = (typeof graphNames)[number];
 
 /** One graph of a model as it is exported. */
@@ -89,6 +89,14 @@ const KINDS: { readonly [N in GraphName]: Kind } = {
       const text = model.text?.(sizes);
       const states = text?.graph.outputs.text_embeddings;
       return states && wordLogits(model, "text", states, text!.params, "mlm_logits");
+    },
+  },
+  regions: {
+    file: "region_model",
+    open: ["batch", "textLength", "regions"],
+    build(model, { regions = 1, ...sizes }) {
+      const built = model.regionPair?.({ ...sizes, regions });
+      return built && { outputs: built.graph.outputs, params: built.params };
     },
   },
 };
@@ -159,7 +167,7 @@ export function exportGraph(
 ): ExportGraph | undefined {
   const { file, open, needs = [], build } = KINDS[name];
   const at = (sizes: OpenSizes): Built | undefined => build(model, sizes, pictureSizes(picture));
-  const example = at({ batch: 2, textLength: 2 });
+  const example = at({ batch: 2, textLength: 2, regions: 2 });
   if (!example) return undefined;
   const missing: Record<string, readonly string[]> = {};
   for (const [output, value] of Object.entries(example.outputs)) {

@@ -39,9 +39,7 @@ export async function expectedOf(
   weights: Readonly<Record<string, Tensor>>,
   device: Device,
 ): Promise<Expected> {
-  const { input_ids, text_mm, pixel_values, image_mm } = feeds;
-  const [B, T] = [(pixel_values ?? image_mm ?? input_ids)!.shape[0]!, (input_ids ?? text_mm)?.shape[1] ?? 1];
-  const fixed = g.trace({ batch_size: B, sequence_length: T });
+  const fixed = g.trace(sizesOf(feeds));
   const own = Object.fromEntries(params.map(({ name }) => [name, weights[name]!]));
   const given = feedsOf(
     Object.values(fixed.inputs).map(({ attrs }) => attrs),
@@ -69,9 +67,7 @@ export async function allExpected(
   const of = new Map<GraphName, Expected>();
   const all: Record<string, Tensor> = { ...feeds };
   for (const each of graphs) {
-    for (const [name, { shape }] of Object.entries(
-      each.graph.trace({ batch_size: rowsOf(feeds), sequence_length: lengthOf(feeds) }).inputs,
-    ))
+    for (const [name, { shape }] of Object.entries(each.graph.trace(sizesOf(feeds)).inputs))
       if (/_mm$/.test(name) && !all[name]) all[name] = madeStates(name, shape);
     const expected = await expectedOf(each, all, weights, device);
     of.set(each.name, expected);
@@ -83,8 +79,12 @@ export async function allExpected(
   return { of, feeds: all };
 }
 
-const rowsOf = (feeds: Readonly<Record<string, Tensor>>): number => Object.values(feeds)[0]!.shape[0]!;
-const lengthOf = ({ input_ids }: Readonly<Record<string, Tensor>>): number => input_ids?.shape[1] ?? 1;
+/** The lengths of open axes that feeds stand for. */
+const sizesOf = (feeds: Readonly<Record<string, Tensor>>): Record<string, number> => ({
+  batch_size: Object.values(feeds)[0]!.shape[0]!,
+  sequence_length: (feeds.input_ids ?? feeds.text_mm)?.shape[1] ?? 1,
+  region_count: feeds.region_features?.shape[1] ?? 1,
+});
 
 /** States for a multimodal encoder that is exported without the encoders that make them. */
 const madeStates = (name: string, shape: readonly number[]): Tensor =>

@@ -5,8 +5,8 @@ import { createProcessor, type FlavaProcessor, readImage } from "../api/index.ts
 import { openSource } from "../data/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
-import type { Model } from "../models/index.ts";
-import { fromNumbers, random, type Tensor } from "../tensor/index.ts";
+import type { Model, RegionSizes } from "../models/index.ts";
+import { fromNumbers, random, type Tensor, toNumbers } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 
 /** Feeds of all graphs, a row a sample. */
@@ -42,7 +42,7 @@ export async function trial({ model, tokenizer, image }: TrialParts, options: Tr
   const found = source === undefined ? { pictures: [], texts: [] } : await read(source, count, options);
   if (source !== undefined && found.pictures.length + found.texts.length === 0)
     throw new ConfigError(`${source}: expected pictures or texts, got none that can be read`);
-  const { pictures: sizes, texts: words } = model;
+  const { pictures: sizes, texts: words, regions } = model;
   const processor = createProcessor({
     tokenizer,
     maxLength: words?.maxPositions ?? 0,
@@ -52,12 +52,24 @@ export async function trial({ model, tokenizer, image }: TrialParts, options: Tr
   const texts = cycle(found.texts.length > 0 ? found.texts : SENTENCES, count);
   const of = (list: readonly unknown[], what: string): string =>
     list.length > 0 ? `${list.length} ${what} of ${source}` : `${count} made ${what}`;
+  const ids = words && (tokenizer ? textFeeds(processor, texts) : madeIds(words.vocabSize, words.maxPositions, count));
   return {
     feeds: {
+      ...(regions && madeRegions(regions, count)),
+      ...(regions?.tags &&
+        ids && {
+          token_type_ids: fromNumbers(
+            toNumbers(ids.input_ids).map(() => 0),
+            ids.input_ids.shape,
+            "int32",
+          ),
+        }),
       ...(pictures && { pixel_values: (await processor.images(pictures, signal ? { signal } : {})).pixel_values }),
-      ...(words && (tokenizer ? textFeeds(processor, texts) : madeIds(words.vocabSize, words.maxPositions, count))),
+      ...ids,
     },
-    described: `${of(found.pictures, "pictures")} and ${of(found.texts, "texts")}`,
+    described: regions
+      ? `${count} made pictures' regions and ${of(found.texts, "texts")}`
+      : `${of(found.pictures, "pictures")} and ${of(found.texts, "texts")}`,
   };
 }
 
@@ -139,5 +151,27 @@ function madeIds(vocabSize: number, most: number, rows: number): Record<"input_i
       [rows, T],
       "int32",
     ),
+  };
+}
+
+/** Regions with random features and boxes, fewer in each picture than in the one before. */
+function madeRegions({ features, box, waves }: RegionSizes, rows: number): Record<string, Tensor> {
+  const R = 5;
+  const rng = random(1, "export:regions");
+  const numbers = (width: number): Tensor =>
+    fromNumbers(
+      Array.from({ length: rows * R * width }, () => rng.uniform()),
+      [rows, R, width],
+    );
+  const counts = Array.from({ length: rows }, (_, i) => R - (i % 3));
+  return {
+    region_features: numbers(features),
+    region_boxes: numbers(box),
+    region_mask: fromNumbers(
+      counts.flatMap((n) => Array.from({ length: R }, (_, r) => Number(r < n))),
+      [rows, R],
+      "int32",
+    ),
+    ...(waves !== undefined && { region_waves: numbers(8 * waves) }),
   };
 }

@@ -1,9 +1,8 @@
 /** The model that a fine-tuning starts from: its sizes as the task needs them, and first values of all that is trained. */
 import type { FlavaModel, LoadedModel } from "../api/index.ts";
-import { CheckpointError, ConfigError } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import { graph, input, interpret } from "../graph/index.ts";
 import type { FlavaImageOptions } from "../image/index.ts";
-import type { FlavaConfig } from "../models/flava/index.ts";
 import { initialTensor, interpolatePositions, type ParamSpec } from "../nn/index.ts";
 import type { State } from "../runtime/index.ts";
 import { sameShape, type Tensor } from "../tensor/index.ts";
@@ -11,6 +10,7 @@ import { turns } from "../train/index.ts";
 import { lengthFor, type PreparedData } from "./data.ts";
 import type { Problem } from "./problem.ts";
 import type { SettingsFor } from "./settings.ts";
+import { type Tunable, tunableOf } from "./tunable.ts";
 
 /** What is tuned. */
 export interface BaseModel {
@@ -21,37 +21,21 @@ export interface BaseModel {
   readonly random?: boolean | undefined;
 }
 
-/** The sizes of a model. Throws ConfigError where the caller has not said them. */
-export function sizesOf({ name = "model", sizes }: LoadedModel): FlavaConfig {
-  if (sizes) return sizes;
-  throw new ConfigError(`${name}: expected a model that was read from files, got one without its sizes`);
-}
-
 /** What the defaults of settings depend on: texts as long as nearly all of them are, pictures of the model's side unless another is said. */
 export function settingsBase(
   { loaded, model }: FlavaModel,
   { problem: { inputs }, train }: Pick<PreparedData, "problem" | "train">,
   imageSize?: number,
 ): SettingsFor {
-  const sizes = sizesOf(loaded);
-  const { maxPositions } = sizes.text;
-  const padHidden = model.texts?.padHidden ?? true;
+  const { maxPositions = 3, padHidden = true } = model.texts ?? {};
   return {
     samples: train.count,
-    width: sizes[inputs === "pair" ? "multimodal" : inputs].hiddenSize,
+    width: tunableOf(loaded, inputs, imageSize).width(inputs),
     inputs,
     longest: maxPositions,
     textLength: inputs === "image" ? 3 : padHidden ? lengthFor(train.tokens, maxPositions) : maxPositions,
-    imageSize: imageSize ?? sizes.image.imageSize,
+    imageSize: imageSize ?? model.pictures!.size,
   };
-}
-
-/** The same sizes for pictures of another side. Throws ConfigError for sides that are no whole patches. */
-export function tunedSizes(sizes: FlavaConfig, imageSize: number): FlavaConfig {
-  const { patchSize } = sizes.image;
-  if (imageSize % patchSize !== 0)
-    throw new ConfigError(`imageSize: expected whole patches of ${patchSize} pixels, got ${imageSize}`);
-  return { ...sizes, image: { ...sizes.image, imageSize } };
 }
 
 /** How pictures of that side are prepared. */
@@ -74,7 +58,7 @@ export interface FirstValues {
  */
 export async function firstValues(
   { loaded, random }: BaseModel,
-  { inputs }: Problem,
+  { tunable, problem }: { readonly tunable: Tunable; readonly problem: Problem },
   specs: readonly ParamSpec[],
   { state, seed, signal }: { readonly state: State; readonly seed: number; readonly signal?: AbortSignal | undefined },
 ): Promise<FirstValues> {
@@ -82,7 +66,7 @@ export async function firstValues(
   let resized = false;
   const turn = turns(signal);
   const has = (name: string): boolean => !random && loaded.state.has(name);
-  if (!random) requireEncoders(loaded, inputs);
+  if (!random) tunable.requireWeights(problem.inputs, specs);
   for (const spec of specs) {
     if (has(spec.name)) {
       const own = await loaded.state.read(spec.name);
@@ -96,16 +80,6 @@ export async function firstValues(
     await turn();
   }
   return { taken: specs.length - drawn.length, drawn, resized };
-}
-
-function requireEncoders({ name = "model", state }: LoadedModel, inputs: Problem["inputs"]): void {
-  const names = inputs === "pair" ? (["image", "text", "multimodal"] as const) : ([inputs] as const);
-  const lacking = names.filter((encoder) => !state.has(`flava.${encoder}_model.layernorm.weight`));
-  if (lacking.length > 0)
-    throw new CheckpointError(
-      `${name}: expected weights of the ${lacking.join(" and ")} encoder, got none`,
-      "tune a model that has been trained with it",
-    );
 }
 
 /** Position embeddings (1, 1 + g², D) on another grid, bicubic as in Hugging Face's `interpolate_pos_encoding`. */

@@ -1,4 +1,4 @@
-export { type BaseModel, settingsBase, sizesOf } from "./base.ts";
+export { type BaseModel, settingsBase } from "./base.ts";
 export {
   type DataRequest,
   type LabelledSamples,
@@ -15,3 +15,4 @@ export { type GivenSettings, SETTING_NAMES, type Settings, settingsFor } from ".
 export { type Columns, type NamedSource, namedSource, splitFolders } from "./sources.ts";
 export { labelOf, type Needs, refusal } from "./survey.ts";
 export type { LabelsAs } from "./target.ts";
+export { type Tunable, tunableOf } from "./tunable.ts";

@@ -2,7 +2,7 @@
 import { createRunner, type Runner } from "../api/index.ts";
 import { type BadSample, type PixelCache, passBatches, type Source, type TaskBuild } from "../data/index.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
-import { type FlavaConfig, taskGraph } from "../models/flava/index.ts";
+import type { Model } from "../models/index.ts";
 import type { State } from "../runtime/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import type { Outputs } from "./figures.ts";
@@ -17,7 +17,8 @@ export interface Measurer {
 
 /** What a measurer is made of. */
 export interface MeasurerParts {
-  readonly config: FlavaConfig;
+  /** Its `task` is what is asked. */
+  readonly model: Model;
   readonly problem: Problem;
   readonly settings: Pick<Settings, "headHidden" | "textLength" | "imageSize">;
   readonly state: State;
@@ -49,9 +50,9 @@ const FIELD = { classes: "labels", number: "targets", answers: "scores" } as con
 
 /** A measurer on the weights of a state, as they are at each call. */
 export function createMeasurer(parts: MeasurerParts): Measurer {
-  const { config, problem, settings, state, batchSize: batch, tokenizer, pixels, workers, onBad } = parts;
+  const { model, problem, settings, state, batchSize: batch, tokenizer, pixels, workers, onBad } = parts;
   const head = headOf(problem, settings.headHidden);
-  const graph = taskGraph(config, head, { batch, textLength: settings.textLength });
+  const graph = model.task!(head, { batch, textLength: settings.textLength });
   const runner: Runner = createRunner(state.device, graph, batch, { state });
   const build = { kind: "task" as const, task: plainBuild(parts) };
   return {

@@ -9,9 +9,10 @@ import { attention, dropout, initialize, linear, normal, Params, type Taps } fro
 import { openDevice, State } from "../runtime/index.ts";
 import { type Feeds, fromNumbers, random, size, type Tensor, toNumbers } from "../tensor/index.ts";
 import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
-import { rates, trainingOptions, tuningPlan } from "./plan.ts";
+import { trainingOptions, tuningPlan } from "./plan.ts";
 import { headOf, lossOf, type Problem, type Target } from "./problem.ts";
 import { type GivenSettings, type Settings, settingsFor } from "./settings.ts";
+import { flavaTunable } from "./tunable.ts";
 
 const config: FlavaConfig = variants.tiny;
 const [B, T] = [3, 6];
@@ -101,7 +102,7 @@ const isDrawn = ({ name }: { readonly name: string }): boolean => /token$|embedd
 
 async function step(which: Problem, given: GivenSettings, device: "interpret" | "cpu") {
   const chosen = settings(which.inputs, given);
-  const plan = tuningPlan(config, which, chosen, 0);
+  const plan = tuningPlan(flavaTunable(config), which, chosen, 0);
   const options = trainingOptions(chosen);
   const graphs = await traceSteps("test", options, plan);
   const declared = declaredState(graphs, plan);
@@ -158,7 +159,7 @@ describe("a step", () => {
 
 describe("layer-wise decay", () => {
   it("gives the rates of the formula", () => {
-    const of = rates(config, { inputs: "pair" }, { layerDecay: 0.5, headLr: 10 });
+    const of = flavaTunable(config).rates({ inputs: "pair" }, { layerDecay: 0.5, headLr: 10 });
     const [n, m] = [config.multimodal.layers, config.text.layers];
     expect(of("classifier.3.weight")).toBe(10);
     expect(of("flava.multimodal_model.layernorm.weight")).toBe(1);
@@ -170,7 +171,7 @@ describe("layer-wise decay", () => {
     for (let i = 0; i < m; i++)
       expect(of(`flava.text_model.encoder.layer.${i}.output.dense.bias`)).toBe(0.5 ** (n + 1 + m - i));
     expect(of("flava.image_model.embeddings.cls_token")).toBe(0.5 ** (n + config.image.layers + 2));
-    const alone = rates(config, { inputs: "text" }, { layerDecay: 0.9, headLr: 1 });
+    const alone = flavaTunable(config).rates({ inputs: "text" }, { layerDecay: 0.9, headLr: 1 });
     expect(alone("flava.text_model.embeddings.word_embeddings.weight")).toBe(0.9 ** (m + 1));
     expect(alone("flava.text_model.layernorm.bias")).toBe(1);
   });
@@ -178,7 +179,7 @@ describe("layer-wise decay", () => {
   it("moves an embedding as much less as it says", async () => {
     const moved = async (layerDecay: number): Promise<number> => {
       const chosen = settings("text", { layerDecay, weightDecay: 0, clipNorm: null });
-      const plan = tuningPlan(config, problem("text", classes(3)), chosen, 0);
+      const plan = tuningPlan(flavaTunable(config), problem("text", classes(3)), chosen, 0);
       const options = trainingOptions(chosen);
       const graphs = await traceSteps("test", options, plan);
       const declared = declaredState(graphs, plan);
@@ -204,7 +205,7 @@ describe("dropout", () => {
     const given = p.get("x", [4, 1000], { kind: "zeros" });
     const g = graph("dropped", { y: drop(p, given) });
     expect([...masks]).toEqual([["dropout.here", { shape: [4, 1000], dropped: 64 }]]);
-    const plan = tuningPlan(config, problem("text", classes(3)), settings("text", { dropout: 0.25 }), 7);
+    const plan = tuningPlan(flavaTunable(config), problem("text", classes(3)), settings("text", { dropout: 0.25 }), 7);
     plan.objectives.task!.losses(new Params(), B, { parts: 1, index: undefined, perWorker: 1 });
     const noise = plan.noise!(5);
     expect(plan.noise!(5)).toEqual(noise);
@@ -222,7 +223,12 @@ describe("dropout", () => {
   });
 
   it("drops probabilities of attention where it is asked for, each layer's by a mask of its own", () => {
-    const plan = tuningPlan(config, problem("text", classes(3)), settings("text", { attentionDropout: 0.5 }), 7);
+    const plan = tuningPlan(
+      flavaTunable(config),
+      problem("text", classes(3)),
+      settings("text", { attentionDropout: 0.5 }),
+      7,
+    );
     plan.objectives.task!.losses(new Params(), B, { parts: 1, index: undefined, perWorker: 1 });
     const noise = Object.entries(plan.noise!(1));
     const { layers, heads } = config.text;

@@ -1,25 +1,29 @@
 /** The training plan of a problem: its objective, which parameters move how fast, and the noise of dropout. */
 import { constant, type Value } from "../graph/index.ts";
-import { type FlavaConfig, taskOutputs } from "../models/flava/index.ts";
 import { type DropoutMask, dropout } from "../nn/index.ts";
-import { type GroupRule, groupOf, layerDecay } from "../optim/index.ts";
 import { type Feeds, random, size, type Tensor } from "../tensor/index.ts";
 import type { Objective, TrainingOptions, TrainingPlan } from "../train/index.ts";
 import { headOf, lossOf, type Problem } from "./problem.ts";
 import type { Settings } from "./settings.ts";
+import type { Tunable } from "./tunable.ts";
 
 /** The kind of batch, which is the only one. */
 export const KIND = "task";
 
 /** The plan, for `traceSteps`. */
-export function tuningPlan(config: FlavaConfig, problem: Problem, settings: Settings, seed: number): TrainingPlan {
+export function tuningPlan(
+  tunable: Pick<Tunable, "outputs" | "rates">,
+  problem: Problem,
+  settings: Settings,
+  seed: number,
+): TrainingPlan {
   const { drop, masks } = dropout({ hidden: settings.dropout, attention: settings.attentionDropout });
   const head = headOf(problem, settings.headHidden);
   const objective: Objective = {
     batchSize: settings.batchSize,
     losses(p, batch) {
       const { textLength } = settings;
-      const { logits, hidden_states } = taskOutputs(p, config, head, { batch, textLength }, drop);
+      const { logits, hidden_states } = tunable.outputs(p, head, { batch, textLength }, drop);
       const { loss, accuracy, chance } = lossOf(problem.target, logits, settings.labelSmoothing);
       return {
         losses: { task: loss },
@@ -29,7 +33,7 @@ export function tuningPlan(config: FlavaConfig, problem: Problem, settings: Sett
       };
     },
   };
-  const scaleOf = rates(config, problem, settings);
+  const scaleOf = tunable.rates(problem, settings);
   return {
     objectives: { [KIND]: objective },
     gate: (parameter) => scaled(scaleOf(parameter)),
@@ -54,38 +58,14 @@ export const trainingOptions = (settings: Settings): TrainingOptions => ({
       "[lL]ayer[nN]orm[^.]*\\.weight$",
       "^classifier\\.2\\.weight$",
       "cls_token$",
-      "position_embeddings",
+      "position_embeddings?(\\.weight)?$",
+      "(norm\\d?|layrnorm|layer_norm\\d?|_bn|pos_embed|class_embedding|image_positions)(\\.weight)?$",
     ],
   },
   schedule: { kind: settings.schedule, warmupSteps: settings.warmupSteps, finalLr: 0, decaySteps: null },
   clipNorm: settings.clipNorm,
   recompute: settings.recompute,
 });
-
-/**
- * What a parameter's learning rate is multiplied by. Layer i of n of the encoder that the head reads: decay^(n − i), its embeddings
- * decay^(n + 1), the head `headLr`. Below the multimodal encoder the two others count on: their layer i of m is decay^(n + 1 + m − i),
- * their projections decay^(n + 1), their embeddings decay^(n + m + 2).
- */
-export function rates(
-  config: FlavaConfig,
-  { inputs }: Pick<Problem, "inputs">,
-  { layerDecay: decay, headLr }: Pick<Settings, "layerDecay" | "headLr">,
-): (parameter: string) => number {
-  const rules: GroupRule[] = [{ match: /^classifier\./, lrScale: headLr }];
-  const own = (name: "text" | "image" | "multimodal", below: number): GroupRule[] =>
-    layerDecay(`flava.${name}_model`, config[name].layers, decay).map((rule) => ({
-      ...rule,
-      lrScale: (rule.lrScale as number) * decay ** below,
-    }));
-  if (inputs === "pair") {
-    const below = config.multimodal.layers + 1;
-    rules.push(...own("multimodal", 0), { match: /^flava\.multimodal_model\.cls_token$/, lrScale: decay ** below });
-    rules.push({ match: /^flava\.(text|image)_to_mm_projection\./, lrScale: decay ** below });
-    rules.push(...own("text", below), ...own("image", below));
-  } else rules.push(...own(inputs, 0));
-  return (parameter) => groupOf(parameter, rules, 0).lrScale as number;
-}
 
 interface Noise {
   readonly seed: number;

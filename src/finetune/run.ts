@@ -17,7 +17,7 @@ import {
 import { writeReport } from "../report/index.ts";
 import { State } from "../runtime/index.ts";
 import { createUpdater, declaredState, traceSteps } from "../train/index.ts";
-import { firstValues, sizesOf, tunedImage, tunedSizes } from "./base.ts";
+import { firstValues, tunedImage } from "./base.ts";
 import { findResumed, type Resumed, restore, takeBest } from "./checkpoints.ts";
 import { confusionSection } from "./confusion.ts";
 import type { LabelledSamples } from "./data.ts";
@@ -43,6 +43,7 @@ import {
   type TuningResult,
 } from "./request.ts";
 import { saveTuned } from "./save.ts";
+import { tunableOf } from "./tunable.ts";
 
 const silent: TuningReporter = {
   note: () => undefined,
@@ -141,23 +142,24 @@ async function recorded(
 async function tune(run: Running, resumed: Resumed | undefined): Promise<TuningResult> {
   const { base, data, settings, seed, reporter, signal, onBad } = run;
   const { loaded } = base;
-  const config = tunedSizes(sizesOf(loaded), settings.imageSize);
+  const tunable = tunableOf(loaded, data.problem.inputs, settings.imageSize);
   const options = trainingOptions(settings);
-  const plan = tuningPlan(config, data.problem, settings, seed);
+  const plan = tuningPlan(tunable, data.problem, settings, seed);
   reporter.note("tracing the steps…");
   const graphs = await traceSteps(STAGE, options, plan, { signal });
   const declared = declaredState(graphs, plan);
-  const specs = declared.specs.filter(({ name }) => declared.trained.has(name));
+  const { specs } = declared; // parameters, and what is saved and not trained
   using state = new State(loaded.device);
   const names = { model: specs.map(({ name }) => name), optimizer: Object.keys(declared.initial) };
   for (const [name, first] of Object.entries(declared.initial)) state.write(name, first);
-  sayFirst(await firstValues(base, data.problem, specs, { state, seed, signal }), run);
+  sayFirst(await firstValues(base, { tunable, problem: data.problem }, specs, { state, seed, signal }), run);
   if (resumed) await restore(resumed, state, names, signal);
   const note = (line: string): void => reporter.note(line);
   const updater = await createUpdater({ options, plan, graphs, state, device: loaded.device, note, signal });
   const whole = tunedImage(base, settings.imageSize);
   const pixels = data.problem.inputs === "text" ? undefined : pixelCache(PIXEL_BYTES);
-  const parts = { config, problem: data.problem, settings, state, tokenizer: loaded.tokenizer, whole, pixels };
+  const { model } = tunable;
+  const parts = { tunable, model, problem: data.problem, settings, state, tokenizer: loaded.tokenizer, whole, pixels };
   const measurer = createMeasurer({ ...parts, batchSize: Math.min(32, settings.batchSize), onBad });
   try {
     const outcome = await runLoop(run, {

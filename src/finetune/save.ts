@@ -3,17 +3,18 @@ import { join } from "node:path";
 import { saveSafetensors, type TensorEntry } from "../hub/index.ts";
 import { type FlavaImageOptions, imageOptionsToJson } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
-import { type FlavaConfig, huggingFaceJson, toHuggingFaceConfig } from "../models/flava/index.ts";
+import { huggingFaceJson } from "../models/flava/index.ts";
 import { storeEntries } from "../record/index.ts";
 import type { State } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type TextTokenizer, tokenizerFiles } from "../text/index.ts";
 import type { Problem, Target } from "./problem.ts";
 import type { Settings } from "./settings.ts";
+import type { Tunable } from "./tunable.ts";
 
 /** What is saved. */
 export interface Tuned {
-  readonly config: FlavaConfig;
+  readonly tunable: Tunable;
   readonly problem: Problem;
   readonly settings: Pick<Settings, "headHidden" | "textLength">;
   readonly state: State;
@@ -25,16 +26,17 @@ export interface Tuned {
 
 /** Writes the folder's files. Throws FileError. */
 export async function saveTuned(folder: string, tuned: Tuned): Promise<void> {
-  const { config, problem, state, names, tokenizer, image } = tuned;
+  const { tunable, problem, state, names, tokenizer, image } = tuned;
+  const { pictures, texts } = tunable.model;
   const entries = storeEntries(state, names).map((entry) =>
     inLabelUnits(entry, problem.target, tuned.settings.headHidden),
   );
   await saveSafetensors(join(folder, "model.safetensors"), entries, { metadata: { format: "pt" } });
   await saveFile(join(folder, "config.json"), configJson(tuned, entries));
   if (image && problem.inputs !== "text")
-    await saveFile(join(folder, "preprocessor_config.json"), imageOptionsToJson(image, config.image.patchSize));
+    await saveFile(join(folder, "preprocessor_config.json"), imageOptionsToJson(image, pictures!.patchSize));
   if (!tokenizer || problem.inputs === "image") return;
-  for (const [name, text] of Object.entries(tokenizerFiles(tokenizer, config.text.maxPositions)))
+  for (const [name, text] of Object.entries(tokenizerFiles(tokenizer, texts!.maxPositions)))
     await saveFile(join(folder, name), text);
 }
 
@@ -54,11 +56,11 @@ const changed = (t: Tensor, change: (value: number) => number): Tensor =>
   ({ ...t, data: (t.data as Float32Array).map(change) }) as Tensor;
 
 /** Hugging Face's keys for a head (`id2label`, `label2id`, `problem_type`), and `flava_task` for what it has none for. */
-function configJson({ config, problem, settings }: Tuned, entries: readonly TensorEntry[]): string {
+function configJson({ tunable, problem, settings }: Tuned, entries: readonly TensorEntry[]): string {
   const { inputs, textPairs, target } = problem;
   const labels = target.kind === "number" ? [target.name] : target.names;
   return huggingFaceJson({
-    ...toHuggingFaceConfig(config, { tensors: entries.map(({ name }) => name) }),
+    ...tunable.config(entries.map(({ name }) => name)),
     id2label: Object.fromEntries(labels.map((label, id) => [id, label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
     problem_type: {

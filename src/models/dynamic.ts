@@ -1,4 +1,4 @@
-/** Graphs of a model for any batch and text length: `batch_size` and `sequence_length` are left open. */
+/** Graphs of a model for any batch and text length: `batch_size`, `sequence_length` and `region_count` are left open. */
 import { type DynamicGraph, graph } from "../graph/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import type { Model, ModelGraph } from "./model.ts";
@@ -13,9 +13,11 @@ export interface DynamicModelGraph {
 export interface OpenSizes {
   readonly batch: number;
   readonly textLength: number;
+  /** Regions of a picture; 1 unless said. */
+  readonly regions?: number;
 }
 
-const NAMES = { batch: "batch_size", textLength: "sequence_length" } as const;
+const NAMES = { batch: "batch_size", textLength: "sequence_length", regions: "region_count" } as const;
 
 /**
  * What `make` builds, for any of the sizes that are open. `results` are those that are kept, all unless said. Texts are as long as the
@@ -33,14 +35,19 @@ export function dynamicGraph(
     const part = graph(g.name, Object.fromEntries(results.map((name) => [name, g.outputs[name]!])));
     return { graph: part, params: params.filter(({ name }) => Object.hasOwn(part.inputs, name)) };
   };
-  const { graph: example, params } = built({ batch: 2, textLength: 2 });
-  const max = { batch: undefined, textLength: model.texts?.maxPositions };
+  const { graph: example, params } = built({ batch: 2, textLength: 2, regions: 2 });
+  const max = { batch: undefined, textLength: model.texts?.maxPositions, regions: undefined };
   return {
     params,
     graph: {
       name: example.name,
       axes: Object.fromEntries(open.map((size) => [NAMES[size], { max: max[size] }])),
-      trace: (sizes) => built({ batch: sizes[NAMES.batch] ?? 1, textLength: sizes[NAMES.textLength] ?? 1 }).graph,
+      trace: (sizes) =>
+        built({
+          batch: sizes[NAMES.batch] ?? 1,
+          textLength: sizes[NAMES.textLength] ?? 1,
+          regions: sizes[NAMES.regions] ?? 1,
+        }).graph,
     },
   };
 }

@@ -2,3 +2,5 @@ export * from "./dynamic.ts";
 export * from "./family.ts";
 export * from "./layout.ts";
 export * from "./model.ts";
+export { maskedWordsAt } from "./regions.ts";
+export { type HeadInputs, headOutputs, headWidth, type TaskOutputs } from "./task-head.ts";

@@ -151,12 +151,17 @@ function placed<L extends string>(
   const origins = new Map<string, Origin>();
   const ignored = new Map<string, string[]>();
   const unknown: string[] = [];
+  const hasOwnHead = !plain.has("classifier.1.weight");
   const leave = (kind: string, name: string): void => {
     if (!ignored.has(kind)) ignored.set(kind, []);
     ignored.get(kind)!.push(name);
   };
   for (const [short, stored] of plain) {
-    const found: Place | undefined = BUFFERS.test(short) ? { ignored: "counting buffers" } : place(short);
+    const found: Place | undefined = BUFFERS.test(short)
+      ? { ignored: "counting buffers" }
+      : hasOwnHead && OWN_HEAD.test(short)
+        ? { to: short }
+        : place(short);
     if (!found) unknown.push(stored);
     else if ("ignored" in found) leave(found.ignored, stored);
     else {
@@ -226,6 +231,9 @@ export function transposed(t: Tensor): Tensor {
     for (let j = 0; j < columns!; j++) data[j * rows! + i] = t.data[i * columns! + j] as number;
   return { ...t, shape: [columns!, rows!], data } as Tensor;
 }
+
+/** The head that `flava finetune` puts on a model of any code base; theirs of this name have a layer 1, or are one layer that nothing reads. */
+const OWN_HEAD = /^classifier\.([023]\.)?(weight|bias)$/;
 
 /** What differs between a file and the parameters that a model has. */
 export interface Differences {

@@ -4,6 +4,7 @@ import type { Graph, Value } from "../graph/index.ts";
 import { graph } from "../graph/index.ts";
 import type { Interpolation, ParamSpec, Params } from "../nn/index.ts";
 import type { Layout, Shapes } from "./layout.ts";
+import type { HeadInputs } from "./task-head.ts";
 
 /** A graph and the parameters among its inputs. */
 export interface ModelGraph {
@@ -48,6 +49,28 @@ export interface PairGraphSizes extends ImageGraphSizes, TextGraphSizes {
   readonly attentions?: boolean;
 }
 
+/** What a model reads of a picture that a detector has looked at. */
+export interface RegionSizes {
+  /** Numbers of a region's feature. */
+  readonly features: number;
+  /** Numbers of its box: corners; with its area; or with its width and height. */
+  readonly box: 4 | 5 | 6;
+  /** Whether the mean of all regions comes first. */
+  readonly mean: boolean;
+  /** Sines, and cosines, of each number of a box, where they are read. */
+  readonly waves?: number | undefined;
+  /** Whether the names of the objects follow the text. */
+  readonly tags: boolean;
+}
+
+/** Static sizes of a graph on texts and regions. */
+export interface RegionGraphSizes {
+  readonly batch: number;
+  readonly textLength: number;
+  /** Regions of a picture, the mean among them. */
+  readonly regions: number;
+}
+
 /** What a model was fine-tuned for, as far as its graph is concerned. */
 export interface TaskHead {
   readonly inputs: "text" | "image" | "pair";
@@ -69,6 +92,8 @@ export interface BatchSizes {
   readonly maskedPatches: number;
   /** Kt: the most masked tokens in a text. */
   readonly maskedTokens: number;
+  /** Regions of a picture, the mean among them, for models that read regions. */
+  readonly regions?: number | undefined;
   /** Whether batches carry `attention_mask`; true unless said. */
   readonly attentionMask?: boolean;
   /** Whether pairs carry `itm_labels`; true unless said. Without them all pairs count as matched. */
@@ -124,6 +149,14 @@ export interface Codebook {
   decode(p: Params, words: Value): Value;
 }
 
+/** Boxes of what is in a picture. */
+export interface Detection {
+  /** Classes of each task, "none" not among them. */
+  readonly labels: Readonly<Record<string, number>>;
+  /** `pixel_values` → `scores` (B, Q, labels + 1), softmax with "none" last, and `boxes` (B, Q, 4): centre, width, height as shares. */
+  graph(task: string, batch: number): ModelGraph;
+}
+
 /** Heads that predict what is masked; `p` is the root, graph inputs are named as the fields of data batches are. */
 export interface MaskedHeads {
   /** `words` are those of all patches, int32 (B, P). */
@@ -151,6 +184,8 @@ export interface Model {
   parameters(): ParamSpec[];
   readonly pictures?: PictureSizes | undefined;
   readonly texts?: TextSizes | undefined;
+  /** Of models that read regions instead of pictures. */
+  readonly regions?: RegionSizes | undefined;
   readonly logitScale?: LogitScale | undefined;
   /** Why a result is not there, by its name: "image_embeds". */
   readonly lacks?: Readonly<Record<string, string>> | undefined;
@@ -160,10 +195,19 @@ export interface Model {
   text?(sizes: TextGraphSizes): ModelGraph;
   /** Both → `itm_logits` (B, 2) with class 1 "matched", and what else the multimodal encoder gives. */
   pair?(sizes: PairGraphSizes): ModelGraph;
+  /**
+   * Texts and regions → `itm_logits` (B, 2) with class 1 "matched", `mmm_text_logits` (B, T, V), `pooler_output`, and the states
+   * `text_embeddings` (B, T, D) and `region_embeddings` (B, R, D).
+   */
+  regionPair?(sizes: RegionGraphSizes): ModelGraph;
+  /** Boxes in pictures, by tasks. */
+  readonly detection?: Detection | undefined;
   /** `image_mm`, `text_mm` and the text's own inputs → the results of `pair` that the multimodal encoder gives. */
   fusion?(sizes: PairGraphSizes): ModelGraph;
   /** `states` (R, D) → `logits` (R, V) over words: states of the text encoder, or of text tokens in the multimodal one. */
   words?(of: "text" | "pair", rows: number): ModelGraph | undefined;
+  /** What heads of tasks read, where they stand on the results of the graphs above. */
+  readonly heads?: HeadInputs | undefined;
   /** The inputs of a task → its `logits` (B, outputs). */
   task?(head: TaskHead, sizes: PairGraphSizes): ModelGraph;
   /** Both → `maps` (B, T, P): the last multimodal layer's attention from text tokens to patches, mean over heads. */

@@ -61,7 +61,7 @@ export async function maskedPairs(context: EvaluationContext, masks: PairMasks, 
 }
 
 /** Tokens chosen as in training, but every chosen one is hidden: none is left to be read, none replaced by another. */
-const hidden = (masking: TokenMasking): TokenMasking => ({ ...masking, maskShare: 1, randomShare: 0 });
+export const hidden = (masking: TokenMasking): TokenMasking => ({ ...masking, maskShare: 1, randomShare: 0 });
 
 /** The picture sizes of the model. Throws ConfigError if it has no image encoder. */
 export function picturesOf({ model }: Pick<EvaluationContext, "model">): PictureSizes {

@@ -7,4 +7,4 @@ export { wordNeighbours } from "./neighbours.ts";
 export { imagePatches, pairPatches } from "./patches.ts";
 export { rank } from "./ranking.ts";
 export { foundCaptions, foundPictures, mistakes } from "./retrieval.ts";
-export { pairWords, textWords } from "./words.ts";
+export { pairWords, regionWords, textWords } from "./words.ts";

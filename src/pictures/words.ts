@@ -1,14 +1,16 @@
 /** Hidden words and what the model takes them for, with and without the picture (arXiv:2112.04482 §3.2: MLM and MMM). */
 import { runOnce } from "../api/index.ts";
 import type { TokenMasking } from "../data/index.ts";
-import { topK } from "../evaluators/index.ts";
+import { DataError } from "../errors.ts";
+import { type Pair, regionFeeds, regionItem, topK } from "../evaluators/index.ts";
 import { graph, softmax, type Value } from "../graph/index.ts";
+import { decodeImage, type Pixels, resize } from "../image/index.ts";
 import { Params } from "../nn/index.ts";
 import type { Guess, MaskedWords } from "../record/index.ts";
 import { type Tensor, zerosLike } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import { type Drawing, saveSeen } from "./drawing.ts";
-import { type Fed, hiddenTexts, maskedPairs, type PairMasks } from "./feeds.ts";
+import { type Fed, hidden, hiddenTexts, maskedPairs, type PairMasks } from "./feeds.ts";
 
 type Tokens = MaskedWords["items"][number]["tokens"];
 
@@ -54,6 +56,58 @@ export async function pairWords(drawing: Drawing, masks: PairMasks): Promise<Mas
     items: texts.map((tokens, i) => ({ image: files.get(some[i]!)!, caption: some[i]!.caption, tokens })),
   };
 }
+
+/** By a model that reads regions: the caption with words hidden, beside what a detector saw. A picture is shown where there is one. */
+export async function regionWords(
+  drawing: Drawing,
+  choice: Parameters<typeof regionFeeds>[1],
+  masking: TokenMasking,
+): Promise<MaskedWords | undefined> {
+  const { context, save } = drawing;
+  const made = regionFeeds(context, choice, hidden(masking));
+  const readable = async (pair: Pair): Promise<boolean> =>
+    made.feeds([regionItem(pair)]).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof DataError) return false; // told by the evaluator
+        throw error;
+      },
+    );
+  const some: Pair[] = [];
+  for (const pair of drawing.pairs) if (some.length < SHOWN && (await readable(pair))) some.push(pair);
+  if (some.length === 0) return undefined;
+  const maskedTokens = made.text.mask!.maxTargets;
+  const sizes = { batch: some.length, ...made.sizes, maskedPatches: 0, maskedTokens };
+  const feeds = await made.feeds(some.map((pair) => regionItem(pair)));
+  const { text } = context.model.masked!.pair(new Params(), sizes);
+  const texts = await guessed(drawing, { sizes, feeds }, text.logits);
+  const images = await Promise.all(
+    some.map(async ({ key, image }, i) =>
+      image.length === 0 ? undefined : save("seen", i, small(await decodeImage(image, { key }))),
+    ),
+  );
+  return {
+    kind: "masked-words",
+    title: "Hidden words beside regions",
+    text: "Held-out captions: the model sees what a detector or a grid says of the picture and the words that are not coloured, and its first guess stands for each hidden one.",
+    items: texts.map((tokens, i) => ({
+      ...(images[i] !== undefined && { image: images[i] }),
+      caption: some[i]!.caption,
+      tokens,
+    })),
+  };
+}
+
+/** A large picture at the size in which it is shown. */
+function small(picture: Pixels): Pixels {
+  const scale = SIDE / Math.max(picture.width, picture.height);
+  if (scale >= 1) return picture;
+  const to = (side: number): number => Math.max(1, Math.round(side * scale));
+  return resize(picture, to(picture.width), to(picture.height), "bicubic");
+}
+
+/** Pixels along the longer side of a picture on the page. */
+const SIDE = 144;
 
 /** The texts of a batch, with the likeliest words at hidden places. */
 async function guessed({ context }: Drawing, { feeds }: Fed, logits: Value): Promise<Tokens[]> {

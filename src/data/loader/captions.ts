@@ -55,8 +55,12 @@ export function drawMismatch(
 }
 
 /** The names of the objects in a picture: a detector's, or the starter data's tags. */
-export const tagsOf = ({ regions, meta }: Sample): readonly string[] | undefined =>
-  regions?.tags ?? tagList(meta?.tags);
+export const tagsOf = ({
+  regions,
+  meta,
+}: {
+  readonly [K in "regions" | "meta"]?: Sample[K] | undefined;
+}): readonly string[] | undefined => regions?.tags ?? tagList(meta?.tags);
 
 /** Another sample of the block: none that shares a wording with this one. */
 function drawOther(sample: Sample, block: readonly { readonly sample: Sample }[], rng: Random): Sample | undefined {

@@ -1,4 +1,4 @@
-export { plainText } from "./captions.ts";
+export { plainText, tagsOf } from "./captions.ts";
 export { chooseDataset, pickWeighted } from "./choose.ts";
 export type { DatasetOptions, DatasetSource } from "./dataset.ts";
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions, type LoaderState } from "./loader.ts";

@@ -1,5 +1,6 @@
 /** The table of formats: what a source of each is asked for, as plain data of a recipe, and how it is opened. */
 import { z } from "zod";
+import { type BoxesOptions, boxSource, hasBoxes } from "./boxes.ts";
 import { expandLocations } from "./braces.ts";
 import { type CocoOptions, cocoSource } from "./coco.ts";
 import { type CsvOptions, csvSource, type TableOptions } from "./csv.ts";
@@ -32,6 +33,7 @@ interface Fields {
   text: Files;
   folder: Place & FolderOptions;
   coco: Place & CocoOptions;
+  boxes: Place & BoxesOptions;
   regions: Files & RegionDumpOptions;
   synthetic: SyntheticOptions;
 }
@@ -129,6 +131,12 @@ export const formats: { readonly [T in SourceType]: Format<T> } = {
   folder: {
     fields: { path: text, captions: z.enum(["files", "class", "none"]).optional() },
     open: (name, spec) => folderSource(name, spec.path, spec),
+  },
+  boxes: {
+    fields: { path: text, classes: text.optional(), ...place },
+    open: (name, spec, reading) => boxSource(name, spec.path, spec, reading),
+    extensions: ["json"],
+    suits: hasBoxes,
   },
   coco: {
     fields: { path: text, ...place },

@@ -10,7 +10,7 @@ export {
   sourceName,
   sourceSchema,
 } from "./formats.ts";
-export type { Regions } from "./objects.ts";
+export type { Objects, Regions } from "./objects.ts";
 export { locationsOf, openSource, resolveSpec, splitSpec } from "./open.ts";
 export { checkedRegions, tagList } from "./regions.ts";
 export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";

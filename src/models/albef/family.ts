@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withHeads } from "../task-head.ts";
 import { type AlbefConfig, albefConfigSchema, albefGrid } from "./config.ts";
 import {
   albefAttention,
@@ -76,7 +77,7 @@ export function albefParameters(config: AlbefConfig): ParamSpec[] {
 
 function albefModel(config: AlbefConfig): Model {
   const { image, text } = config;
-  return {
+  const model: Model = {
     family: "albef",
     parameters: () => albefParameters(config),
     pictures: {
@@ -97,7 +98,13 @@ function albefModel(config: AlbefConfig): Model {
     attention: (sizes) => albefAttention(config, sizes),
     features: (batch, scope) => albefPictureFeatures(config, batch, scope),
     masked: { pair: (p, sizes) => ({ text: albefMaskedPairs(p, config, sizes) }) },
+    lacks: { logits: "ALBEF tells masked words beside a picture: give one" },
   };
+  return withHeads(model, {
+    image: { result: "image_embeddings", take: "first" },
+    text: { result: "text_embeddings", take: "first" },
+    pair: { result: "multimodal_embeddings", take: "first" },
+  });
 }
 
 function describe({ image, text, projectionDim }: AlbefConfig, words: string): [string, string][] {

@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withHeads } from "../task-head.ts";
 import { type AlignConfig, alignConfigSchema, blocksOf, gridOf, projectionDim } from "./config.ts";
 import { alignFeatures, alignImageGraph, alignTextGraph } from "./graphs.ts";
 import { alignConfigJson, fromAlignConfigJson, isAlignConfig } from "./hf-config.ts";
@@ -54,7 +55,7 @@ const NO_FUSION =
 function alignModel(config: AlignConfig): Model {
   const { image, text } = config;
   const grid = gridOf(image);
-  return {
+  const model: Model = {
     family: "align",
     parameters: () => alignParameters(config),
     pictures: {
@@ -67,11 +68,15 @@ function alignModel(config: AlignConfig): Model {
     },
     texts: { vocabSize: text.vocabSize, maxPositions: text.maxPositions, padHidden: true },
     logitScale: { name: "temperature", range: config.temperatureRange, form: "temperature" },
-    lacks: { itm_logits: NO_FUSION, multimodal_embeddings: NO_FUSION },
+    lacks: { itm_logits: NO_FUSION, multimodal_embeddings: NO_FUSION, logits: NO_FUSION },
     image: (sizes) => alignImageGraph(config, sizes),
     text: (sizes) => alignTextGraph(config, sizes),
     features: (batch, scope) => alignFeatures(config, batch, scope),
   };
+  return withHeads(model, {
+    image: { result: "pooler_output", take: "whole" },
+    text: { result: "text_embeddings", take: "first" }, // the pooler of the checkpoint is read by nothing
+  });
 }
 
 function describe({ image, text }: AlignConfig, words: string): [string, string][] {

@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withHeads } from "../task-head.ts";
 import { type ClipConfig, clipConfigSchema, tokenSide } from "./config.ts";
 import { clipFeatures, clipImageGraph, clipTextGraph } from "./graphs.ts";
 import { clipConfigJson, fromClipConfigJson, isClipConfig } from "./hf-config.ts";
@@ -50,9 +51,12 @@ export function clipParameters(config: ClipConfig): ParamSpec[] {
   return p.specs();
 }
 
+const NO_FUSION =
+  "CLIP has no matching head and no masked words: pictures and texts are compared by their embeddings alone";
+
 function clipModel(config: ClipConfig): Model {
   const { image, text } = config;
-  return {
+  const model: Model = {
     family: "clip",
     parameters: () => clipParameters(config),
     pictures: {
@@ -66,10 +70,13 @@ function clipModel(config: ClipConfig): Model {
     },
     texts: { vocabSize: text.vocabSize, maxPositions: text.maxPositions, padHidden: true },
     logitScale: { name: "logit_scale", range: config.logitScaleRange },
+    lacks: { itm_logits: NO_FUSION, multimodal_embeddings: NO_FUSION, logits: NO_FUSION },
     image: (sizes) => clipImageGraph(config, sizes),
     text: (sizes) => clipTextGraph(config, sizes),
     features: (batch, scope) => clipFeatures(config, batch, scope),
   };
+  const take = { result: "pooler_output", take: "whole" } as const;
+  return withHeads(model, { image: take, text: take });
 }
 
 function describe({ image, text, projectionDim }: ClipConfig, words: string): [string, string][] {

@@ -3,23 +3,13 @@
  * - texts: the text encoder's pooler, then one linear layer, as BERT and RoBERTa are fine-tuned on GLUE
  * - pictures: CLS after the final LayerNorm, then one linear layer, as ViT's classifier
  * - both: the multimodal encoder's pooler, then linear → GELU → LayerNorm → linear, as MMF's VQA models; hidden width 1536 in the paper
- * Names are `classifier.weight` and `.bias`, or those of a torch `Sequential` of the four: `classifier.0`, `classifier.2`, `classifier.3`.
  */
-import { gelu, input, type Value } from "../../graph/index.ts";
-import { type Drop, initialised, layerNorm, linear, Params, token } from "../../nn/index.ts";
+import { input, type Value } from "../../graph/index.ts";
+import { type Drop, initialised, Params, token } from "../../nn/index.ts";
 import { type ModelGraph, modelGraph, type PairGraphSizes, type TaskHead } from "../model.ts";
+import { headLogits, type TaskOutputs } from "../task-head.ts";
 import type { FlavaConfig } from "./config.ts";
 import { flavaImage, flavaMultimodal, flavaText } from "./model.ts";
-
-/** Logits of a task, and the states that a backward pass may start again from. */
-export interface TaskOutputs {
-  /** (B, outputs). */
-  readonly logits: Value;
-  readonly hidden_states: readonly Value[];
-}
-
-/** LayerNorm of the hidden layer, as MMF's. */
-const HEAD_EPS = 1e-6;
 
 const KEEP: Drop = (_, x) => x;
 
@@ -48,10 +38,7 @@ export function taskOutputs(
 ): TaskOutputs {
   const { pooled, hidden_states, encoder } = encoded(p.at("flava"), config, head, sizes, drop);
   const scope = initialised(p.at("classifier"), encoder);
-  const x = drop(scope, pooled);
-  if (head.hidden === null) return { logits: linear(scope, x, head.outputs), hidden_states };
-  const h = layerNorm(scope.at(2), gelu(linear(scope.at(0), x, head.hidden)), HEAD_EPS);
-  return { logits: linear(scope.at(3), h, head.outputs), hidden_states };
+  return { logits: headLogits(scope, pooled, head, drop), hidden_states };
 }
 
 function encoded(p: Params, config: FlavaConfig, head: TaskHead, sizes: PairGraphSizes, drop: Drop) {

@@ -3,6 +3,7 @@ import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Layout } from "../layout.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withHeads } from "../task-head.ts";
 import { type SimvlmConfig, simvlmConfigSchema, tokenSide } from "./config.ts";
 import { simvlmFeatures, simvlmFusionGraph, simvlmImageGraph, simvlmPairGraph, simvlmTextGraph } from "./graphs.ts";
 import { fromSimvlmConfigJson, isSimvlmConfig, simvlmConfigJson } from "./hf-config.ts";
@@ -67,7 +68,7 @@ const NO_SPACE =
 function simvlmModel(config: SimvlmConfig): Model {
   const { image, text } = config;
   const side = tokenSide(image);
-  return {
+  const model: Model = {
     family: "simvlm",
     parameters: () => simvlmParameters(config),
     pictures: {
@@ -84,6 +85,7 @@ function simvlmModel(config: SimvlmConfig): Model {
       image_features: NO_SPACE,
       text_embeds: NO_SPACE,
       text_features: NO_SPACE,
+      logits: "SimVLM has no masked words: it continues captions",
       itm_logits: "SimVLM has no matching head: compare captions by their caption_log_likelihood",
     },
     image: (sizes) => simvlmImageGraph(config, sizes),
@@ -92,6 +94,11 @@ function simvlmModel(config: SimvlmConfig): Model {
     fusion: (sizes) => simvlmFusionGraph(config, sizes),
     features: (batch, scope) => simvlmFeatures(config, batch, scope),
   };
+  return withHeads(model, {
+    image: { result: "pooler_output", take: "whole" },
+    text: { result: "pooler_output", take: "whole" },
+    pair: { result: "multimodal_embeddings", take: "mean" }, // the decoder's states of the text
+  });
 }
 
 function describe(config: SimvlmConfig, words: string): [string, string][] {

@@ -3,7 +3,15 @@ import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { tokenSide, type UnitConfig, unitConfigSchema } from "./config.ts";
-import { MATCHING, taskThatReads, unitFeatures, unitFusionGraph, unitImageGraph, unitTextGraph } from "./graphs.ts";
+import {
+  MATCHING,
+  taskThatReads,
+  unitFeatures,
+  unitFusionGraph,
+  unitImageGraph,
+  unitTaskGraph,
+  unitTextGraph,
+} from "./graphs.ts";
 import { fromUnitConfigJson, isUnitConfig, unitConfigJson } from "./hf-config.ts";
 import { inferUnitConfig } from "./infer-config.ts";
 import { unitLayouts } from "./layouts.ts";
@@ -97,6 +105,7 @@ function unitModel(config: UnitConfig): Model {
       image_features: NO_SPACE,
       text_embeds: NO_SPACE,
       text_features: NO_SPACE,
+      logits: "UniT has no masked words, and heads of its own: its tasks are trained by the stage unit",
       ...(!config.tasks[MATCHING] && { itm_logits: NO_MATCHING }),
     },
     ...(config.tasks[MATCHING] && { fusion: (sizes) => unitFusionGraph(config, sizes) }),
@@ -105,6 +114,14 @@ function unitModel(config: UnitConfig): Model {
       features: (batch, scope) => unitFeatures(config, pictures, batch, scope),
     }),
     ...(texts && { text: (sizes) => unitTextGraph(config, texts, sizes) }),
+    detection: {
+      labels: Object.fromEntries(
+        Object.entries(config.tasks).flatMap(([name, { kind, labels }]) =>
+          kind === "detection" ? [[name, labels]] : [],
+        ),
+      ),
+      graph: (task, batch) => unitTaskGraph(config, task, { batch, textLength: 1 }),
+    },
   };
 }
 

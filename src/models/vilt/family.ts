@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withHeads } from "../task-head.ts";
 import { type ViltConfig, viltConfigSchema, viltGrid } from "./config.ts";
 import {
   viltAttention,
@@ -64,7 +65,7 @@ const ALONE = "ViLT encodes no modality alone: encodePair gives multimodal_embed
 
 function viltModel(config: ViltConfig): Model {
   const { image, text } = config;
-  return {
+  const model: Model = {
     family: "vilt",
     parameters: () => viltParameters(config),
     pictures: {
@@ -83,7 +84,7 @@ function viltModel(config: ViltConfig): Model {
         text_embeds: NO_CONTRAST,
         text_features: NO_CONTRAST,
       },
-      ...{ image_embeddings: ALONE, text_embeddings: ALONE },
+      ...{ image_embeddings: ALONE, text_embeddings: ALONE, logits: ALONE },
     },
     image: (sizes) => viltImageGraph(config, sizes),
     text: (sizes) => viltTextGraph(config, sizes),
@@ -93,6 +94,7 @@ function viltModel(config: ViltConfig): Model {
     attention: (sizes) => viltAttention(config, sizes),
     masked: { pair: (p, sizes) => ({ text: viltMaskedPairs(p, config, sizes) }) },
   };
+  return withHeads(model, { pair: { result: "pooler_output", take: "whole" } });
 }
 
 function describe({ image, text, ...config }: ViltConfig, words: string): [string, string][] {

@@ -1,8 +1,24 @@
 /** VinVL's row in the table of families: the interface of `models/model.ts`, implemented. */
-import { input } from "../../graph/index.ts";
+import { input, slice } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Layout } from "../layout.ts";
-import type { Model, PublishedFamily } from "../model.ts";
+import {
+  type BatchSizes,
+  type MaskedPrediction,
+  type Model,
+  type ModelGraph,
+  modelGraph,
+  type PublishedFamily,
+  type RegionGraphSizes,
+} from "../model.ts";
+import {
+  detectorLacks,
+  maskedWordsAt,
+  matchingLogits,
+  type RegionBatchSizes,
+  regionBatch,
+  wordLogitsOf,
+} from "../regions.ts";
 import { type VinvlConfig, vinvlConfigSchema } from "./config.ts";
 import { fromVinvlConfigJson, inferVinvlConfig, isVinvlConfig, vinvlConfigJson } from "./hf-config.ts";
 import { BOX_NUMBERS, type VinvlInputs, vinvl, vinvlClasses, vinvlWords } from "./model.ts";
@@ -61,37 +77,46 @@ export function vinvlParameters(config: VinvlConfig): ParamSpec[] {
 }
 
 /** Inputs with the names that batches have. */
-export function vinvlInputs(
-  config: VinvlConfig,
-  { batch, textLength, regions }: { readonly batch: number; readonly textLength: number; readonly regions: number },
-): VinvlInputs {
-  const ids = (name: string) => input(name, [batch, textLength], "int32");
-  return {
-    input_ids: ids("input_ids"),
-    attention_mask: ids("attention_mask"),
-    token_type_ids: ids("token_type_ids"),
-    region_features: input("region_features", [batch, regions, config.regions.features]),
-    region_boxes: input("region_boxes", [batch, regions, BOX_NUMBERS]),
-    region_mask: input("region_mask", [batch, regions], "int32"),
-  };
-}
-
-const DETECTOR =
-  "VinVL reads what a detector saw in a picture (features, boxes, tags), not the picture, and the detector is no part of it";
-const NO_CONTRAST = `VinVL has no contrastive space; ${DETECTOR}`;
+export const vinvlInputs = (config: VinvlConfig, sizes: RegionBatchSizes): VinvlInputs => ({
+  ...regionBatch({ features: config.regions.features, box: BOX_NUMBERS }, sizes),
+  token_type_ids: input("token_type_ids", [sizes.batch, sizes.textLength], "int32"),
+});
 
 function vinvlModel(config: VinvlConfig): Model {
   return {
     family: "vinvl",
     parameters: () => vinvlParameters(config),
     texts: { vocabSize: config.text.vocabSize, maxPositions: config.text.maxPositions, padHidden: true },
-    lacks: {
-      image_embeds: NO_CONTRAST,
-      image_features: NO_CONTRAST,
-      text_embeds: NO_CONTRAST,
-      text_features: NO_CONTRAST,
-      itm_logits: DETECTOR,
-      multimodal_embeddings: DETECTOR,
-    },
+    regions: { features: config.regions.features, box: BOX_NUMBERS, mean: false, tags: true },
+    lacks: detectorLacks("VinVL reads"),
+    regionPair: (sizes) => vinvlPairGraph(config, sizes),
+    masked: { pair: (p, sizes) => ({ text: vinvlMaskedWords(p, config, sizes) }) },
   };
+}
+
+/** All results on texts and regions. */
+function vinvlPairGraph(config: VinvlConfig, sizes: RegionGraphSizes): ModelGraph {
+  const p = new Params();
+  const { hidden_states, pooler_output } = vinvl(p, config, vinvlInputs(config, sizes));
+  const states = hidden_states.at(-1)!;
+  const text = slice(states, 1, 0, sizes.textLength);
+  return modelGraph("vinvl.regions", p, {
+    text_embeddings: text,
+    region_embeddings: slice(states, 1, sizes.textLength),
+    pooler_output,
+    itm_logits: matchingLogits(vinvlClasses(p, config, pooler_output)),
+    mmm_text_logits: wordLogitsOf(text, (rows) => vinvlWords(p, config, rows)),
+  });
+}
+
+/** Masked words of a batch that the evaluators feed. `p` is the root. */
+function vinvlMaskedWords(p: Params, config: VinvlConfig, sizes: BatchSizes): MaskedPrediction {
+  const { batch, textLength, regions = 1 } = sizes;
+  const inputs = vinvlInputs(config, { batch, textLength, regions });
+  const { hidden_states } = vinvl(p, config, {
+    ...inputs,
+    input_ids: input("input_ids_masked", [batch, textLength], "int32"),
+  });
+  const text = slice(hidden_states.at(-1)!, 1, 0, textLength);
+  return maskedWordsAt(text, sizes, (rows) => vinvlWords(p, config, rows));
 }

@@ -15,25 +15,16 @@ import {
   type Taps,
   token,
 } from "../../nn/index.ts";
+import type { RegionBatch } from "../regions.ts";
 import type { VinvlConfig } from "./config.ts";
 
 /** Numbers of a box beside each feature: left, top, right, bottom, width and height as shares of the picture. */
-export const BOX_NUMBERS = 6;
+export const BOX_NUMBERS = 6 as const;
 
-/** A batch of captions with tags, and regions. */
-export interface VinvlInputs {
-  /** int (B, T): [CLS] caption [SEP] tags [SEP]. */
-  readonly input_ids: Value;
-  /** (B, T), 1 where a token counts. */
-  readonly attention_mask: Value;
+/** A batch of captions with tags ([CLS] caption [SEP] tags [SEP]), and regions. */
+export interface VinvlInputs extends RegionBatch {
   /** int (B, T): 0 for the caption, 1 for the tags. */
   readonly token_type_ids: Value;
-  /** (B, R, F). */
-  readonly region_features: Value;
-  /** (B, R, 6). */
-  readonly region_boxes: Value;
-  /** (B, R), 1 where a region counts. */
-  readonly region_mask: Value;
 }
 
 export interface VinvlOutputs {

@@ -29,20 +29,11 @@ import {
   xavierUniform,
 } from "../../nn/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";
+import type { RegionBatch } from "../regions.ts";
 import type { VoltaConfig } from "./config.ts";
 
-/** A batch of texts and regions; with `regions.mean` the first region is the mean of all, its box the whole picture. */
-export interface VoltaInputs {
-  /** int (B, T). */
-  readonly input_ids: Value;
-  /** (B, T), 1 where a token counts. */
-  readonly attention_mask: Value;
-  /** (B, R, F); a masked region is all zeros. */
-  readonly region_features: Value;
-  /** (B, R, 4 or 5): left, top, right, bottom and area as shares of the picture. */
-  readonly region_boxes: Value;
-  /** (B, R), 1 where a region counts. */
-  readonly region_mask: Value;
+/** A batch of texts and regions; with `regions.mean` the first region is the mean of all, its box the whole picture; a masked one is all zeros. */
+export interface VoltaInputs extends RegionBatch {
   /** vl-bert: (B, R, 8·waves): of centre and size of each box × 100, all sines, then all cosines of each. */
   readonly region_waves?: Value | undefined;
 }

@@ -2,7 +2,23 @@
 import { CheckpointError } from "../../errors.ts";
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
-import type { Model, PublishedFamily } from "../model.ts";
+import {
+  type BatchSizes,
+  type MaskedPrediction,
+  type Model,
+  type ModelGraph,
+  modelGraph,
+  type PublishedFamily,
+  type RegionGraphSizes,
+} from "../model.ts";
+import {
+  detectorLacks,
+  maskedWordsAt,
+  matchingLogits,
+  type RegionBatchSizes,
+  regionBatch,
+  wordLogitsOf,
+} from "../regions.ts";
 import { singleStream, type VoltaConfig, voltaConfigSchema } from "./config.ts";
 import type { VoltaInputs } from "./embeddings.ts";
 import { lxmertAnswers, lxmertRegions, voltaMatching, voltaPooled, voltaRegions, voltaWords } from "./heads.ts";
@@ -59,35 +75,51 @@ export function voltaParameters(config: VoltaConfig): ParamSpec[] {
   return p.specs();
 }
 
-/** Inputs with the names that batches have; `regions` counts the mean where it comes first. */
-export function voltaInputs(
-  config: VoltaConfig,
-  { batch, textLength, regions }: { readonly batch: number; readonly textLength: number; readonly regions: number },
-): VoltaInputs {
-  const { features, waves, box } = config.regions;
+/** Inputs with the names that batches have. */
+export function voltaInputs(config: VoltaConfig, sizes: RegionBatchSizes): VoltaInputs {
+  const { waves } = config.regions;
   const own = config.embeddings === "vl-bert";
   return {
-    input_ids: input("input_ids", [batch, textLength], "int32"),
-    attention_mask: input("attention_mask", [batch, textLength], "int32"),
-    region_features: input("region_features", [batch, regions, features]),
-    region_boxes: input("region_boxes", [batch, regions, box]),
-    region_mask: input("region_mask", [batch, regions], "int32"),
-    region_waves: own ? input("region_waves", [batch, regions, 8 * waves]) : undefined,
+    ...regionBatch(config.regions, sizes),
+    region_waves: own ? input("region_waves", [sizes.batch, sizes.regions, 8 * waves]) : undefined,
   };
 }
 
-const DETECTOR =
-  "the five BERTs read what a detector saw in a picture (features and boxes), not the picture, and the detector is no part of them";
-
 function voltaModel(config: VoltaConfig): Model {
+  const { features, box, mean, waves } = config.regions;
   return {
     family: "volta",
     parameters: () => voltaParameters(config),
     texts: { vocabSize: config.text.vocabSize, maxPositions: config.text.maxPositions, padHidden: true },
-    lacks: Object.fromEntries(
-      ["image_embeds", "image_features", "text_embeds", "text_features", "itm_logits", "multimodal_embeddings"].map(
-        (name) => [name, DETECTOR],
-      ),
-    ),
+    regions: { features, box, mean, tags: false, ...(config.embeddings === "vl-bert" && { waves }) },
+    lacks: detectorLacks("the five BERTs read"),
+    regionPair: (sizes) => voltaPairGraph(config, sizes),
+    masked: { pair: (p, sizes) => ({ text: voltaMaskedWords(p, config, sizes) }) },
   };
+}
+
+/** All results on texts and regions. */
+function voltaPairGraph(config: VoltaConfig, sizes: RegionGraphSizes): ModelGraph {
+  const p = new Params();
+  const { states } = volta(p, config, voltaInputs(config, sizes));
+  return modelGraph("volta.regions", p, {
+    text_embeddings: states.text,
+    region_embeddings: states.vision,
+    pooler_output: voltaPooled(p, config, states),
+    itm_logits: matchingLogits(voltaMatching(p, config, states), config.pretrainingHeads === "lxmert" ? 1 : 0),
+    mmm_text_logits: wordLogitsOf(states.text, (rows) => voltaWords(p, config, rows)),
+    ...(config.pretrainingHeads === "lxmert" && {
+      answer_logits: lxmertAnswers(p, config, voltaPooled(p, config, states)),
+    }),
+  });
+}
+
+/** Masked words of a batch that the evaluators feed. `p` is the root. */
+function voltaMaskedWords(p: Params, config: VoltaConfig, sizes: BatchSizes): MaskedPrediction {
+  const { batch, textLength, regions = 1 } = sizes;
+  const { states } = volta(p, config, {
+    ...voltaInputs(config, { batch, textLength, regions }),
+    input_ids: input("input_ids_masked", [batch, textLength], "int32"),
+  });
+  return maskedWordsAt(states.text, sizes, (rows) => voltaWords(p, config, rows));
 }

@@ -37,7 +37,7 @@ function* places(recipe: Recipe): Generator<[where: string, location: string]> {
       for (const location of without.flatMap((held) => locationsOf(held.source)))
         yield [`data.${kind}.${i}.without`, location];
     }
-  for (const part of ["validation", "test"] as const)
+  for (const part of ["validation", "test", "boxes"] as const)
     for (const [name, source] of Object.entries(recipe.evaluation[part]))
       for (const location of locationsOf(source)) yield [`evaluation.${part}.${name}`, location];
   for (const [i, source] of recipe.evaluation.texts.entries())

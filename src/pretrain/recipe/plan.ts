@@ -163,7 +163,7 @@ function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, 
 }
 
 /** What is measured on: an extending recipe keeps the sets of the one below it unless it takes them away. */
-function heldOutRows({ validation, test, texts, labelled }: Recipe["evaluation"]): [string, string][] {
+function heldOutRows({ validation, test, texts, labelled, boxes }: Recipe["evaluation"]): [string, string][] {
   const sets = (label: string, given: Readonly<Record<string, WeightedSource["source"]>>): [string, string][] =>
     Object.entries(given).map(([name, source], i) => [i === 0 ? label : "", `${name}: ${dataName(source)}`]);
   return [
@@ -171,6 +171,7 @@ function heldOutRows({ validation, test, texts, labelled }: Recipe["evaluation"]
     ...sets("test", test),
     ...texts.map((source, i): [string, string] => [i === 0 ? "held-out texts" : "", dataName(source)]),
     ...(labelled ? sets("labelled", { ...labelled }) : []),
+    ...sets("boxes", boxes),
   ];
 }
 

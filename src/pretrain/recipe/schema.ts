@@ -93,6 +93,9 @@ const evaluation = z
       .nullable()
       .default(null)
       .describe("Images with labels for k-NN classification by the image encoder: eval/knn/accuracy."),
+    boxes: sets.describe(
+      "Held-out pictures with boxes, for models that find them: eval/<name>/ap, …/ap50, …/ap75, …/ar100.",
+    ),
     maxPairs: whole.default(5000).describe("Samples of a set; COCO's retrieval split has 5,000 images."),
     batchSize: whole.default(64).describe("Samples that go through the model at once; no result depends on it."),
   })

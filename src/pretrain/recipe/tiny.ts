@@ -26,6 +26,7 @@ export function tinyRecipe(tables: Tables, recipe: Recipe): Recipe {
       test: syntheticSets(evaluation.test, 100),
       texts: evaluation.texts.length === 0 ? [] : [shapes(16, 200)],
       labelled: evaluation.labelled && { train: shapes(32, 300), test: shapes(16, 301) },
+      boxes: syntheticSets(evaluation.boxes, 400),
       maxPairs: 16,
       batchSize: TINY.batchSize,
     },

@@ -103,6 +103,8 @@ export interface EvaluationChoice {
   readonly texts: readonly (string | DataSpec)[];
   /** Images with labels, for k-NN classification by an image encoder; null: it is not measured. */
   readonly labelled: LabelledSets | null;
+  /** Pictures with boxes, for models that find them. */
+  readonly boxes: Readonly<Record<string, string | DataSpec>>;
   /** Samples of each set; more are left out. */
   readonly maxPairs: number;
   /** Samples that go through the model at once; results do not depend on it. */

@@ -1,12 +1,14 @@
 /** What the stages on the regions of a detector share: what is read of a picture, and whose losses count. */
 import { z } from "zod";
-import type { RegionBuild } from "../../data/index.ts";
-import { broadcastTo, cast, equal, input, mul, reshape, type Value } from "../../graph/index.ts";
-import { tokensAt } from "../../nn/index.ts";
+import type { RegionBuild, TokenMasking } from "../../data/index.ts";
+import { createRegionPairs, type EvaluationContext, type Evaluator, type PairSet } from "../../evaluators/index.ts";
+import { broadcastTo, cast, equal, mul, reshape, type Value } from "../../graph/index.ts";
+import { maskedWordsAt } from "../../models/index.ts";
 import { type Classification, maskedCrossEntropy, pairWeights } from "../../objectives/index.ts";
+import { regionWords } from "../../pictures/index.ts";
 import type { Part } from "../../train/index.ts";
 import { whole } from "../recipe/parts-schema.ts";
-import type { Report } from "./stage.ts";
+import type { HeldOut, Report, StageBase, StageKind } from "./stage.ts";
 
 /** Which regions a stage reads. */
 export interface RegionChoice {
@@ -61,13 +63,8 @@ export function maskedWords(
   }: { readonly tokens: number; readonly counted?: Value | undefined; head(rows: Value): Value },
   part: Part,
 ): Classification {
-  const B = states.shape[0]!;
-  const [positions, labels] = ["mlm_positions", "mlm_targets"].map((name) => input(name, [B, tokens], "int32"));
-  const logits = head(tokensAt(states, positions!, 0));
-  const flat = reshape(labels!, [B * tokens]);
-  const known = cast(equal(cast(equal(flat, -100), "int32"), 0), logits.dtype);
-  const weights = counted ? mul(known, spread(counted, tokens)) : known;
-  return maskedCrossEntropy({ logits, targets: mul(flat, cast(known, "int32")), weights }, part);
+  const rows = maskedWordsAt(states, { batch: states.shape[0]!, maskedTokens: tokens }, head);
+  return maskedCrossEntropy(counted ? { ...rows, weights: mul(rows.weights, spread(counted, tokens)) } : rows, part);
 }
 
 /** Of each pair, so many times in turn: (B) → (B·n). */
@@ -75,3 +72,36 @@ export const spread = (pairs: Value, n: number): Value => {
   const B = pairs.shape[0]!;
   return reshape(broadcastTo(reshape(pairs, [B, 1]), [B, n]), [B * n]);
 };
+
+/** What is measured and drawn of a stage on regions. */
+interface RegionStage extends StageBase {
+  readonly textLength: number;
+  readonly masking: TokenMasking;
+  readonly regions: RegionChoice;
+  readonly lossWeights: { readonly mlm: number };
+}
+
+/** Evaluators and pictures: masked words where they are trained, matching where `matches`. */
+export function regionMeasures<S extends RegionStage>(
+  matches: (stage: S) => boolean,
+): Pick<StageKind<S, never>, "evaluators" | "test" | "pictures"> {
+  const masked = ({ lossWeights, masking }: S): TokenMasking | undefined => (lossWeights.mlm > 0 ? masking : undefined);
+  const pairsOf = (
+    context: EvaluationContext,
+    stage: S,
+    { onBad, ...set }: { readonly name: string; readonly pairs: PairSet } & Partial<Pick<HeldOut, "onBad">>,
+  ): Evaluator => {
+    const { textLength, regions } = stage;
+    const about = { textLength, regions, matching: matches(stage), masking: masked(stage), onBad };
+    return createRegionPairs(context, { ...set, ...about });
+  };
+  return {
+    evaluators: (context, { validation, onBad }, stage) =>
+      Object.entries(validation).map(([name, pairs]) => pairsOf(context, stage, { name, pairs, onBad })),
+    test: pairsOf,
+    async *pictures(drawing, stage) {
+      const masking = masked(stage);
+      if (masking) yield ["50-words-in-pairs", await regionWords(drawing, stage, masking)];
+    },
+  };
+}

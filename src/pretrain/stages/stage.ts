@@ -1,7 +1,7 @@
 /** What a kind of stage provides. Each kind is one row of the table in kinds.ts. */
 import type { z } from "zod";
 import type { BadSample, BatchBuild, DatasetOptions, Sample, Source } from "../../data/index.ts";
-import type { EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
+import type { BoxedSet, EvaluationContext, Evaluator, LabelledSet, PairSet } from "../../evaluators/index.ts";
 import type { FlavaConfig } from "../../models/flava/index.ts";
 import type { FamilyName } from "../../models/index.ts";
 import type { Drawing, NamedSection, UncaptionedWords } from "../../pictures/index.ts";
@@ -65,6 +65,7 @@ export interface HeldOut {
   readonly validation: Readonly<Record<string, PairSet>>;
   readonly test: Readonly<Record<string, PairSet>>;
   readonly labelled: { readonly train: LabelledSet; readonly test: LabelledSet } | undefined;
+  readonly boxes: Readonly<Record<string, BoxedSet>>;
   /** Texts for masked language modelling, and those that the model was trained on. */
   readonly texts: () => Promise<readonly Source[]>;
   readonly trainingTexts: () => Promise<readonly Source[]>;

@@ -1,7 +1,13 @@
 /** UniT's stage (Hu & Singh, arXiv:2102.10772 §3.4; MMF, projects/unit): every step takes one of the tasks, drawn by their ratios. */
 import { z } from "zod";
 import { type Augmentation, augmentOf, type BatchBuild, type TaskTarget } from "../../data/index.ts";
-import { createPairs, type EvaluationContext, type Evaluator, type PairSet } from "../../evaluators/index.ts";
+import {
+  createDetection,
+  createPairs,
+  type EvaluationContext,
+  type Evaluator,
+  type PairSet,
+} from "../../evaluators/index.ts";
 import { constant } from "../../graph/index.ts";
 import { MATCHING, type UnitConfig, type UnitTask } from "../../models/unit/index.ts";
 import { adamW, augmentation, common, initFrom, schedule, share, whole } from "../recipe/parts-schema.ts";
@@ -112,8 +118,13 @@ export const unitKind: StageKind<UnitStage, UnitConfig> = {
   tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
   plan,
   measures: { knn: "labelled" },
-  evaluators: (context, held, stage) => [
+  evaluators: (context, held, stage, recipe) => [
     ...Object.entries(held.validation).map(([name, pairs]) => pairsOf(context, stage, { name, pairs })),
+    ...Object.entries(held.boxes).flatMap(([name, pictures]) =>
+      detected(recipe.model, stage).map((task) =>
+        createDetection(context, { name, pictures, task, onBad: held.onBad }),
+      ),
+    ),
     knn(context, held),
   ],
   test: pairsOf,
@@ -141,6 +152,12 @@ function check({ model, data }: Unplaced<UnitConfig>, stage: UnitStage, report: 
   if (trained.some(([name]) => model.tasks[name] && model.tasks[name].kind !== "detection"))
     checkLength({ model }, stage.textLength, report, ["textLength"]);
 }
+
+/** The first task that finds boxes and is trained: its classes are those of the sets. */
+const detected = ({ tasks }: UnitConfig, stage: UnitStage): string[] =>
+  Object.entries(stage.tasks)
+    .flatMap(([name, { ratio }]) => (ratio > 0 && tasks[name]?.kind === "detection" ? [name] : []))
+    .slice(0, 1);
 
 /** Pairs are measured where the model has the task that says whether they match. */
 function pairsOf(

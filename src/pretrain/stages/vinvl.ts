@@ -12,7 +12,14 @@ import { adamW, common, initFrom, schedule, share, tokenMasking, whole } from ".
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
 import { scaleFor, tokensFor } from "./defaults.ts";
-import { checkGrid, maskedWords, type RegionChoice, regionBuild, regionChoice } from "./region-parts.ts";
+import {
+  checkGrid,
+  maskedWords,
+  type RegionChoice,
+  regionBuild,
+  regionChoice,
+  regionMeasures,
+} from "./region-parts.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { TINY } from "./tiny.ts";
 
@@ -67,6 +74,7 @@ export const vinvlKind: StageKind<VinvlStage, VinvlConfig> = {
   },
   tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
   plan,
+  ...regionMeasures<VinvlStage>(({ lossWeights }) => lossWeights.triple > 0),
   lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
 };
 

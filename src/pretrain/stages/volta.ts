@@ -26,6 +26,7 @@ import {
   type RegionChoice,
   regionBuild,
   regionChoice,
+  regionMeasures,
   spread,
 } from "./region-parts.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
@@ -97,6 +98,7 @@ export const voltaKind: StageKind<VoltaStage, VoltaConfig> = {
   },
   tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
   plan,
+  ...regionMeasures<VoltaStage>(({ lossWeights }) => lossWeights.itm > 0),
   lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
 };
 
