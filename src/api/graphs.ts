@@ -94,7 +94,7 @@ export class Graphs {
       );
     for (const wanted of outputs) {
       const reason = model.lacks?.[wanted];
-      if (reason !== undefined)
+      if (reason !== undefined && !small.graph.outputs[wanted])
         throw new CheckpointError(`${name}: expected ${wanted}, got a ${model.family} without`, reason);
       if (!small.graph.outputs[wanted])
         throw new ConfigError(

@@ -140,6 +140,7 @@ function neededParameters(model: Model, task: LoadedTask | undefined): Pick<Para
     model.image?.({ batch: 1 }),
     model.text?.({ batch: 1, textLength: 1 }),
     model.fusion?.({ batch: 1, textLength: 1 }),
+    model.regionPair?.({ batch: 1, textLength: 1, regions: 2 }),
     model.words?.("text", 1),
     model.words?.("pair", 1),
     task && model.task?.(task.head, { batch: 1, textLength: 1 }),

@@ -20,6 +20,7 @@ import {
   settingsFor,
   splitFolders,
   type TuningResult,
+  tunableOf,
 } from "../finetune/index.ts";
 import { type Json, statOf } from "../io/index.ts";
 import { findCheckpoints } from "../record/index.ts";
@@ -36,6 +37,7 @@ export async function run(io: Io, path: string, options: FinetuneOptions): Promi
   const given = settingsGiven(options.set ?? []);
   const opened = await openSources(io, options);
   await using model = await openModel(io, path, options);
+  tunableOf(model.loaded, opened.needs.inputs, given.imageSize); // refused before any sample is read
   const seeds = options.seeds ?? [options.seed];
   const out = options.out ?? join("runs", `finetune-${stemOf(options.data)}`);
   const results: TuningResult[] = [];

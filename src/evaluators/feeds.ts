@@ -8,16 +8,17 @@ import type { EvaluationContext } from "./evaluator.ts";
 export async function builtFeeds(
   build: BatchBuild,
   of: Partial<Pick<EvaluationContext, "tokenizer" | "signal" | "seed">> & { readonly first?: number },
-  samples: readonly Pick<BatchItem, "key" | "image" | "text" | "regions" | "tags">[],
+  samples: readonly Omit<BatchItem, "draw">[],
 ): Promise<Feeds> {
   const { tokenizer, signal, seed = 0, first = 0 } = of;
   const { fields, needsImage, encode } = createBuilder(build, tokenizer);
   const rows = allocateRows(fields, samples.length);
-  for (const [row, { key, image, text, regions, tags }] of samples.entries()) {
+  for (const [row, sample] of samples.entries()) {
+    const { key, image, regions } = sample;
     const pixels =
       needsImage && image && !regions ? await decodeImage(image, { key, ...(signal && { signal }) }) : undefined;
     const draw = { seed, stream: "evaluation", epoch: 0, ordinal: first + row };
-    encode({ key, text, regions, tags, draw }, pixels, rows, row);
+    encode({ ...sample, draw }, pixels, rows, row);
   }
   return joinRows(fields, [{ rows, from: 0, to: samples.length }]);
 }

@@ -5,12 +5,14 @@ import {
   type BatchItem,
   maskedTexts,
   type RegionBuild,
+  type TextBuild,
   type TokenMasking,
   tagsOf,
 } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { type ModelGraph, modelGraph } from "../models/index.ts";
 import { Params } from "../nn/index.ts";
+import type { Feeds } from "../tensor/index.ts";
 import type { EvaluationContext, Evaluator } from "./evaluator.ts";
 import { builtFeeds } from "./feeds.ts";
 import { galleries, hardNegatives } from "./galleries.ts";
@@ -42,14 +44,22 @@ export const regionItem = (pair: Pair, text: string = pair.caption): RegionItem 
   tags: tagsOf(pair),
 });
 
-type RegionItem = Pick<BatchItem, "key" | "text" | "image" | "regions" | "tags">;
+export type RegionItem = Pick<BatchItem, "key" | "text" | "image" | "regions" | "tags">;
+
+/** How batches of a model that reads regions are made, and the sizes of the graph that takes them. */
+export interface RegionFeeds {
+  readonly text: TextBuild;
+  readonly sizes: { readonly textLength: number; readonly regions: number };
+  /** `first`: the number of the first sample, which its masks are drawn by. */
+  feeds(items: readonly RegionItem[], first?: number): Promise<Feeds>;
+}
 
 /** Batches of a context's model: texts masked or whole, and regions of which none is. */
 export function regionFeeds(
   { model, tokenizer, seed, signal }: EvaluationContext,
   { regions, textLength }: Pick<RegionPairsOptions, "regions" | "textLength">,
   masking?: TokenMasking,
-) {
+): RegionFeeds {
   const { tags, ...own } = model.regions!;
   const text = masking ? maskedTexts(textLength, masking) : { length: textLength, mask: null };
   const build = { kind: "regions", tags, text, regions: { ...regions, ...own, masked: null, classes: 0 } } as const;

@@ -3,4 +3,4 @@ export * from "./family.ts";
 export * from "./layout.ts";
 export * from "./model.ts";
 export { maskedWordsAt } from "./regions.ts";
-export { type HeadInputs, headOutputs, headWidth, type TaskOutputs } from "./task-head.ts";
+export { headOutputs, headWidth, type TaskOutputs } from "./task-head.ts";

@@ -4,7 +4,6 @@ import type { Graph, Value } from "../graph/index.ts";
 import { graph } from "../graph/index.ts";
 import type { Interpolation, ParamSpec, Params } from "../nn/index.ts";
 import type { Layout, Shapes } from "./layout.ts";
-import type { HeadInputs } from "./task-head.ts";
 
 /** A graph and the parameters among its inputs. */
 export interface ModelGraph {
@@ -81,6 +80,15 @@ export interface TaskHead {
   /** Width of the head's hidden layer; null: there is none. */
   readonly hidden: number | null;
 }
+
+/** What a head reads of a graph's results: (B, D) "whole"; of (B, N, D) the "first" token, or the "mean" over the text's. */
+export interface HeadInput {
+  readonly result: string;
+  readonly take: "whole" | "first" | "mean";
+}
+
+/** By the inputs of tasks. */
+export type HeadInputs = { readonly [I in TaskHead["inputs"]]?: HeadInput };
 
 /** Sizes of a graph on masked batches, and the fields that its batches carry. */
 export interface BatchSizes {

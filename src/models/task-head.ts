@@ -17,7 +17,15 @@ import {
   withInputs,
 } from "../graph/index.ts";
 import { type Drop, layerNorm, linear, Params, token } from "../nn/index.ts";
-import { type Model, type ModelGraph, modelGraph, type PairGraphSizes, type TaskHead } from "./model.ts";
+import {
+  type HeadInput,
+  type HeadInputs,
+  type Model,
+  type ModelGraph,
+  modelGraph,
+  type PairGraphSizes,
+  type TaskHead,
+} from "./model.ts";
 
 /** Logits of a task, and the states that a backward pass may start again from. */
 export interface TaskOutputs {
@@ -25,15 +33,6 @@ export interface TaskOutputs {
   readonly logits: Value;
   readonly hidden_states: readonly Value[];
 }
-
-/** What a head reads of a graph's results: (B, D) "whole"; of (B, N, D) the "first" token, or the "mean" over the text's. */
-export interface HeadInput {
-  readonly result: string;
-  readonly take: "whole" | "first" | "mean";
-}
-
-/** By the inputs of tasks. */
-export type HeadInputs = { readonly [I in TaskHead["inputs"]]?: HeadInput };
 
 /** LayerNorm of the hidden layer, as MMF's. */
 const HEAD_EPS = 1e-6;

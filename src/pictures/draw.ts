@@ -13,6 +13,7 @@ const SECTIONS = [
   "20-found-pictures",
   "30-mistakes",
   "40-attention",
+  "45-scores",
   "50-words-in-pairs",
   "55-words",
   "57-neighbours",

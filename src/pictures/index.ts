@@ -7,4 +7,5 @@ export { wordNeighbours } from "./neighbours.ts";
 export { imagePatches, pairPatches } from "./patches.ts";
 export { rank } from "./ranking.ts";
 export { foundCaptions, foundPictures, mistakes } from "./retrieval.ts";
+export { scoreMatrices } from "./scores.ts";
 export { pairWords, regionWords, textWords } from "./words.ts";

@@ -96,6 +96,20 @@ export interface AttentionMaps extends Titled {
   }[];
 }
 
+/** Who reads whom in each layer on picture and text: scores before the softmax. */
+export interface Scores extends Titled {
+  readonly kind: "scores";
+  readonly items: readonly {
+    readonly image: string;
+    readonly caption: string;
+    /** The text's pieces, one a row; the picture's tokens come behind them. */
+    readonly words: readonly string[];
+    readonly size: number;
+    /** (size, size) each, mean over heads; null in quarters that the layer does not have. */
+    readonly layers: readonly (readonly (number | null)[])[];
+  }[];
+}
+
 /** Words, and those that the text encoder puts nearest to them. */
 export interface WordNeighbours extends Titled {
   readonly kind: "word-neighbours";
@@ -123,6 +137,7 @@ export interface SectionForms {
   "image-to-text": ImageToText;
   "text-to-image": TextToImage;
   attention: AttentionMaps;
+  scores: Scores;
   "word-neighbours": WordNeighbours;
   confusion: Confusion;
 }
@@ -233,6 +248,27 @@ export const FORMS: { readonly [K in SectionKind]: Form<K> } = {
   },
   attention: {
     schema: z.strictObject({ kind: z.literal("attention"), ...titled, items: z.array(attention) }),
+    images: ({ items }) => items.map(({ image }) => image),
+  },
+  scores: {
+    schema: z.strictObject({
+      kind: z.literal("scores"),
+      ...titled,
+      items: z.array(
+        z
+          .strictObject({
+            image,
+            caption: z.string(),
+            words: z.array(z.string()),
+            size: z.int().positive(),
+            layers: z.array(z.array(z.number().nullable())).min(1),
+          })
+          .refine(({ size, layers }) => layers.every(({ length }) => length === size * size), {
+            path: ["layers"],
+            error: "expected a score for each row and column",
+          }),
+      ),
+    }),
     images: ({ items }) => items.map(({ image }) => image),
   },
   "word-neighbours": {

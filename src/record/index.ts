@@ -11,6 +11,7 @@ export type {
   MaskedPatches,
   MaskedWords,
   Reconstructions,
+  Scores,
   SectionForms,
   SectionKind,
   TextToImage,

@@ -9,12 +9,14 @@ import type {
   MaskedPatches,
   MaskedWords,
   Reconstructions,
+  Scores,
   SectionForms,
   SectionKind,
   TextToImage,
   WordNeighbours,
 } from "../record/index.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, html, raw } from "./html.ts";
+import { scoreSvg } from "./score-matrix.ts";
 
 type Show = (file: string, alt: string) => Html;
 
@@ -35,6 +37,7 @@ const SHOWN: { readonly [K in SectionKind]: (section: SectionForms[K], show: Sho
   "image-to-text": imageToText,
   "text-to-image": textToImage,
   attention,
+  scores,
   "word-neighbours": wordNeighbours,
   confusion,
 };
@@ -131,6 +134,21 @@ function textToImage({ items }: TextToImage, show: Show): Html {
         html`<figure${right && html` class="right"`}>${show(image, right ? caption : "another picture")}<figcaption>${i + 1}</figcaption></figure>`,
     )}${!found && answer && html`<figure class="answer">${show(answer.image, caption)}<figcaption>${answer.rank}</figcaption></figure>`}</div></article>`;
   })}</div>`;
+}
+
+/** The matrices of a pair below its picture, one a layer. */
+function scores({ items }: Scores, show: Show): Html {
+  return html`${items.map(({ image, caption, words, size, layers }) => {
+    const drawn = layers.map((values, layer) =>
+      raw(
+        scoreSvg({
+          ...{ title: `Layer ${layer}, mean of heads`, size, words },
+          values: Float32Array.from(values, (value) => value ?? Number.NaN),
+        }),
+      ),
+    );
+    return html`<div class="strips">${strip([show(image, caption)], caption)}</div><div class="scores">${drawn}</div>`;
+  })}`;
 }
 
 function attention({ items }: AttentionMaps, show: Show): Html {

@@ -15,6 +15,8 @@ export interface DrawnMatrix {
 
 /** Pixels of a cell, of the margin that words stand in, and of the title. */
 const [CELL, MARGIN, HEAD] = [12, 90, 44];
+/** How many colours tell values apart. */
+const SHADES = 64;
 /** A matrix with more cells along a side is drawn smaller. */
 const MOST = 80;
 
@@ -24,14 +26,16 @@ export function scoreSvg({ title, values, size, words, range }: DrawnMatrix): st
   const side = cell * size;
   const split = cell * words.length;
   const [low, high] = range ?? rangeOf(values);
-  const cells: string[] = [];
+  // One path a shade: a cell costs a few bytes.
+  const shades: string[] = Array.from({ length: SHADES }, () => "");
   for (let r = 0; r < size; r++)
     for (let c = 0; c < size; c++) {
       const value = values[r * size + c]!;
       if (!Number.isFinite(value)) continue;
-      const at = `x="${MARGIN + c * cell}" y="${HEAD + MARGIN + r * cell}"`;
-      cells.push(`<rect ${at} width="${cell}" height="${cell}" fill="${colour((value - low) / (high - low || 1))}"/>`);
+      const shade = Math.min(SHADES - 1, Math.max(0, Math.floor(((value - low) / (high - low || 1)) * SHADES)));
+      shades[shade] += `M${MARGIN + c * cell} ${HEAD + MARGIN + r * cell}h${cell}v${cell}h-${cell}z`;
     }
+  const cells = shades.flatMap((d, i) => (d === "" ? [] : [`<path fill="${colour(i / (SHADES - 1))}" d="${d}"/>`]));
   const quarters = (
     [
       ["text–text", 0, 0, split, split],

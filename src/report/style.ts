@@ -42,6 +42,7 @@ img{display:block;border-radius:8px;image-rendering:pixelated;background:var(--c
 .legend{font-size:.88rem}
 .strips{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:18px 16px}
 .strips.wide{grid-template-columns:repeat(auto-fill,minmax(310px,1fr))}
+.scores svg{max-width:100%;height:auto;margin:8px 16px 8px 0}
 .strip div{display:grid;grid-auto-flow:column;grid-auto-columns:1fr;gap:6px}
 .strip img{width:100%;aspect-ratio:1;border:1px solid var(--line)}
 figcaption{font-size:.84rem;color:var(--muted);margin-top:4px}

@@ -84,8 +84,8 @@ describe("the tiny UniT on boxes", () => {
     for (const { name, shape } of p.specs()) expect(shape, name).toEqual(parameters[name]);
   });
   it("gives the reference's positions, memory, boxes and losses", () => {
-    expectLike(shared.positions, reference["sine positions"], "sine positions", 1e-7); // theirs were float32
-    for (const [name, t] of Object.entries(evaluate(shown, feeds))) expectLike(t, numbers[name], name, 1e-7);
+    expectLike(shared.positions, reference["sine positions"], "sine positions");
+    for (const [name, t] of Object.entries(evaluate(shown, feeds))) expectLike(t, numbers[name], name);
   });
   it("finds the reference's assignment", () => {
     for (const [i, set] of sets.entries()) {
@@ -134,8 +134,8 @@ describe("the tiny UniT on questions", () => {
   };
   it("gives the reference's logits, loss and gradients", () => {
     const found = evaluate({ logits, loss }, feeds);
-    expectLike(found.logits!, reference["vqa logits"], "logits", 1e-7);
-    expectLike(found.loss!, reference["vqa loss"], "loss", 1e-7);
+    expectLike(found.logits!, reference["vqa logits"], "logits");
+    expectLike(found.loss!, reference["vqa loss"], "loss");
     for (const { name, shape } of p.specs()) expect(shape, name).toEqual(parameters[name]);
     expectNorms(evaluate(gradientsOf(loss, p), feeds), reference["grads vqa"]);
   });

@@ -129,6 +129,21 @@ export const FAMILIES: { readonly [K in Stage["kind"]]?: object } = {
   },
 };
 
+/** FLAVA's recipe with a kind of bimodal layers in place of its own, two of them: one inter-modal layer shows the picture to no CLS. */
+export const withLayers = (layer: "single-stream" | "intra-modal" | "inter-modal" | "gated"): object => ({
+  model: {
+    ...RECIPE.model,
+    multimodal: {
+      ...RECIPE.model.multimodal,
+      ...{ layers: 2, layer },
+      ...(layer === "gated" && { gates: { textText: true, textVision: true, visionText: true, visionVision: false } }),
+    },
+  },
+});
+
+/** The four kinds of bimodal layers. */
+export const LAYER_KINDS = ["single-stream", "intra-modal", "inter-modal", "gated"] as const;
+
 export interface StageCase {
   readonly recipe: Recipe;
   readonly stage: Stage;

@@ -2,12 +2,18 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { type Device, openDevice } from "../../src/runtime/index.ts";
-import { firstBatches, stageCase, startStage } from "../support/stage-case.ts";
+import { firstBatches, LAYER_KINDS, stageCase, startStage, withLayers } from "../support/stage-case.ts";
 
-const CASES: readonly (readonly [Stage["kind"], Record<string, unknown>])[] = [
-  ["simvlm", {}],
-  ["align", {}],
-  ["unit", { tasks: { shapes: {}, matching: { labels: "matching" } } }],
+const CASES: readonly (readonly [kind: Stage["kind"], changes: object, others: object])[] = [
+  ["clip", {}, {}],
+  ["vilt", {}, {}],
+  ["albef", { queueSize: 16 }, {}],
+  ["vinvl", {}, {}],
+  ["volta", {}, {}],
+  ...LAYER_KINDS.map((kind) => ["joint", {}, withLayers(kind)] as const),
+  ["simvlm", {}, {}],
+  ["align", {}, {}],
+  ["unit", { tasks: { shapes: {}, matching: { labels: "matching" } } }, {}],
 ];
 
 describe("a state that is carried over", () => {
@@ -15,8 +21,8 @@ describe("a state that is carried over", () => {
   beforeAll(async () => {
     device = await openDevice("cpu", { threads: 1 });
   });
-  it.each(CASES)("of %s continues as if nothing had been", async (kind, changes) => {
-    const one = await stageCase(kind, changes);
+  it.each(CASES)("of %s continues as if nothing had been", async (kind, changes, others) => {
+    const one = await stageCase(kind, { ...changes, ...others });
     const batches = await firstBatches(one, 4);
     using whole = await startStage(one, device);
     const metrics: unknown[] = [];

@@ -4,7 +4,7 @@ import type { Stage } from "../../src/pretrain/recipe/index.ts";
 import { openDevice } from "../../src/runtime/index.ts";
 import { type Tensor, toNumbers } from "../../src/tensor/index.ts";
 import type { Batch, Metrics } from "../../src/train/index.ts";
-import { firstBatches, type StageCase, stageCase, startStage } from "../support/stage-case.ts";
+import { firstBatches, LAYER_KINDS, type StageCase, stageCase, startStage, withLayers } from "../support/stage-case.ts";
 
 /** The metrics of every step on one batch, and how the state began and ended. What a step draws by its number is "new" each time unless said. */
 async function repeat(one: StageCase, batch: Batch, steps: number, draws: "new" | "same" = "new") {
@@ -39,6 +39,15 @@ async function distinctPairs(one: StageCase): Promise<Batch> {
     const rows = Array.from({ length: ids.length / width }, (_, i) => ids.slice(i * width, (i + 1) * width).join());
     const matched = toNumbers(feeds.itm_labels!).filter((label) => label === 1).length;
     return new Set(rows).size === rows.length && matched > 3 && matched < 8;
+  };
+  return (await firstBatches(one, 20)).find(isGood)!;
+}
+
+/** A batch with captions or tags of other pictures. */
+async function mixedBatch(one: StageCase): Promise<Batch> {
+  const isGood = ({ feeds }: Batch): boolean => {
+    const wrong = toNumbers(feeds.mismatch!).filter((kind) => kind > 0).length;
+    return wrong > 1 && wrong < 7;
   };
   return (await firstBatches(one, 20)).find(isGood)!;
 }
@@ -103,6 +112,37 @@ describe("on one batch", () => {
     }
     expect(metrics.at(-1)!.wpa).toBeLessThan(metrics[0]!.wpa!);
   });
+  it.each([
+    ["VinVL", "vinvl", ["mlm", "triple"], 150],
+    ["UNITER", "volta", ["mlm", "mrc", "itm"], 150],
+  ] as const)("a %s learns masked words, its regions and which belong together", async (_name, kind, losses, steps) => {
+    const one = await stageCase(kind, { optimizer: { lr: 5e-3, weightDecay: 0 } });
+    const { metrics } = await repeat(one, await mixedBatch(one), steps);
+    for (const loss of losses) {
+      expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
+      expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
+    }
+  });
+  it("an ALBEF tells its pairs apart in both ways, and learns masked words", async () => {
+    const one = await stageCase("albef", { optimizer: { lr: 5e-3, weightDecay: 0 }, momentum: 0.5, alpha: 0 });
+    const { metrics } = await repeat(one, await distinctTexts(one), 130, "same");
+    const [first, last] = [metrics[0]!, metrics.at(-1)!];
+    expect(first.ita).toBeGreaterThan(2);
+    // The batch is also what the queue was filled with a step before: each pair stands beside a copy of itself.
+    expect(Math.abs(last.ita! - Math.log(2))).toBeLessThan(0.1);
+    for (const loss of ["itm", "mlm"]) {
+      expect(first[loss], loss).toBeGreaterThan(0.6);
+      expect(last[loss], loss).toBeLessThan(LEARNT);
+      expect(last[`${loss}/accuracy`], loss).toBe(1);
+    }
+  });
+  it("a UniT tells whose caption is whose", async () => {
+    const tasks = { shapes: { ratio: 0 }, matching: { ratio: 1, labels: "matching" } };
+    const one = await stageCase("unit", { tasks, optimizer: { lr: 5e-3, weightDecay: 0 } });
+    const { metrics } = await repeat(one, await distinctPairs(one), 150);
+    expect(metrics[0]!.matching).toBeGreaterThan(0.5);
+    expect(metrics.at(-1)!.matching).toBeLessThan(LEARNT);
+  });
   it("masked words are learnt", async () => {
     const { metrics } = await onFirstBatch("text-mlm", 120, { optimizer: { lr: 5e-3 } });
     expect(metrics[0]!.mlm).toBeGreaterThan(2);
@@ -117,18 +157,23 @@ describe("on one batch", () => {
     expect(metrics.at(-1)!["mim/accuracy"]).toBe(1);
   });
 
-  it("pairs are learnt: matching, contrast, masked words and masked patches at once", async () => {
-    const one = await stageCase("joint", {
-      sampling: { pairs: 1, images: 0, texts: 0 },
-      optimizer: { lr: 5e-3, weightDecay: 0 },
-    });
-    const { metrics } = await repeat(one, await distinctPairs(one), 250);
-    for (const loss of ["itm", "global_contrastive", "mmm_text", "mmm_image"]) {
-      expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
-      expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
-      expect(metrics.at(-1)![`${loss}/accuracy`], loss).toBe(1);
-    }
-  });
+  const layers: readonly (readonly [string, object])[] = [
+    ["FLAVA's own layers", {}],
+    ...LAYER_KINDS.map((kind) => [`${kind} layers`, withLayers(kind)] as const),
+  ];
+  it.each(layers)(
+    "pairs are learnt with %s: matching, contrast, masked words and masked patches at once",
+    async (_name, others) => {
+      const changes = { sampling: { pairs: 1, images: 0, texts: 0 }, optimizer: { lr: 5e-3, weightDecay: 0 } };
+      const one = await stageCase("joint", { ...changes, ...others });
+      const { metrics } = await repeat(one, await distinctPairs(one), 250);
+      for (const loss of ["itm", "global_contrastive", "mmm_text", "mmm_image"]) {
+        expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
+        expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
+        expect(metrics.at(-1)![`${loss}/accuracy`], loss).toBe(1);
+      }
+    },
+  );
 
   it("a codebook tells pictures apart, in words that say something", async () => {
     // At the weight that the divergence ends at, words say nothing for hundreds of steps before they begin to.

@@ -1,56 +1,14 @@
-/** The stages on the regions of a detector: they learn a batch by heart, go on to the bit, and say what is wrong with their data. */
+/** The stages on the regions of a detector: what their batches hold, and what is said of wrong data and files. */
 import { describe, expect, it } from "vitest";
 import { allocateRows, type BatchBuild, type BatchItem, createBuilder, type Regions } from "../../src/data/index.ts";
 import { families, familyOfWeights } from "../../src/models/family.ts";
 import { vinvlConfig, vinvlFamily, vinvlParameters, vinvlVariants } from "../../src/models/vinvl/index.ts";
 import { voltaConfig, voltaFamily, voltaParameters, voltaVariants } from "../../src/models/volta/index.ts";
 import { parseRecipe } from "../../src/pretrain/recipe/index.ts";
-import { openDevice } from "../../src/runtime/index.ts";
-import { size, toNumbers } from "../../src/tensor/index.ts";
+import { size } from "../../src/tensor/index.ts";
 import { bertTokenizer, SPECIAL_TOKENS } from "../../src/text/index.ts";
-import type { Batch, Metrics } from "../../src/train/index.ts";
 import { filledAll } from "../golden/compared.ts";
-import { firstBatches, RECIPE, type StageCase, stageCase, startStage, updates } from "../support/stage-case.ts";
-
-const device = () => openDevice("cpu", { threads: 1 });
-
-async function mixedBatch(one: StageCase): Promise<Batch> {
-  const isGood = ({ feeds }: Batch): boolean => {
-    const wrong = toNumbers(feeds.mismatch!).filter((kind) => kind > 0).length;
-    return wrong > 1 && wrong < 7;
-  };
-  return (await firstBatches(one, 20)).find(isGood)!;
-}
-
-describe.each([
-  ["vinvl", ["mlm", "triple"], {}],
-  ["volta", ["mlm", "mrc", "itm"], {}],
-] as const)("a %s stage", (kind, losses, changes) => {
-  it("learns one batch by heart", async () => {
-    const one = await stageCase(kind, { optimizer: { lr: 5e-3, weightDecay: 0 }, ...changes });
-    using started = await startStage(one, await device());
-    const batch = await mixedBatch(one);
-    const metrics: Metrics[] = [];
-    for (let step = 1; step <= 150; step++) metrics.push(await started.updater.update(step, batch));
-    for (const loss of losses) {
-      expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
-      expect(metrics.at(-1)![loss], loss).toBeLessThan(0.05);
-    }
-  });
-
-  it("goes on from its state to the bit", async () => {
-    const one = await stageCase(kind, changes);
-    const batches = await firstBatches(one, 4);
-    const whole = await updates(one, await device(), batches);
-    using first = await startStage(one, await device());
-    for (const [i, batch] of batches.slice(0, 2).entries()) await first.updater.update(i + 1, batch);
-    const kept = await first.tensors();
-    using second = await startStage(one, await device());
-    second.state.writeAll(kept);
-    for (const [i, batch] of batches.slice(2).entries()) await second.updater.update(i + 3, batch);
-    expect(await second.tensors()).toEqual(whole.tensors);
-  });
-});
+import { RECIPE } from "../support/stage-case.ts";
 
 describe("a batch of regions", () => {
   const tokenizer = bertTokenizer([...SPECIAL_TOKENS, "a", "cat", "dog"]);

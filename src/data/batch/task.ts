@@ -62,7 +62,9 @@ function targetFields(target: NonNullable<TaskBuild["target"]>): Part {
 /** `targets` (B): (label − mean) / scale. */
 function numberFields({ mean, scale }: { readonly mean: number; readonly scale: number }): Part {
   const field: Field = { name: "targets", dtype: "float32", shape: [] };
-  const encode: Part["encode"] = ({ label }, _pixels, rows, row) => {
+  const encode: Part["encode"] = ({ key, label }, _pixels, rows, row) => {
+    if (!Number.isFinite(Number(label)))
+      throw new DataError(`${key}: expected a number as label, got ${JSON.stringify(label)}`);
     rowOf<Float32Array>(rows, field, row)[0] = (Number(label) - mean) / scale;
   };
   return { fields: [field], encode };
@@ -71,10 +73,14 @@ function numberFields({ mean, scale }: { readonly mean: number; readonly scale: 
 /** `scores` (B, C), from a label such as "12:1 30:0.6"; all other answers are worth nothing. */
 function scoreFields(count: number): Part {
   const field: Field = { name: "scores", dtype: "float32", shape: [count] };
-  const encode: Part["encode"] = ({ label }, _pixels, rows, row) => {
+  const encode: Part["encode"] = ({ key, label = "" }, _pixels, rows, row) => {
     const scores = rowOf<Float32Array>(rows, field, row).fill(0);
     for (const one of String(label).split(" ").filter(Boolean)) {
-      const [answer, score] = one.split(":").map(Number) as [number, number];
+      const [answer, score = Number.NaN] = one.split(":").map(Number) as [number, number?];
+      if (!(Number.isInteger(answer) && answer >= 0 && answer < count && Number.isFinite(score)))
+        throw new DataError(
+          `${key}: expected answers as number:score of the ${count} that the model knows, such as "12:1 30:0.6", got ${JSON.stringify(String(label).slice(0, 40))}`,
+        );
       scores[answer] = score;
     }
   };

@@ -30,6 +30,7 @@ import type { Stage } from "../recipe/types.ts";
 import { planOf } from "../tables.ts";
 import { architectureOf, type Resumed, type RunContext, type StageOutcome, type StageRun } from "./context.ts";
 import { guesses, measured } from "./evaluation.ts";
+import { requireUsable } from "./first-samples.ts";
 import { writeFirstValues } from "./first-values.ts";
 import { precisionOf } from "./precision.ts";
 import { lossBoard } from "./reporter.ts";
@@ -61,6 +62,7 @@ export async function runStage(
   const { recipe, tables, device, reporter, signal, cluster } = context;
   const stage = recipe.stages[name]!;
   const plan = planOf(tables, recipe, stage);
+  await requireUsable(context, plan);
   reporter.note(`${name}: tracing the steps…`);
   const graphs = await traceSteps(name, stage, plan, { workers: cluster.size, signal });
   const declared = declaredState(graphs, plan);

@@ -92,7 +92,7 @@ function datasetsOf(
 }
 
 /** Those that are for a task, or for all. */
-const sourcesFor = (all: readonly WeightedSource[], task: string | undefined): readonly WeightedSource[] =>
+export const sourcesFor = (all: readonly WeightedSource[], task: string | undefined): readonly WeightedSource[] =>
   task === undefined ? all : all.filter(({ tasks }) => !tasks || tasks.includes(task));
 
 /** Above this share of words that the vocabulary lacks, texts say little to the model. */

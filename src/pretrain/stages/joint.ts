@@ -23,6 +23,7 @@ import {
   pairPatches,
   pairWords,
   rank,
+  scoreMatrices,
   wordNeighbours,
 } from "../../pictures/index.ts";
 import type { BreakMode } from "../../text/index.ts";
@@ -269,7 +270,10 @@ async function* pictures(
     yield ["20-found-pictures", await foundPictures(drawing, ranking)];
     yield ["30-mistakes", await mistakes(drawing, ranking)];
   }
-  if (mmmText + mmmImage + itm > 0) yield ["40-attention", await attention(drawing, textLength)];
+  if (mmmText + mmmImage + itm > 0) {
+    yield ["40-attention", await attention(drawing, textLength)];
+    yield ["45-scores", await scoreMatrices(drawing)];
+  }
   if (mmmText > 0) yield ["50-words-in-pairs", await pairWords(drawing, masks)];
   if (globalContrastive > 0) yield ["57-neighbours", await wordNeighbours(drawing, "text_embeds")];
   if (mmmImage === 0 || !context.model.codebook) return;
