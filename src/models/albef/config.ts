@@ -1,8 +1,6 @@
 /** The sizes of an ALBEF: a checked schema whose defaults are the published model's (Li et al., arXiv:2107.07651 §3.1). */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
-
-const whole = z.int().positive();
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
 const schema = z.strictObject({
   image: z
@@ -81,22 +79,14 @@ export interface AlbefConfig {
 }
 
 /** A configuration in which what is missing takes the published model's value. */
-export type AlbefConfigInput = {
-  readonly [K in keyof AlbefConfig]?:
-    | (AlbefConfig[K] extends object
-        ? { readonly [F in keyof AlbefConfig[K]]?: AlbefConfig[K][F] | undefined }
-        : AlbefConfig[K])
-    | undefined;
-};
+export type AlbefConfigInput = Partly<AlbefConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const albefConfigSchema: z.ZodType<AlbefConfig, AlbefConfigInput> = schema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function albefConfig(values: AlbefConfigInput = {}): AlbefConfig {
-  const parsed = albefConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(albefConfigSchema, values);
 }
 
 /** Patches along a side. */
@@ -104,12 +94,11 @@ export const albefGrid = ({ imageSize, patchSize }: Pick<AlbefImageConfig, "imag
   imageSize / patchSize;
 
 function checkSizes({ image, text, temperatureRange }: z.infer<typeof schema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  const issue = issuesOf(context);
   for (const [name, { hiddenSize, heads }] of Object.entries({ image, text }))
-    if (hiddenSize % heads) issue([name, "heads"], `width ${hiddenSize} does not divide among ${heads} heads`);
+    checkHeads(issue, [name], hiddenSize, heads);
   if (image.imageSize % image.patchSize)
     issue(["image", "imageSize"], `${image.imageSize} pixels are not whole patches of ${image.patchSize}`);
-  if (text.padTokenId >= text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${text.vocabSize}, got ${text.padTokenId}`);
+  checkIds(issue, text, "padTokenId");
   if (temperatureRange[0] > temperatureRange[1]) issue(["temperatureRange"], "expected the smaller bound first");
 }

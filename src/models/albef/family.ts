@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
 import { type AlbefConfig, albefConfigSchema, albefGrid } from "./config.ts";
 import {
@@ -41,10 +42,7 @@ export const albefFamily: PublishedFamily<AlbefConfig> = {
     /^text_encoder\.(bert\.embeddings\.word_embeddings\.weight|cls\.predictions\.bias)$/.test(name),
   mayLack: (name) => /\.crossattention\./.test(name), // BERT has none
   of: albefModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: ({ image, text, ...config }) => ({
     ...config,
     image: { ...image, ...LAYERS, layers: 2, imageSize: 32, patchSize: 8 },

@@ -1,8 +1,7 @@
 /** The sizes and switches of an ALIGN: a checked schema whose defaults are align-base (Jia et al., arXiv:2102.05918; EfficientNet-B7 and BERT base). */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
-const whole = z.int().positive();
 const positive = z.number().positive();
 /** A number of each stage; the defaults are EfficientNet-B0's (arXiv:1905.11946, table 1). */
 const each = (...numbers: number[]) => z.array(whole).min(1).default(numbers);
@@ -101,22 +100,14 @@ export interface AlignConfig {
 }
 
 /** A configuration in which what is missing takes align-base's value. */
-export type AlignConfigInput = {
-  readonly [K in keyof AlignConfig]?:
-    | (AlignConfig[K] extends object
-        ? { readonly [F in keyof AlignConfig[K]]?: AlignConfig[K][F] | undefined }
-        : AlignConfig[K])
-    | undefined;
-};
+export type AlignConfigInput = Partly<AlignConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const alignConfigSchema: z.ZodType<AlignConfig, AlignConfigInput> = alignSchema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function alignConfig(values: AlignConfigInput = {}): AlignConfig {
-  const parsed = alignConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(alignConfigSchema, values);
 }
 
 /** One MBConv block. */
@@ -177,15 +168,13 @@ export function gridOf(image: AlignImageConfig, pixels: number = image.imageSize
 const LISTS = ["kernelSizes", "inChannels", "outChannels", "strides", "repeats", "expandRatios"] as const;
 
 function checkSizes(config: z.infer<typeof alignSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  const issue = issuesOf(context);
   const { image, text, temperatureInit, temperatureRange } = config;
   for (const list of LISTS)
     if (image[list].length !== image.repeats.length)
       issue(["image", list], `expected a number for each of ${image.repeats.length} stages, got ${image[list].length}`);
-  if (text.hiddenSize % text.heads)
-    issue(["text", "heads"], `width ${text.hiddenSize} does not divide among ${text.heads} heads`);
-  if (text.padTokenId >= text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${text.vocabSize}, got ${text.padTokenId}`);
+  checkHeads(issue, ["text"], text.hiddenSize, text.heads);
+  checkIds(issue, text, "padTokenId");
   if (temperatureInit < temperatureRange[0] || temperatureInit > temperatureRange[1])
     issue(["temperatureInit"], `expected a number in ${temperatureRange.join("…")}, got ${temperatureInit}`);
 }

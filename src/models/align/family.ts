@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
 import { type AlignConfig, alignConfigSchema, blocksOf, gridOf, projectionDim } from "./config.ts";
 import { alignFeatures, alignImageGraph, alignTextGraph } from "./graphs.ts";
@@ -23,10 +24,7 @@ export const alignFamily: PublishedFamily<AlignConfig> = {
   hasWordRows: (name) => name === "text_model.embeddings.word_embeddings.weight",
   mayLack: (name) => name.startsWith("text_model.pooler."),
   of: alignModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => ({
     ...config,
     image: alignVariants.tiny!.image,

@@ -1,8 +1,7 @@
 /** The sizes and switches of a CLIP: a checked schema whose defaults are ViT-B/16 (Radford et al., arXiv:2103.00020). */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
-const whole = z.int().positive();
 const eps = z.number().positive().default(1e-5);
 
 const imageSchema = z.strictObject({
@@ -94,22 +93,14 @@ export interface ClipConfig {
 }
 
 /** A configuration in which what is missing takes ViT-B/16's value. */
-export type ClipConfigInput = {
-  readonly [K in keyof ClipConfig]?:
-    | (ClipConfig[K] extends object
-        ? { readonly [F in keyof ClipConfig[K]]?: ClipConfig[K][F] | undefined }
-        : ClipConfig[K])
-    | undefined;
-};
+export type ClipConfigInput = Partly<ClipConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const clipConfigSchema: z.ZodType<ClipConfig, ClipConfigInput> = clipSchema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function clipConfig(values: ClipConfigInput = {}): ClipConfig {
-  const parsed = clipConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(clipConfigSchema, values);
 }
 
 /** Pixels along the side of what one token of the image tower stands for. */
@@ -120,15 +111,11 @@ export const imageWidth = ({ tower, hiddenSize, width }: ClipImageConfig): numbe
   tower === "vit" ? hiddenSize : 32 * width;
 
 function checkSizes(config: z.infer<typeof clipSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  const issue = issuesOf(context);
   const { image, text } = config;
-  if (imageWidth(image) % image.heads)
-    issue(["image", "heads"], `width ${imageWidth(image)} does not divide among ${image.heads} heads`);
-  if (text.hiddenSize % text.heads)
-    issue(["text", "heads"], `width ${text.hiddenSize} does not divide among ${text.heads} heads`);
+  checkHeads(issue, ["image"], imageWidth(image), image.heads);
+  checkHeads(issue, ["text"], text.hiddenSize, text.heads);
   if (image.imageSize % tokenSide(image))
     issue(["image", "imageSize"], `${image.imageSize} pixels are not whole squares of ${tokenSide(image)}`);
-  for (const name of ["padTokenId", "endTokenId"] as const)
-    if ((text[name] ?? 0) >= text.vocabSize)
-      issue(["text", name], `expected an id below ${text.vocabSize}, got ${text[name]}`);
+  checkIds(issue, text, "padTokenId", "endTokenId");
 }

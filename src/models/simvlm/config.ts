@@ -3,9 +3,7 @@
  * as it is remembered, and what the paper leaves open is a switch.
  */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
-
-const whole = z.int().positive();
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
 const imageSchema = z.strictObject({
   imageSize: whole.default(224),
@@ -69,13 +67,7 @@ export interface SimvlmConfig {
 }
 
 /** A configuration in which what is missing takes base's value. */
-export type SimvlmConfigInput = {
-  readonly [K in keyof SimvlmConfig]?:
-    | (SimvlmConfig[K] extends object
-        ? { readonly [F in keyof SimvlmConfig[K]]?: SimvlmConfig[K][F] | undefined }
-        : SimvlmConfig[K])
-    | undefined;
-};
+export type SimvlmConfigInput = Partly<SimvlmConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const simvlmConfigSchema: z.ZodType<SimvlmConfig, SimvlmConfigInput> = simvlmSchema.superRefine(
@@ -84,18 +76,16 @@ export const simvlmConfigSchema: z.ZodType<SimvlmConfig, SimvlmConfigInput> = si
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function simvlmConfig(values: SimvlmConfigInput = {}): SimvlmConfig {
-  const parsed = simvlmConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(simvlmConfigSchema, values);
 }
 
 /** Pixels along the side of what one token stands for. */
 export const tokenSide = ({ stem, patchSize }: SimvlmImageConfig): number => (stem === "resnet" ? 16 : patchSize);
 
 function checkSizes(config: z.infer<typeof simvlmSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  const issue = issuesOf(context);
   const { image, text, hiddenSize, heads } = config;
-  if (hiddenSize % heads) issue(["heads"], `width ${hiddenSize} does not divide among ${heads} heads`);
+  checkHeads(issue, [], hiddenSize, heads);
   if (image.imageSize % tokenSide(image))
     issue(["image", "imageSize"], `${image.imageSize} pixels are not whole squares of ${tokenSide(image)}`);
   if (image.stem === "patchify") {
@@ -104,6 +94,5 @@ function checkSizes(config: z.infer<typeof simvlmSchema>, context: z.RefinementC
     if (image.blocks.at(-1) !== hiddenSize)
       issue(["image", "blocks"], `expected the last to be hiddenSize ${hiddenSize}, got ${image.blocks.at(-1)}`);
   }
-  if (text.padTokenId >= text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${text.vocabSize}, got ${text.padTokenId}`);
+  checkIds(issue, text, "padTokenId");
 }

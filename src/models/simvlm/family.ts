@@ -3,6 +3,7 @@ import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Layout } from "../layout.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
 import { type SimvlmConfig, simvlmConfigSchema, tokenSide } from "./config.ts";
 import { simvlmFeatures, simvlmFusionGraph, simvlmImageGraph, simvlmPairGraph, simvlmTextGraph } from "./graphs.ts";
@@ -33,10 +34,7 @@ export const simvlmFamily: PublishedFamily<SimvlmConfig> = {
   hasWordRows: (name) => name === "word_embeddings.weight",
   mayLack: () => false,
   of: simvlmModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => ({
     ...config,
     image: { ...config.image, stem: "patchify", imageSize: 32, patchSize: 8, stemWidth: 8, blocks: [32] },

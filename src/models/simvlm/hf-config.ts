@@ -1,20 +1,14 @@
-/** SimVLM's config.json. Others have no class of it: the file holds this package's configuration under a type of its own. */
-import { ConfigError } from "../../errors.ts";
+/** SimVLM's config.json, which nobody else has a class of. */
 import type { ConfigJson } from "../model.ts";
-import { type SimvlmConfig, type SimvlmConfigInput, simvlmConfig } from "./config.ts";
+import { ownConfigFile } from "../sizes.ts";
+import { type SimvlmConfig, simvlmConfig } from "./config.ts";
+
+const file = ownConfigFile<SimvlmConfig>("simvlm", simvlmConfig);
 
 /** Whether a config.json is one of a SimVLM. */
-export const isSimvlmConfig = ({ model_type: type }: ConfigJson): boolean => type === "simvlm";
+export const isSimvlmConfig = (json: ConfigJson): boolean => file.is(json);
 
 /** Reads such a config.json. Throws ConfigError for one without the configuration. */
-export function fromSimvlmConfigJson({ flava_options: options }: ConfigJson): SimvlmConfig {
-  if (typeof options !== "object" || options === null)
-    throw new ConfigError("config.json: expected the sizes of a simvlm under flava_options, got none");
-  return simvlmConfig(options as SimvlmConfigInput);
-}
+export const fromSimvlmConfigJson = (json: ConfigJson): SimvlmConfig => file.from(json);
 
-export const simvlmConfigJson = (config: SimvlmConfig): ConfigJson => ({
-  model_type: "simvlm",
-  torch_dtype: "float32",
-  flava_options: config,
-});
+export const simvlmConfigJson = (config: SimvlmConfig): ConfigJson => file.json(config);

@@ -1,8 +1,7 @@
 /** The sizes of a UniT (Hu & Singh, arXiv:2102.10772): a checked schema whose defaults are the model of eight data sets (MMF, projects/unit). */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
+import { checkHeads, checkIds, configured, issuesOf, whole } from "../sizes.ts";
 
-const whole = z.int().positive();
 const eps = z.number().positive();
 
 const imageSchema = z.strictObject({
@@ -142,23 +141,20 @@ export const unitConfigSchema: z.ZodType<UnitConfig, UnitConfigInput> = unitSche
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function unitConfig(values: UnitConfigInput = {}): UnitConfig {
-  const parsed = unitConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(unitConfigSchema, values);
 }
 
 /** Pixels along the side of what one token of a picture stands for. */
 export const tokenSide = ({ dilated }: UnitImageConfig): number => (dilated ? 16 : 32);
 
 function checkSizes({ image, text, decoder, tasks }: z.infer<typeof unitSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+  const issue = issuesOf(context);
   for (const [part, { hiddenSize, heads }] of Object.entries({ image, text, decoder }))
-    if (hiddenSize % heads) issue([part, "heads"], `width ${hiddenSize} does not divide among ${heads} heads`);
+    checkHeads(issue, [part], hiddenSize, heads);
   if (image.hiddenSize % 4)
     issue(["image", "hiddenSize"], "positions are sines and cosines of two axes: expected a multiple of 4");
   if (image.imageSize % tokenSide(image))
     issue(["image", "imageSize"], `${image.imageSize} pixels are not whole squares of ${tokenSide(image)}`);
-  if (text.padTokenId >= text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${text.vocabSize}, got ${text.padTokenId}`);
+  checkIds(issue, text, "padTokenId");
   if (Object.keys(tasks).length === 0) issue(["tasks"], "expected at least one task, got none");
 }

@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { tokenSide, type UnitConfig, unitConfigSchema } from "./config.ts";
 import {
   MATCHING,
@@ -42,10 +43,7 @@ export const unitFamily: PublishedFamily<UnitConfig> = {
   hasWordRows: (name) => name === "bert_model.module.embeddings.word_embeddings.weight",
   mayLack: () => false,
   of: unitModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => {
     const { image, text, decoder } = unitVariants.tiny!;
     const tasks = Object.entries(config.tasks).map(([name, task]) => [

@@ -1,8 +1,6 @@
 /** The sizes and switches of a ViLT: a checked schema whose defaults are ViLT-B/32 (Kim et al., arXiv:2102.03334). */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
-
-const whole = z.int().positive();
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
 const schema = z.strictObject({
   hiddenSize: whole.default(768),
@@ -72,32 +70,23 @@ export interface ViltConfig {
 }
 
 /** A configuration in which what is missing takes ViLT-B/32's value. */
-export type ViltConfigInput = {
-  readonly [K in keyof ViltConfig]?:
-    | (ViltConfig[K] extends object
-        ? { readonly [F in keyof ViltConfig[K]]?: ViltConfig[K][F] | undefined }
-        : ViltConfig[K])
-    | undefined;
-};
+export type ViltConfigInput = Partly<ViltConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const viltConfigSchema: z.ZodType<ViltConfig, ViltConfigInput> = schema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function viltConfig(values: ViltConfigInput = {}): ViltConfig {
-  const parsed = viltConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(viltConfigSchema, values);
 }
 
 /** Patches along a side of the square that the positions are for. */
 export const viltGrid = ({ imageSize, patchSize }: ViltImageConfig): number => imageSize / patchSize;
 
 function checkSizes({ hiddenSize, heads, image, text }: z.infer<typeof schema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
-  if (hiddenSize % heads) issue(["heads"], `width ${hiddenSize} does not divide among ${heads} heads`);
+  const issue = issuesOf(context);
+  checkHeads(issue, [], hiddenSize, heads);
   if (image.imageSize % image.patchSize)
     issue(["image", "imageSize"], `${image.imageSize} pixels are not whole patches of ${image.patchSize}`);
-  if (text.padTokenId >= text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${text.vocabSize}, got ${text.padTokenId}`);
+  checkIds(issue, text, "padTokenId");
 }

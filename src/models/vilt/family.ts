@@ -2,6 +2,7 @@
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Model, PublishedFamily } from "../model.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
 import { type ViltConfig, viltConfigSchema, viltGrid } from "./config.ts";
 import {
@@ -31,10 +32,7 @@ export const viltFamily: PublishedFamily<ViltConfig> = {
     ),
   mayLack: (name) => /^vilt\.(embeddings\.(text|token_type)_embeddings|pooler)\./.test(name), // a ViT has none of them
   of: viltModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => ({
     ...config,
     ...{ hiddenSize: 32, layers: 2, heads: 2, intermediateSize: 64 },

@@ -1,8 +1,6 @@
 /** The sizes of an Oscar+ (VinVL, Zhang et al., arXiv:2101.00529): a checked schema whose defaults are the base model. */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
-
-const whole = z.int().positive();
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
 const vinvlSchema = z.strictObject({
   hiddenSize: whole.default(768),
@@ -44,26 +42,18 @@ export interface VinvlConfig {
 }
 
 /** A configuration in which what is missing takes the base model's value. */
-export type VinvlConfigInput = {
-  readonly [K in keyof VinvlConfig]?:
-    | (VinvlConfig[K] extends object ? Partial<VinvlConfig[K]> : VinvlConfig[K])
-    | undefined;
-};
+export type VinvlConfigInput = Partly<VinvlConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const vinvlConfigSchema: z.ZodType<VinvlConfig, VinvlConfigInput> = vinvlSchema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function vinvlConfig(values: VinvlConfigInput = {}): VinvlConfig {
-  const parsed = vinvlConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(vinvlConfigSchema, values);
 }
 
 function checkSizes(config: z.infer<typeof vinvlSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
-  if (config.hiddenSize % config.heads)
-    issue(["heads"], `width ${config.hiddenSize} does not divide among ${config.heads} heads`);
-  if (config.text.padTokenId >= config.text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${config.text.vocabSize}, got ${config.text.padTokenId}`);
+  const issue = issuesOf(context);
+  checkHeads(issue, [], config.hiddenSize, config.heads);
+  checkIds(issue, config.text, "padTokenId");
 }

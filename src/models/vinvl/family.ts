@@ -19,6 +19,7 @@ import {
   regionBatch,
   wordLogitsOf,
 } from "../regions.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { type VinvlConfig, vinvlConfigSchema } from "./config.ts";
 import { fromVinvlConfigJson, inferVinvlConfig, isVinvlConfig, vinvlConfigJson } from "./hf-config.ts";
 import { BOX_NUMBERS, type VinvlInputs, vinvl, vinvlClasses, vinvlWords } from "./model.ts";
@@ -47,10 +48,7 @@ export const vinvlFamily: PublishedFamily<VinvlConfig> = {
   hasWordRows: (name) => /^(bert\.embeddings\.word_embeddings\.weight|cls\.predictions\.bias)$/.test(name),
   mayLack: () => false,
   of: vinvlModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => ({
     ...config,
     ...{ hiddenSize: 32, layers: 2, heads: 2, intermediateSize: 64 },

@@ -3,8 +3,8 @@
  * Pretraining Unmasked", arXiv:2011.15124): a checked schema whose defaults are the controlled study's.
  */
 import { z } from "zod";
-import { ConfigError } from "../../errors.ts";
 import { type BimodalControl, type BimodalSublayer, sublayersOf } from "../../nn/index.ts";
+import { checkHeads, checkIds, configured, issuesOf, type Partly, whole } from "../sizes.ts";
 
 /** The five, by how they embed text and regions. */
 export const EMBEDDINGS: readonly ["vilbert", "lxmert", "vl-bert", "visualbert", "uniter"] = [
@@ -18,7 +18,6 @@ export const EMBEDDINGS: readonly ["vilbert", "lxmert", "vl-bert", "visualbert",
 /** Whose heads stand on the stack: the controlled study's, or LXMERT's or VisualBERT's own, as Hugging Face has them. */
 export const VOLTA_HEADS: readonly ["study", "lxmert", "visualbert"] = ["study", "lxmert", "visualbert"];
 
-const whole = z.int().positive();
 const places = z.array(z.int().nonnegative());
 
 const voltaSchema = z.strictObject({
@@ -93,20 +92,14 @@ export interface VoltaConfig {
 }
 
 /** A configuration in which what is missing takes the controlled study's value. */
-export type VoltaConfigInput = {
-  readonly [K in keyof VoltaConfig]?:
-    | (VoltaConfig[K] extends object ? Partial<VoltaConfig[K]> : VoltaConfig[K])
-    | undefined;
-};
+export type VoltaConfigInput = Partly<VoltaConfig>;
 
 /** The schema, for recipes that hold a model configuration and for its JSON Schema. */
 export const voltaConfigSchema: z.ZodType<VoltaConfig, VoltaConfigInput> = voltaSchema.superRefine(checkSizes) as never;
 
 /** Fills in defaults and checks. Throws ConfigError that lists every wrong key. */
 export function voltaConfig(values: VoltaConfigInput = {}): VoltaConfig {
-  const parsed = voltaConfigSchema.safeParse(values);
-  if (!parsed.success) throw new ConfigError(`model configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return configured(voltaConfigSchema, values);
 }
 
 /** The sub-layers of a model. Throws ShapeError where its lists contradict each other. */
@@ -143,11 +136,9 @@ export function lxmertStream(text: number, vision: number, cross: number): Bimod
 }
 
 function checkSizes(config: z.infer<typeof voltaSchema>, context: z.RefinementCtx): void {
-  const issue = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
-  if (config.hiddenSize % config.heads)
-    issue(["heads"], `width ${config.hiddenSize} does not divide among ${config.heads} heads`);
-  if (config.text.padTokenId >= config.text.vocabSize)
-    issue(["text", "padTokenId"], `expected an id below ${config.text.vocabSize}, got ${config.text.padTokenId}`);
+  const issue = issuesOf(context);
+  checkHeads(issue, [], config.hiddenSize, config.heads);
+  checkIds(issue, config.text, "padTokenId");
   if (config.pretrainingHeads !== "study" && config.pretrainingHeads !== config.embeddings)
     issue(["pretrainingHeads"], `expected study or ${config.embeddings}, got ${config.pretrainingHeads}`);
   try {

@@ -19,6 +19,7 @@ import {
   regionBatch,
   wordLogitsOf,
 } from "../regions.ts";
+import { withTextVocabulary } from "../sizes.ts";
 import { singleStream, type VoltaConfig, voltaConfigSchema } from "./config.ts";
 import type { VoltaInputs } from "./embeddings.ts";
 import { lxmertAnswers, lxmertRegions, voltaMatching, voltaPooled, voltaRegions, voltaWords } from "./heads.ts";
@@ -36,10 +37,7 @@ export const voltaFamily: PublishedFamily<VoltaConfig> = {
   hasWordRows: (name) => /^(bert\.embeddings\.word_embeddings\.weight|cls\.predictions\.bias)$/.test(name),
   mayLack: () => false,
   of: voltaModel,
-  withVocabulary: (config, { vocabSize, padTokenId }) => ({
-    ...config,
-    text: { ...config.text, vocabSize, padTokenId },
-  }),
+  withVocabulary: withTextVocabulary,
   tiny: (config) => ({
     ...config,
     ...{ hiddenSize: 32, heads: 2, intermediateSize: 64, poolerSize: 32, control: singleStream(2) },
