@@ -8,7 +8,10 @@ import { type Classification, maskedCrossEntropy, pairWeights } from "../../obje
 import { regionWords } from "../../pictures/index.ts";
 import type { Part } from "../../train/index.ts";
 import { whole } from "../recipe/parts-schema.ts";
-import type { HeldOut, Report, StageBase, StageKind } from "./stage.ts";
+import { checkLength, checkSource } from "./checks.ts";
+import { scaleFor, tokensFor } from "./defaults.ts";
+import type { HeldOut, Report, StageBase, StageKind, Unplaced } from "./stage.ts";
+import { TINY } from "./tiny.ts";
 
 /** Which regions a stage reads. */
 export interface RegionChoice {
@@ -31,7 +34,7 @@ export const regionChoice = (most: number): z.ZodPrefault<z.ZodType<RegionChoice
     .prefault({});
 
 /** Reports a grid that the model's features cannot be of. */
-export function checkGrid(features: number, { grid, most }: RegionChoice, report: Report): void {
+function checkGrid(features: number, { grid, most }: RegionChoice, report: Report): void {
   if (grid === null) return;
   const side = Math.sqrt(features / 3);
   if (!Number.isInteger(side))
@@ -73,18 +76,69 @@ export const spread = (pairs: Value, n: number): Value => {
   return reshape(broadcastTo(reshape(pairs, [B, 1]), [B, n]), [B * n]);
 };
 
-/** What is measured and drawn of a stage on regions. */
+/** What the stages on regions have alike. */
 interface RegionStage extends StageBase {
   readonly textLength: number;
   readonly masking: TokenMasking;
   readonly regions: RegionChoice;
-  readonly lossWeights: { readonly mlm: number };
+  readonly lossWeights: Readonly<Record<string, number>> & { readonly mlm: number };
 }
 
-/** Evaluators and pictures: masked words where they are trained, matching where `matches`. */
-export function regionMeasures<S extends RegionStage>(
+/** Models on regions. */
+interface RegionModel {
+  readonly text: { readonly maxPositions: number };
+  readonly regions: { readonly features: number };
+}
+
+/** Losses times their weights, and what they are for a model that knows nothing; without those of weight 0. */
+export function weighted<N extends string>(
+  losses: Readonly<Record<N, { readonly loss: Value; readonly chance: number }>>,
+  weights: Readonly<Record<N, number>>,
+): { readonly losses: Record<string, Value>; readonly chance: Record<string, number> } {
+  const used = (Object.keys(losses) as N[]).filter((name) => weights[name] > 0);
+  const scaled = (loss: Value, weight: number): Value => (weight === 1 ? loss : mul(loss, weight));
+  return {
+    losses: Object.fromEntries(used.map((name) => [name, scaled(losses[name].loss, weights[name])])),
+    chance: Object.fromEntries(used.map((name) => [name, weights[name] * losses[name].chance])),
+  };
+}
+
+/** Reports what contradicts the recipe in any stage on regions. */
+export function checkRegionStage<C extends RegionModel>(recipe: Unplaced<C>, stage: RegionStage, report: Report): void {
+  checkSource(recipe, "pairs", report);
+  checkLength(recipe, stage.textLength, report, ["textLength"]);
+  checkGrid(recipe.model.regions.features, stage.regions, report);
+  if (Object.values(stage.lossWeights).every((weight) => weight === 0))
+    report(["lossWeights"], "every loss has weight 0: nothing would be trained");
+}
+
+/** All of a kind of stage on regions that is not its own; `tokens` of a text at base size, matching measured where `matches`. */
+export const regionStage = <S extends RegionStage, C extends RegionModel>(
+  tokens: number,
   matches: (stage: S) => boolean,
-): Pick<StageKind<S, never>, "evaluators" | "test" | "pictures"> {
+): Pick<
+  StageKind<S, C>,
+  "gives" | "startsFrom" | "defaults" | "reads" | "tiny" | "evaluators" | "test" | "pictures" | "lossWeights"
+> => ({
+  gives: ["model"],
+  startsFrom: ["model"],
+  defaults: (given) => ({
+    ...scaleFor(given, {
+      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
+      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
+    }).raw,
+    textLength: tokensFor(given, tokens),
+  }),
+  reads: ({ steps, batchSize }) => ({ pairs: steps * batchSize }),
+  tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
+  ...regionMeasures(matches),
+  lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
+});
+
+/** Evaluators and pictures: masked words where they are trained, matching where `matches`. */
+function regionMeasures<S extends RegionStage, C>(
+  matches: (stage: S) => boolean,
+): Pick<StageKind<S, C>, "evaluators" | "test" | "pictures"> {
   const masked = ({ lossWeights, masking }: S): TokenMasking | undefined => (lossWeights.mlm > 0 ? masking : undefined);
   const pairsOf = (
     context: EvaluationContext,

@@ -4,24 +4,22 @@
  */
 import { z } from "zod";
 import { maskedTexts, type TokenMasking } from "../../data/index.ts";
-import { cast, equal, input, mul, slice, type Value } from "../../graph/index.ts";
+import { cast, equal, input, slice } from "../../graph/index.ts";
 import { type VinvlConfig, vinvl, vinvlClasses, vinvlInputs, vinvlWords } from "../../models/vinvl/index.ts";
 import { maskedCrossEntropy } from "../../objectives/index.ts";
 import type { Objective } from "../../train/index.ts";
 import { adamW, common, initFrom, schedule, share, tokenMasking, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
-import { checkLength, checkSource } from "./checks.ts";
-import { scaleFor, tokensFor } from "./defaults.ts";
 import {
-  checkGrid,
+  checkRegionStage,
   maskedWords,
   type RegionChoice,
   regionBuild,
   regionChoice,
-  regionMeasures,
+  regionStage,
+  weighted,
 } from "./region-parts.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
-import { TINY } from "./tiny.ts";
 
 /** The stage of a recipe, every default filled in. */
 export interface VinvlStage extends StageBase {
@@ -55,27 +53,9 @@ const schema = z.strictObject({
 export const vinvlKind: StageKind<VinvlStage, VinvlConfig> = {
   family: "vinvl",
   schema,
-  gives: ["model"],
-  startsFrom: ["model"],
-  defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
-    textLength: tokensFor(given, 35),
-  }),
-  reads: ({ steps, batchSize }) => ({ pairs: steps * batchSize }),
-  check(recipe, stage, report) {
-    checkSource(recipe, "pairs", report);
-    checkLength(recipe, stage.textLength, report, ["textLength"]);
-    checkGrid(recipe.model.regions.features, stage.regions, report);
-    if (stage.lossWeights.mlm + stage.lossWeights.triple === 0)
-      report(["lossWeights"], "every loss has weight 0: nothing would be trained");
-  },
-  tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
+  ...regionStage<VinvlStage, VinvlConfig>(35, ({ lossWeights }) => lossWeights.triple > 0),
+  check: checkRegionStage,
   plan,
-  ...regionMeasures<VinvlStage>(({ lossWeights }) => lossWeights.triple > 0),
-  lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
 };
 
 function plan({ model }: Recipe<VinvlConfig>, stage: VinvlStage): StagePlan {
@@ -117,17 +97,11 @@ function objective(model: VinvlConfig, stage: VinvlStage, tokens: number): Objec
       const weights = cast(equal(mismatch, mismatch), pooler_output.dtype);
       const triple = maskedCrossEntropy({ logits: vinvlClasses(p, model, pooler_output), targets, weights }, part);
       const guess = shares.reduce((sum, q) => sum - (q > 0 ? q * Math.log(q) : 0), 0);
-      const scaled = (loss: Value, weight: number): Value => (weight === 1 ? loss : mul(loss, weight));
+      const { losses, chance } = weighted({ mlm, triple: { loss: triple.loss, chance: guess } }, w);
       return {
-        losses: {
-          ...(w.mlm > 0 && { mlm: scaled(mlm.loss, w.mlm) }),
-          ...(w.triple > 0 && { triple: scaled(triple.loss, w.triple) }),
-        },
+        losses,
         metrics: { "mlm/accuracy": mlm.accuracy, "mlm/count": mlm.count, "triple/accuracy": triple.accuracy },
-        chance: {
-          ...(w.mlm > 0 && { mlm: w.mlm * mlm.chance }),
-          ...(w.triple > 0 && { triple: w.triple * guess, "triple/accuracy": Math.max(...shares) }),
-        },
+        chance: { ...chance, ...(w.triple > 0 && { "triple/accuracy": Math.max(...shares) }) },
         checkpoints: hidden_states,
       };
     },

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { maskedTexts, type TokenMasking } from "../../data/index.ts";
-import { cast, equal, input, mul, reshape, type Value } from "../../graph/index.ts";
+import { cast, equal, input, mul, reshape } from "../../graph/index.ts";
 import {
   type VoltaConfig,
   volta,
@@ -17,20 +17,18 @@ import { imageTextMatching, maskedRegionClasses, matchingChance } from "../../ob
 import type { Objective } from "../../train/index.ts";
 import { adamW, common, initFrom, schedule, share, tokenMasking, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
-import { checkLength, checkSource } from "./checks.ts";
-import { scaleFor, tokensFor } from "./defaults.ts";
 import {
-  checkGrid,
+  checkRegionStage,
   maskedWords,
   matchedPairs,
   type RegionChoice,
   regionBuild,
   regionChoice,
-  regionMeasures,
+  regionStage,
   spread,
+  weighted,
 } from "./region-parts.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
-import { TINY } from "./tiny.ts";
 
 /** The stage of a recipe, every default filled in. */
 export interface VoltaStage extends StageBase {
@@ -68,20 +66,9 @@ const schema = z.strictObject({
 export const voltaKind: StageKind<VoltaStage, VoltaConfig> = {
   family: "volta",
   schema,
-  gives: ["model"],
-  startsFrom: ["model"],
-  defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
-    textLength: tokensFor(given, 38),
-  }),
-  reads: ({ steps, batchSize }) => ({ pairs: steps * batchSize }),
+  ...regionStage<VoltaStage, VoltaConfig>(38, ({ lossWeights }) => lossWeights.itm > 0),
   check(recipe, stage, report) {
-    checkSource(recipe, "pairs", report);
-    checkLength(recipe, stage.textLength, report, ["textLength"]);
-    checkGrid(recipe.model.regions.features, stage.regions, report);
+    checkRegionStage(recipe, stage, report);
     if (recipe.model.pretrainingHeads !== "study")
       report(
         [],
@@ -93,13 +80,8 @@ export const voltaKind: StageKind<VoltaStage, VoltaConfig> = {
         ["textLength"],
         `words and regions take ${last} positions, more than model.text.maxPositions ${recipe.model.text.maxPositions}`,
       );
-    const { mlm, mrc, itm } = stage.lossWeights;
-    if (mlm + mrc + itm === 0) report(["lossWeights"], "every loss has weight 0: nothing would be trained");
   },
-  tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
   plan,
-  ...regionMeasures<VoltaStage>(({ lossWeights }) => lossWeights.itm > 0),
-  lossWeights: ({ lossWeights }) => ({ ...lossWeights }),
 };
 
 function plan({ model }: Recipe<VoltaConfig>, stage: VoltaStage): StagePlan {
@@ -156,16 +138,14 @@ function objective(model: VoltaConfig, stage: VoltaStage, tokens: number): Objec
         part,
       );
       const guess = matchingChance(stage.mismatched);
-      const scaled = (loss: Value, weight: number): Value => (weight === 1 ? loss : mul(loss, weight));
-      const pick = <T>(all: Readonly<Record<keyof typeof w, T>>): Record<string, T> =>
-        Object.fromEntries(Object.entries(all).filter(([name]) => w[name as keyof typeof w] > 0));
+      const { losses, chance } = weighted(
+        { mlm, mrc: { loss: mrc, chance: Math.log(C) }, itm: { loss: itm.loss, chance: guess.loss } },
+        w,
+      );
       return {
-        losses: pick({ mlm: scaled(mlm.loss, w.mlm), mrc: scaled(mrc, w.mrc), itm: scaled(itm.loss, w.itm) }),
+        losses,
         metrics: { "mlm/accuracy": mlm.accuracy, "mlm/count": mlm.count, "itm/accuracy": itm.accuracy },
-        chance: {
-          ...pick({ mlm: w.mlm * mlm.chance, mrc: w.mrc * Math.log(C), itm: w.itm * guess.loss }),
-          "itm/accuracy": guess.accuracy,
-        },
+        chance: { ...chance, "itm/accuracy": guess.accuracy },
       };
     },
   };
