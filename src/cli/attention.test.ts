@@ -82,7 +82,7 @@ describe("flava attention", () => {
         const gates = bimodalGates[layer as Exclude<Layer, "gated">] ?? bimodalGates["single-stream"];
         expect(svg, quarter).toContain(gates[gate] ? `<title>${quarter}</title>` : `<title>${quarter}: closed</title>`);
       }
-      expect(svg.split('width="12" height="12"').length - 1).toBe(
+      expect(svg.split("h12v12h-12z").length - 1).toBe(
         layer.startsWith("int") ? (layer === "intra-modal" ? 49 + 324 : 252) : 625,
       );
       expect(svg).toContain(">beach</text>");

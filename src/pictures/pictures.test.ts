@@ -148,6 +148,7 @@ describe("drawSections", () => {
       "20-found-pictures-joint",
       "30-mistakes-joint",
       "40-attention-joint",
+      "45-scores-joint",
       "50-words-in-pairs-joint",
       "55-words-text",
       "57-neighbours-joint",
@@ -183,7 +184,7 @@ describe("drawSections", () => {
     expect(await draw("image", without, { decoder: undefined })).toEqual([expect.stringContaining("decoder")]);
     expect(await draw("joint", without, { decoder: undefined })).toHaveLength(1);
     const names = [...(await sectionsIn(without)).keys()];
-    expect(names).toHaveLength(6);
+    expect(names).toHaveLength(7);
     expect(names.filter((name) => name.includes("patches"))).toEqual([]);
   });
 
@@ -405,6 +406,24 @@ describe("attention", () => {
       const expected = shown.map((_, i) => pieces.reduce((sum, t) => sum + weight(t, i), 0) / pieces.length);
       for (const [i, x] of shown.entries()) expect(x).toBeCloseTo(expected[i]!, 6);
       expect(shown.reduce((a, b) => a + b, 0)).toBeLessThan(1);
+    }
+  });
+
+  it("has the scores of every layer", async () => {
+    const { context, config } = drawn;
+    const [pair] = openDrawing(context, { runDir: "", stage: "joint", pairs: drawn.pairs }).pairs;
+    const { words, size: N, layers } = section("45-scores-joint", "scores").items[0]!;
+    expect([N, layers.length]).toEqual([words.length + 18, config.multimodal.layers]);
+    const T = words.length;
+    const { graph: g } = multimodalGraph(config, { batch: 1, textLength: T, attentions: true });
+    const feeds = { ...(await imageFeeds(context, [pair!])), ...textFeeds(context, [pair!.caption], T) };
+    const scores = naive(g, feeds)["multimodal_scores.0"]!; // (1, H, M, M), the picture first
+    const H = config.multimodal.heads;
+    const at = (row: number): number => (row < T ? 18 + row : row - T);
+    for (const [i, shown] of layers[0]!.entries()) {
+      const place = at(Math.floor(i / N)) * N + at(i % N);
+      const mean = Array.from({ length: H }, (_, h) => scores[h * N * N + place]!).reduce((a, b) => a + b, 0) / H;
+      expect(Math.abs(shown! - mean)).toBeLessThan(1e-3);
     }
   });
 });

@@ -109,6 +109,7 @@ describe("parseRecipe", () => {
       test: {},
       texts: [],
       labelled: null,
+      boxes: {},
       maxPairs: 5000,
       batchSize: 64,
     });
