@@ -24,6 +24,9 @@ describe("flava table --systems", () => {
       answers: { V: true, "CV&L": true, "MV&L": false, L: true },
     });
     expect(named(rows, "vinvl")).toMatchObject({ contrastive: [], matching: ["triple"], masking: ["mlm"] });
+    // Of pictures it answers nothing, of a detector's regions it does.
+    expect(named(rows, "vinvl").answers).toEqual({ V: false, "CV&L": false, "MV&L": true, L: false });
+    expect(named(rows, "unit").answers).toMatchObject({ "CV&L": false, "MV&L": true, L: true });
     expect(named(rows, "vinvl").lacks).toMatch(/what a detector saw/);
   });
   it("prints those of the starter data, as Markdown or CSV, and takes no results beside it", async () => {

@@ -97,11 +97,12 @@ export function systemAnswers(model: Model): SystemRow["answers"] {
   const text = model.text?.({ batch: 1, textLength: 4 })?.graph.outputs ?? {};
   const pair = model.pair?.({ batch: 1, textLength: 4 })?.graph.outputs ?? {};
   const has = (outputs: object): boolean => Object.keys(outputs).length > 0;
+  const own = Object.values(model.tasks ?? {});
   return {
     V: has(image) && ("image_embeds" in image || model.features !== undefined),
     "CV&L": "image_embeds" in image && "text_embeds" in text,
-    "MV&L": has(pair) || model.fusion !== undefined || model.regionPair !== undefined,
-    L: "text_embeddings" in text || "text_embeds" in text || "pooler_output" in text,
+    "MV&L": has(pair) || model.regionPair !== undefined || own.includes("pair"),
+    L: "text_embeddings" in text || "text_embeds" in text || "pooler_output" in text || own.includes("text"),
   };
 }
 

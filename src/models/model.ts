@@ -208,6 +208,8 @@ export interface Model {
    * `text_embeddings` (B, T, D) and `region_embeddings` (B, R, D).
    */
   regionPair?(sizes: RegionGraphSizes): ModelGraph;
+  /** What tasks read that the model has heads of its own for. */
+  readonly tasks?: Readonly<Record<string, TaskHead["inputs"]>> | undefined;
   /** Boxes in pictures, by tasks. */
   readonly detection?: Detection | undefined;
   /** `image_mm`, `text_mm` and the text's own inputs → the results of `pair` that the multimodal encoder gives. */

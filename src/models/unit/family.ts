@@ -82,6 +82,9 @@ const NO_SPACE = "UniT has no contrastive space: its tasks are classes, boxes an
 
 const NO_MATCHING = `UniT has no matching head: it matches by a task of this name (${MATCHING}), which this one was not trained on`;
 
+/** What each kind of task reads. */
+const READS = { detection: "image", vl: "pair", glue: "text" } as const;
+
 function unitModel(config: UnitConfig): Model {
   const { image, text } = config;
   const [pictures, texts] = [taskThatReads(config, "pictures"), taskThatReads(config, "texts")];
@@ -112,6 +115,7 @@ function unitModel(config: UnitConfig): Model {
       features: (batch, scope) => unitFeatures(config, pictures, batch, scope),
     }),
     ...(texts && { text: (sizes) => unitTextGraph(config, texts, sizes) }),
+    tasks: Object.fromEntries(Object.entries(config.tasks).map(([name, { kind }]) => [name, READS[kind]])),
     detection: {
       labels: Object.fromEntries(
         Object.entries(config.tasks).flatMap(([name, { kind, labels }]) =>
