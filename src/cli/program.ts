@@ -10,6 +10,7 @@ import { define as convert } from "./convert.ts";
 import { define as data } from "./data.ts";
 import { define as doctor } from "./doctor.ts";
 import { define as embed } from "./embed.ts";
+import { define as engine } from "./engine.ts";
 import { define as evaluate } from "./eval.ts";
 import { define as exportModel } from "./export.ts";
 import { define as fill } from "./fill.ts";
@@ -51,6 +52,7 @@ const VERBS: readonly ((program: Command) => void)[] = [
   convert,
   inspect,
   doctor,
+  engine,
   completion,
 ];
 

@@ -10,6 +10,10 @@ export function huggingFaceHome(env: NodeJS.ProcessEnv = process.env, home: () =
   return join(homeOf(home), ".cache", "huggingface");
 }
 
+/** `<HF_HOME>/flava`, else `<XDG_CACHE_HOME>/huggingface/flava`, else `~/.cache/huggingface/flava`. Throws ConfigError without a home. */
+export const flavaCache = (env?: NodeJS.ProcessEnv, home?: () => string): string =>
+  join(huggingFaceHome(env, home), "flava");
+
 /** A path with `~` at its beginning replaced: variables that come from a file are seen by no shell. */
 export const withHome = (path: string, home: () => string = homedir): string =>
   /^~([/\\]|$)/.test(path) ? join(homeOf(home), path.slice(1)) : path;

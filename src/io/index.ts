@@ -3,7 +3,7 @@ export { type Bytes, checkRange } from "./bytes.ts";
 export { namesIn, openFile, statOf } from "./file.ts";
 export { openHttp } from "./http.ts";
 export type { HttpOptions } from "./http-attempts.ts";
-export { huggingFaceHome, isOffline, isSet, withHome } from "./huggingface-home.ts";
+export { flavaCache, huggingFaceHome, isOffline, isSet, withHome } from "./huggingface-home.ts";
 export { isJsonObject, isRecord, type Json, type JsonObject, readJson, saveJson } from "./json.ts";
 export { type LockOptions, lockFile, lockFolder } from "./lock.ts";
 export { memoryBytes } from "./memory.ts";

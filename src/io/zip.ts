@@ -24,6 +24,8 @@ export interface Zip {
   source(entry: ZipEntry): Promise<Pick<Bytes, "slice" | "into">>;
   /** The whole of a small entry, inflated where it is compressed. Throws past `most` bytes, before they are read. */
   content(entry: ZipEntry, most: number): Promise<Uint8Array>;
+  /** The content of an entry of any length, piece by piece. Throws where it has another length than the table says. */
+  stream(entry: ZipEntry): AsyncIterable<Uint8Array>;
 }
 
 const END_BYTES = 22;
@@ -56,17 +58,27 @@ export async function openZip(bytes: Bytes): Promise<Zip> {
       ...(bytes.into && { into: (start, target) => bytes.into!(first + start, target) }),
     };
   };
+  async function* stream(entry: ZipEntry): AsyncGenerator<Uint8Array> {
+    const { slice } = await source(entry);
+    yield* contentOf(bytes.name, entry, slice);
+  }
   return {
     entries: new Map(entries.map((entry) => [entry.name, entry])),
     source,
+    stream,
     async content(entry, most) {
       if (entry.byteLength > most || entry.stored > most)
         throw refused(
           bytes.name,
           `${entry.name}: expected at most ${most} bytes, got ${Math.max(entry.byteLength, entry.stored)}`,
         );
-      const raw = new Uint8Array(await (await source(entry)).slice(0));
-      return entry.compressed ? inflate(bytes.name, entry, raw) : raw;
+      const out = new Uint8Array(entry.byteLength);
+      let filled = 0;
+      for await (const chunk of stream(entry)) {
+        out.set(chunk, filled);
+        filled += chunk.length;
+      }
+      return out;
     },
   };
 }
@@ -232,25 +244,53 @@ async function dataStart(bytes: Bytes, { name, start, stored }: ZipEntry): Promi
   return data;
 }
 
-async function inflate(where: string, { name, byteLength }: ZipEntry, raw: Uint8Array): Promise<Uint8Array> {
-  const out = new Uint8Array(byteLength);
-  let filled = 0;
+/** So much of an entry is read at once. */
+const PIECE_BYTES = 1 << 20;
+
+async function* contentOf(where: string, entry: ZipEntry, slice: Bytes["slice"]): AsyncGenerator<Uint8Array> {
+  const { name, byteLength, stored, compressed } = entry;
   const wrong = (): CheckpointError =>
     refused(where, `${name}: expected ${byteLength} bytes when inflated, got others`);
-  const stream = new Blob([raw as Uint8Array<ArrayBuffer>])
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate-raw"));
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read().catch(() => Promise.reject(wrong()));
-    if (done) break;
-    if (filled + value.length > byteLength) {
-      await reader.cancel();
-      throw wrong();
+  let failure: unknown;
+  async function* pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    try {
+      for (let at = 0; at < stored; at += PIECE_BYTES)
+        yield new Uint8Array(await slice(at, Math.min(at + PIECE_BYTES, stored)));
+    } catch (error) {
+      failure = error; // of the file itself, not of what is in it
+      throw error;
     }
-    out.set(value, filled);
-    filled += value.length;
   }
-  if (filled !== byteLength) throw wrong();
-  return out;
+  let done = 0;
+  try {
+    for await (const chunk of compressed ? inflated(pieces()) : pieces()) {
+      done += chunk.length;
+      if (done > byteLength) throw wrong();
+      yield chunk;
+    }
+  } catch (error) {
+    throw failure ?? (error instanceof CheckpointError ? error : wrong());
+  }
+  if (done !== byteLength) throw wrong();
+}
+
+async function* inflated(pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>): AsyncGenerator<Uint8Array> {
+  const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await pieces.return(undefined)),
+  });
+  const reader = source.pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }

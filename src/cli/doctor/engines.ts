@@ -1,23 +1,19 @@
 /** What computes, what decodes pictures, and what reads words. */
-
-import { enginesFolder, pythonFolders } from "../../runtime/engine-places.ts";
-import { type DeviceName, openDevice } from "../../runtime/index.ts";
-import { findPlugin, type Platform, platforms } from "../../runtime/xla/find.ts";
+import { type EngineStatus, listEngines } from "../../engines/index.ts";
+import { type DeviceName, deviceNames, openDevice } from "../../runtime/index.ts";
 import { bertVocabulary } from "../../text/bert-vocabulary.node.ts";
 import { type Finding, failed } from "./finding.ts";
 
 /** The engines; those that work are named by their devices, for whatever measures them. */
 export async function engineFindings(): Promise<{ findings: Finding[]; devices: DeviceName[] }> {
-  const [native, js] = [await engine("cpu"), await engine("cpu-js")];
-  const [openvino, webgpu] = [await engine("openvino"), await engine("webgpu")];
-  const plugins = await pluginFindings();
-  const devices = [native, js, openvino, webgpu, ...plugins]
-    .filter(({ status }) => status === "ok")
-    .map(({ name }) => name as DeviceName);
-  return { findings: [native, otherEngine(js), otherEngine(openvino), otherEngine(webgpu), ...plugins], devices };
+  const [native, js, webgpu] = [await engine("cpu"), await engine("cpu-js"), await engine("webgpu")];
+  const others = await otherFindings(await listEngines());
+  const all = [native, otherEngine(js), otherEngine(webgpu), ...others];
+  const devices = all.filter(({ status }) => status === "ok").map(({ name }) => name as DeviceName);
+  return { findings: all, devices };
 }
 
-async function engine(name: "cpu" | "cpu-js" | "openvino" | "webgpu"): Promise<Finding> {
+async function engine(name: DeviceName): Promise<Finding> {
   try {
     return { name, status: "ok", found: (await openDevice(name)).description };
   } catch (error) {
@@ -28,24 +24,25 @@ async function engine(name: "cpu" | "cpu-js" | "openvino" | "webgpu"): Promise<F
 /** Nobody needs the second engine where the first one works, and the first one is not replaced by it without being asked. */
 const otherEngine = (js: Finding): Finding => (js.status === "ok" ? js : { ...js, status: "note" });
 
-/** A line for each plugin that is there, and one for those that are not. */
-async function pluginFindings(): Promise<Finding[]> {
-  const python = await pythonFolders();
-  const found = await Promise.all(platforms.map((platform) => pluginPath(platform, python)));
-  const there = platforms.flatMap((platform, i): Finding[] =>
-    found[i] === undefined ? [] : [{ name: `xla:${platform}`, status: "ok", found: found[i] }],
-  );
-  const absent = platforms.filter((_, i) => found[i] === undefined);
-  if (absent.length === 0) return there;
-  const help = `only for openDevice("xla:…"): a PJRT plugin in ${enginesFolder()}, see docs/xla.md`;
-  return [...there, { name: "xla", status: "note", found: `no plugin for ${absent.join(", ")}`, help }];
+/** A line for each device of an engine that npm does not bring: opened where it is here, else how it is had. */
+async function otherFindings(all: readonly EngineStatus[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const name of deviceNames) {
+    const engines = all.filter(({ device, offered }) => device === name && offered);
+    const here = engines.flatMap(({ installed }) => installed)[0];
+    if (here) {
+      const finding = await engine(name);
+      const place = `${here.package} ${here.version ?? "(version unknown)"} in ${here.folder}`;
+      const help =
+        here.damage === undefined ? finding.help : `damaged, ${here.damage}: flava engine add ${engines[0]!.name}`;
+      findings.push({ ...otherEngine(finding), found: `${finding.found}; ${place}`, help });
+    } else if (engines.length > 0) {
+      const add = engines.map((one) => `flava engine add ${one.name}`).join(", or ");
+      findings.push({ name, status: "note", found: `not here, not needed; skipped: ${add}` });
+    }
+  }
+  return findings;
 }
-
-const pluginPath = (platform: Platform, python: readonly string[]): Promise<string | undefined> =>
-  findPlugin(platform, { python }).then(
-    ({ path }) => path,
-    () => undefined,
-  );
 
 /** One red pixel. */
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";

@@ -5,7 +5,7 @@ import { checked, type Finding, findingsText } from "./finding.ts";
 import { machineFindings } from "./machine.ts";
 import { mpiFindings } from "./mpi.ts";
 import { cacheFindings, hubFindings, starterFinding } from "./places.ts";
-import { decodeSpeed, matmulSpeed } from "./speed.ts";
+import { decodeSpeed, deviceSpeed } from "./speed.ts";
 
 export async function doctor(
   io: Io,
@@ -31,7 +31,7 @@ export async function doctor(
   io.signal.throwIfAborted();
   if (!quick) {
     io.note("measuring; --quick skips it");
-    for (const name of engines.devices) findings.push(await matmulSpeed(name, io.signal));
+    for (const name of engines.devices) findings.push(await deviceSpeed(name, io.signal));
     if (pictures[0]?.status === "ok") findings.push(...(await checked("speed pictures", () => decodeSpeed(io.signal))));
   }
   say(io, findings);

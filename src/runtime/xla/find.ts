@@ -1,32 +1,14 @@
 /** Where PJRT plugins lie: in the folder `engines/` of the cache, or in the packages of an installed Python. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { enginesFor, type FindOptions, findInPackages, librariesOf, subfolders } from "../../engines/index.ts";
 import { EngineError } from "../../errors.ts";
-import { enginesFolder, type FindOptions, findInPackages, subfolders } from "../engine-places.ts";
 
 /** The hardware of PJRT plugins. */
 export const platforms = ["cpu", "cuda", "rocm", "tpu"] as const;
 
 /** The hardware of a PJRT plugin. */
 export type Platform = (typeof platforms)[number];
-
-/** The plugin of each platform inside a folder of Python packages, best first, and what pip calls the first. */
-const PLUGINS: Readonly<Record<Platform, { readonly files: readonly string[]; readonly install: string }>> = {
-  cpu: {
-    files: [
-      "lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so",
-      "fastatomstruct_xla_cpu/libpjrt_cpu.so",
-      "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so",
-    ],
-    install: "lammps-jax-pjrt-cpu",
-  },
-  cuda: {
-    files: ["jax_plugins/xla_cuda13/xla_cuda_plugin.so", "jax_plugins/xla_cuda12/xla_cuda_plugin.so"],
-    install: "jax[cuda13]",
-  },
-  rocm: { files: ["jax_plugins/xla_rocm7/xla_rocm_plugin.so"], install: "jax-rocm7-pjrt" },
-  tpu: { files: ["libtpu/libtpu.so"], install: "libtpu" },
-};
 
 /** A plugin on disk. */
 export interface Found {
@@ -39,17 +21,16 @@ export interface Found {
 
 /** Finds the plugin of a platform. Throws EngineError that lists where it was looked for. */
 export async function findPlugin(platform: Platform, options: FindOptions = {}): Promise<Found> {
-  const { library, engines = enginesFolder() } = options;
-  if (library !== undefined) return withNeeds(resolve(library));
-  const { files, install } = PLUGINS[platform];
+  if (options.library !== undefined) return withNeeds(resolve(options.library));
+  const engines = enginesFor(`xla:${platform}`);
+  const files = engines.flatMap((engine) => librariesOf(engine, "linux"));
   const { path, folders } = await findInPackages(files, options);
   if (path !== undefined) return withNeeds(path);
   throw new EngineError(
     `xla:${platform}: no plugin found: looked for ${files.join(", ")} in ${folders.join(", ")}`,
-    `pip install "${install}", unpack its wheel into ${engines}, or pass its path as \`library\``,
+    `flava engine add ${engines[0]!.name}, or pass its path as \`library\``,
   );
 }
-
 /** What lies in `nvidia/` beside the plugin's package: pip's CUDA. */
 function withNeeds(path: string): Found {
   const packages = subfolders(join(dirname(dirname(dirname(path))), "nvidia"));

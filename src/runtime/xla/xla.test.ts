@@ -29,7 +29,7 @@ describe("findPlugin", () => {
   it("names every place where it looked, and what to install", async () => {
     const options = { engines: join(folder, "nothing"), python: [join(folder, "neither")] };
     await expect(findPlugin("cuda", options)).rejects.toThrow(
-      /xla:cuda: no plugin found: .*xla_cuda13.*nothing.*neither.*help: pip install "jax\[cuda13\]"/s,
+      /xla:cuda: no plugin found: .*xla_cuda13.*nothing.*neither.*help: flava engine add xla-cuda13/s,
     );
   });
 

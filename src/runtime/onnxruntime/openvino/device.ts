@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { engineNamed, findInPackages, librariesOf } from "../../../engines/index.ts";
 import { EngineError } from "../../../errors.ts";
 import type { Device, Prepared, Task } from "../../device.ts";
 import type { OpenVinoOptions } from "../../device-options.ts";
-import { findInPackages } from "../../engine-places.ts";
 import type { SessionOptions } from "../../session.ts";
 import { openOrt } from "../native/ort.ts";
 import { pluginProvider } from "../native/provider.ts";
@@ -17,25 +17,20 @@ import { splitStep } from "./split.ts";
 import { splitSession } from "./split-session.ts";
 
 const NAME = "OpenVINOExecutionProvider";
-/** Inside a folder of Python packages, by platform. */
-const FILES: { readonly [platform: string]: string } = {
-  linux: "onnxruntime_ep_openvino/libonnxruntime_providers_openvino_plugin.so",
-  win32: "onnxruntime_ep_openvino/onnxruntime_providers_openvino_plugin.dll",
-};
 
 type Precision = "fp32" | "bf16";
 
 /** The path of the provider. Throws EngineError that lists where it was looked for. */
 export async function findOpenVino(given?: string): Promise<string> {
   if (given !== undefined) return given;
-  const file = FILES[process.platform];
-  if (file === undefined || process.arch !== "x64")
+  const files = librariesOf(engineNamed("openvino"));
+  if (files.length === 0 || process.arch !== "x64")
     throw new EngineError(`openvino: expected Linux or Windows on x64, got ${process.platform}-${process.arch}`);
-  const { path, folders } = await findInPackages([file]);
+  const { path, folders } = await findInPackages(files);
   if (path !== undefined) return path;
   throw new EngineError(
-    `openvino: no provider found: looked for ${file} in ${folders.join(", ")}`,
-    "pip install onnxruntime-ep-openvino, or unpack its wheel into the folder named first",
+    `openvino: no provider found: looked for ${files.join(", ")} in ${folders.join(", ")}`,
+    "flava engine add openvino, or pass its path as `provider`",
   );
 }
 
