@@ -11,7 +11,7 @@ import {
   removeEngine,
 } from "../engines/index.ts";
 import { FileError } from "../errors.ts";
-import type { Io } from "./command.ts";
+import { Cancelled, type Io } from "./command.ts";
 import { formatBytes, type Progress } from "./progress.ts";
 
 interface AddOptions {
@@ -54,6 +54,13 @@ export async function add(io: Io, name: string, { version, deps, indexUrl, dryRu
     const size = formatBytes(bytesOf(manifest));
     const text = wasThere ? `${folder}: there already, whole, ${size}` : `${folder}: ${manifest.version}, ${size}`;
     io.result(`${text}; use it with --device ${manifest.device}`, { folder, wasThere, replaced, ...manifest });
+  } catch (error) {
+    if (!(io.signal.reason instanceof Cancelled)) throw error;
+    progress.end();
+    throw new Cancelled(
+      io.signal.reason.signal,
+      "cancelled; what has come is kept: the same command goes on from there",
+    );
   } finally {
     progress.end();
   }
@@ -88,7 +95,7 @@ export async function remove(io: Io, name: string, { version }: { version?: stri
     const where = others.map(({ folder }) => folder).join(", ");
     throw new FileError(
       `engine ${name}${version ? ` ${version}` : ""}: nothing of it in ${enginesFolder()} that engine add has made`,
-      where ? `it is in ${where}; what else has put it there can remove it` : undefined,
+      where ? `it is in ${where}: whatever put it there removes it` : undefined,
     );
   }
   const lines = removed.map(

@@ -129,6 +129,21 @@ describe("addEngine", () => {
     expect(await left()).toEqual(["xla-cpu-0.11.2"]);
   });
 
+  it("drops a part that does not belong to the wheel, and fetches all of it", async () => {
+    await writeFiles(root, { [`.wheels-xla-cpu/${nameOf("0.11.2")}.incomplete`]: "something else" });
+    expect((await addEngine("xla-cpu", options())).manifest.version).toBe("0.11.2");
+    expect(notes.join()).toMatch(/does not belong to it: fetching all of it again/);
+  });
+
+  it("is content with what is there where no index answers, or the version is the one", async () => {
+    const { folder } = await addEngine("xla-cpu", options());
+    const pip = pipWith({ indexes: ["http://127.0.0.1:9/simple"], retries: 0 });
+    expect(await addEngine("xla-cpu", options({ pip }))).toMatchObject({ folder, wasThere: true });
+    expect(notes.join()).toMatch(/no index says whether there is a newer one/);
+    expect(await addEngine("xla-cpu", options({ pip, version: "0.11.2" }))).toMatchObject({ folder, wasThere: true });
+    await expect(addEngine("xla-cpu", options({ pip, version: "0.9.2" }))).rejects.toThrow(/no answer/);
+  });
+
   it("two at once share the work", async () => {
     const [a, b] = await Promise.all([addEngine("xla-cpu", options()), addEngine("xla-cpu", options())]);
     expect([a.wasThere, b.wasThere].sort()).toEqual([false, true]);

@@ -12,6 +12,7 @@ import { type PipConfig, readPipConfig } from "./pip-config.ts";
 import { enginesFolder, subfolders } from "./places.ts";
 import { removeFolder } from "./remove.ts";
 import { type UnpackedFile, unpackWheel } from "./unpack.ts";
+import { compareVersions } from "./version.ts";
 import { type Machine, thisMachine } from "./wheel-name.ts";
 
 /** What is going on, in bytes. */
@@ -90,9 +91,16 @@ const httpOf = ({ timeoutMs, retries }: PipConfig, { note, signal }: AddOptions)
  * leaves half a wheel, which the next call goes on with, and no half engine. Throws as `planEngine`, and FileError, DataError.
  */
 export async function addEngine(name: string, options: AddOptions = {}): Promise<Added> {
-  const plan = await planEngine(name, options);
-  const { folder, choice } = plan;
   const root = options.folder ?? enginesFolder(options.env);
+  const here = await wholeOne(root, engineNamed(name), options);
+  if (here && options.version !== undefined) return here;
+  const plan = await planEngine(name, options).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    if (!here || !(error instanceof FileError)) throw error;
+    options.note?.(`no index says whether there is a newer one: ${error.message.split("\n")[0]}`);
+  });
+  if (plan === undefined) return here!;
+  const { folder, choice } = plan;
   await makeFolder(root);
   const { note, signal } = options;
   await using _lock = await lockFile(join(root, `.${name}.lock`), { wait: true, note, signal });
@@ -105,6 +113,21 @@ export async function addEngine(name: string, options: AddOptions = {}): Promise
   const older = subfolders(root).filter((other) => other !== folder && readManifest(other)?.engine === name);
   for (const other of older) await removeFolder(other);
   return { folder, manifest, wasThere: false, replaced: older };
+}
+
+/** What is there, whole and of the version that is asked for. */
+async function wholeOne(
+  root: string,
+  { name, needs = [] }: Engine,
+  { version, needs: withNeeds = true }: AddOptions,
+): Promise<Added | undefined> {
+  for (const folder of subfolders(root)) {
+    const manifest = readManifest(folder);
+    if (manifest?.engine !== name || manifest.packages.length < 1 + (withNeeds ? needs.length : 0)) continue;
+    if (version !== undefined && compareVersions(version, manifest.version) !== 0) continue;
+    if ((await damageOf(folder, manifest)) === undefined) return { folder, manifest, wasThere: true, replaced: [] };
+  }
+  return undefined;
 }
 
 /** Whether every wheel that was chosen is in there; with --no-deps more may be. */

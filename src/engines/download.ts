@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileError } from "../errors.ts";
 import type { HttpOptions } from "../io/http-attempts.ts";
-import { freeBytes, openFile, openHttp, syncFolder, writeError } from "../io/index.ts";
+import { freeBytes, openFile, openHttp, statOf, syncFolder, writeError } from "../io/index.ts";
 import type { Wheel } from "./choose.ts";
 
 /** What is downloaded, and to where. */
@@ -25,6 +25,7 @@ export async function downloadWheel({ wheel, path, http, onBytes }: WheelDownloa
   const part = `${path}.incomplete`;
   if (wheel.address.url.startsWith("file:")) await copyFile(fileURLToPath(wheel.address.url), part);
   else {
+    const earlier = (await statOf(part))?.size ?? 0;
     const remote = await openHttp(wheel.address.url, { ...http, headers: wheel.address.headers });
     if (wheel.size !== undefined && wheel.size !== remote.byteLength)
       throw new FileError(
@@ -32,8 +33,19 @@ export async function downloadWheel({ wheel, path, http, onBytes }: WheelDownloa
         "try again later: the index may be changing",
       );
     await append(part, remote, wheel.sha256 !== undefined, onBytes, http.signal);
+    if (earlier > 0 && (await wrongHash(wheel, part, http.signal)) !== undefined) {
+      http.note?.(`${wheel.file}: the part that was there does not belong to it: fetching all of it again`);
+      await append(part, remote, false, onBytes, http.signal);
+    }
   }
-  await check(wheel, part, http.signal);
+  const wrong = await wrongHash(wheel, part, http.signal);
+  if (wrong !== undefined) {
+    await rm(part, { force: true });
+    throw new FileError(
+      `${wheel.address.url}: expected bytes with the SHA-256 ${wheel.sha256}, as the index says, got ${wrong}`,
+      "what came was removed: try again; if it stays so, what lies between changes the bytes",
+    );
+  }
   await rename(part, path).catch((error: unknown) => Promise.reject(writeError(path, error)));
   await syncFolder(dirname(path));
 }
@@ -80,9 +92,13 @@ export async function checkSpace(path: string, bytes: number): Promise<void> {
     );
 }
 
-/** Wrong bytes are removed: nothing can be built on them. */
-async function check({ sha256, address }: Wheel, part: string, signal: AbortSignal | undefined): Promise<void> {
-  if (sha256 === undefined) return; // what is unpacked is checked against the wheel's own list
+/** The hash of what came, where it is not the one that the index names. Where that names none, the wheel's own list is checked later. */
+async function wrongHash(
+  { sha256 }: Wheel,
+  part: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (sha256 === undefined) return undefined;
   const bytes = await openFile(part, signal);
   const hash = createHash("sha256");
   try {
@@ -91,10 +107,5 @@ async function check({ sha256, address }: Wheel, part: string, signal: AbortSign
     await bytes.close();
   }
   const found = hash.digest("hex");
-  if (found === sha256) return;
-  await rm(part, { force: true });
-  throw new FileError(
-    `${address.url}: expected bytes with the SHA-256 ${sha256}, as the index says, got ${found}`,
-    "what came was removed: try again; if it stays so, what lies between changes the bytes",
-  );
+  return found === sha256 ? undefined : found;
 }

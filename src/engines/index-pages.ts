@@ -102,8 +102,10 @@ async function pageFiles(page: Address, { pip, http }: Asking): Promise<IndexFil
     return { url, text, isJson: /\bjson\b/i.test(response.headers.get("content-type") ?? "") };
   }).catch((error: unknown) => Promise.reject(withHelp(page.url, error, pip)));
   if (answer === undefined) return undefined;
-  const at = { url: answer.url, headers: page.headers };
-  return answer.isJson ? parseJsonPage(at, answer.text) : parseHtmlPage(at, answer.text);
+  const resolve = (url: string, base = answer.url): Address => addressOf(new URL(url, base).href, page);
+  return answer.isJson
+    ? parseJsonPage(page.url, answer.text, resolve)
+    : parseHtmlPage(answer.url, answer.text, resolve);
 }
 
 /** As pip: what is not https must be on this computer, or named as trusted. */
@@ -161,7 +163,10 @@ const PAGE = z.looseObject({
   ),
 });
 
-function parseJsonPage(page: Address, text: string): IndexFile[] {
+/** An address on a page as one that can be asked for; the index's credentials go to its own host alone, also after a redirect. */
+type Resolve = (url: string, base?: string) => Address;
+
+function parseJsonPage(page: string, text: string, resolve: Resolve): IndexFile[] {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -169,11 +174,11 @@ function parseJsonPage(page: Address, text: string): IndexFile[] {
   const { success, data } = PAGE.safeParse(json);
   if (!success)
     throw new FileError(
-      `${page.url}: expected an index's page of files (PEP 691), got ${JSON.stringify(text.slice(0, 60))}`,
+      `${page}: expected an index's page of files (PEP 691), got ${JSON.stringify(text.slice(0, 60))}`,
     );
   return data.files.map(({ filename, url, hashes, size, yanked }) => ({
     file: filename,
-    address: addressOf(new URL(url, page.url).href, page),
+    address: resolve(url),
     sha256: checkedHash(hashes.sha256),
     size: size ?? undefined,
     yanked: yanked !== false,
@@ -184,9 +189,9 @@ const checkedHash = (hash: string | undefined): string | undefined =>
   hash !== undefined && /^[0-9a-f]{64}$/i.test(hash) ? hash.toLowerCase() : undefined;
 
 /** Anchors of a page: the hash is behind the address, `#sha256=…`. */
-function parseHtmlPage(page: Address, html: string): IndexFile[] {
+function parseHtmlPage(page: string, html: string, resolve: Resolve): IndexFile[] {
   const base = /<base\b[^>]*\bhref\s*=\s*["']?([^"'\s>]+)/i.exec(html)?.[1];
-  const from = new URL(base === undefined ? "" : unescaped(base), page.url).href;
+  const from = new URL(base === undefined ? "" : unescaped(base), page).href;
   return [...html.matchAll(/<a\b([^>]*)>/gi)].flatMap(([, attributes]) => {
     const href = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/i.exec(attributes!);
     const target = href?.[1] ?? href?.[2] ?? href?.[3];
@@ -197,7 +202,7 @@ function parseHtmlPage(page: Address, html: string): IndexFile[] {
     const file = decodeURIComponent(url.pathname.split("/").at(-1)!);
     if (!/^https?:$/.test(url.protocol) || !file.endsWith(".whl")) return [];
     const yanked = /\bdata-yanked\b/i.test(attributes!);
-    return [{ file, address: addressOf(url.href, page), sha256: checkedHash(hash), size: undefined, yanked }];
+    return [{ file, address: resolve(url.href), sha256: checkedHash(hash), size: undefined, yanked }];
   });
 }
 

@@ -35,6 +35,15 @@ export interface WebDeviceOptions extends JsDeviceOptions {
 export interface WebGpuOptions extends WebDeviceOptions {
   /** Node: path of another ONNX Runtime library, with WebGPU in it. */
   library?: string;
+
+/** Where compiled programs are kept, and which. */
+export interface CompiledOptions {
+  /** Default: `compiled/xla/` in the cache folder. */
+  readonly folder?: string | undefined;
+  /** Programs that took less are not kept. Default 1000, as JAX's. */
+  readonly minMs?: number | undefined;
+  /** Of all together; those that were not used for longest go. Default 4 GiB. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** Of XLA. `threads` is not taken: XLA has a pool of its own. */
@@ -49,6 +58,10 @@ export interface XlaOptions extends DeviceOptions {
   readonly allocator?: string;
   /** Processors: how many devices to pretend. Default 1. */
   readonly devices?: number;
+  /** Compiled programs are kept on disk, for the next process; false: they are not. */
+  readonly compiled?: CompiledOptions | false | undefined;
+  /** Try the plugin in a process of its own before it is loaded, once. Default true: some end the process that loads them. */
+  readonly trial?: boolean | undefined;
 }
 
 /** By the device's name. */

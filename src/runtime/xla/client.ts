@@ -1,7 +1,8 @@
 /** A PJRT client: the devices of one plugin in one process, buffers on them and compiled programs. */
 import { EngineError } from "../../errors.ts";
 import { byteSize, type DType, size, type Tensor } from "../../tensor/index.ts";
-import { type Pjrt, type Pointer, struct, type Words } from "./pjrt.ts";
+import { checkFits, fullMessage, MEMORY_HELP, type MemoryStats, type ProgramMemory } from "./memory.ts";
+import { type Pjrt, PjrtError, type Pointer, RESOURCE_EXHAUSTED, struct, type Words } from "./pjrt.ts";
 
 /** Element types of PJRT; a dtype without one cannot be on a device. */
 const TYPES: Readonly<Record<DType, number>> = {
@@ -15,23 +16,12 @@ const TYPES: Readonly<Record<DType, number>> = {
   bfloat16: 13,
 };
 
-/** Options of a client, as the plugin names them (`memory_fraction`, `cpu_device_count`, …). */
-export type ClientOptions = Readonly<Record<string, string | number | boolean>>;
-
-/** Float options; a whole number would be taken for an integer otherwise. */
-const FLOATS: ReadonlySet<string> = new Set(["memory_fraction"]);
-
-/** Bytes of device memory. */
-export interface MemoryStats {
-  readonly inUse: number;
-  readonly peak: number | undefined;
-  readonly limit: number | undefined;
-}
-
 /** A loaded executable of PJRT. */
 export interface Program {
   readonly pointer: Pointer;
   readonly outputs: number;
+  /** Undefined where the plugin does not count. */
+  readonly memory: ProgramMemory | undefined;
 }
 
 /** PJRT_HostBufferSemantics: how long the host array must stay as it is. */
@@ -48,18 +38,41 @@ export class Client {
   readonly devices: readonly Pointer[];
   /** What the first device calls itself: "NVIDIA H200". */
   readonly kind: string;
+  /** Names the plugin, its build, its devices and its options: what a compiled program depends on besides its text. */
+  readonly identity: string;
   readonly #pointer: Pointer;
 
-  constructor(pjrt: Pjrt, pointer: Pointer) {
+  /** Whether its programs can be written to disk. */
+  get canSerialize(): boolean {
+    return this.pjrt.has("serialize") && this.pjrt.has("deserialize");
+  }
+
+  constructor(pjrt: Pjrt, pointer: Pointer, build: string) {
     this.pjrt = pjrt;
     this.#pointer = pointer;
     const name = pjrt.call("xla", "platformName", struct(40, { 16: pointer }));
     this.platform = pjrt.text(name[3]!, name[4]!).toLowerCase();
     const found = pjrt.call("xla", "devices", struct(40, { 16: pointer }));
     this.devices = [...pjrt.words(found[3]!, Number(found[4]))];
+    if (this.devices.length === 0)
+      throw new EngineError(
+        `xla: ${pjrt.path}: expected a device of ${this.platform}, got none`,
+        "flava doctor says more",
+      );
     const described = pjrt.call("xla", "deviceDescription", struct(32, { 16: this.devices[0]! }))[3]!;
     const kind = pjrt.call("xla", "deviceKind", struct(40, { 16: described }));
     this.kind = pjrt.text(kind[3]!, kind[4]!);
+    const version = pjrt.call("xla", "platformVersion", struct(40, { 16: pointer }));
+    const driver = pjrt.text(version[3]!, version[4]!);
+    this.identity = JSON.stringify([
+      build,
+      pjrt.version,
+      pjrt.attributes,
+      name,
+      driver,
+      this.kind,
+      this.devices.length,
+    ]);
   }
 
   /** Compiles StableHLO text for so many replicas of one partition each, on another thread. Throws PjrtError. */
@@ -81,14 +94,82 @@ export class Client {
     const options = new Uint8Array([0x1a, 0x04, 0x20, replicas, 0x28, 0x01]);
     const [at, bytes] = [pjrt.address(program), pjrt.address(options)];
     const args = struct(56, { 16: this.#pointer, 24: at, 32: bytes, 40: options.length });
-    const pointer = (await pjrt.callAsync(where, "compile", args, [code, format, program, options]))[6]!;
-    const inner = pjrt.call(where, "getExecutable", struct(32, { 16: pointer }))[3]!;
-    const outputs = Number(pjrt.call(where, "numOutputs", struct(32, { 16: inner }))[3]);
-    pjrt.call(where, "executableDestroy", struct(24, { 16: inner }));
-    return { pointer, outputs };
+    const made = await this.#explained(where, pjrt.callAsync(where, "compile", args, [code, format, program, options]));
+    return this.#program(where, made[6]!);
   }
 
-  release(program: Program): void {
+  /** What is known of a program that was compiled or loaded. Throws EngineError where it needs more memory than there is. */
+  #program(where: string, pointer: Pointer): Program {
+    try {
+      const [outputs, memory] = this.#withInner(where, pointer, (inner) => [
+        Number(this.pjrt.call(where, "numOutputs", struct(32, { 16: inner }))[3]),
+        this.#programMemory(where, inner),
+      ]);
+      if (memory) checkFits(where, memory, this.platform, this.memory());
+      return { pointer, outputs, memory };
+    } catch (error) {
+      this.release({ pointer });
+      throw error;
+    }
+  }
+
+  #withInner<T>(where: string, pointer: Pointer, work: (inner: Pointer) => T): T {
+    const inner = this.pjrt.call(where, "getExecutable", struct(32, { 16: pointer }))[3]!;
+    try {
+      return work(inner);
+    } finally {
+      this.pjrt.call(where, "executableDestroy", struct(24, { 16: inner }));
+    }
+  }
+
+  /** PJRT_Executable_GetCompiledMemoryStats: code @24, arguments @32, outputs @40, of these in arguments @48, temporary @56. */
+  #programMemory(where: string, inner: Pointer): ProgramMemory | undefined {
+    if (!this.pjrt.has("programMemory")) return undefined;
+    try {
+      const found = this.pjrt.call(where, "programMemory", struct(120, { 16: inner }));
+      const [inputs, outputs, shared, temporary] = [...found.slice(4, 8)].map((n) => Number(BigInt.asIntN(64, n)));
+      return { inputs: inputs!, outputs: outputs!, shared: shared!, temporary: temporary! };
+    } catch (error) {
+      if (error instanceof PjrtError) return undefined; // it does not count
+      throw error;
+    }
+  }
+
+  /** A program as bytes, which this plugin on this kind of device reads again. Throws PjrtError where it cannot. */
+  serialize(where: string, { pointer }: Program): Uint8Array {
+    const { pjrt } = this;
+    return this.#withInner(where, pointer, (inner) => {
+      // bytes @24, length @32, what holds them @40, what frees that @48
+      const args = pjrt.call(where, "serialize", struct(56, { 16: inner }));
+      const copy = pjrt.bytes(args[3]!, Number(args[4]));
+      if (args[6]) pjrt.callPointer(args[6], args[5]!);
+      return copy;
+    });
+  }
+
+  /** A program of `serialize`, ready to run. Throws PjrtError. */
+  async deserialize(where: string, bytes: Uint8Array): Promise<Program> {
+    const { pjrt } = this;
+    const args = struct(64, { 16: this.#pointer, 24: pjrt.address(bytes), 32: bytes.length });
+    const made = await this.#explained(where, pjrt.callAsync(where, "deserialize", args, bytes));
+    return this.#program(where, made[5]!);
+  }
+
+  /** A full memory, in words that say what was asked for, what there is, and what to lower. */
+  async #explained<T>(where: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw this.#explain(where, error);
+    }
+  }
+
+  #explain(where: string, error: unknown): unknown {
+    if (!(error instanceof PjrtError) || error.status !== RESOURCE_EXHAUSTED) return error;
+    return new PjrtError(where, error.status, fullMessage(error.said, this.platform, this.memory()), MEMORY_HELP);
+  }
+
+  release(program: Pick<Program, "pointer">): void {
     this.pjrt.call("xla", "destroyLoaded", struct(24, { 16: program.pointer }));
   }
 
@@ -109,7 +190,11 @@ export class Client {
       72: sent ? UNTIL_DONE : DURING_CALL,
       80: this.devices[device]!,
     });
-    pjrt.call(where, "fromHost", args, [data, shape]);
+    try {
+      pjrt.call(where, "fromHost", args, [data, shape]);
+    } catch (error) {
+      throw this.#explain(where, error);
+    }
     if (sent) sent(pjrt.settle(where, args[13], data));
     else pjrt.call(where, "eventDestroy", struct(24, { 16: args[13]! }));
     return args[14]!;
@@ -163,13 +248,14 @@ export class Client {
       56: pjrt.address(outs!),
       64: pjrt.address(events),
     });
-    await pjrt.callAsync(where, "execute", args, [inputs, results, ins, outs, events, fixed, options]);
+    const held = [inputs, results, ins, outs, events, fixed, options];
+    await this.#explained(where, pjrt.callAsync(where, "execute", args, held));
     const buffers = results.map((list) => [...list].slice(0, outputs));
     const ends = await Promise.allSettled([...events].map((event) => pjrt.settle(where, event)));
     const failed = ends.find((end) => end.status === "rejected");
     if (!failed) return buffers;
     for (const buffer of buffers.flat()) this.free(buffer);
-    throw failed.reason;
+    throw this.#explain(where, failed.reason);
   }
 
   /** Undefined where the plugin does not count. */
@@ -187,36 +273,3 @@ export class Client {
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** Makes a client. Throws PjrtError, for an option that the plugin does not know or a device that is not there. */
-export async function createClient(pjrt: Pjrt, options: ClientOptions): Promise<Client> {
-  const entries = Object.entries(options);
-  const keep: ArrayBufferView[] = [];
-  const hold = (array: ArrayBufferView): Pointer => {
-    keep.push(array);
-    return pjrt.address(array);
-  };
-  // PJRT_NamedValue, 56 bytes: name @16, its length @24, type @32 (0 string, 1 int64, 3 float, 4 bool), value @40, count @48
-  const list = new BigUint64Array(Math.max(1, 7 * entries.length));
-  entries.forEach(([key, value], i) => {
-    const name = encode(key);
-    const [type, bits, count] = namedValue(key, value, hold);
-    list.set([56n, 0n, hold(name), BigInt(name.length), type, bits, count], 7 * i);
-  });
-  const args = struct(88, { 16: hold(list), 24: entries.length });
-  return new Client(pjrt, (await pjrt.callAsync(`xla: ${pjrt.path}`, "createClient", args, keep))[8]!);
-}
-
-function namedValue(
-  key: string,
-  value: string | number | boolean,
-  hold: (array: ArrayBufferView) => Pointer,
-): [type: bigint, bits: bigint, count: bigint] {
-  if (typeof value === "string") {
-    const text = encode(value);
-    return [0n, hold(text), BigInt(text.length)];
-  }
-  if (typeof value === "boolean") return [4n, BigInt(value), 1n];
-  if (FLOATS.has(key)) return [3n, BigInt(new Uint32Array(Float32Array.of(value).buffer)[0]!), 1n];
-  return [1n, BigInt(value), 1n];
-}

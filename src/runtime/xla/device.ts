@@ -3,18 +3,24 @@ import { EngineError } from "../../errors.ts";
 import { toStableHlo } from "../../lower/stablehlo/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { Device, Task } from "../device.ts";
-import type { XlaOptions } from "../device-options.ts";
+import type { CompiledOptions, XlaOptions } from "../device-options.ts";
 import type { SessionOptions } from "../session.ts";
 import { XlaBuffer } from "./buffer.ts";
-import { type Client, type ClientOptions, createClient, type MemoryStats } from "./client.ts";
+import type { Client } from "./client.ts";
+import { compileCached, type Source } from "./compiled.ts";
+import { type ClientOptions, createClient } from "./create-client.ts";
 import { type Found, findPlugin, type Platform } from "./find.ts";
+import type { MemoryStats } from "./memory.ts";
 import { loadPjrt } from "./pjrt.ts";
 import { XlaSession } from "./session.ts";
+import { tryPlugin } from "./trial.ts";
 
 /** A device of XLA, with its client for what only XLA offers. */
 export interface XlaDevice extends Device {
   readonly client: Client;
   memory(): MemoryStats | undefined;
+  /** Compiles StableHLO, or takes what was compiled before from disk. Throws PjrtError. */
+  compile(source: Source): ReturnType<Client["compile"]>;
 }
 
 type Options = (options: XlaOptions) => ClientOptions;
@@ -49,14 +55,15 @@ export async function openClient(platform: Platform, options: XlaOptions = {}): 
   const found = await findPlugin(platform, options);
   const clientOptions = CLIENT_OPTIONS[platform](options);
   const key = JSON.stringify([found.path, clientOptions]);
-  const client = clients.get(key) ?? start(found, clientOptions);
+  const client = clients.get(key) ?? start(found, clientOptions, options);
   clients.set(key, client);
   client.catch(() => clients.delete(key));
   return client;
 }
 
-async function start(found: Found, options: ClientOptions): Promise<Client> {
+async function start(found: Found, options: ClientOptions, { trial = true, compiled }: XlaOptions): Promise<Client> {
   setFlags(found);
+  if (trial) await tryPlugin({ found, options, folder: compiled === false ? undefined : compiled?.folder });
   return createClient(await loadPjrt(found.path, found.needs), options);
 }
 
@@ -65,6 +72,7 @@ async function start(found: Found, options: ClientOptions): Promise<Client> {
  * it is for another platform, or it finds no device.
  */
 export async function openXla(platform: Platform, options: XlaOptions = {}): Promise<XlaDevice> {
+  const { compiled = {} } = options;
   const client = await openClient(platform, options);
   if (client.platform !== platform)
     throw new EngineError(
@@ -76,7 +84,8 @@ export async function openXla(platform: Platform, options: XlaOptions = {}): Pro
     description: `XLA through PJRT ${client.pjrt.version.join(".")} on ${client.devices.length} × ${client.kind}`,
     client,
     memory: () => client.memory(),
-    prepare: (task, session) => prepare(client, task, session),
+    compile: (source) => compileCached(client, source, compiled),
+    prepare: (task, session) => prepare(client, compiled, task, session),
     allocate: (dtype, shape) => new XlaBuffer(client, dtype, shape),
     upload: (t) => uploaded(client, t),
   };
@@ -89,7 +98,12 @@ function uploaded(client: Client, t: Tensor): XlaBuffer {
 }
 
 /** Every update may be given its input's own buffer: XLA sees to it that nobody reads what has been overwritten. */
-async function prepare(client: Client, { graph, weights = {}, updates = {} }: Task, options: SessionOptions = {}) {
+async function prepare(
+  client: Client,
+  compiled: CompiledOptions | false,
+  { graph, weights = {}, updates = {} }: Task,
+  options: SessionOptions = {},
+) {
   const { signal, profile } = options;
   if (profile !== undefined)
     throw new EngineError(`${graph.name}: this engine records no profile`, "XLA_FLAGS=--xla_dump_to=FOLDER tells more");
@@ -101,7 +115,7 @@ async function prepare(client: Client, { graph, weights = {}, updates = {} }: Ta
       "run it on replicas (createReplicas)",
     );
   signal?.throwIfAborted();
-  const program = await client.compile(graph.name, lowered.text, 1);
+  const program = await compileCached(client, { where: graph.name, text: lowered.text, replicas: 1 }, compiled);
   const own = Object.fromEntries(Object.entries(weights).map(([name, t]) => [name, uploaded(client, t)]));
   const session = new XlaSession(graph.name, { client, program, lowered, aliases, weights: own });
   return { session, inPlace: new Set(Object.keys(updates)) };

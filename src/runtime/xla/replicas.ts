@@ -17,10 +17,10 @@ export interface Replicas extends Disposable {
 }
 
 /** Compiles a graph for as many devices as its collectives name. Throws EngineError when the client has fewer. */
-export async function createReplicas({ client }: XlaDevice, graph: Graph): Promise<Replicas> {
+export async function createReplicas({ client, compile }: XlaDevice, graph: Graph): Promise<Replicas> {
   const where = graph.name;
   const { text, inputs, outputs, workers } = toStableHlo(graph, { roundProducts: client.platform !== "cpu" });
-  const program = await client.compile(where, text, workers);
+  const program = await compile({ where, text, replicas: workers });
   const want = Object.fromEntries(outputs.map(({ name }) => [name, "host" as const]));
 
   async function run(feeds: readonly Tensors[]): Promise<Record<string, Tensor>[]> {
