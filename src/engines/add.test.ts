@@ -1,4 +1,5 @@
 /** Engines from an index on this computer: fetched, checked, unpacked, listed and removed. */
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,18 +13,24 @@ import { findInPackages } from "./places.ts";
 import { removeEngine } from "./remove.ts";
 
 const LIBRARY = "lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so";
-const noise = (n: number, seed: number): Uint8Array =>
-  Uint8Array.from({ length: n }, (_, i) => (i * i * seed + (i >> 3)) & 255);
+const CODE = randomBytes(60_000); // does not get smaller in an archive
 const nameOf = (version: string, tag = "manylinux_2_17_x86_64"): string =>
   `lammps_jax_pjrt_cpu-${version}-py3-none-${tag}.whl`;
 const pluginOf = (version: string, more: Record<string, string> = {}): Buffer =>
   wheelOf(nameOf(version), {
-    [LIBRARY]: noise(700_000, version.length),
+    [LIBRARY]: CODE,
     "lammps_jax_pjrt_cpu/__init__.py": "import this",
     "lammps_jax_pjrt_cpu/_core.cpython-311-x86_64-linux-gnu.so": "a module of Python",
     [`lammps_jax_pjrt_cpu-${version}.dist-info/licenses/LICENSE`]: "do as you like",
     ...more,
   });
+const WHEELS = {
+  [nameOf("0.9.2")]: pluginOf("0.9.2"),
+  [nameOf("0.11.2")]: pluginOf("0.11.2"),
+  [nameOf("0.12.0rc1")]: pluginOf("0.12.0rc1"),
+  [nameOf("0.13.0", "manylinux_2_17_aarch64")]: pluginOf("0.13.0"),
+  [nameOf("0.14.0", "manylinux_2_99_x86_64")]: pluginOf("0.14.0"),
+};
 
 let root: string;
 let index: FakeIndex;
@@ -53,13 +60,7 @@ const left = async (): Promise<string[]> => (await readdir(root)).sort();
 beforeEach(async () => {
   root = join(await temporaryFolder(), "engines");
   notes = [];
-  index = await fakeIndex({
-    [nameOf("0.9.2")]: pluginOf("0.9.2"),
-    [nameOf("0.11.2")]: pluginOf("0.11.2"),
-    [nameOf("0.12.0rc1")]: pluginOf("0.12.0rc1"),
-    [nameOf("0.13.0", "manylinux_2_17_aarch64")]: pluginOf("0.13.0"),
-    [nameOf("0.14.0", "manylinux_2_99_x86_64")]: pluginOf("0.14.0"),
-  });
+  index = await fakeIndex(WHEELS);
 });
 
 describe("addEngine", () => {
@@ -77,7 +78,7 @@ describe("addEngine", () => {
         .map((e) => e.name)
         .sort(),
     ).toEqual(["LICENSE", "engine.json", "pjrt_c_api_cpu_plugin.so"]);
-    expect(new Uint8Array(await readFile(join(folder, LIBRARY)))).toEqual(noise(700_000, 6));
+    expect((await readFile(join(folder, LIBRARY))).equals(CODE)).toBe(true);
     expect(manifest).toMatchObject({ engine: "xla-cpu", version: "0.11.2", device: "xla:cpu", library: LIBRARY });
     expect([...stages]).toEqual(["download", "unpack"]);
     expect(await left()).toEqual(["xla-cpu-0.11.2"]);
@@ -116,15 +117,15 @@ describe("addEngine", () => {
   });
 
   it("goes on with what an interrupted run has fetched", async () => {
-    index.mood.cut = () => 300_000;
+    index.mood.cut = () => 30_000;
     const stop = new AbortController();
-    const onProgress: AddOptions["onProgress"] = ({ done }) => done >= 300_000 && stop.abort(new Error("stopped"));
+    const onProgress: AddOptions["onProgress"] = ({ done }) => done >= 30_000 && stop.abort(new Error("stopped"));
     await expect(addEngine("xla-cpu", options({ signal: stop.signal, onProgress }))).rejects.toThrow("stopped");
     expect(await left()).toEqual([".wheels-xla-cpu"]);
-    index.mood.cut = () => 100_000; // every connection drops
+    delete index.mood.cut;
     index.seen.length = 0;
-    await addEngine("xla-cpu", options({ pip: pipWith({ retries: 20 }) }));
-    expect(index.seen.filter((line) => / bytes=300000-/.test(line))).toHaveLength(1);
+    await addEngine("xla-cpu", options());
+    expect(index.seen.filter((line) => / bytes=30000-/.test(line))).toHaveLength(1);
     expect(index.seen.some((line) => / bytes=0-[1-9]/.test(line))).toBe(false);
     expect(await left()).toEqual(["xla-cpu-0.11.2"]);
   });
@@ -172,7 +173,7 @@ describe("addEngine", () => {
     const { manifest } = await addEngine("xla-cpu", options({ pip, env: { HF_HUB_OFFLINE: "1" } }));
     expect(manifest.version).toBe("0.9.2");
     expect(index.seen).toEqual([]);
-    await expect(addEngine("xla-cpu", options({ env: { HF_HUB_OFFLINE: "1" } }))).rejects.toThrow(
+    await expect(planEngine("xla-cpu", options({ env: { HF_HUB_OFFLINE: "1" } }))).rejects.toThrow(
       /forbids the network.*PIP_FIND_LINKS/s,
     );
   });
@@ -183,7 +184,7 @@ describe("addEngine", () => {
     );
     const none = { ...machine, glibc: "2.9" };
     await expect(planEngine("xla-cpu", options({ machine: none }))).rejects.toThrow(
-      /fastatomstruct-xla-cpu: no such package in http/,
+      /lammps-jax-pjrt-cpu has wheels for manylinux_2_99_x86_64; fastatomstruct-xla-cpu is not in http:.*help: .*mirror/s,
     );
     index.files.set("libtpu-0.1-py3-none-manylinux_2_31_x86_64.whl", Buffer.of());
     await expect(planEngine("xla-tpu", options({ machine: none }))).rejects.toThrow(
@@ -229,7 +230,7 @@ describe("a wheel that is not what it should be", () => {
     other(zipOf([["../../evil.so", "code"]]));
     await expect(add()).rejects.toThrow(/DataError|expected names inside of the archive, got "\.\.\/\.\.\/evil\.so"/);
     expect(existsSync(join(root, "..", "..", "evil.so"))).toBe(false);
-    other(pluginOf("0.11.2").subarray(0, 500_000));
+    other(pluginOf("0.11.2").subarray(0, 5000));
     await expect(add()).rejects.toThrow(/wheel is damaged or forged/);
     other(wheelOf(nameOf("0.11.2"), { "lammps_jax_pjrt_cpu/other.so": "code" }));
     await expect(add()).rejects.toThrow(/expected lammps_jax_pjrt_cpu\/pjrt_c_api_cpu_plugin\.so in it, got none/);
@@ -262,7 +263,7 @@ describe("removeEngine", () => {
   it("does not follow a list that leads out of the folder", async () => {
     const { folder } = await addEngine("xla-cpu", options());
     const path = join(folder, "engine.json");
-    await writeFile(path, (await readFile(path, "utf8")).replace(LIBRARY, "../../precious"));
+    await writeFile(path, (await readFile(path, "utf8")).replaceAll(LIBRARY, "../../precious"));
     expect(await removeEngine("xla-cpu", { folder: root })).toEqual([]);
   });
 });

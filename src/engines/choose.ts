@@ -1,7 +1,7 @@
 /** Which wheels make up an engine on a machine. */
 import { EngineError } from "../errors.ts";
 import type { Engine } from "./catalogue.ts";
-import { type Asking, type IndexFile, projectFiles } from "./index-pages.ts";
+import { type Asking, askedPlaces, type IndexFile, projectFiles } from "./index-pages.ts";
 import { compareVersions, isPrerelease, parseRequirement } from "./version.ts";
 import { describeMachine, type Machine, parseWheelName, runsOn, type WheelName } from "./wheel-name.ts";
 
@@ -35,7 +35,7 @@ export async function chooseWheels(engine: Engine, options: ChooseOptions, askin
     const path = library[machine.platform];
     if (path === undefined) continue;
     const fits = (found: string): boolean => version === undefined || compareVersions(found, version) === 0;
-    const own = best(await projectFiles(name, asking), { fits, exact: version !== undefined, machine });
+    const own = await best(name, { fits, exact: version !== undefined, machine }, asking);
     if (typeof own === "string") lacking.push(`${name} ${own}`);
     else {
       const others = needs ? await Promise.all((engine.needs ?? []).map((text) => needed(text, machine, asking))) : [];
@@ -45,7 +45,9 @@ export async function chooseWheels(engine: Engine, options: ChooseOptions, askin
   const why = lacking.join("; ") || `its packages are for ${platformsOf(engine)}`;
   throw new EngineError(
     `engine ${engine.name}: nothing for ${describeMachine(machine)}${version ? ` of version ${version}` : ""}: ${why}`,
-    version ? "leave --version out for the newest" : "flava engine list says which engines this machine can have",
+    version
+      ? "leave --version out for the newest"
+      : "flava engine list says which engines there are; a mirror may lack some: see PIP_INDEX_URL and pip.conf",
   );
 }
 
@@ -54,7 +56,7 @@ const platformsOf = ({ packages }: Engine): string =>
 
 async function needed(requirement: string, machine: Machine, asking: Asking): Promise<Wheel> {
   const { name, fits } = parseRequirement(requirement);
-  const found = best(await projectFiles(name, asking), { fits, exact: false, machine });
+  const found = await best(name, { fits, exact: false, machine }, asking);
   if (typeof found !== "string") return found;
   throw new EngineError(
     `${requirement}: nothing for ${describeMachine(machine)}: ${found}`,
@@ -70,7 +72,9 @@ interface Wanted {
 }
 
 /** The newest wheel that will do, a release before any that is none; or what there is instead, in words. */
-function best(files: readonly IndexFile[], { fits, exact, machine }: Wanted): Wheel | string {
+async function best(project: string, { fits, exact, machine }: Wanted, asking: Asking): Promise<Wheel | string> {
+  const files = await projectFiles(project, asking);
+  if (files.length === 0) return `is not in ${askedPlaces(asking.pip)}`;
   const wheels = files.flatMap((file): Wheel[] => {
     const name = parseWheelName(file.file);
     return name && (exact || !file.yanked) ? [{ ...file, ...name }] : [];

@@ -35,17 +35,17 @@ const ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple
 
 /**
  * The files of a project in all indexes and folders. An index that does not answer is noted and left out where another has the project.
- * Throws FileError where none has it.
+ * Throws FileError where one does not answer and none of the others has it.
  */
 export async function projectFiles(project: string, asking: Asking): Promise<IndexFile[]> {
   const { pip, http } = asking;
   const places = [
-    ...pip.findLinks.map((place) => ({ place, look: () => linkedFiles(place, asking) })),
-    ...pip.indexes.map((index) => ({ place: index, look: () => indexFiles(index, project, asking) })),
+    ...pip.findLinks.map((place) => () => linkedFiles(place, asking)),
+    ...pip.indexes.map((index) => () => indexFiles(index, project, asking)),
   ];
   const failures: unknown[] = [];
   const found: IndexFile[] = [];
-  for (const { look } of places)
+  for (const look of places)
     try {
       found.push(...((await look()) ?? []).filter(({ file }) => isOf(project, file)));
     } catch (error) {
@@ -54,18 +54,17 @@ export async function projectFiles(project: string, asking: Asking): Promise<Ind
     }
   if (found.length === 0 && failures.length > 0) throw failures[0];
   for (const failure of failures) http.note?.(`left out: ${messageOf(failure).split("\n")[0]}`);
-  if (found.length > 0) return found;
-  const asked = places.map(({ place }) => shown(place)).join(", ");
-  throw new FileError(
-    `${project}: no such package in ${asked || "any index: pip is told to use none (no-index)"}`,
-    "a mirror may lack it: see PIP_INDEX_URL and pip.conf",
-  );
+  return found;
 }
+
+/** Where projects are looked for, in words. */
+export const askedPlaces = ({ findLinks, indexes }: PipConfig): string =>
+  [...findLinks, ...indexes].map(shown).join(", ") || "any index: pip is told to use none (no-index)";
 
 const isOf = (project: string, file: string): boolean => normalName(file.split("-")[0]!) === normalName(project);
 
 /** A place for people: without credentials. */
-export const shown = (place: string): string => (isUrl(place) ? addressOf(place, undefined, () => "").url : place);
+const shown = (place: string): string => (isUrl(place) ? addressOf(place, undefined, () => "").url : place);
 
 /** Undefined where the index has no such project. */
 async function indexFiles(index: string, project: string, asking: Asking): Promise<IndexFile[] | undefined> {

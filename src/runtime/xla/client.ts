@@ -68,7 +68,7 @@ export class Client {
       build,
       pjrt.version,
       pjrt.attributes,
-      name,
+      this.platform,
       driver,
       this.kind,
       this.devices.length,
