@@ -62,10 +62,27 @@ Examples:
   flava search photos/ "a dog on a beach"
   flava doctor`;
 
+const VERSION = "--version";
+
+/** The program's --version, except where a command has an option of that name. */
+class Program extends Command {
+  override parseOptions(argv: string[]): ReturnType<Command["parseOptions"]> {
+    const at = argv.findIndex((word) => word === VERSION || word.startsWith(`${VERSION}=`));
+    if (at < 0 || !called(this, argv.slice(0, at)).options.some(({ long }) => long === VERSION))
+      return super.parseOptions(argv);
+    const [before, after] = [super.parseOptions(argv.slice(0, at)), super.parseOptions(argv.slice(at + 1))];
+    return { operands: before.operands, unknown: [...before.unknown, argv[at]!, ...after.operands, ...after.unknown] };
+  }
+}
+
+/** The command that some words call. */
+const called = (program: Command, words: readonly string[]): Command =>
+  words.reduce((at, word) => at.commands.find((command) => command.name() === word) ?? at, program);
+
 /** The whole command line, not run yet. */
 export function createProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const program = new Command("flava")
+  const program = new Program("flava")
     .description("FLAVA, the foundational language and vision alignment model (arXiv 2112.04482).")
     .version(version, "-V, --version")
     .option("--json", "print results as JSON")

@@ -56,8 +56,13 @@ describe.skipIf(!xla)("compiled programs on disk", () => {
     expect(compile).toHaveBeenCalledTimes(1);
     expect(await run(tripled(4))).toEqual([4, 8, 12]);
     expect(await kept()).toHaveLength(2);
+    expect(await Promise.all([run(tripled(6)), run(tripled(6))])).toEqual([
+      [6, 12, 18],
+      [6, 12, 18],
+    ]);
+    expect(await kept()).toHaveLength(3);
     expect(await run(tripled(5), { minMs: 1e9 })).toEqual([5, 10, 15]);
-    expect(await kept()).toHaveLength(2);
+    expect(await kept()).toHaveLength(3);
   });
 
   it("are compiled again, with a warning, where a file is damaged, cut off, or no program", async () => {
@@ -166,7 +171,7 @@ describe("a plugin", () => {
   });
 
   it.skipIf(!xla)(
-    "is compiled with by two processes at once, one of which is killed: no broken file is left",
+    "leaves no broken file where the process that compiles with it is killed, and the next process works",
     async () => {
       const folder = join(await temporaryFolder(), "compiled");
       const script = fileURLToPath(new URL("../../../test/support/compile-on-xla.mjs", import.meta.url));

@@ -49,8 +49,10 @@ describe("findPlugin", () => {
 
 describe("openXla", () => {
   it("refuses a path without a plugin, and a file that is none", async () => {
-    await expect(openXla("cpu", { library: "/nowhere.so" })).rejects.toThrow(/there is no plugin at \/nowhere\.so/);
-    await expect(openXla("cpu", { library: import.meta.filename })).rejects.toThrow(
+    await expect(openXla("cpu", { library: "/nowhere.so", trial: false })).rejects.toThrow(
+      /there is no plugin at \/nowhere\.so/,
+    );
+    await expect(openXla("cpu", { library: import.meta.filename, trial: false })).rejects.toThrow(
       /cannot be loaded as a PJRT plugin.*help/s,
     );
   });
@@ -71,11 +73,11 @@ describe.skipIf(!xla)("on xla:cpu", () => {
 
   it("refuses the wrong platform", async () => {
     const library = xla!.client.pjrt.path;
-    await expect(openXla("tpu", { library })).rejects.toThrow(/is for cpu/);
+    await expect(openXla("tpu", { library, trial: false })).rejects.toThrow(/is for cpu/);
   });
 
   it("refuses an option that the plugin does not know", async () => {
-    await expect(openXla("cuda", { library: xla!.client.pjrt.path })).rejects.toThrow(PjrtError);
+    await expect(openXla("cuda", { library: xla!.client.pjrt.path, trial: false })).rejects.toThrow(PjrtError);
   });
 
   it("keeps state between runs, all of it replaced in place", async () => {
