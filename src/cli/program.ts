@@ -68,8 +68,8 @@ const VERSION = "--version";
 class Program extends Command {
   override parseOptions(argv: string[]): ReturnType<Command["parseOptions"]> {
     const at = argv.findIndex((word) => word === VERSION || word.startsWith(`${VERSION}=`));
-    if (at < 0 || !called(this, argv.slice(0, at)).options.some(({ long }) => long === VERSION))
-      return super.parseOptions(argv);
+    const command = called(this, argv.slice(0, Math.max(0, at)));
+    if (command === this || !command.options.some(({ long }) => long === VERSION)) return super.parseOptions(argv);
     const [before, after] = [super.parseOptions(argv.slice(0, at)), super.parseOptions(argv.slice(at + 1))];
     return { operands: before.operands, unknown: [...before.unknown, argv[at]!, ...after.operands, ...after.unknown] };
   }
