@@ -35,6 +35,7 @@ export interface WebDeviceOptions extends JsDeviceOptions {
 export interface WebGpuOptions extends WebDeviceOptions {
   /** Node: path of another ONNX Runtime library, with WebGPU in it. */
   library?: string;
+}
 
 /** Where compiled programs are kept, and which. */
 export interface CompiledOptions {
