@@ -53,6 +53,13 @@ describe("createProgress", () => {
     expect(written[0]).toBe("reading: 5,100/6,000 samples (85 %), 10.0 samples/s, 1 min 30 s left\n");
   });
 
+  it("gives no time left where nothing moves", () => {
+    const { written, clock, progress } = setUp({ total: 1000 });
+    clock.ms += 10_000;
+    progress.update(1e-6);
+    expect(written[0]).not.toContain("left");
+  });
+
   it("prints nothing where it is quiet", () => {
     const { written, clock, progress } = setUp({ quiet: true });
     clock.ms += 100_000;

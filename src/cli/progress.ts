@@ -42,6 +42,8 @@ export interface Progress {
 const TERMINAL_MS = 100;
 /** The rate is an average over about this long. */
 const MEMORY_MS = 15_000;
+/** Seconds: a longer time left only says that nothing moves, and is not printed. */
+const LONGEST = 30 * 24 * 3600;
 const CLEAR_LINE = "\r\u001b[K";
 
 /** Progress that starts now. */
@@ -65,7 +67,8 @@ export function createProgress(options: ProgressOptions): Progress {
       : `${formatCount(done)}${total === undefined ? "" : `/${formatCount(total)}`} ${unit}${share}`;
     const seconds = (now() - begun) / 1000;
     const speed = final ? (done - start) / Math.max(seconds, 1e-9) : rate;
-    const left = total !== undefined && speed && !final ? `${formatDuration((total - done) / speed)} left` : "";
+    const wait = total !== undefined && speed && !final ? (total - done) / speed : undefined;
+    const left = wait !== undefined && wait < LONGEST ? `${formatDuration(wait)} left` : "";
     const parts = [
       count,
       speed && !isShare ? formatRate(speed, unit) : "",

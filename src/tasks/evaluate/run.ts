@@ -192,10 +192,12 @@ async function cellOf(request: EvaluationRequest, subject: Subject, job: Job): P
 }
 
 /** An error of the data, with the task and its folder before it where it does not name them. */
-const located = (error: FlavaError, { task, root }: TaskPlace): FlavaError =>
-  !(error instanceof DataError) || error.message.includes(`task ${task.name}:`)
-    ? error
-    : new DataError(`task ${task.name}: ${root}: ${error.message}`, undefined, { cause: error });
+function located(error: FlavaError, { task, root }: TaskPlace): FlavaError {
+  const { message } = error;
+  if (!(error instanceof DataError) || message.includes(`task ${task.name}:`)) return error;
+  const where = message.includes(root) ? "" : `${root}: `;
+  return new DataError(`task ${task.name}: ${where}${message}`, undefined, { cause: error });
+}
 
 /** What decides a cell's figures. */
 interface Wanted {
