@@ -1,9 +1,11 @@
 /** What the columns of an ablation train, read off the graphs of their steps, and what an ablation takes. */
 import { dataName } from "../datasets/index.ts";
+import { graph } from "../graph/index.ts";
+import type { Model } from "../models/index.ts";
 import type { DataKind, Recipe, StageMeasure } from "../pretrain/recipe/index.ts";
 import { estimateSeconds, measureSpeed } from "../pretrain/run/estimate.ts";
-import { measureStage } from "../pretrain/run/measure.ts";
-import { kindOf, planOf, type Tables } from "../pretrain/tables.ts";
+import { measureStage, scopeOf } from "../pretrain/run/measure.ts";
+import { kindOf, modelOf, planOf, type Tables } from "../pretrain/tables.ts";
 import type { Protocol, Task } from "../tasks/index.ts";
 import type { AblationPlan, PlannedColumn, PlannedRun } from "./plan.ts";
 
@@ -14,8 +16,15 @@ export interface ColumnTraining {
   readonly title: string;
   /** Names of the losses, by kind of batch. */
   readonly losses: Readonly<Record<string, readonly string[]>>;
+  readonly family: string;
   /** Trained encoders: image, text, multimodal. */
   readonly encoders: readonly string[];
+  /** Results of its model whose weights it trains: "image_embeds". */
+  readonly answers: readonly string[];
+  /** Why its model has no other, as far as it says so. */
+  readonly lacks: Readonly<Record<string, string>>;
+  /** Whether heads can be fine-tuned on it. */
+  readonly tunable: boolean;
   readonly steps: number;
   readonly batchSize: number;
   /** By kind of data. */
@@ -30,19 +39,50 @@ export async function trainingOf(column: PlannedColumn, tables: Tables): Promise
   const { key, number, title, resolved, compared } = column;
   const stage = resolved.stages[compared]!;
   const { losses = {}, parameters } = await measureStage(resolved, compared, tables);
-  const encoders = Object.keys(parameters).flatMap((scope) => /^flava\.(\w+)_model$/.exec(scope)?.[1] ?? []);
+  const model = modelOf(tables, resolved);
+  const answers = answersOf(model, new Set(Object.keys(parameters)));
+  const encoders = ENCODERS.flatMap(([name, results]) => (results.some((one) => answers.includes(one)) ? [name] : []));
   const named = new Set(Object.values(losses).flat());
   const reads = planOf(tables, resolved, stage).datasets.map(({ data }) => data);
-  const parts = [...encoders, ...(named.has("mim") || named.has("mmm_image") ? ["codebook"] : [])];
-  const starts = Object.entries(stage.init).filter(([part]) => parts.includes(part));
+  const codebook = named.has("mim") || named.has("mmm_image");
+  const unused = [
+    ...ENCODERS.map(([name]) => name).filter((name) => !encoders.includes(name)),
+    ...(codebook ? [] : ["codebook"]),
+  ];
+  const starts = Object.entries(stage.init).filter(([part]) => !unused.includes(part));
   return {
     ...{ key, number, title, losses, encoders, steps: stage.steps, batchSize: stage.batchSize },
+    ...{ family: model.family, answers, lacks: model.lacks ?? {}, tunable: model.task !== undefined },
     samples: kindOf(tables, stage).reads(stage),
     sources: Object.fromEntries(
       [...new Set(reads)].map((kind) => [kind, resolved.data[kind].map(({ source }) => dataName(source))]),
     ),
     from: Object.fromEntries(starts.map(([part, from]) => [part, origin(resolved, from, tables)])),
   };
+}
+
+/** Which results say that an encoder is there. */
+const ENCODERS: readonly (readonly [name: string, results: readonly string[]])[] = [
+  ["image", ["image_embeddings"]],
+  ["text", ["text_embeddings"]],
+  ["multimodal", ["multimodal_embeddings", "itm_logits"]],
+];
+
+/** The results of a model whose weights are all among the trained scopes. */
+function answersOf(model: Model, scopes: ReadonlySet<string>): string[] {
+  const graphs = [
+    model.image?.({ batch: 1 }),
+    model.text?.({ batch: 1, textLength: 4 }),
+    model.fusion?.({ batch: 1, textLength: 4 }),
+  ];
+  const found = graphs.flatMap((one) =>
+    Object.entries(one?.graph.outputs ?? {}).flatMap(([name, value]) => {
+      const { inputs } = graph(name, { [name]: value });
+      const weights = one!.params.filter((spec) => Object.hasOwn(inputs, spec.name));
+      return weights.length > 0 && weights.every((spec) => scopes.has(scopeOf(spec.name))) ? [name] : [];
+    }),
+  );
+  return [...new Set(found)];
 }
 
 function origin(recipe: Recipe, from: string | { readonly path: string }, tables: Tables): string {
@@ -66,32 +106,42 @@ export function trainingText({ number, title, losses, steps, samples, sources, f
   return `${number} ${title}: ${trained.join("; ")}. ${count(steps)} steps on ${seen.join("; ")}. ${starts.join(", ")}.`;
 }
 
-/** What a task's way of measuring asks of a model. */
-const NEEDS: { readonly [P in Protocol]: (trained: Trained) => boolean } = {
-  linear: ({ image }) => image,
-  retrieval: ({ contrast }) => contrast,
-  matching: ({ matching }) => matching,
-  "finetune-text": ({ text }) => text,
-  "finetune-image": ({ image }) => image,
-  "finetune-pair": ({ image, text }) => image && text,
+/** What a task's way of measuring asks of a model: one of these sets of results. */
+const NEEDS: { readonly [P in Protocol]: readonly (readonly string[])[] } = {
+  linear: [["image_embeddings"]],
+  retrieval: [["image_embeds", "text_embeds"]],
+  matching: [["itm_logits"]],
+  ranking: [["itm_logits"], ["caption_log_likelihood"]],
+  "finetune-text": [["text_embeddings"]],
+  "finetune-image": [["image_embeddings"]],
+  "finetune-pair": [["image_embeddings", "text_embeddings"]],
 };
 
-interface Trained {
-  readonly image: boolean;
-  readonly text: boolean;
-  /** Pictures and texts are comparable. */
-  readonly contrast: boolean;
-  readonly matching: boolean;
+/** Whether a column has trained what a task measures: others stay empty, as in the paper's table. */
+export const suits = (training: ColumnTraining, task: Task): boolean => reasonAgainst(training, task) === undefined;
+
+/** Why a column is not measured on a task. */
+export function reasonAgainst(
+  { answers, lacks, family, tunable }: ColumnTraining,
+  { protocol }: Task,
+): string | undefined {
+  const lacking = NEEDS[protocol].map((results) => results.find((name) => !answers.includes(name)));
+  if (lacking.every((name) => name !== undefined))
+    return lacks[lacking[0]!] ?? `${lacking[0]} is nothing that this stage has trained a ${family} for`;
+  if (protocol.startsWith("finetune-") && !tunable) return `no head is fine-tuned on a ${family}`;
+  return undefined;
 }
 
-/** Whether a column has trained what a task measures: others stay empty, as in the paper's table. */
-export function suits({ losses, encoders }: ColumnTraining, { protocol }: Task): boolean {
-  return NEEDS[protocol]({
-    image: encoders.includes("image"),
-    text: encoders.includes("text"),
-    contrast: Object.values(losses).flat().includes("global_contrastive"),
-    matching: Object.values(losses).flat().includes("itm"),
-  });
+/** A sentence for each reason why tasks have no figure of a column. */
+export function gapsOf(training: ColumnTraining, tasks: readonly Task[]): string[] {
+  const found = new Map<string, string[]>();
+  for (const task of tasks) {
+    const reason = reasonAgainst(training, task);
+    if (reason !== undefined) found.set(reason, [...(found.get(reason) ?? []), task.title]);
+  }
+  return [...found].map(
+    ([reason, titles]) => `${training.number} ${training.title}, – in ${titles.join(", ")}: ${reason}.`,
+  );
 }
 
 /** What a run takes. */

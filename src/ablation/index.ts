@@ -1,4 +1,4 @@
-export { type ColumnTraining, costsOf, type RunCost, suits, trainingOf, trainingText } from "./describe.ts";
+export { type ColumnTraining, costsOf, gapsOf, type RunCost, suits, trainingOf, trainingText } from "./describe.ts";
 export { type AblationFile, type ColumnChoice, pickColumns, readAblation } from "./file.ts";
 export { type AblationPlan, type PlannedColumn, type PlannedRun, type PlanRequest, planAblation } from "./plan.ts";
 export { ABLATION_FILE, type AblationRecord, findAblation, type RecordedColumn } from "./record.ts";

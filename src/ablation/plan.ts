@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../errors.ts";
 import { parseRecipe, type Recipe, resolveRecipe, type Stage } from "../pretrain/recipe/index.ts";
+import { measureStage } from "../pretrain/run/measure.ts";
 import { kindOf, tables as own, type Tables } from "../pretrain/tables.ts";
 import { type AblationFile, type ColumnChoice, pickColumns } from "./file.ts";
 
@@ -64,7 +65,7 @@ export async function planAblation(request: PlanRequest): Promise<AblationPlan> 
   for (const key of pickColumns(file, request.only)) {
     const column = file.columns[key]!;
     const { recipe } = await resolveRecipe(column.recipe, { set, tables });
-    columns.push({ ...column, key, ...budgeted(recipe, base, { key, samples: file.samples, tables }) });
+    columns.push({ ...column, key, ...(await budgeted(recipe, base, { key, samples: file.samples, tables })) });
   }
   const place = { file, out, base, tables };
   const runs = (request.seeds ?? file.seeds).flatMap((seed) => [
@@ -81,11 +82,11 @@ interface Budget {
 }
 
 /** The recipe with as many steps of its last stage as the budget has samples for, and which of its other stages are the base's. */
-function budgeted(
+async function budgeted(
   recipe: Recipe,
   base: Recipe,
   { key, samples, tables }: Budget,
-): Pick<PlannedColumn, "resolved" | "compared" | "shared"> {
+): Promise<Pick<PlannedColumn, "resolved" | "compared" | "shared">> {
   const names = Object.keys(recipe.stages);
   const compared = names.at(-1)!;
   const stage = recipe.stages[compared]!;
@@ -99,7 +100,7 @@ function budgeted(
   return {
     resolved: { ...recipe, stages: { ...recipe.stages, [compared]: cut } },
     compared,
-    shared: sharedWith(base, recipe, names.slice(0, -1)),
+    shared: await sharedWith(base, recipe, names.slice(0, -1), tables),
   };
 }
 
@@ -110,15 +111,29 @@ function samplesOfStep(stage: Stage, tables: Tables): number {
   return Object.values(read).reduce((sum, n) => sum + n, 0) / steps;
 }
 
-/** Stages that are the base's, and start from nothing but such. */
-function sharedWith(base: Recipe, recipe: Recipe, names: readonly string[]): string[] {
-  if (!isDeepStrictEqual(base.model, recipe.model)) return [];
+/** Stages that are the base's, on the same parts of the model, and start from nothing but such. */
+async function sharedWith(base: Recipe, recipe: Recipe, names: readonly string[], tables: Tables): Promise<string[]> {
+  if (base.family !== recipe.family) return [];
+  const other = differingParts(base.model, recipe.model);
+  if (other === undefined) return [];
   const shared: string[] = [];
   for (const name of names) {
-    const same = isDeepStrictEqual(base.stages[name], recipe.stages[name]);
-    if (same && earlier(recipe, name).every((from) => shared.includes(from))) shared.push(name);
+    if (!isDeepStrictEqual(base.stages[name], recipe.stages[name])) continue;
+    if (!earlier(recipe, name).every((from) => shared.includes(from))) continue;
+    const { parameters } = other.length > 0 ? await measureStage(recipe, name, tables) : { parameters: {} };
+    if (!other.some((part) => Object.keys(parameters).some((scope) => scope.includes(part)))) shared.push(name);
   }
   return shared;
+}
+
+/** The parts in which two models of a family differ: "multimodal"; undefined where they differ in more than parts. */
+function differingParts(one: Recipe["model"], other: Recipe["model"]): string[] | undefined {
+  const [a, b] = [one, other] as unknown as Readonly<Record<string, unknown>>[];
+  const keys = [...new Set([...Object.keys(a!), ...Object.keys(b!)])].filter(
+    (key) => !isDeepStrictEqual(a![key], b![key]),
+  );
+  const isPart = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+  return keys.every((key) => isPart(a![key]) && isPart(b![key])) ? keys : undefined;
 }
 
 /** The stages that a stage starts from. */

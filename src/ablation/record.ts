@@ -6,7 +6,7 @@ import { type Json, readJson, saveJson, statOf } from "../io/index.ts";
 import { differences, listDifferences } from "../record/index.ts";
 import { type Task, taskSchema } from "../tasks/index.ts";
 import type { ColumnTraining } from "./describe.ts";
-import { trainingText } from "./describe.ts";
+import { gapsOf, trainingText } from "./describe.ts";
 import type { AblationPlan } from "./plan.ts";
 
 /** In the ablation's folder. */
@@ -30,6 +30,8 @@ export interface RecordedColumn {
   readonly key: string;
   readonly title: string;
   readonly about: string;
+  /** Why tasks have no figure of it, a sentence a reason. */
+  readonly gaps: readonly string[];
 }
 
 const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
@@ -37,7 +39,9 @@ const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
 const schema: z.ZodType<AblationRecord> = z.object({
   name: z.string(),
   samples: z.number(),
-  columns: z.array(z.object({ key: z.string(), title: z.string(), about: z.string() })),
+  columns: z.array(
+    z.object({ key: z.string(), title: z.string(), about: z.string(), gaps: z.array(z.string()).default([]) }),
+  ),
   tasks: z.array(taskSchema),
   difference: z.tuple([z.string(), z.string()]).optional(),
   base: json,
@@ -91,6 +95,7 @@ function recordOf({ file, base, columns }: AblationPlan, trainings: readonly Col
       key: training.key,
       title: `${training.number} ${training.title}`,
       about: trainingText(training),
+      gaps: gapsOf(training, tasks),
     })),
     base: decisive({ data: base.data, vocabulary: base.vocabulary, model: base.model, stages: base.stages }),
     recipes: Object.fromEntries(columns.map(({ key, resolved }) => [key, decisive(resolved)])),

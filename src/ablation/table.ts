@@ -26,7 +26,7 @@ export async function ablationTable(out: string, { columns, tasks, samples }: Ab
   const others = own.columns.filter(({ key }) => !columns.some((column) => column.key === key));
   const notes = [
     `Every column saw ${samples.toLocaleString("en-US")} samples in the stage that is compared.`,
-    ...columns.map(({ about }) => about),
+    ...columns.flatMap(({ about, gaps }) => [about, ...gaps]),
   ];
   return resultTable(tasks, [...found, ...others], { notes });
 }

@@ -157,7 +157,7 @@ function transposed({ shape, data }: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /** Expected recall of a random order: the chance that one of r right candidates is among the first k of C. */
-function chance(queries: readonly string[], candidates: readonly string[]): Recalls {
+export function chance(queries: readonly string[], candidates: readonly string[]): Recalls {
   const right = new Map<string, number>();
   for (const c of candidates) right.set(c, (right.get(c) ?? 0) + 1);
   const C = candidates.length;

@@ -22,7 +22,7 @@ export function imageOptionsFromJson(json: Json): FlavaImageOptions {
   if (isClip(json)) return clipOptionsFromJson(json);
   if (isEfficientNet(json)) return efficientNetOptionsFromJson(json);
   const size = sideOf(json, "size", 224);
-  const codebookSize = sideOf(json, "codebook_size", 112);
+  const codebookSize = isViT(json) ? 0 : sideOf(json, "codebook_size", 112);
   refuseOther(json, "resample", [BICUBIC], BICUBIC);
   refuseOther(json, "codebook_resample", [LANCZOS], LANCZOS);
   for (const key of [
@@ -42,12 +42,17 @@ export function imageOptionsFromJson(json: Json): FlavaImageOptions {
     size,
     codebookSize,
     ...(json.do_center_crop !== false && { cropSize: sideOf(json, "crop_size", size) }),
-    ...(json.codebook_do_center_crop !== false && {
-      codebookCropSize: sideOf(json, "codebook_crop_size", codebookSize),
-    }),
+    ...(codebookSize > 0 &&
+      json.codebook_do_center_crop !== false && {
+        codebookCropSize: sideOf(json, "codebook_crop_size", codebookSize),
+      }),
     norm: { mean: threeOf(json, "image_mean", CLIP_NORM.mean), std: threeOf(json, "image_std", CLIP_NORM.std) },
   };
 }
+
+/** ViT's processor: a square, and no codebook. Ours is called so where a model has none. */
+const isViT = ({ image_processor_type: type, feature_extractor_type: old }: Json): boolean =>
+  [type, old].some((name) => typeof name === "string" && /^ViT(Image|Feature)/.test(name));
 
 /** CLIP's processor, of whichever version: it has no codebook, and the shorter side is what it resizes. */
 const isClip = ({ image_processor_type: type, feature_extractor_type: old, codebook_size, size }: Json): boolean =>
@@ -144,6 +149,22 @@ function clipOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: FlavaIma
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+/** The preprocessor_config.json of a model that reads squares and has no codebook, as text. */
+function vitOptionsToJson({ size, norm = CLIP_NORM }: FlavaImageOptions): string {
+  const config = {
+    image_processor_type: "ViTImageProcessor",
+    do_resize: true,
+    size: { height: size, width: size },
+    resample: BICUBIC,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: norm.mean,
+    image_std: norm.std,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
 /** ALIGN's preprocessor_config.json, as text. */
 function efficientNetOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: FlavaImageOptions): string {
   const square = (side: number): Json => ({ height: side, width: side });
@@ -170,6 +191,7 @@ function efficientNetOptionsToJson({ size, cropSize = size, norm = CLIP_NORM }: 
 export function imageOptionsToJson(options: FlavaImageOptions, patchSize: number): string {
   if (options.fit === "cover") return clipOptionsToJson(options);
   if (options.filter === "bilinear") return efficientNetOptionsToJson(options);
+  if (options.codebookSize === 0) return vitOptionsToJson(options);
   const { size, codebookSize, cropSize = size, codebookCropSize = codebookSize, norm = CLIP_NORM } = options;
   const square = (side: number): Json => ({ height: side, width: side });
   const grid = cropSize / patchSize;

@@ -15,6 +15,7 @@ export const PROTOCOLS = [
   "finetune-pair",
   "retrieval",
   "matching",
+  "ranking",
 ] as const;
 
 /** How a task is measured. */

@@ -1,6 +1,7 @@
 /** Whole graphs for using a trained SimVLM. Results have the names that FLAVA's have. */
 import {
   cast,
+  concat,
   div,
   gather,
   input,
@@ -27,14 +28,14 @@ import { type SimvlmConfig, tokenSide } from "./config.ts";
 import { embeddedWords, type Memory, simvlmDecode, simvlmEncode, simvlmRoot, simvlmWords, wordTable } from "./model.ts";
 
 /**
- * `pixel_values` (B, C, H, W) → `image_embeddings` (B, P, D): the encoder's states of a picture without words, `pooler_output` (B, D): their
- * mean, and `image_mm`: the same states, for the decoder.
+ * `pixel_values` (B, C, H, W) → `image_embeddings` (B, 1 + P, D): the encoder's states of a picture without words, their mean first,
+ * `pooler_output` (B, D): the mean, and `image_mm`: the states without it, for the decoder.
  */
 export function simvlmImageGraph(config: SimvlmConfig, sizes: ImageGraphSizes): ModelGraph {
   const p = new Params();
   const { states } = encodedImage(p, config, sizes);
   const pooler_output = mean(states, [1]);
-  return modelGraph("simvlm.image", p, { image_embeddings: states, pooler_output, image_mm: states });
+  return modelGraph("simvlm.image", p, { image_embeddings: meanFirst(states), pooler_output, image_mm: states });
 }
 
 /**
@@ -75,7 +76,7 @@ export function simvlmPairGraph(config: SimvlmConfig, sizes: PairGraphSizes): Mo
   const words = embeddedWords(simvlmRoot(p, config), config, "decoder", text.ids);
   const { logits, ...found } = decoded(p, config, memory, words, text);
   return modelGraph("simvlm.pair", p, {
-    image_embeddings: memory.states,
+    image_embeddings: meanFirst(memory.states),
     text_embeddings: words,
     caption_logits: reshape(logits, [sizes.batch, sizes.textLength, config.text.vocabSize]),
     ...found,
@@ -88,6 +89,9 @@ export function simvlmFeatures(config: SimvlmConfig, batch: number, scope = ""):
   const { states } = encodedImage(scope === "" ? root : root.at(scope), config, { batch });
   return modelGraph("simvlm.features", root, { features: l2Normalize(mean(states, [1])) });
 }
+
+/** What stands for the picture comes first, as CLS does elsewhere: (B, P, D) → (B, 1 + P, D). */
+const meanFirst = (states: Value): Value => concat([mean(states, [1], { keep: true }), states], 1);
 
 function encodedImage(p: Params, config: SimvlmConfig, sizes: ImageGraphSizes): Memory {
   const { imageSize: side, channels } = config.image;

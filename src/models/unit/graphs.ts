@@ -1,5 +1,5 @@
 /** Whole graphs for using a trained UniT: one for each of its tasks, and its encoders as one task has them. */
-import { input, mean, softmax, type Value } from "../../graph/index.ts";
+import { concat, input, mean, softmax, type Value } from "../../graph/index.ts";
 import { l2Normalize, Params } from "../../nn/index.ts";
 import {
   type ImageGraphSizes,
@@ -32,13 +32,14 @@ export const taskThatReads = ({ tasks }: UnitConfig, what: "pictures" | "texts")
   tasks[MATCHING] ?? Object.values(tasks).find(({ kind }) => kind !== (what === "pictures" ? "glue" : "detection"));
 
 /**
- * `pixel_values` (B, C, H, W), of any size → `image_embeddings` (B, P, D): the encoder's states as the decoder reads them for the first task
- * that reads pictures, and `pooler_output` (B, D): their mean.
+ * `pixel_values` (B, C, H, W), of any size → `image_embeddings` (B, 1 + P, D): the encoder's states as the decoder reads them for the first
+ * task that reads pictures, their mean first, `pooler_output` (B, D): the mean, and `image_mm`: the states without it.
  */
 export function unitImageGraph(config: UnitConfig, task: UnitTask, sizes: ImageGraphSizes): ModelGraph {
   const p = new Params();
   const { states } = unitImageMemory(p, config, task, { features: unitBackbone(p, config, pixelsOf(config, sizes)) });
-  return modelGraph("unit.image", p, { image_embeddings: states, pooler_output: mean(states, [1]), image_mm: states });
+  const image_embeddings = concat([mean(states, [1], { keep: true }), states], 1);
+  return modelGraph("unit.image", p, { image_embeddings, pooler_output: mean(states, [1]), image_mm: states });
 }
 
 /** `input_ids` (B, T) and `attention_mask` → `text_embeddings` (B, T, D), as the first task that reads texts has them. */

@@ -111,7 +111,7 @@ export const renamed = (updates: Program["updates"]): Program["updates"] =>
   Object.fromEntries(Object.entries(updates).map(([name, value]) => [UPDATE + name, value]));
 
 /** `flava.image_model`, `mim_head`: the first name, or the first two below `flava`. */
-const scopeOf = (name: string): string => {
+export const scopeOf = (name: string): string => {
   const [first, second] = name.split(".");
   return first === "flava" ? `${first}.${second}` : first!;
 };

@@ -4,6 +4,7 @@ export const MEASURES = [
   "zeroshot_retrieval",
   "zeroshot_classification",
   "image_text_matching",
+  "pair_retrieval",
   "finetune",
   "words_alone",
 ] as const;

@@ -9,6 +9,7 @@ import { classWords } from "./class-words.ts";
 import { imageTextMatching } from "./match.ts";
 import type { Measure } from "./measure-names.ts";
 import type { Measured, MeasureOptions } from "./measured.ts";
+import { pairRetrieval } from "./rank-pairs.ts";
 import { zeroShotRetrieval } from "./retrieve.ts";
 import { fineTuning } from "./tune.ts";
 import { requireClasses } from "./unseen-classes.ts";
@@ -32,6 +33,7 @@ export const measures: { readonly [M in Measure]: Way } = {
     measure: classify,
   },
   image_text_matching: { suits: ({ protocol }) => protocol === "matching", drawn: true, measure: match },
+  pair_retrieval: { suits: ({ protocol }) => protocol === "ranking", drawn: true, measure: rankPairs },
   finetune: { suits: ({ protocol }) => protocol.startsWith("finetune-"), drawn: true, measure: tune },
   words_alone: {
     suits: ({ protocol, data }) => /^finetune-(text|pair)$/.test(protocol) && data.range === undefined,
@@ -110,6 +112,17 @@ async function match(model: FlavaModel, place: TaskPlace, options: MeasureOption
     onProgress: (done) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
   });
   return { metrics, about: { interval: { itm_accuracy: interval }, samples: { test: samples } }, refused };
+}
+
+async function rankPairs(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
+  const names = place.task.data.splits.test ?? [];
+  const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
+  const { metrics, intervals, chance, by, samples, pairs, refused } = await pairRetrieval(model, sources, {
+    seed: options.seed,
+    signal: options.signal,
+    onProgress: (done, total) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
+  });
+  return { metrics, about: { interval: intervals, chance, by, samples: { test: samples }, pairs }, refused };
 }
 
 async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {

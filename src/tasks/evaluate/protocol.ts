@@ -16,6 +16,7 @@ const READS: { readonly [M in Measure]: Reads } = {
   zeroshot_retrieval: { splits: ["test"], of: () => ({}) },
   zeroshot_classification: { splits: ["test"], of: ({ templates, data: { words } }) => ({ templates, words }) },
   image_text_matching: { splits: ["test"], of: () => ({}) },
+  pair_retrieval: { splits: ["test"], of: () => ({}) },
   finetune: {
     splits: SPLITS,
     of: ({ settings, protocol, data: { fields, imageSize, range, classCount }, figures }) => ({

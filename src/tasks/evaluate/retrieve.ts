@@ -78,7 +78,7 @@ export async function zeroShotRetrieval(
 }
 
 /** By what is looked for. */
-interface Both<T> {
+export interface Both<T> {
   readonly text: T;
   readonly image: T;
 }
@@ -121,7 +121,11 @@ async function rankedGallery(
 }
 
 /** Recalls, the mean over galleries, and their intervals. */
-function figures(found: readonly Ranked[], ranksOf: (one: Ranked) => Both<Int32Array>, seed: number | undefined) {
+export function figures<R extends { readonly concepts: Both<readonly string[]> }>(
+  found: readonly R[],
+  ranksOf: (one: R) => Both<Int32Array>,
+  seed: number | undefined,
+): { readonly metrics: Record<string, number>; readonly intervals: Record<string, Interval> } {
   const of = (way: "text" | "image") => found.map((one) => ({ ranks: ranksOf(one)[way], concepts: one.concepts[way] }));
   const recall = {
     text: of("text").map(({ ranks }) => recalls(ranks)),
@@ -134,7 +138,8 @@ function figures(found: readonly Ranked[], ranksOf: (one: Ranked) => Both<Int32A
   };
 }
 
-function named<T>(value: (way: "text" | "image", k: (typeof RECALLS)[number]) => T): Record<string, T> {
+/** By the names of CLIP_benchmark. */
+export function named<T>(value: (way: "text" | "image", k: (typeof RECALLS)[number]) => T): Record<string, T> {
   return Object.fromEntries(
     RECALLS.flatMap((k) => (["image", "text"] as const).map((way) => [`${way}_retrieval_recall@${k}`, value(way, k)])),
   );
