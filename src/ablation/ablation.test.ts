@@ -10,8 +10,9 @@ import {
   TINY_ABLATION,
   writeInto,
 } from "../../test/support/tiny-ablation.ts";
-import { markdownTable } from "../tasks/index.ts";
-import { suits, trainingOf, trainingText } from "./describe.ts";
+import { markdownTable, resultTable } from "../tasks/index.ts";
+import { curveChart } from "./curves.ts";
+import { gapsOf, suits, trainingOf, trainingText } from "./describe.ts";
 import { readAblation } from "./file.ts";
 import { type AblationPlan, planAblation } from "./plan.ts";
 import { findAblation } from "./record.ts";
@@ -94,6 +95,7 @@ describe("what a column trains", () => {
     expect(mim).toMatchObject({
       losses: { image: ["mim"] },
       encoders: ["image"],
+      answers: ["image_embeddings"],
       samples: { images: 12 },
       from: { image: "random" },
     });
@@ -110,6 +112,49 @@ describe("what a column trains", () => {
       [true, true],
       [true, true],
     ]);
+  });
+});
+
+describe("columns of other families", () => {
+  it("are measured on what their models answer, and say why they are not on the rest", async () => {
+    const file = await readAblation("recipes/compared.yaml");
+    const { columns, tables } = await planAblation({
+      file,
+      out: "out",
+      only: ["clip", "simvlm", "vilt", "intra-modal"],
+    });
+    const trainings = await Promise.all(columns.map((column) => trainingOf(column, tables)));
+    const tasks = trainings.map((one) => file.tasks.filter((task) => suits(one, task)).map(({ protocol }) => protocol));
+    expect(tasks[0]).toEqual(["linear", "linear", "retrieval", "retrieval", "retrieval"]);
+    expect(tasks[1]).toEqual(["linear", "linear", "ranking"]);
+    expect(tasks[2]).toEqual(["matching", "ranking"]);
+    expect(tasks[3]).toHaveLength(file.tasks.length);
+    expect(gapsOf(trainings[1]!, file.tasks)).toEqual([
+      expect.stringMatching(
+        /^4 SimVLM, – in Unseen families, Unseen style, Unseen source: SimVLM has no contrastive space/,
+      ),
+      expect.stringMatching(/^4 SimVLM, – in Starter matching: SimVLM has no matching head/),
+    ]);
+    expect(columns[3]!.shared).toEqual(["codebook"]); // its multimodal encoder differs from the base's, its codebook does not
+  });
+  it("take changes to their recipes, and stand on curves", async () => {
+    const file = await readAblation("recipes/compared/bias/bias.yaml");
+    const { columns } = await planAblation({ file, out: "out", only: ["vit-fifth", "resnet-all"] });
+    expect(columns.map(({ resolved }) => resolved.data.pairs.map(({ share }) => share))).toEqual([
+      [0.2, 0.2, 0.2],
+      [1, 1, 1],
+    ]);
+    const record = {
+      ...{ name: "bias", samples: 1, tasks: file.tasks, curves: file.curves, base: {}, recipes: {} },
+      columns: columns.map(({ key, title, point }) => ({ key, title, about: "", gaps: [], point })),
+    };
+    const values = new Map([["starter-style/text_retrieval_recall@10", 7]]);
+    const row = columns.map(({ key, title }) => ({ key, title, values }));
+    const svg = curveChart(resultTable(file.tasks, row), record)!;
+    expect(svg).toContain("Unseen style TR R@10");
+    expect(svg.match(/<circle/g)).toHaveLength(2);
+    expect(svg).not.toContain("shuffled");
+    expect(curveChart(resultTable(file.tasks, []), record)).toBeUndefined();
   });
 });
 
@@ -132,6 +177,13 @@ describe("readAblation", () => {
     expect(await read({ tasks: ["starter-familes"] })).toMatch(
       /NameError: .*bad.yaml: task "starter-familes" does not exist\n.*starter-families/,
     );
+    const point = { ...TINY_ABLATION.columns.mim, point: { line: "a", at: 1 } };
+    expect(await read({ curves: { by: "x", figures: ["colours/accuracy"] } })).toMatch(
+      /no column is a point of a line/,
+    );
+    expect(
+      await read({ columns: { mim: point }, difference: undefined, curves: { by: "x", figures: ["colours/acc"] } }),
+    ).toMatch(/curves: expected a figure of its tasks, got "colours\/acc"/);
     expect(await read({ samples: 4 })).toBe("");
     expect(await readAblation(join(root, "gone.yaml")).catch((error: Error) => error.message)).toMatch(
       /gone.yaml: expected an ablation's file/,

@@ -5,8 +5,22 @@ import { z } from "zod";
 import { ConfigError, NameError } from "../errors.ts";
 import { statOf, systemReason } from "../io/index.ts";
 import { describeIssues, parseYaml } from "../pretrain/recipe/index.ts";
-import { paperTasks, pickTasks, readTask, starterTasks, type Task } from "../tasks/index.ts";
+import { figureKey, paperTasks, pickTasks, readTask, starterTasks, type Task } from "../tasks/index.ts";
 import { nearest } from "../tensor/index.ts";
+
+/** A column as a point of a curve: "ViT" at 3,280 pairs. */
+export interface CurvePoint {
+  readonly line: string;
+  readonly at: number;
+}
+
+/** Figures that are drawn over columns. */
+export interface Curves {
+  /** What `at` counts. */
+  readonly by: string;
+  /** task/metric. */
+  readonly figures: readonly string[];
+}
 
 /** A column of the table. */
 export interface ColumnChoice {
@@ -15,6 +29,10 @@ export interface ColumnChoice {
   readonly title: string;
   /** Path of its recipe. */
   readonly recipe: string;
+  /** Changes to it, as for `--set`. */
+  readonly set?: readonly string[] | undefined;
+  /** Where it stands on a curve. */
+  readonly point?: CurvePoint | undefined;
 }
 
 /** An ablation, checked, its paths as they are from here. */
@@ -31,6 +49,7 @@ export interface AblationFile {
   readonly tasks: readonly Task[];
   /** Two columns: the chart of the first less the second. */
   readonly difference: readonly [string, string] | undefined;
+  readonly curves: Curves | undefined;
 }
 
 const text = z.string().min(1);
@@ -47,13 +66,23 @@ const schema = z
     columns: z
       .record(
         z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "expected small letters, digits, -"),
-        z.strictObject({ number: whole, title: text, recipe: text }),
+        z.strictObject({
+          number: whole,
+          title: text,
+          recipe: text,
+          set: z.array(text).optional().describe("Changes to the recipe, as for --set."),
+          point: z.strictObject({ line: text, at: z.number().positive() }).optional(),
+        }),
       )
       .refine((columns) => Object.keys(columns).length > 0, "expected a column"),
     tasks: z.array(text).min(1).describe("Names of tasks, or task files."),
     difference: z.tuple([text, text]).optional().describe("Columns a, b: the chart of a less b."),
+    curves: z
+      .strictObject({ by: text, figures: z.array(text).min(1).describe("task/metric") })
+      .optional()
+      .describe("Charts over the columns that are points of lines."),
   })
-  .superRefine(({ seeds, columns, difference = [], tasks }, context) => {
+  .superRefine(({ seeds, columns, difference = [], tasks, curves }, context) => {
     const report = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
     if (new Set(seeds).size < seeds.length) report(["seeds"], "expected different numbers");
     if (new Set(tasks).size < tasks.length) report(["tasks"], "expected different tasks");
@@ -61,6 +90,8 @@ const schema = z
     if (new Set(numbers).size < numbers.length) report(["columns"], "expected different numbers");
     if (columns.shared)
       report(["columns", "shared"], "the folder of shared stages is called so: expected another name");
+    if (curves && !Object.values(columns).some(({ point }) => point))
+      report(["curves"], "no column is a point of a line: expected some with point: { line, at }");
     for (const key of difference)
       if (!Object.hasOwn(columns, key))
         report(["difference"], `"${key}" is no column: ${nearest(key, Object.keys(columns))}`);
@@ -81,7 +112,7 @@ export async function readAblation(path: string): Promise<AblationFile> {
   const parsed = schema.safeParse(raw);
   if (!parsed.success)
     throw new ConfigError(`${path}: this ablation cannot run\n${describeIssues(schema, raw, parsed.error.issues)}`);
-  const { columns, difference, ...same } = parsed.data;
+  const { columns, difference, curves, ...same } = parsed.data;
   const from = (place: string): string => resolve(dirname(path), place);
   const placed = Object.fromEntries(
     Object.entries(columns).map(([key, column]) => [key, { ...column, recipe: from(column.recipe) }]),
@@ -91,7 +122,23 @@ export async function readAblation(path: string): Promise<AblationFile> {
     ...Object.entries(placed).map(([key, { recipe }]) => [`columns.${key}`, recipe] as const),
   ]);
   const tasks = await tasksOf(path, same.tasks, from);
-  return { path, ...same, base: from(same.base), columns: placed, tasks, difference };
+  return {
+    path,
+    ...same,
+    base: from(same.base),
+    columns: placed,
+    tasks,
+    difference,
+    curves: curves && knownFigures(path, curves, tasks),
+  };
+}
+
+/** Throws ConfigError for a figure that no task has. */
+function knownFigures(path: string, curves: Curves, tasks: readonly Task[]): Curves {
+  const known = tasks.flatMap((task) => task.figures.map((figure) => figureKey(task, figure)));
+  const unknown = curves.figures.find((figure) => !known.includes(figure));
+  if (unknown === undefined) return curves;
+  throw new ConfigError(`${path}: curves: expected a figure of its tasks, got "${unknown}"`, nearest(unknown, known));
 }
 
 async function checkRecipes(path: string, recipes: readonly (readonly [at: string, recipe: string])[]): Promise<void> {

@@ -64,7 +64,7 @@ export async function planAblation(request: PlanRequest): Promise<AblationPlan> 
   const columns: PlannedColumn[] = [];
   for (const key of pickColumns(file, request.only)) {
     const column = file.columns[key]!;
-    const { recipe } = await resolveRecipe(column.recipe, { set, tables });
+    const { recipe } = await resolveRecipe(column.recipe, { set: [...(column.set ?? []), ...set], tables });
     columns.push({ ...column, key, ...(await budgeted(recipe, base, { key, samples: file.samples, tables })) });
   }
   const place = { file, out, base, tables };

@@ -7,6 +7,7 @@ import { differences, listDifferences } from "../record/index.ts";
 import { type Task, taskSchema } from "../tasks/index.ts";
 import type { ColumnTraining } from "./describe.ts";
 import { gapsOf, trainingText } from "./describe.ts";
+import type { CurvePoint, Curves } from "./file.ts";
 import type { AblationPlan } from "./plan.ts";
 
 /** In the ablation's folder. */
@@ -20,6 +21,7 @@ export interface AblationRecord {
   readonly columns: readonly RecordedColumn[];
   readonly tasks: readonly Task[];
   readonly difference?: readonly [string, string] | undefined;
+  readonly curves?: Curves | undefined;
   /** What decides the numbers: data, vocabulary and stages of the base, and each column's recipe. */
   readonly base: Json;
   readonly recipes: Readonly<Record<string, Json>>;
@@ -32,6 +34,7 @@ export interface RecordedColumn {
   readonly about: string;
   /** Why tasks have no figure of it, a sentence a reason. */
   readonly gaps: readonly string[];
+  readonly point?: CurvePoint | undefined;
 }
 
 const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
@@ -40,10 +43,17 @@ const schema: z.ZodType<AblationRecord> = z.object({
   name: z.string(),
   samples: z.number(),
   columns: z.array(
-    z.object({ key: z.string(), title: z.string(), about: z.string(), gaps: z.array(z.string()).default([]) }),
+    z.object({
+      key: z.string(),
+      title: z.string(),
+      about: z.string(),
+      gaps: z.array(z.string()).default([]),
+      point: z.object({ line: z.string(), at: z.number() }).optional(),
+    }),
   ),
   tasks: z.array(taskSchema),
   difference: z.tuple([z.string(), z.string()]).optional(),
+  curves: z.object({ by: z.string(), figures: z.array(z.string()) }).optional(),
   base: json,
   recipes: z.record(z.string(), json),
 });
@@ -87,15 +97,17 @@ const decisive = (recipe: object): Json =>
   JSON.parse(JSON.stringify({ ...recipe, ...Object.fromEntries(FREE.map((key) => [key, undefined])) })) as Json;
 
 function recordOf({ file, base, columns }: AblationPlan, trainings: readonly ColumnTraining[]): AblationRecord {
-  const { name, samples, tasks, difference } = file;
+  const { name, samples, tasks, difference, curves } = file;
   return {
     ...{ name, samples, tasks },
     ...(difference && { difference }),
+    ...(curves && { curves }),
     columns: trainings.map((training) => ({
       key: training.key,
       title: `${training.number} ${training.title}`,
       about: trainingText(training),
       gaps: gapsOf(training, tasks),
+      ...(file.columns[training.key]!.point && { point: file.columns[training.key]!.point }),
     })),
     base: decisive({ data: base.data, vocabulary: base.vocabulary, model: base.model, stages: base.stages }),
     recipes: Object.fromEntries(columns.map(({ key, resolved }) => [key, decisive(resolved)])),

@@ -65,10 +65,10 @@ export async function runAblation(plan: AblationPlan, options: AblationOptions):
     if (run.column === undefined) continue;
     const tasks = file.tasks.filter((task) => suits(trainings.get(run.column!)!, task) && waysOf(task).length > 0);
     failed.push(...(await measured(run, tasks, { work, plan, options })));
-    await writeTables(out, await ablationTable(out, record), file.difference);
+    await writeTables(out, await ablationTable(out, record), record);
   }
   const table = await ablationTable(out, record);
-  return { table, files: await writeTables(out, table, file.difference), failed };
+  return { table, files: await writeTables(out, table, record), failed };
 }
 
 /** One for all runs: their words are the same. */

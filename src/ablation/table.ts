@@ -10,6 +10,7 @@ import {
   readCells,
   resultTable,
 } from "../tasks/index.ts";
+import { curveChart } from "./curves.ts";
 import type { AblationRecord } from "./record.ts";
 
 /** The folder of its cells. */
@@ -31,17 +32,16 @@ export async function ablationTable(out: string, { columns, tasks, samples }: Ab
   return resultTable(tasks, [...found, ...others], { notes });
 }
 
-/** Writes table.md, table.csv and table.html. Resolves to their paths. Throws FileError. */
-export async function writeTables(
-  out: string,
-  table: ResultTable,
-  difference: readonly [string, string] | undefined,
-): Promise<string[]> {
+/** Writes table.md, table.csv and table.html, and curves.svg where the ablation has curves. Resolves to their paths. Throws FileError. */
+export async function writeTables(out: string, table: ResultTable, record: AblationRecord): Promise<string[]> {
+  const { difference } = record;
+  const curves = curveChart(table, record);
   const there = difference?.every((key) => table.columns.some((column) => column.key === key)) ? difference : undefined;
   const files = {
     "table.md": markdownTable(table),
     "table.csv": csvTable(table),
-    "table.html": htmlTable(table, { difference: there }),
+    "table.html": htmlTable(table, { difference: there, ...(curves && { charts: curves }) }),
+    ...(curves && { "curves.svg": curves }),
   };
   const paths: string[] = [];
   for (const [name, text] of Object.entries(files)) {

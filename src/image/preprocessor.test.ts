@@ -34,6 +34,16 @@ const PUBLISHED = {
 const base = { size: 224, codebookSize: 112, cropSize: 224, codebookCropSize: 112, norm: CLIP_NORM };
 
 describe("preprocessor_config.json", () => {
+  it("of a model that reads squares and has no codebook is ViT's, and comes back as it was", () => {
+    const options = { size: 48, codebookSize: 0, norm: CLIP_NORM };
+    const written = JSON.parse(imageOptionsToJson(options, 8)) as Record<string, unknown>;
+    expect(written).toMatchObject({
+      image_processor_type: "ViTImageProcessor",
+      size: { height: 48, width: 48 },
+      resample: 3,
+    });
+    expect(imageOptionsFromJson(written)).toEqual({ ...options, cropSize: 48 });
+  });
   it("of ALIGN is read with its offset, its filter and its crop, and written as mean and deviation", () => {
     const published = {
       image_processor_type: "EfficientNetImageProcessor",

@@ -83,6 +83,14 @@ export interface Drawn {
   readonly parts: { readonly [S in SplitName]?: number | "rest" | undefined };
 }
 
+/** What is done to the pictures of a test. */
+export interface Alteration {
+  /** They are cut into a grid of so many cells along a side, whose order is drawn by the picture's key. */
+  readonly shuffle?: number | undefined;
+  /** They are moved right and down by this share of their sides; the border that comes in repeats what was at the edge. */
+  readonly shift?: number | undefined;
+}
+
 /** Where a task's data lie, and what is in them. */
 export interface TaskData {
   /** Below the data root. */
@@ -105,6 +113,8 @@ export interface TaskData {
   /** Names of classes by what the data call them, where that differs. */
   readonly renamed?: Readonly<Record<string, string>> | undefined;
   readonly imageSize?: number | undefined;
+  /** Test pictures are altered so before the model sees them. */
+  readonly altered?: Alteration | undefined;
   /** Where the data can be got. */
   readonly source: string;
 }
@@ -174,6 +184,7 @@ const data = z.strictObject({
     .optional(),
   renamed: z.record(text, text).optional(),
   imageSize: count.optional(),
+  altered: z.strictObject({ shuffle: z.int().min(2).optional(), shift: z.number().gt(0).lt(1).optional() }).optional(),
   source: text,
 });
 

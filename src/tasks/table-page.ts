@@ -14,11 +14,15 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 td:nth-child(2){text-align:left;color:var(--muted)}tr.average td{border-bottom:2px solid var(--muted);font-style:italic}
 p{color:var(--muted)}svg{width:100%;max-width:44rem;height:auto}svg text{fill:var(--ink);font:12px system-ui,sans-serif}`;
 
+/** What a page has beside the table. */
+export interface PageOptions extends PrintOptions {
+  readonly difference?: readonly [string, string] | undefined;
+  /** An SVG. */
+  readonly charts?: string | undefined;
+}
+
 /** `difference`: two columns by key or title; a chart shows the first less the second. Throws NameError for one that is not there. */
-export function htmlTable(
-  table: ResultTable,
-  { difference, ...options }: PrintOptions & { readonly difference?: readonly [string, string] | undefined } = {},
-): string {
+export function htmlTable(table: ResultTable, { difference, charts, ...options }: PageOptions = {}): string {
   const head = ["task", "metric", ...table.columns.map(({ title }) => title)];
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -28,6 +32,7 @@ export function htmlTable(
 <div><table><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
 ${table.rows.map((row) => tableRow(row, options))}</tbody></table></div>
 ${difference && differenceChart(table, difference)}
+${charts && raw(charts)}
 ${table.notes.map((note) => html`<p>${note}</p>\n`)}</body></html>`;
   return page.markup;
 }

@@ -14,4 +14,5 @@ export type { Objects, Regions } from "./objects.ts";
 export { locationsOf, openSource, resolveSpec, splitSpec } from "./open.ts";
 export { checkedRegions, tagList } from "./regions.ts";
 export { buildShards, type ShardManifest, type ShardOptions } from "./shards.ts";
+export { sharedSource } from "./share.ts";
 export * from "./source.ts";

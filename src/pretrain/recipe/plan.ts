@@ -152,9 +152,10 @@ function wordsOf(tables: Tables, recipe: Recipe, words: number | undefined): str
 
 function sourceRows(kind: string, sources: readonly WeightedSource[]): [string, string][] {
   const total = sources.reduce((n, { weight }) => n + weight, 0);
-  return sources.map(({ source, weight, without = [] }, i) => {
+  return sources.map(({ source, weight, share = 1, without = [] }, i) => {
     const held = without.map((set) => `, without what shares a ${set.by} with ${dataName(set.source)}`).join("");
-    const place = `${dataName(source)}${held}`;
+    const part = share < 1 ? `${Number((100 * share).toPrecision(3))} % of ` : "";
+    const place = `${part}${dataName(source)}${held}`;
     return [
       i === 0 ? kind : "",
       sources.length > 1 ? `${((100 * weight) / total).toFixed(1).padStart(5)} %  ${place}` : place,

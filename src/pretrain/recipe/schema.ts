@@ -32,6 +32,14 @@ const without = z
 const weighted = z.strictObject({
   source,
   weight: z.number().positive().default(1).describe("Share among the sources of its kind."),
+  share: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      "Only this share of its samples is read, chosen by their keys: a smaller share is a part of a larger one. Absent: all.",
+    ),
   captions: z
     .enum(["first", "any", "tags"])
     .optional()

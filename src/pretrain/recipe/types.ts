@@ -60,6 +60,8 @@ export interface WeightedSource {
   readonly source: string | DataSpec;
   /** Share among the sources of its kind; only the ratio counts. */
   readonly weight: number;
+  /** The share of its samples that is read, chosen by their keys; absent: all. */
+  readonly share?: number | undefined;
   /** Which caption of a sample is read; absent: what the source says, else one at random. */
   readonly captions?: CaptionMode | undefined;
   /** Which tasks of a UniT read it; all unless said. */

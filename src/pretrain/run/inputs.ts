@@ -1,6 +1,6 @@
 /** What all stages of a run read: sources by their specs, each opened once, and the tokenizer with the run's vocabulary. */
 import { dirname, join } from "node:path";
-import { type PixelCache, pixelCache, type Source, withoutSource } from "../../data/index.ts";
+import { type PixelCache, pixelCache, type Source, sharedSource, withoutSource } from "../../data/index.ts";
 import { type DataSpec, openData } from "../../datasets/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { makeFolder, saveFile, statOf } from "../../io/index.ts";
@@ -30,10 +30,10 @@ export function createSources(recipe: Recipe, signal?: AbortSignal, note?: (line
     once(JSON.stringify(spec), () => openData(spec, { signal, note }));
   return {
     open,
-    training({ source, without = [] }) {
-      if (without.length === 0) return open(source);
-      return once(JSON.stringify([source, without]), async () => {
-        let left = await open(source);
+    training({ source, share, without = [] }) {
+      if (without.length === 0 && share === undefined) return open(source);
+      return once(JSON.stringify([source, share, without]), async () => {
+        let left = share === undefined ? await open(source) : sharedSource(await open(source), share);
         for (const { source: held, by } of without) left = withoutSource(left, { source: await open(held), by });
         return left;
       });

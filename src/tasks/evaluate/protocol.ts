@@ -11,16 +11,21 @@ interface Reads {
   of(task: Task): Readonly<Record<string, unknown>>;
 }
 
+const altered = ({ data }: Task) => ({ altered: data.altered });
+
 const READS: { readonly [M in Measure]: Reads } = {
-  linear_probe: { splits: SPLITS, of: () => ({}) },
-  zeroshot_retrieval: { splits: ["test"], of: () => ({}) },
-  zeroshot_classification: { splits: ["test"], of: ({ templates, data: { words } }) => ({ templates, words }) },
-  image_text_matching: { splits: ["test"], of: () => ({}) },
-  pair_retrieval: { splits: ["test"], of: () => ({}) },
+  linear_probe: { splits: SPLITS, of: altered },
+  zeroshot_retrieval: { splits: ["test"], of: altered },
+  zeroshot_classification: {
+    splits: ["test"],
+    of: ({ templates, data: { words, altered } }) => ({ templates, words, altered }),
+  },
+  image_text_matching: { splits: ["test"], of: altered },
+  pair_retrieval: { splits: ["test"], of: altered },
   finetune: {
     splits: SPLITS,
-    of: ({ settings, protocol, data: { fields, imageSize, range, classCount }, figures }) => ({
-      ...{ settings, inputs: protocol, fields, imageSize, range, classCount },
+    of: ({ settings, protocol, data: { fields, imageSize, range, classCount, altered }, figures }) => ({
+      ...{ settings, inputs: protocol, fields, imageSize, range, classCount, altered },
       figure: figures[0]?.metric,
     }),
   },

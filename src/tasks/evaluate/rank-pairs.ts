@@ -4,6 +4,7 @@ import type { Source } from "../../data/index.ts";
 import { CheckpointError, DataError } from "../../errors.ts";
 import { type Gallery, galleries, type Interval, ranks, readPairs } from "../../evaluators/index.ts";
 import { chance } from "../../evaluators/retrieval.ts";
+import { permutation, random } from "../../tensor/index.ts";
 import { type Both, figures, named } from "./retrieve.ts";
 import type { Refused } from "./streams.ts";
 
@@ -38,16 +39,21 @@ interface Ranked {
   readonly concepts: Both<readonly string[]>;
 }
 
-/** The work grows with the square of a gallery. Throws CheckpointError for a model that says nothing of pairs. */
+/** Concepts of a gallery: the work grows with their square. */
+const MOST = 48;
+
+/**
+ * Of larger galleries `MOST` concepts are drawn by the seed, with a picture each. Throws CheckpointError for a model that says nothing of pairs.
+ */
 export async function pairRetrieval(
   model: FlavaModel,
   sources: readonly Source[],
-  { seed, signal, onProgress }: PairRetrievalOptions = {},
+  { seed = 0, signal, onProgress }: PairRetrievalOptions = {},
 ): Promise<PairRetrievalResult> {
   const by = scoreOf(model);
   const refused: Refused[] = [];
   const all: Gallery[] = [];
-  for (const source of sources) all.push(...(await galleriesOf(source, refused, signal)));
+  for (const source of sources) all.push(...(await galleriesOf(source, refused, seed, signal)));
   if (all.every(({ texts }) => texts.length < 2))
     throw new DataError("retrieval by pairs: expected two captions or more in a gallery, got fewer");
   const total = all.reduce((sum, { pairs }) => sum + pairs.length, 0);
@@ -76,7 +82,7 @@ function scoreOf(model: FlavaModel): PairScore {
   );
 }
 
-async function galleriesOf(source: Source, refused: Refused[], signal?: AbortSignal): Promise<Gallery[]> {
+async function galleriesOf(source: Source, refused: Refused[], seed: number, signal?: AbortSignal): Promise<Gallery[]> {
   const pairs = await readPairs(source, {
     maxPairs: Number.POSITIVE_INFINITY,
     signal,
@@ -84,7 +90,17 @@ async function galleriesOf(source: Source, refused: Refused[], signal?: AbortSig
       if (!kept) refused.push({ key, reason });
     },
   });
-  return galleries(pairs);
+  return galleries(pairs).map((gallery) => drawn(gallery, seed));
+}
+
+/** The gallery itself where it is small; else pictures of `MOST` concepts, one each, and the captions of those. */
+function drawn({ pairs, texts }: Gallery, seed: number): Gallery {
+  const concepts = [...new Map(pairs.map((pair) => [pair.concept, pair])).values()];
+  if (concepts.length <= MOST) return { pairs, texts };
+  const order = permutation(concepts.length, random(seed, "pair-gallery"));
+  const chosen = [...order].slice(0, MOST).map((i) => concepts[i]!);
+  const named = new Set(chosen.map(({ concept }) => concept));
+  return { pairs: chosen, texts: texts.filter(({ concept }) => named.has(concept)) };
 }
 
 async function ranked(

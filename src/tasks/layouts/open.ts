@@ -10,6 +10,7 @@ import { readImage } from "../../data/sources/record.ts";
 import { DataError, FileError, type FlavaError } from "../../errors.ts";
 import { namesIn, statOf } from "../../io/index.ts";
 import type { Layout, SplitName, Task } from "../schema.ts";
+import { alteredSource } from "./altered.ts";
 import { drawnItems } from "./draw.ts";
 import { readLinesOf } from "./files.ts";
 import { type Item, type LayoutReader, type Listing, type Place, WHOLE } from "./layout.ts";
@@ -77,6 +78,14 @@ async function classesOf(task: Task, root: string): Promise<readonly string[] | 
  * Undefined where the task has no such split, and for a validation split that the data do not have. Throws DataError.
  */
 export async function openSplit(place: TaskPlace, split: SplitName): Promise<TaskSource | undefined> {
+  const found = await splitAsItIs(place, split);
+  return found && split === "test" ? asTheTaskSays(place, found) : found;
+}
+
+const asTheTaskSays = ({ task: { data } }: TaskPlace, source: TaskSource): TaskSource =>
+  data.altered ? alteredSource(source, data.altered) : source;
+
+async function splitAsItIs(place: TaskPlace, split: SplitName): Promise<TaskSource | undefined> {
   const { task, root } = place;
   const reader = layouts[place.layout];
   const names = task.data.splits[split] ?? [];
@@ -92,10 +101,10 @@ export async function openSplit(place: TaskPlace, split: SplitName): Promise<Tas
   );
 }
 
-/** One of the data's own splits by its name, as in `openSplit`. Throws DataError where there is none. */
+/** One of the data's own splits for a test by its name, as in `openSplit`. Throws DataError where there is none. */
 export async function openOwnSplit(place: TaskPlace, name: string): Promise<TaskSource> {
   const found = await layouts[place.layout].split(place, name);
-  if (found) return together(place, name, [found]);
+  if (found) return asTheTaskSays(place, together(place, name, [found]));
   throw new DataError(`task ${place.task.name}: ${place.root}: expected the split ${name}, found none`);
 }
 
