@@ -44,6 +44,12 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
   peers: async ({ rounds, threads }, args) => (await import("./peers.ts")).peers(rounds, threads, args),
   web: async ({ rounds }, args) => (await import("./web.ts")).web(rounds, args),
   cluster: async ({ rounds }, args) => (await import("./cluster.ts")).cluster(rounds, args),
+  systems: async ({ rounds, threads }, args) =>
+    (await import("./systems.ts")).systems(
+      2 * rounds,
+      threads,
+      args.filter((arg) => /^[a-z]+$/.test(arg)),
+    ),
   evaluation: async ({ threads }) => (await import("./evaluation.ts")).evaluation(threads),
 };
 

@@ -109,6 +109,7 @@ export function trainingText({ number, title, losses, steps, samples, sources, f
 /** What a task's way of measuring asks of a model: one of these sets of results. */
 const NEEDS: { readonly [P in Protocol]: readonly (readonly string[])[] } = {
   linear: [["image_embeddings"]],
+  "linear-text": [["text_embeddings"]],
   retrieval: [["image_embeds", "text_embeds"]],
   matching: [["itm_logits"]],
   ranking: [["itm_logits"], ["caption_log_likelihood"]],

@@ -26,7 +26,13 @@ interface Options {
 }
 
 /** The ways without the one that takes hours for each task of the paper: it is asked for, or its tasks are named. */
-const QUICK: readonly Measure[] = ["linear_probe", "zeroshot_retrieval", "image_text_matching"];
+const QUICK: readonly Measure[] = [
+  "linear_probe",
+  "text_probe",
+  "zeroshot_retrieval",
+  "image_text_matching",
+  "pair_retrieval",
+];
 
 const HELP = `
 Without --tasks: every task of the paper whose data are there. A task is the name of one of them, of a task of the starter data

@@ -19,6 +19,7 @@ Examples:
   flava table --published                       the paper's table 4 with its averages
   flava table --published --systems             its table 5: other systems
   flava table --systems                         FLAVA and the compared systems: what each trains and answers
+  flava table --systems runs/compared           and what flava ablate recipes/compared.yaml has measured of them
   flava table results/ --published flava clip   cells of flava eval beside two columns of the paper
   flava table runs/ablation-starter             the table that flava ablate wrote, as far as it is measured
   flava table results/ --format html --difference flava,clip-pmd --output table.html`;
@@ -77,20 +78,35 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
   io.result(options.output, { output: options.output });
 }
 
-/** The compared systems themselves. */
+/** The compared systems themselves, and what an ablation of them has measured. */
 async function systems(io: Io, paths: readonly string[], { starter, format, output }: Options): Promise<void> {
-  if (paths.length > 0)
-    throw new ConfigError(
-      "--systems: expected no results beside it, got some",
-      "flava table RESULTS --starter is the table of results",
-    );
+  const results = await systemResults(paths);
   const { systemRows, systemsTable } = await import("./systems.ts");
   const rows = await systemRows(starter ? "starter" : "base");
-  const text = systemsTable(rows, format);
-  if (!output) return io.result(text, rows);
+  const ticks = systemsTable(rows, format);
+  const { csvTable, markdownTable } = await import("../tasks/index.ts");
+  const text = results ? `${ticks}\n\n${(format === "csv" ? csvTable : markdownTable)(results)}` : ticks;
+  if (!results) io.note(`no results beside it: there is no ${COMPARED}; flava ablate recipes/compared.yaml makes it`);
+  if (!output) return io.result(text, results ? { systems: rows, results: asJson(results) } : rows);
   const { saveFile } = await import("../io/index.ts");
   await saveFile(output, `${text}\n`);
   io.result(output, { output });
+}
+
+/** Where `flava ablate recipes/compared.yaml` writes. */
+const COMPARED = "runs/compared";
+
+/** The table of the ablation that is named, or of the usual one where it is there. */
+async function systemResults(paths: readonly string[]): Promise<ResultTable | undefined> {
+  const { ablationTable, findAblation } = await import("../ablation/index.ts");
+  const [folder = COMPARED, ...others] = paths;
+  const record = others.length > 0 ? undefined : await findAblation(folder);
+  if (record) return ablationTable(folder, record);
+  if (paths.length === 0) return undefined;
+  throw new ConfigError(
+    `--systems: expected the folder of an ablation beside it, got ${paths.join(", ")}`,
+    "flava ablate recipes/compared.yaml makes one",
+  );
 }
 
 async function ofCells(paths: readonly string[], options: Options): Promise<ResultTable> {

@@ -10,6 +10,7 @@ export type Group = (typeof GROUPS)[number];
 /** How a task is measured: §7.3 to §7.6 of the reference. */
 export const PROTOCOLS = [
   "linear",
+  "linear-text",
   "finetune-text",
   "finetune-image",
   "finetune-pair",

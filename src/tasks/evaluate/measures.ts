@@ -4,6 +4,7 @@ import { ConfigError } from "../../errors.ts";
 import { openOwnSplit, openSplit, type TaskPlace, type TaskSource } from "../layouts/index.ts";
 import { type Features, labelledFeatures } from "../probe/features.ts";
 import { linearEvaluation } from "../probe/linear-evaluation.ts";
+import { textFeatures } from "../probe/text-features.ts";
 import type { SplitName, Task } from "../schema.ts";
 import { classWords } from "./class-words.ts";
 import { imageTextMatching } from "./match.ts";
@@ -26,6 +27,7 @@ interface Way {
 /** The table of ways. */
 export const measures: { readonly [M in Measure]: Way } = {
   linear_probe: { suits: ({ protocol }) => protocol === "linear", drawn: true, measure: linear },
+  text_probe: { suits: ({ protocol }) => protocol === "linear-text", drawn: true, measure: linear },
   zeroshot_retrieval: { suits: ({ protocol }) => protocol === "retrieval", drawn: false, measure: retrieve },
   zeroshot_classification: {
     suits: ({ protocol, templates }) => protocol === "linear" && templates !== undefined,
@@ -51,6 +53,7 @@ async function linear(model: FlavaModel, place: TaskPlace, options: MeasureOptio
       onProgress: (done: number) => options.onProgress?.(`features of ${source.name}`, done, source.count),
     };
     if (options.features) return options.features(source, streaming);
+    if (place.task.protocol === "linear-text") return textFeatures(model, source, streaming);
     return labelledFeatures(model, source, { ...streaming, cacheDir: options.cacheDir });
   };
   const [train, validation, test] = [await read("train"), await read("validation"), await read("test")];

@@ -15,6 +15,7 @@ const altered = ({ data }: Task) => ({ altered: data.altered });
 
 const READS: { readonly [M in Measure]: Reads } = {
   linear_probe: { splits: SPLITS, of: altered },
+  text_probe: { splits: SPLITS, of: () => ({}) },
   zeroshot_retrieval: { splits: ["test"], of: altered },
   zeroshot_classification: {
     splits: ["test"],
