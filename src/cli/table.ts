@@ -66,11 +66,12 @@ async function table(io: Io, paths: readonly string[], options: Options): Promis
       "table: expected results of flava eval, got none",
       "name a folder of results, or ask for --published",
     );
-  const found = (await ofAblation(paths, options)) ?? (await ofCells(paths, options));
+  const ablation = await ofAblation(paths, options);
+  const found = ablation?.table ?? (await ofCells(paths, options));
   const text = {
     markdown: () => markdownTable(found, options),
     csv: () => csvTable(found, options),
-    html: () => htmlTable(found, options),
+    html: () => htmlTable(found, { ...options, charts: ablation?.charts }),
   }[options.format]();
   if (!options.output) return io.result(text, asJson(found));
   const { saveFile } = await import("../io/index.ts");
@@ -117,10 +118,13 @@ async function ofCells(paths: readonly string[], options: Options): Promise<Resu
   return resultTable(rows, columns, { notes, ...averagedOf(options) });
 }
 
-/** The table of a folder of `flava ablate`, as that wrote it; undefined where the paths are none. */
-async function ofAblation([folder, ...others]: readonly string[], options: Options): Promise<ResultTable | undefined> {
+/** The table of a folder of `flava ablate`, as that wrote it, and its curves; undefined where the paths are none. */
+async function ofAblation(
+  [folder, ...others]: readonly string[],
+  options: Options,
+): Promise<{ readonly table: ResultTable; readonly charts: string | undefined } | undefined> {
   if (folder === undefined) return undefined;
-  const { ablationTable, findAblation } = await import("../ablation/index.ts");
+  const { ablationTable, curveChart, findAblation } = await import("../ablation/index.ts");
   const record = await findAblation(folder);
   if (!record) return undefined;
   if (others.length > 0 || options.published || options.starter)
@@ -128,7 +132,8 @@ async function ofAblation([folder, ...others]: readonly string[], options: Optio
       `table: ${folder} is an ablation: expected no other results, --published or --starter beside it`,
       `its cells are in ${folder}/cells`,
     );
-  return ablationTable(folder, record);
+  const table = await ablationTable(folder, record);
+  return { table, charts: curveChart(table, record) };
 }
 
 /** Which groups get an average, where not all of them. */
