@@ -128,7 +128,7 @@ export function reasonAgainst(
 ): string | undefined {
   const lacking = NEEDS[protocol].map((results) => results.find((name) => !answers.includes(name)));
   if (lacking.every((name) => name !== undefined))
-    return lacks[lacking[0]!] ?? `${lacking[0]} is nothing that this stage has trained a ${family} for`;
+    return lacks[lacking[0]!] ?? `this ${family} is not trained to give ${lacking[0]}`;
   if (protocol.startsWith("finetune-") && !tunable) return `no head is fine-tuned on a ${family}`;
   return undefined;
 }
