@@ -28,11 +28,12 @@ describe.skipIf(!lossy)("a GPU in trouble", () => {
     const { code, signal, stderr } = await ended;
     rmSync(lossy!.file);
     expect({ code, signal }).toEqual({ code: 1, signal: null });
-    expect(stderr).toMatch(/webgpu: the GPU was lost.*--resume/s);
+    expect(stderr).toMatch(/webgpu: the GPU was lost.*--resume latest/s);
     expect(stderr).toContain("experimental");
     const left = await latestCheckpoint(join(runDir, "text"), { onDamaged: (message) => expect.fail(message) });
     expect(left?.step).toBeGreaterThan(1);
-    const resumed = await flava([recipe, "--run-dir", runDir, "--resume", "--device", "cpu", "--quiet"]).ended;
+    const resumed = await flava([recipe, "--run-dir", runDir, "--resume", "latest", "--device", "cpu", "--quiet"])
+      .ended;
     expect(resumed.code).toBe(0);
   });
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EngineError } from "../src/errors.ts";
-import { grad, graph, isOp, type Op, sum, type Value } from "../src/graph/index.ts";
+import { add, conv2d, grad, graph, input, isOp, matmul, mul, type Op, sum, type Value } from "../src/graph/index.ts";
 import { interpret } from "../src/graph/interpret/index.ts";
 import { compile, type Executable } from "../src/runtime/index.ts";
 import type { Tensor } from "../src/tensor/index.ts";
@@ -16,8 +16,23 @@ const [webgpu, alone] = [await openWebGpu(), await openWebGpu(ALONE)];
 /** Shaders' exp, tanh and pow are polynomials of a driver's own. */
 const ERROR = 1e-4;
 
-/** Primitives of whose cases some operator runs on the processor (docs/webgpu.md says which). */
-const WITH_PROCESSOR: readonly Op[] = [];
+/** Primitives some of whose cases run on the processor: they have int64, bool or bfloat16 numbers, or slices of int32 (docs/webgpu.md). */
+const WITH_PROCESSOR: readonly Op[] = [
+  ...([
+    "input",
+    "stopGradient",
+    "barrier",
+    "cast",
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "minimum",
+    "compare",
+    "where",
+  ] as const),
+  ...(["sign", "permute", "slice", "pad", "concat", "sum", "reduceMax", "scatterAdd"] as const),
+];
 
 async function compare(name: string, outputs: Record<string, Value>, feeds?: Readonly<Record<string, Tensor>>) {
   const g = graph(name, outputs);
@@ -57,4 +72,46 @@ describe.skipIf(!webgpu)("every primitive on webgpu", () => {
       }
     });
   }
+});
+
+describe.skipIf(!webgpu)("sizes on webgpu", () => {
+  const SIZES = [1, 2, 3, 4, 6, 8, 9, 12, 15, 17, 32, 33];
+
+  it("multiplies matrices and batches of them, whatever divides their sides", async () => {
+    for (const m of SIZES) {
+      const outputs: Record<string, Value> = {};
+      for (const k of SIZES)
+        for (const n of [1, 3, 4, 6, 9, 12, 33]) {
+          const x = input(`x${m},${k}`, [m, k]);
+          outputs[`${m} ${k} ${n}`] = matmul(x, input(`y${k},${n}`, [k, n]));
+          const t = matmul(x, input(`t${n},${k}`, [n, k]), { transposeB: true });
+          outputs[`${m} ${k} ${n} and a bias`] = add(t, input(`bias${n}`, [n]));
+          const batch = matmul(input(`p${m},${k}`, [2, 3, m, k]), input(`q${n},${k}`, [2, 3, n, k]), {
+            transposeB: true,
+          });
+          if (k < 13) outputs[`${m} ${k} ${n} in batches`] = mul(batch, 0.3);
+        }
+      expect(await compare("products", outputs)).toBe(true);
+    }
+  });
+
+  it("convolves pictures, with both gradients, whatever divides channels and batch", async () => {
+    for (const channels of SIZES.slice(0, 9)) {
+      const outputs: Record<string, Value> = {};
+      for (const [out, batch, kernel, stride] of [
+        [4, 2, 3, 1],
+        [12, 6, 2, 2],
+        [5, 9, 3, 2],
+        [8, 3, 1, 1],
+      ] as const) {
+        const picture = input(`p${batch},${channels}`, [batch, channels, 8, 6]);
+        const weight = input(`w${out},${channels},${kernel}`, [out, channels, kernel, kernel]);
+        const y = conv2d(picture, weight, { stride, padding: kernel === 3 ? 1 : 0 });
+        const [dx, dw] = grad(sum(mul(y, y)), [picture, weight]);
+        const name = `${batch} × ${channels} to ${out}, kernel ${kernel}`;
+        Object.assign(outputs, { [name]: y, [`${name}: dx`]: dx!, [`${name}: dw`]: dw! });
+      }
+      expect(await compare("convolutions", outputs)).toBe(true);
+    }
+  });
 });

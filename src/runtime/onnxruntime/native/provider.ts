@@ -6,8 +6,8 @@ import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 /** Adds a provider to the options of a session. `keep` collects arrays that must live until the session exists. */
 export type Provider = (where: string, options: Pointer, keep: ArrayBufferView[]) => void;
 
-/** Arrays of C strings: addresses, and what they point at. */
-function cStrings(ort: Ort, texts: readonly string[], keep: ArrayBufferView[]): BigUint64Array {
+/** An array of C strings: addresses; `keep` gets what they point at. */
+export function cStrings(ort: Ort, texts: readonly string[], keep: ArrayBufferView[]): BigUint64Array {
   const bytes = texts.map((text) => new TextEncoder().encode(`${text}\0`));
   const addresses = BigUint64Array.from(bytes.length > 0 ? bytes.map((b) => ort.library.address(b)) : [0n]);
   keep.push(...bytes, addresses);

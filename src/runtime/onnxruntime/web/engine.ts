@@ -35,7 +35,12 @@ export async function openWebGpuEngine(options: WebEngineOptions = {}): Promise<
   const ort = await load("webgpu", async () => (await import("onnxruntime-web/webgpu")) as unknown as Ort);
   configure("webgpu", ort, options, "ort-wasm-simd-threaded.asyncify.wasm");
   const { device } = gpu;
-  return engine(ort, { name: "ort-webgpu", provider: { name: "webgpu", device }, memory: gpuMemory(ort, device), gpu });
+  return engine(ort, {
+    name: "ort-webgpu",
+    provider: { name: "webgpu", device, preferredLayout: "NCHW" },
+    memory: gpuMemory(ort, device),
+    gpu,
+  });
 }
 
 async function load(device: string, importIt: () => Promise<Ort>): Promise<Ort> {

@@ -8,7 +8,7 @@ import { toOnnx } from "../../../lower/onnx/index.ts";
 import type { DType, Shape } from "../../../tensor/index.ts";
 import { processMemory } from "../native/memory.ts";
 import { elementType, type Ort, type Pointer } from "../native/ort.ts";
-import type { Provider } from "../native/provider.ts";
+import { cStrings, type Provider } from "../native/provider.ts";
 import { createNativeSession, type NativeSession } from "../native/session.ts";
 import { type Adapter, vulkanAdapters } from "./adapters.ts";
 import { checkLog, type Turns, takeTurns } from "./turns.ts";
@@ -29,6 +29,9 @@ const [DEVICE_ALLOCATOR, DEFAULT_MEMORY] = [0, 0] as const;
 /** Copies are of whole words, whatever they mean. */
 const WORD = elementType("int32");
 
+/** In the other layout, NHWC, ONNX Runtime 1.30 convolves 6 or 9 channels to a multiple of 4 wrongly, in silence. */
+const OPTIONS: Readonly<Record<string, string>> = { preferredLayout: "NCHW" };
+
 const opened = new WeakMap<Ort, Promise<Gpu>>();
 
 /** Opens it, once for a library. Throws EngineError where the library has no WebGPU, or there is no GPU. */
@@ -45,8 +48,10 @@ async function open(ort: Ort): Promise<Gpu> {
   checkProvider(ort);
   ort.keepErrors();
   const turns = takeTurns(ort);
-  const provider: Provider = (where, options) =>
-    ort.call(where, "SessionOptionsAppendExecutionProvider", options, "WebGPU", null, null, 0);
+  const provider: Provider = (where, options, keep) => {
+    const [keys, values] = [Object.keys(OPTIONS), Object.values(OPTIONS)].map((texts) => cStrings(ort, texts, keep));
+    ort.call(where, "SessionOptionsAppendExecutionProvider", options, "WebGPU", keys!, values!, keys!.length);
+  };
   const copy = await openCopy(ort, turns, provider);
   const place = ort.get(WHERE, "CreateMemoryInfo", "WebGPU_Buffer", DEVICE_ALLOCATOR, 0, DEFAULT_MEMORY);
   const allocator = ort.get(WHERE, "CreateAllocator", copy.pointer, place);

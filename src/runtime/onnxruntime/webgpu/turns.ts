@@ -65,6 +65,6 @@ export function takeTurns(ort: Ort): Turns {
 const lostBy = (cause: EngineError): EngineError =>
   new EngineError(
     `webgpu: the GPU was lost, and what lay on it is gone (${cause.message.split("\n")[0]})`,
-    "start again: training goes on from its last checkpoint (--resume); where it happens again, lower the batch or use the device cpu",
+    "start again: training goes on from its last checkpoint (--resume latest); where it happens again, lower the batch or use the device cpu",
     { cause },
   );

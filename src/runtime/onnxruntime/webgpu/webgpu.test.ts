@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ALONE, openWebGpu } from "../../../../test/support/webgpu-device.ts";
 import { EngineError } from "../../../errors.ts";
-import { add, argmax, graph, input, logSoftmax, matmul, mul, sub, sum } from "../../../graph/index.ts";
+import { add, argmax, conv2d, graph, input, logSoftmax, matmul, mul, sub, sum } from "../../../graph/index.ts";
 import { interpret } from "../../../graph/interpret/index.ts";
 import { fromNumbers, type Tensor, toNumbers } from "../../../tensor/index.ts";
 import { compile, openDevice, State } from "../../index.ts";
@@ -96,6 +96,14 @@ describe.skipIf(!webgpu)("the device webgpu in Node", () => {
     expect(toNumbers(found.first!)).toEqual([1, 0, 0]);
     const { byProvider } = summarizeProfile(readFileSync(executable.endProfiling(), "utf8"));
     expect(Object.keys(byProvider)).toEqual(["WebGpuExecutionProvider"]);
+  });
+
+  it("convolves six channels to four", async () => {
+    const y = conv2d(input("picture", [1, 6, 4, 4]), input("weight", [4, 6, 3, 3]), { padding: 1 });
+    const feeds = { picture: wave(96, [1, 6, 4, 4]), weight: wave(216, [4, 6, 3, 3]) };
+    using executable = await compile(graph("g", { y }), webgpu!);
+    const exact = interpret(graph("g", { y }), feeds).y!;
+    expect(toNumbers((await executable.run(feeds)).y!)).toBeAllclose(toNumbers(exact), { atol: 1e-5 });
   });
 
   it("keeps what a shader does not take in memory of the process", async () => {
