@@ -33,6 +33,7 @@ part() {
   local name=$1 limit=$2 left=$((total - $(date +%s) + began)) begin rc
   shift 2
   [[ "$name" =~ ${PARTS:-.} ]] || return 0
+  [ -n "$rehearse" ] && limit=$((limit * 5))
   [ "$limit" -gt "$left" ] && limit=$left
   if [ "$limit" -lt 15 ]; then echo "{\"name\":\"$name\",\"skipped\":\"no time left\"}" | tee -a "$OUT/gpu.jsonl"; return 1; fi
   begin=$(date +%s)

@@ -10,7 +10,8 @@ import { cast, costOf, graph, input, matmul, mul, sum, type Value } from "../src
 import type { PrecisionOptions } from "../src/graph/passes/index.ts";
 import { variants } from "../src/models/flava/index.ts";
 import { gradients } from "../src/optim/index.ts";
-import { type Buffer, compile, type Device, openDevice } from "../src/runtime/index.ts";
+import { type Buffer, compile, type Device } from "../src/runtime/index.ts";
+import { openNodeWebGpu } from "../src/runtime/onnxruntime/webgpu/device.ts";
 import { openXla } from "../src/runtime/xla/device.ts";
 import type { Platform } from "../src/runtime/xla/find.ts";
 import { type Tensor, toNumbers } from "../src/tensor/index.ts";
@@ -167,7 +168,7 @@ const part = PARTS[positionals[0] ?? ""];
 if (!part) throw new Error(`gpu: expected one of ${Object.keys(PARTS).join(", ")}, got ${positionals[0]}`);
 const start = performance.now();
 const device: Device = isWebGpu
-  ? await openDevice("webgpu", given.library === undefined ? {} : { library: given.library })
+  ? await openNodeWebGpu(given.library === undefined ? {} : { library: given.library })
   : await openXla(given.platform as Platform, { library: given.library, preallocate: true, memoryFraction: 0.92 });
 say(`${device.description}, opened in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 await part(device);

@@ -75,13 +75,13 @@ describe.skipIf(!webgpu)("every primitive on webgpu", () => {
 });
 
 describe.skipIf(!webgpu)("sizes on webgpu", () => {
-  const SIZES = [1, 2, 3, 4, 6, 8, 9, 12, 15, 17, 32, 33];
+  const SIZES = [1, 3, 4, 6, 9, 12, 17, 32];
 
   it("multiplies matrices and batches of them, whatever divides their sides", async () => {
     for (const m of SIZES) {
       const outputs: Record<string, Value> = {};
       for (const k of SIZES)
-        for (const n of [1, 3, 4, 6, 9, 12, 33]) {
+        for (const n of [1, 4, 6, 9, 33]) {
           const x = input(`x${m},${k}`, [m, k]);
           outputs[`${m} ${k} ${n}`] = matmul(x, input(`y${k},${n}`, [k, n]));
           const t = matmul(x, input(`t${n},${k}`, [n, k]), { transposeB: true });
@@ -96,7 +96,7 @@ describe.skipIf(!webgpu)("sizes on webgpu", () => {
   });
 
   it("convolves pictures, with both gradients, whatever divides channels and batch", async () => {
-    for (const channels of SIZES.slice(0, 9)) {
+    for (const channels of SIZES.slice(1, 6)) {
       const outputs: Record<string, Value> = {};
       for (const [out, batch, kernel, stride] of [
         [4, 2, 3, 1],
