@@ -1,5 +1,5 @@
 /**
- * `npm run bench cluster`: the starter's pair step on 1, 2 and 4 ranks with one thread each, under the MPI that is here. `-- --ranks 1,2`: on
+ * `npm run bench cluster`: the starter's pair step, with the words of its data, on 1, 2 and 4 ranks with one thread each, under the MPI that is here. `-- --ranks 1,2`: on
  * others; `-- --kind contrast`: of another kind of batch. Each is measured twice, in turn, and compared with what `flava plan` predicts of it.
  */
 import { spawnSync } from "node:child_process";
@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Cluster, launchOf, type Memory, openMpi } from "../src/cluster/index.ts";
 import { type Recipe, resolveRecipe } from "../src/pretrain/recipe/index.ts";
+import { asBuilt } from "../src/pretrain/run/preview.ts";
 import {
   calibrate,
   type Machine,
@@ -17,16 +18,16 @@ import {
 } from "../src/pretrain/scaling/index.ts";
 import { figure, median, say } from "./measure.ts";
 
+/** Words of bert-base-uncased, where the starter's data are not here. */
+const FULL = 30_522;
+
 const STAGE = "joint";
 const LAUNCHER = "mpirun";
-const LAUNCHER_ARGS = [
+/** One thread of a rank stays on one core, where there are enough. */
+const launcherArgs = (ranks: number): string[] => [
   "--allow-run-as-root",
-  "--bind-to",
-  "none",
-  "--oversubscribe",
-  "--mca",
-  "mpi_yield_when_idle",
-  "1",
+  ...(ranks <= availableParallelism() ? ["--bind-to", "core"] : ["--bind-to", "none", "--oversubscribe"]),
+  ...["--mca", "mpi_yield_when_idle", "1"],
 ];
 
 /** What the first rank of a job has seen. */
@@ -46,7 +47,7 @@ export async function cluster(rounds: number, args: readonly string[]): Promise<
   const { values } = parseArgs({
     args: [...args],
     strict: false,
-    options: { ranks: { type: "string" }, kind: { type: "string" } },
+    options: { ranks: { type: "string" }, kind: { type: "string" }, words: { type: "string" } },
   });
   const [ranks, kind] = [
     String(values.ranks ?? "1,2,4")
@@ -54,13 +55,16 @@ export async function cluster(rounds: number, args: readonly string[]): Promise<
       .map(Number),
     String(values.kind ?? "pair"),
   ];
-  const recipe = (await resolveRecipe("recipes/starter.yaml", { set: ["threads=1", ...only(kind)] })).recipe;
+  const starter = async (...more: string[]): Promise<Recipe> =>
+    (await resolveRecipe("recipes/starter.yaml", { set: ["threads=1", ...only(kind), ...more] })).recipe;
+  const words = Number(values.words ?? (await asBuilt(await starter(), { note: say })).tokenizer?.vocabSize ?? FULL);
+  const recipe = await starter(`model.text.vocabSize=${words}`);
   if (launchOf(process.env)) return rank(recipe, kind, rounds);
   const seen = new Map<number, Seen[]>(ranks.map((n) => [n, []]));
   for (let turn = 0; turn < 2; turn++)
     for (const n of ranks) {
       say(`${n} ranks, ${rounds} steps…`);
-      seen.get(n)!.push(job(n, kind, rounds));
+      seen.get(n)!.push(job(n, { kind, rounds, words }));
     }
   const samples = recipe.stages[STAGE]!.batchSize;
   await compare(recipe, await calibrate(recipe, STAGE, { samples, rounds }), seen);
@@ -72,11 +76,17 @@ const only = (kind: string): string[] =>
     ([field, name]) => `stages.${STAGE}.sampling.${field}=${Number(name === kind)}`,
   );
 
-function job(ranks: number, kind: string, rounds: number): Seen {
-  const node = [process.argv[1]!, "cluster", "--kind", kind, "--rounds", String(rounds)];
+interface Job {
+  readonly kind: string;
+  readonly rounds: number;
+  readonly words: number;
+}
+
+function job(ranks: number, { kind, rounds, words }: Job): Seen {
+  const node = [process.argv[1]!, "cluster", "--kind", kind, "--rounds", String(rounds), "--words", String(words)];
   const { stdout, stderr, status } = spawnSync(
     LAUNCHER,
-    [...LAUNCHER_ARGS, "-n", String(ranks), process.execPath, ...node],
+    [...launcherArgs(ranks), "-n", String(ranks), process.execPath, ...node],
     { encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`${LAUNCHER}: expected a job that ends well, got status ${status}: ${stderr}`);

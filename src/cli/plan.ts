@@ -60,10 +60,14 @@ const ROUNDS = 3;
 async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
   const { resolveRecipe } = await import("../pretrain/recipe/index.ts");
   const { calibrate, predict, shareOf } = await import("../pretrain/scaling/index.ts");
-  const { recipe } = await resolveRecipe(path, { set: [...(options.set ?? [])], tiny: false });
-  const names = Object.keys(recipe.stages);
+  const { asBuilt } = await import("../pretrain/run/preview.ts");
+  const { recipe: asked } = await resolveRecipe(path, { set: [...(options.set ?? [])], tiny: false });
+  const names = Object.keys(asked.stages);
   const stage = options.stage ?? names.at(-1)!;
   if (!names.includes(stage)) throw new ConfigError(`--stage: expected one of ${names.join(", ")}, got "${stage}"`);
+  const { recipe, tokenizer } = await asBuilt(asked, { signal: io.signal, note: (line) => io.note(line) });
+  if (!tokenizer)
+    io.note("the vocabulary is not known before the data are there: it is taken to be as large as the full one");
   const shares: WorkerShare[] = [];
   for (const workers of [1, ...options.workers.filter((n) => n > 1)]) {
     io.signal.throwIfAborted();

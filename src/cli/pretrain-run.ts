@@ -82,9 +82,7 @@ async function lead(request: PretrainRequest, job: Job, io: Io): Promise<Cancell
 async function follow(request: PretrainRequest, job: Job, io: Io): Promise<Cancelled | undefined> {
   const { cluster } = job;
   await fetchAll(request.recipe, job, io);
-  const left = await followRun(request, { signal: io.signal, cluster, threads: request.recipe.threads || job.threads });
-  if (left > 0)
-    io.note(`worker ${cluster.rank}: ${left.toLocaleString("en-US")} samples or remarks on them were noted here`);
+  await followRun(request, { signal: io.signal, cluster, threads: request.recipe.threads || job.threads });
   return io.signal.aborted ? (io.signal.reason as Cancelled) : undefined;
 }
 

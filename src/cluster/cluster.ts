@@ -27,8 +27,8 @@ export interface Cluster extends AsyncDisposable {
   readonly size: number;
   /** Whether memory may be given by its address. */
   readonly takesAddresses: boolean;
-  /** `all` holds `size` equal parts, of which each worker has filled the one of its rank; afterwards it holds them all. */
-  allGather(all: Memory): Promise<void>;
+  /** `all` holds `size` equal parts, of which each worker has filled the one of its rank, or has it in `own`; afterwards it holds them all. */
+  allGather(all: Memory, own?: Memory): Promise<void>;
   /** Adds up `all` of every worker; `own` becomes the part of this rank, and `all` is undefined afterwards. */
   reduceScatter(all: Memory, own: Memory): Promise<void>;
   /** `all` becomes the sum over workers. */

@@ -55,7 +55,7 @@ export function workersInProcess(size: number): Cluster[] {
       rank,
       size,
       takesAddresses: false,
-      allGather: (all) => go("allGather", all),
+      allGather: (all, own) => go("allGather", all, own),
       reduceScatter: (all, own) => go("reduceScatter", all, own),
       allReduce: (all) => go("allReduce", all),
       broadcast: (all, root) => go("broadcast", all, NOTHING, root),
@@ -95,8 +95,9 @@ function collect(calls: readonly Call[]): void {
 
 function gather(calls: readonly Call[]): void {
   const each = calls[0]!.all.length / calls.length;
-  for (const [rank, { all }] of calls.entries()) {
+  for (const [rank, { all, own: given }] of calls.entries()) {
     const own = all.subarray(rank * each, (rank + 1) * each);
+    if (given.length > 0) set(own, given);
     for (const other of calls) if (other.all !== all) set(other.all.subarray(rank * each, (rank + 1) * each), own);
   }
 }

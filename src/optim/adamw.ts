@@ -21,6 +21,10 @@ export interface AdamWOptions {
    * because t counts the updates of a parameter, not steps. Without it the host feeds the corrections.
    */
   readonly counters?: (parameter: string) => string;
+  /** The state's name of what is updated in the place of a parameter or moment, where that is a part of it: flat, as `params` and `gradients` are. */
+  readonly held?: (name: string) => string;
+  /** Σg² of gradients of which only a part is given, by parameter. */
+  readonly squares?: Readonly<Record<string, Value>>;
 }
 
 export interface Update {
@@ -118,9 +122,9 @@ export function adamw(
   gradients: Readonly<Record<string, Value>>,
   options: AdamWOptions = {},
 ): Update {
-  const { betas = BETAS, weightDecay = 0, groups = [] } = options;
+  const { betas = BETAS, weightDecay = 0, groups = [], held = (name) => name } = options;
   const lr = scalarInput("lr");
-  const { norm, factors } = clip(gradients, options.clip);
+  const { norm, factors } = clip(gradients, options.clip, options.squares);
   const shared = scalars(lr, options);
   const updates: Record<string, Value> = {};
   const initial: Record<string, Tensor> = {};
@@ -130,14 +134,17 @@ export function adamw(
     const { stepSize, epsilon } = shared.of(name);
     const p = params[name]!;
     const [mName, vName] = momentNames(name);
-    const [m, v] = [input(mName, p.shape), input(vName, p.shape)];
+    const [m, v] = [input(held(mName), p.shape), input(held(vName), p.shape)];
     const s = factors[name]!;
     const m2 = add(mul(m, betas[0]), mul(g, mul(s, 1 - betas[0])));
     const v2 = add(mul(v, betas[1]), mul(mul(g, g), mul(mul(s, s), 1 - betas[1])));
     const size = group.lrScale === 1 ? stepSize : mul(stepSize, group.lrScale);
-    updates[mName] = m2;
-    updates[vName] = v2;
-    updates[name] = sub(decayed(p, lr, group.lrScale, group.weightDecay), mul(div(m2, add(sqrt(v2), epsilon)), size));
+    updates[held(mName)] = m2;
+    updates[held(vName)] = v2;
+    updates[held(name)] = sub(
+      decayed(p, lr, group.lrScale, group.weightDecay),
+      mul(div(m2, add(sqrt(v2), epsilon)), size),
+    );
     for (const state of [mName, vName]) initial[state] = zerosLike("float32", p.shape);
   }
   for (const counter of Object.keys(shared.updates)) initial[counter] = zerosLike("float32", []);

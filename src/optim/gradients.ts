@@ -24,11 +24,15 @@ export interface Clipped {
 }
 
 /**
- * The global norm and the factor of each gradient. Every factor depends on the global norm, also without clipping: an update
+ * The global norm and the factor of each gradient; of gradients that are here in part, `known` has Σg². Every factor depends on the global norm, also without clipping: an update
  * then follows every reader of every old parameter, which is what lets the runtime overwrite parameters in place.
  */
-export function clip(gradients: Readonly<Record<string, Value>>, options: Clip = {}): Clipped {
-  const own = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, squares(g)]));
+export function clip(
+  gradients: Readonly<Record<string, Value>>,
+  options: Clip = {},
+  known: Readonly<Record<string, Value>> = {},
+): Clipped {
+  const own = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, known[name] ?? squares(g)]));
   const norm = sqrt(Object.values(own).reduce((a, b) => add(a, b)));
   const all = factor(options.globalNorm ?? NEVER, norm);
   const { perParameter } = options;

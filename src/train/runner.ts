@@ -7,6 +7,7 @@ import type { Executable, State } from "../runtime/index.ts";
 import { type Feeds, fromNumbers, scalar, type Tensor } from "../tensor/index.ts";
 import { cutBatch, joinBatch } from "./parts.ts";
 import type { BeforeStep, Metrics } from "./plan.ts";
+import { gatherParts, type Shared, scatterSums, sumScalars } from "./shares.ts";
 import { type CutStep, PART, type StepGraph } from "./step.ts";
 import { sumOverWorkers } from "./sums.ts";
 
@@ -57,13 +58,15 @@ export interface PartsOptions {
 
 /** The runner of a step in parts: every program for each part of this worker in turn, then its collectives. */
 export async function partsRunner(
-  { cut, part: { parts, perWorker }, found }: CutStep,
+  { cut, part: { parts, perWorker }, found, shares }: CutStep,
   compile: Compile,
   { cluster, state, axis }: PartsOptions,
 ): Promise<Runner> {
   const phases: [Phase, Executable][] = [];
   for (const phase of cut.phases) phases.push([phase, await compile(phase.program)]);
+  const norms = shares.norms && (await compile(shares.norms));
   const last = await compile(cut.last);
+  const shared = new Map(shares.sums.map((one) => [one.name, one]));
   return async (feeds, scalars) => {
     // What each part of this worker is fed: its samples, and what earlier programs have given it.
     const own = cutBatch(feeds, perWorker, axis).map((piece, i): Record<string, Tensor> => {
@@ -77,16 +80,23 @@ export async function partsRunner(
         for (const name of phase.kept) piece[name] = results[name]!;
         for (const { own: name } of phase.gathers) piece[name] = results[name]!;
       }
-      await exchange(phase, own, cluster, state);
+      await exchange(phase, own, { cluster, state, shared });
     }
+    const squares = norms ? await sumScalars(cluster, await run(norms, {}, scalars)) : {};
+    const results = numbers(await run(last, { ...own[0]!, ...squares }, scalars));
+    await gatherParts(cluster, state, shares.gathered);
     const means = await meansOf(sums, parts, cluster);
     const loss = Object.keys(found.losses).reduce((sum, name) => sum + means[name]!, 0);
-    return { ...means, loss, ...numbers(await run(last, own[0]!, scalars)) };
+    return { ...means, loss, ...results };
   };
 }
 
 /** The collectives of a phase; what they give goes to the feeds of this worker's parts. */
-async function exchange(phase: Phase, own: Record<string, Tensor>[], cluster: Cluster, state: State): Promise<void> {
+async function exchange(
+  phase: Phase,
+  own: Record<string, Tensor>[],
+  { cluster, state, shared }: Omit<PartsOptions, "axis"> & { readonly shared: ReadonlyMap<string, Shared> },
+): Promise<void> {
   for (const { own: name, all } of phase.gathers) {
     const rows = await gathered(
       own.map((piece) => piece[name]!),
@@ -96,8 +106,10 @@ async function exchange(phase: Phase, own: Record<string, Tensor>[], cluster: Cl
   }
   await sumOverWorkers(
     cluster,
-    phase.reduces.map((name) => state.buffer(name)),
+    phase.reduces.filter((name) => !shared.has(name)).map((name) => state.buffer(name)),
   );
+  const parts = phase.reduces.flatMap((name) => shared.get(name) ?? []);
+  await scatterSums(cluster, state, parts);
   for (const { sum, rows } of phase.scatters) {
     const mine = await scattered(await state.read(sum), own.length, cluster);
     for (const [i, piece] of own.entries()) piece[rows] = mine[i]!;

@@ -6,6 +6,7 @@ import { adamw, ema, type GroupRule, gradients, scalarInput } from "../optim/ind
 import { type Tensor, zerosLike } from "../tensor/index.ts";
 import type { TrainingOptions } from "./options.ts";
 import { type Average, type Losses, type Objective, type Part, type TrainingPlan, WHOLE } from "./plan.ts";
+import { type SharedUpdate, type Shares, shareOut } from "./shares.ts";
 
 /** An objective's losses and their gradients: what is known before any update is written. */
 export interface Traced {
@@ -36,6 +37,8 @@ export interface StepGraph extends StepState {
 export interface CutStep extends StepState {
   readonly cut: Cut;
   readonly part: Part;
+  /** What of the update each worker does. */
+  readonly shares: Shares;
 }
 
 /** Which counter of updates a parameter has: those of one counter are always updated together. */
@@ -66,6 +69,8 @@ export interface Updating {
   readonly options: TrainingOptions;
   readonly plan: TrainingPlan;
   readonly counters: Counters;
+  /** Bytes of the smallest parameter whose update is shared out among workers. */
+  readonly shareFrom?: number | undefined;
 }
 
 /** The step of an objective that was traced on its whole batch. */
@@ -87,7 +92,10 @@ export function cutStep(name: string, { p, part, found, gradients: by }: Traced,
   const { parts } = part;
   const sums = mapValues(by, (g) => allReduce(g, parts));
   const statistics = mapValues(found.statistics ?? {}, (v) => allReduce(mul(v, 1 / parts), parts));
-  const { updates, initial, gradNorm } = optimizerStep(p.values(), sums, updating);
+  const average = (parameter: string): string | undefined => updating.plan.average?.name(parameter);
+  const workers = parts / part.perWorker;
+  const shares = shareOut(p.values(), sums, { name, workers, from: updating.shareFrom, average });
+  const { updates, initial, gradNorm } = optimizerStep(shares.parameters, shares.gradients, updating, shares);
   const carried = updating.plan.carried?.next(statistics) ?? {};
   const done = cut({
     name,
@@ -98,7 +106,11 @@ export function cutStep(name: string, { p, part, found, gradients: by }: Traced,
     several: part.perWorker > 1,
   });
   const zeros = mapValues(done.sums, (shape) => zerosLike("float32", shape));
-  return { cut: done, part, specs: p.specs(), trained: Object.keys(by), initial: { ...initial, ...zeros }, found };
+  return {
+    ...{ cut: done, part, shares, found },
+    ...{ specs: p.specs(), trained: Object.keys(by) },
+    initial: { ...initial, ...shares.initial, ...zeros },
+  };
 }
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> =>
@@ -109,6 +121,7 @@ function optimizerStep(
   params: Readonly<Record<string, Value>>,
   by: Readonly<Record<string, Value>>,
   { options, plan, counters }: Updating,
+  { held, squares }: Pick<SharedUpdate, "held" | "squares"> = { held: (name) => name, squares: {} },
 ): ReturnType<typeof adamw> {
   const { betas, eps, weightDecay, finalWeightDecay } = options.optimizer;
   const update = adamw(params, by, {
@@ -117,16 +130,26 @@ function optimizerStep(
     weightDecay: finalWeightDecay === null ? weightDecay : scalarInput("weight_decay"),
     groups: groupsOf(options, Object.keys(by), plan.gate),
     clip: clipOf(options, plan),
-    counters,
+    ...{ counters, held, squares },
   });
-  const next = Object.fromEntries(Object.keys(by).flatMap((name) => pair(name, update.updates[name])));
-  return { ...update, updates: { ...update.updates, ...averages(next, plan.average) } };
+  const next = Object.fromEntries(Object.keys(by).flatMap((name) => pair(name, update.updates[held(name)])));
+  return { ...update, updates: { ...update.updates, ...averages(next, plan.average, held) } };
 }
 
 const pair = (name: string, value: Value | undefined): [string, Value][] => (value ? [[name, value]] : []);
 
-const averages = (next: Readonly<Record<string, Value>>, average: Average | undefined): Record<string, Value> =>
-  average ? ema(next, average.decay, (name) => average.name(name)) : {};
+function averages(
+  next: Readonly<Record<string, Value>>,
+  average: Average | undefined,
+  held: SharedUpdate["held"],
+): Record<string, Value> {
+  if (!average) return {};
+  const nameOf = (parameter: string): string | undefined => {
+    const name = average.name(parameter);
+    return name === undefined ? undefined : held(name);
+  };
+  return ema(next, average.decay, nameOf);
+}
 
 function clipOf(
   { clipNorm }: TrainingOptions,

@@ -18,7 +18,7 @@ export async function sumOverWorkers(cluster: Cluster, buffers: readonly Buffer[
     [together, bytes] = [[], 0];
   };
   for (const buffer of buffers) {
-    const memory = memoryOf(cluster, buffer);
+    const memory = travelsAlone(buffer.sizeBytes) ? memoryOf(cluster, buffer) : undefined;
     if (memory) await cluster.allReduce(memory);
     else {
       if (bytes + buffer.sizeBytes > TOGETHER_BYTES) await flush();
@@ -29,7 +29,8 @@ export async function sumOverWorkers(cluster: Cluster, buffers: readonly Buffer[
   await flush();
 }
 
-const travelsAlone = (sizeBytes: number): boolean => sizeBytes >= ALONE_BYTES;
+/** Whether a tensor of so many bytes is large enough for a message of its own. */
+export const travelsAlone = (sizeBytes: number): boolean => sizeBytes >= ALONE_BYTES;
 
 /** How many messages sums of so many bytes each take, where memory may be given by its address. */
 export function messagesOf(sizes: readonly number[]): number {
@@ -42,10 +43,12 @@ export function messagesOf(sizes: readonly number[]): number {
   return messages;
 }
 
-/** Where a large buffer lies, if the cluster can go there. */
-function memoryOf({ takesAddresses }: Cluster, { address, dtype, sizeBytes }: Buffer): NativeMemory | undefined {
-  if (!takesAddresses || address === undefined || !travelsAlone(sizeBytes) || dtype !== "float32") return undefined;
-  return { dtype, address, length: sizeBytes / 4 };
+/** Where a buffer lies, if the cluster can go there. */
+export function memoryOf({ takesAddresses }: Cluster, buffer: Buffer): NativeMemory | undefined {
+  const { address, dtype, sizeBytes } = buffer;
+  return takesAddresses && address !== undefined && dtype === "float32"
+    ? { dtype, address, length: sizeBytes / 4 }
+    : undefined;
 }
 
 async function sumTogether(cluster: Cluster, buffers: readonly Buffer[]): Promise<void> {

@@ -13,6 +13,7 @@ import { cutBatch } from "./parts.ts";
 import type { Batch, Metrics, TrainingPlan } from "./plan.ts";
 import { beforeRunner, partsRunner, type Runner, wholeRunner } from "./runner.ts";
 import { learningRate, weightDecay } from "./schedules.ts";
+import { gatherParts, type Shared, takeParts } from "./shares.ts";
 import { type CutStep, cutStep, partOf, type StepGraph, traceObjective, wholeStep } from "./step.ts";
 import { turns } from "./turns.ts";
 
@@ -22,6 +23,8 @@ export type StepGraphs = { readonly whole: StepGraph } | { readonly parts: CutSt
 export interface TraceOptions {
   /** How many workers share each batch; 1 unless said. */
   readonly workers?: number;
+  /** Bytes of the smallest parameter whose update is shared out among workers: 256 KiB unless said. */
+  readonly shareFrom?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +36,7 @@ export async function traceSteps(
   name: string,
   options: TrainingOptions,
   plan: TrainingPlan,
-  { workers = 1, signal }: TraceOptions = {},
+  { workers = 1, shareFrom, signal }: TraceOptions = {},
 ): Promise<Record<string, StepGraphs>> {
   const { gradientAccumulationSteps: microBatches, recompute } = options;
   const each = eachInTurn(signal);
@@ -43,7 +46,7 @@ export async function traceSteps(
     checkBatch(title(kind), batchSize, workers, microBatches);
   const traced = await each(plan.objectives, (objective) => traceObjective(objective, recompute, part));
   const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
-  const updating = { options, plan, counters };
+  const updating = { options, plan, counters, shareFrom };
   return each(traced, (one, kind) =>
     part.parts === 1
       ? { whole: wholeStep(title(kind), one, updating) }
@@ -123,6 +126,8 @@ export function declaredState(
 export interface Updater {
   /** One update by this worker's samples of the batch; resolves to scalars of the whole batch, "loss" among them. */
   update(step: number, batch: Batch): Promise<Metrics>;
+  /** Makes the state whole, as a checkpoint holds it: each worker has updated a part of the moments. Every worker calls it. */
+  gather(): Promise<void>;
   dispose(): void;
 }
 
@@ -181,12 +186,19 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
     weight_decay: decay(step),
     ...plan.scalars?.(step),
   });
+  const shared = sharedBy(graphs);
+  let parts = false;
   return {
     async update(step, { kind, feeds }) {
+      if (!parts) await takeParts(cluster, state, [...shared.gathered, ...shared.moments]);
+      parts = true;
       const own = { ...feeds, ...ownRows(plan.noise?.(step), cluster) };
       const found = await before[kind]?.(own, scalars(step));
       const metrics = await runners[kind]!({ ...own, ...found }, scalars(step));
       return { ...unweighted(metrics, plan.lossWeights), lr: lr(step) };
+    },
+    gather: async () => {
+      if (parts) await gatherParts(cluster, state, shared.moments);
     },
     dispose: () => {
       for (const executable of all) executable.dispose();
@@ -196,3 +208,10 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
 
 /** This worker's rows of what is made for the whole batch. */
 const ownRows = (all: Feeds = {}, { rank, size }: Cluster): Feeds => (size === 1 ? all : cutBatch(all, size, 0)[rank]!);
+
+/** What any of the steps shares out, each once. */
+function sharedBy(graphs: Readonly<Record<string, StepGraphs>>): Record<"gathered" | "moments", Shared[]> {
+  const all = Object.values(graphs).flatMap((one) => ("parts" in one ? [one.parts.shares] : []));
+  const once = (shared: readonly Shared[]): Shared[] => [...new Map(shared.map((one) => [one.name, one])).values()];
+  return { gathered: once(all.flatMap((s) => s.gathered)), moments: once(all.flatMap((s) => s.moments)) };
+}

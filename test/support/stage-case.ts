@@ -20,6 +20,9 @@ import {
 } from "../../src/train/index.ts";
 import { cutBatch } from "../../src/train/parts.ts";
 
+/** Bytes: small tensors are shared out among workers too. */
+export const SHARE_FROM = 256;
+
 const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
 
 /** 4 × 4 patches of 4 pixels, two layers of 16 an encoder, 12 visual words. */
@@ -206,8 +209,9 @@ export async function startStage(
   { recipe, stage, plan }: StageCase,
   device: Device,
   cluster?: Cluster,
+  shareFrom = SHARE_FROM,
 ): Promise<Started> {
-  const graphs = await traceSteps("only", stage, plan, { workers: cluster?.size ?? 1 });
+  const graphs = await traceSteps("only", stage, plan, { workers: cluster?.size ?? 1, shareFrom });
   const { specs, trained, initial } = declaredState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;
@@ -222,6 +226,7 @@ export async function startStage(
     state,
     updater,
     async tensors() {
+      await updater.gather();
       const names = state.names().filter((name) => !name.startsWith("accumulated."));
       return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await state.read(name)] as const)));
     },

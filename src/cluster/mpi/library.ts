@@ -12,7 +12,7 @@ const FUNCTIONS = {
   MPI_Comm_rank: ["handle", "void *"],
   MPI_Comm_size: ["handle", "void *"],
   MPI_Allgather: ["void *", "int", "handle", "void *", "int", "handle", "handle"],
-  MPI_Reduce_scatter_block: ["void *", "void *", "int", "handle", "handle", "handle"],
+  MPI_Reduce_scatter: ["void *", "void *", "void *", "handle", "handle", "handle"],
   MPI_Allreduce: ["void *", "void *", "int", "handle", "handle", "handle"],
   MPI_Bcast: ["void *", "int", "handle", "int", "handle"],
   MPI_Barrier: ["handle"],

@@ -106,16 +106,17 @@ function cluster(library: MpiLibrary, rank: number, size: number, watch: Watch |
     rank,
     size,
     takesAddresses: true,
-    allGather(all) {
-      const each = lengthOf(all) / size;
+    allGather(all, own) {
+      const each = short(lengthOf(all) / size);
       const type = typeOf(abi, all);
-      return call("MPI_Allgather", [abi.inPlace, 0, type, pointer(all), short(each), type, abi.world]);
+      const from = own ? [pointer(own), each] : [abi.inPlace, 0];
+      return call("MPI_Allgather", [...from, type, pointer(all), each, type, abi.world]);
     },
     reduceScatter: (all, own) =>
-      call("MPI_Reduce_scatter_block", [
+      call("MPI_Reduce_scatter", [
         pointer(all),
         pointer(own),
-        short(lengthOf(own)),
+        new Int32Array(size).fill(short(lengthOf(own))),
         typeOf(abi, all),
         abi.sum,
         abi.world,

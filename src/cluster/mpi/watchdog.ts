@@ -1,6 +1,7 @@
 /**
- * Finds a worker that hangs. Who has waited too long at a collective says so to worker 0, by a message beside it; worker 0 then knows who has not come,
- * and ends the job. Where it is worker 0 that hangs, the others end it.
+ * Finds a worker that hangs. Who has waited for half of the patience at a collective says so to worker 0, by a message beside it; worker 0, once it has
+ * waited for all of it, knows who has not come, and ends the job. So a worker that only came later than worker 0 is not taken for the one that hangs.
+ * Where it is worker 0 that hangs, the others end it.
  */
 import type { FunctionName, MpiLibrary } from "./library.ts";
 
@@ -58,10 +59,10 @@ export function watchdog({ abi, fn }: MpiLibrary, { rank, size, patience, onHang
   };
   return (name) => {
     call++;
-    let timer = setTimeout(() => {
-      say();
-      timer = setTimeout(() => find(name), 1000 * (rank === 0 ? ASK : TELL));
-    }, 1000 * patience);
-    return () => clearTimeout(timer);
+    const timers = [
+      setTimeout(say, 500 * patience),
+      setTimeout(() => find(name), 1000 * (patience + (rank === 0 ? ASK : TELL))),
+    ];
+    return () => timers.forEach(clearTimeout);
   };
 }

@@ -1,5 +1,5 @@
 export { cse } from "./cse.ts";
-export { type Cut, cut, KEEP, type PartedStep, type Phase } from "./cut/cut.ts";
+export { type Cut, cut, KEEP, type PartedStep, type Phase, sumName } from "./cut/cut.ts";
 export { dce } from "./dce.ts";
 export { fold } from "./fold.ts";
 export { optimize } from "./optimize.ts";

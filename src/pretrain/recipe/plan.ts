@@ -21,6 +21,8 @@ export interface StageMeasure {
   readonly sent?: Readonly<Record<string, number>> | undefined;
   /** Collectives of a step of several workers, by kind of batch. */
   readonly messages?: Readonly<Record<string, number>> | undefined;
+  /** The share of the parameters that each of several workers updates, by kind of batch. */
+  readonly updated?: Readonly<Record<string, number>> | undefined;
   /** About how long its steps take on this machine as it is now, building its graphs included; unknown for other machines' devices. */
   readonly seconds?: number | undefined;
   /** What fits into the device's memory; unknown for other machines' devices. */

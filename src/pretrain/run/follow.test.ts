@@ -64,7 +64,7 @@ describe("a run on several workers", () => {
     const elsewhere = (name: string) => ({ ...shared, runDir: join(folder, name) });
     const stopped = await onWorkers([shared, elsewhere("nothing-1")], { stopAt: [1, 2] });
     const resumed = await onWorkers([shared, elsewhere("nothing-1"), elsewhere("nothing-2")], { resume: "latest" });
-    expect([alone, ...stopped, ...resumed]).toEqual(["done", "stopped", 0, "done", 0, 0]);
+    expect([alone, ...stopped, ...resumed].filter(Boolean)).toEqual(["done", "stopped", "done"]);
 
     const [one, several] = [await metricsOf(join(folder, "alone")), await metricsOf(shared.runDir)];
     const training = (lines: typeof one) => lines.filter(({ mlm }) => mlm !== undefined);
@@ -94,7 +94,7 @@ describe("a run on several workers", () => {
     const changes = { stages: { text, joint }, evaluation: { ...evaluation, validation, test } };
     const [one, two] = [recipeIn("measured-alone", changes), recipeIn("measured-shared", changes)];
     await onWorkers([one]);
-    expect(await onWorkers([two, { ...two, runDir: join(folder, "nothing") }])).toEqual(["done", 0]);
+    expect(await onWorkers([two, { ...two, runDir: join(folder, "nothing") }])).toEqual(["done", undefined]);
 
     const measured = async ({ runDir }: Recipe) =>
       (await metricsOf(runDir)).map((line) =>

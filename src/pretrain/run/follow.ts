@@ -38,11 +38,8 @@ function hooksOf(context: RunContext, held: HeldOut, isLast: boolean): StageHook
   };
 }
 
-/**
- * Follows the first worker of `cluster` through its run. Resolves when that has no more steps, to the number of samples that this worker has left
- * out. Throws as `pretrain` does.
- */
-export async function followRun(request: RunRequest, options: RunOptions): Promise<number> {
+/** Follows the first worker of `cluster` through its run. Resolves when that has no more steps. Throws as `pretrain` does. */
+export async function followRun(request: RunRequest, options: RunOptions): Promise<void> {
   const { recipe } = request;
   const { signal, tables = own, cluster } = options;
   if (!cluster || cluster.rank === 0) throw new ConfigError("followRun: expected a worker that is not the first");
@@ -53,7 +50,6 @@ export async function followRun(request: RunRequest, options: RunOptions): Promi
   const { stages, resumed, tokenizer: json } = await hear(cluster);
   const tokenizer = tokenizerFromJson(json);
   const agreed = agreement(cluster, signal);
-  let left = 0;
   const context: RunContext = {
     recipe: withVocabulary(tables, recipe, tokenizer),
     tables,
@@ -65,7 +61,7 @@ export async function followRun(request: RunRequest, options: RunOptions): Promi
     reporter: silentReporter,
     versions: {},
     signal: agreed.signal,
-    onBad: () => void left++,
+    onBad: agreed.onBad,
     onChanged: nothing,
     cluster,
     meet: agreed.meet,
@@ -77,5 +73,5 @@ export async function followRun(request: RunRequest, options: RunOptions): Promi
     const { ending } = await runStage(context, name, hooksOf(context, held, name === last), from);
     if (ending === "stopped" || agreed.signal?.aborted) break;
   }
-  return left;
+  await agreed.meet(); // what the last evaluations have left out
 }

@@ -49,7 +49,8 @@ export async function measureStage(
     Object.fromEntries(Object.entries(graphs).map(([kind, one]) => [kind, count(one)]));
   if (workers === 1) return { parameters, memory, nodes, losses, flops };
   const [sent, messages] = [ofEach((one) => bytesSent(one, workers)), ofEach(messagesSent)];
-  return { parameters, memory, nodes, losses, flops, sent, messages };
+  const updated = ofEach((one) => shareUpdated(one, workers));
+  return { parameters, memory, nodes, losses, flops, sent, messages, updated };
 }
 
 const ACTIVATIONS = "activations and gradients";
@@ -69,40 +70,69 @@ function activationBytes(graphs: Readonly<Record<string, StepGraphs>>, dtype: Re
   );
 }
 
-/** Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do. */
+/**
+ * Bytes that one of N workers sends in a step: of what it gathers or scatters (N − 1)/N, of what it sums twice that, as the best algorithms do.
+ * Gradients that are scattered are the parameters that are gathered after the update: as much as their sums on all workers.
+ */
 export function bytesSent(graphs: StepGraphs, workers: number): number {
   if ("whole" in graphs || workers === 1) return 0;
-  const { phases, sums } = graphs.parts.cut;
+  const { cut, shares } = graphs.parts;
+  const { phases, sums } = cut;
   const once = 4 * ((workers - 1) / workers);
   const { perWorker } = graphs.parts.part;
   const gathered = (phase: (typeof phases)[number]): number =>
     phase.gathers.reduce((n, { own: name }) => n + size(phase.program.outputs[name]!.shape) * perWorker * workers, 0);
   const summed = (names: readonly string[]): number => names.reduce((n, name) => n + size(sums[name]!), 0);
-  return phases.reduce(
-    (bytes, phase) =>
-      bytes + once * (gathered(phase) + 2 * summed(phase.reduces) + summed(phase.scatters.map((s) => s.sum))),
-    0,
-  );
+  const scattered = new Set(shares.sums.map(({ name }) => name));
+  const elements = phases.reduce((n, phase) => {
+    const twice = phase.reduces.filter((name) => !scattered.has(name));
+    const own = phase.reduces.filter((name) => scattered.has(name));
+    return n + gathered(phase) + 2 * summed(twice) + summed([...own, ...phase.scatters.map((s) => s.sum)]);
+  }, 0);
+  const afterwards = shares.gathered.reduce((n, { length }) => n + length * workers, 0);
+  return once * (elements + afterwards + 2 * FLOAT64 * shares.sums.length);
 }
 
+/** Norms are summed as two numbers of 32 bits each. */
+const FLOAT64 = 2;
+
 /** Collectives of a step, one after the other; the last adds up what is logged. */
-function messagesSent(graphs: StepGraphs): number {
+export function messagesSent(graphs: StepGraphs): number {
   if ("whole" in graphs) return 0;
-  const { phases, sums } = graphs.parts.cut;
+  const { cut, shares } = graphs.parts;
+  const { phases, sums } = cut;
+  const scattered = new Set(shares.sums.map(({ name }) => name));
   const bytes = (name: string): number => 4 * size(sums[name]!);
-  return phases.reduce((n, { gathers, reduces, scatters }) => {
-    return n + gathers.length + messagesOf(reduces.map(bytes)) + scatters.length;
+  const ofPhases = phases.reduce((n, { gathers, reduces, scatters }) => {
+    const [own, all] = [reduces.filter((name) => scattered.has(name)), reduces.filter((name) => !scattered.has(name))];
+    return n + gathers.length + messagesOf(all.map(bytes)) + own.length + scatters.length;
   }, 1);
+  return ofPhases + shares.gathered.length + (shares.norms ? 1 : 0);
+}
+
+/** The share of a step's parameters that one of N workers updates. */
+function shareUpdated(graphs: StepGraphs, workers: number): number {
+  if ("whole" in graphs) return 1;
+  const { specs, trained, shares } = graphs.parts;
+  const names = new Set(trained);
+  const all = specs.reduce((n, { name, shape }) => n + (names.has(name) ? size(shape) : 0), 0);
+  const others = shares.sums.reduce((n, { length }) => n + length * (workers - 1), 0);
+  return 1 - others / all;
 }
 
 export const programsOf = (graphs: StepGraphs): Program[] =>
   "whole" in graphs
     ? [graphs.whole.program]
-    : [...graphs.parts.cut.phases.map(({ program }) => program), graphs.parts.cut.last];
+    : [...graphs.parts.cut.phases.map(({ program }) => program), ...normsOf(graphs.parts), graphs.parts.cut.last];
+
+const normsOf = ({ shares }: { readonly shares: { readonly norms: Program | undefined } }): Program[] =>
+  shares.norms ? [shares.norms] : [];
 
 /** How often a step runs a program on one worker: once for each of its parts, but the last of them. */
 const timesIn = (graphs: StepGraphs, program: Program): number =>
-  "whole" in graphs || program === graphs.parts.cut.last ? 1 : graphs.parts.part.perWorker;
+  "whole" in graphs || program === graphs.parts.cut.last || program === graphs.parts.shares.norms
+    ? 1
+    : graphs.parts.part.perWorker;
 
 const UPDATE = "update:";
 

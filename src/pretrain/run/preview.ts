@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type DataSpec, dataName, isAtHand } from "../../datasets/index.ts";
 import type { SetCoverage } from "../../record/index.ts";
+import type { TextTokenizer } from "../../text/index.ts";
 import { DATA_KINDS, type Recipe } from "../recipe/types.ts";
 import { tables as own, planOf, type Tables, withVocabulary } from "../tables.ts";
 import { createSources, findTokenizer, makeTokenizer, type Sources, TOKENIZER_FILE } from "./inputs.ts";
@@ -29,12 +30,9 @@ export interface PreviewOptions {
 
 /** Looks at the data that is already here: local files, and named sets that have been fetched. Throws DataError where it is damaged. */
 export async function previewRun(asked: Recipe, options: PreviewOptions): Promise<Preview> {
-  const { tables = own, note } = options;
+  const { tables = own } = options;
   const sources = createSources(asked, options.signal);
-  const missing = await notAtHand(asked);
-  if (missing.length > 0) note(`not at hand, and so not counted: ${missing.join(", ")}`);
-  const tokenizer = await tokenizerOf(asked, sources, missing.length === 0, options);
-  const recipe = tokenizer ? withVocabulary(tables, asked, tokenizer) : asked;
+  const { recipe, tokenizer } = await asBuilt(asked, options, sources);
   const counts = await countsOf(recipe, async (given) =>
     (await allAtHand([given.source, ...(given.without ?? []).map((held) => held.source)]))
       ? sources.training(given)
@@ -46,6 +44,19 @@ export async function previewRun(asked: Recipe, options: PreviewOptions): Promis
   ]);
   const coverage = tokenizer ? await wordCoverage(recipe, sources, tokenizer, options.signal) : {};
   return { recipe, words: tokenizer?.vocabSize, coverage, warnings: Object.fromEntries(warnings) };
+}
+
+/** The recipe with the vocabulary that its run will use; without a tokenizer where that is not known before the data are there. */
+export async function asBuilt(
+  asked: Recipe,
+  options: PreviewOptions,
+  sources: Sources = createSources(asked, options.signal),
+): Promise<{ readonly recipe: Recipe; readonly tokenizer: TextTokenizer | undefined }> {
+  const { tables = own, note } = options;
+  const missing = await notAtHand(asked);
+  if (missing.length > 0) note(`not at hand, and so not counted: ${missing.join(", ")}`);
+  const tokenizer = await tokenizerOf(asked, sources, missing.length === 0, options);
+  return { recipe: tokenizer ? withVocabulary(tables, asked, tokenizer) : asked, tokenizer };
 }
 
 async function allAtHand(specs: readonly (string | DataSpec)[]): Promise<boolean> {

@@ -37,6 +37,7 @@ import { lossBoard } from "./reporter.ts";
 import { recipeHash } from "./resumable.ts";
 import { CURSORS, openData, type StageData } from "./stage-data.ts";
 import { fillState, type Names, takeResult } from "./stage-state.ts";
+import { fewFiles } from "./warnings.ts";
 import { checkAlike, checkState, shareState } from "./workers.ts";
 
 /** What is done with a stage's model besides training it. */
@@ -145,8 +146,7 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
       next: (step) => data.next(step),
       update: async (step, batch) => {
         const { place } = batch as Batch & { place: LoaderState };
-        if (step === first)
-          await checkAlike(cluster, { "hash of the data's files": hashOf((place.files ?? {}) as unknown as Json) });
+        if (step === first) await checkFiles(place.files ?? {}, context);
         const metrics = await updater.update(step, batch);
         now.place = place;
         now.samples += batch.samples.length * cluster.size;
@@ -168,6 +168,7 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
         return takeBest(now, stage, step, found);
       },
       async save(step, isDue, spent) {
+        await updater.gather();
         await save(context, run, { names: parts.names, now, step, evaluationDue: isDue });
         const { total: seconds, ...times } = spent;
         await parts.saved({ done: step, samples: now.samples, seconds, times });
@@ -177,6 +178,12 @@ async function runLoop(context: RunContext, run: StageRun, parts: LoopParts): Pr
   );
   const chance = { ...run.chance, ...heldOutNames(guesses(evaluators)) };
   return { ending, step, samples: now.samples, times, chance };
+}
+
+/** The files that the workers read: alike on all, and said where they are few. */
+async function checkFiles(files: NonNullable<LoaderState["files"]>, { cluster, reporter }: RunContext): Promise<void> {
+  await checkAlike(cluster, { "hash of the data's files": hashOf(files as unknown as Json) });
+  if (cluster.size > 1) for (const line of fewFiles(files, cluster.size)) reporter.note(`warning: ${line}`);
 }
 
 /** What is measured on held-out data has names of its own, `eval/…`: training logs `mim/accuracy` too. */

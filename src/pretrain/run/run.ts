@@ -91,12 +91,13 @@ export async function pretrain(
     await using log = prepared.context.log;
     const record = await openRecord(request, prepared);
     await countUnknownWords(prepared.context, record);
-    const agreed = agreement(cluster, signal);
+    const agreed = agreement(cluster, signal, bad.onBad);
     const together = { cluster, meet: agreed.meet, signal: agreed.signal };
     const onChanged = await openHistory(record, request, prepared);
     const context: RunContext = { ...prepared.context, ...together, log, onChanged };
     await tell(cluster, { ...prepared.start, tokenizer: context.tokenizer.json });
     const done = await runStages(context, prepared.start, record, request);
+    await agreed.meet(); // what the last evaluations of other workers have left out
     sayBad(bad, join(runDir, BAD_FILE), (line) => reporter.note(line));
     await log.flush();
     return await finish(runDir, done, reporter);

@@ -53,6 +53,17 @@ export function warningsOf(stage: StageBase, plan: StagePlan, counts: Counts): s
   return lines;
 }
 
+/** Lines on data of fewer files than workers: each worker goes through all samples, and decodes its own rows. `files`: by data set and source. */
+export function fewFiles(files: Readonly<Record<string, { readonly files: number }>>, workers: number): string[] {
+  return Object.entries(files).flatMap(([name, { files: count }]) =>
+    count >= workers
+      ? []
+      : [
+          `${name.slice(0, name.lastIndexOf("/"))}: ${shown(count)} ${count === 1 ? "file" : "files"} for ${shown(workers)} workers: each reads all of it, and decodes its own rows`,
+        ],
+  );
+}
+
 /** Two sources may share a few keys: fewer repeats than this say nothing. */
 const MANY_REPEATED = 0.1;
 

@@ -1,6 +1,7 @@
 /** What the workers of one run tell each other: what they must have alike, what the first decides, when they stop. */
 import { createHash } from "node:crypto";
 import { type Cluster, gatherTexts, textOfFirst } from "../../cluster/index.ts";
+import type { BadSample } from "../../data/index.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
 import type { Json } from "../../io/index.ts";
 import { type CheckpointState, environment, hashOf } from "../../record/index.ts";
@@ -94,23 +95,56 @@ export async function checkState(
     );
 }
 
-/** A signal that fires on all workers after the same step. */
+/** What workers agree on after every step. */
 export interface Agreement {
+  /** Fires on all workers after the same step. */
   readonly signal: AbortSignal | undefined;
-  /** Called by every worker after every step. */
+  /** Takes what this worker has left out: the first worker lists what all have. */
+  onBad(bad: BadSample): void;
+  /** Called by every worker after every step, and at the end. */
   meet(): Promise<void>;
 }
 
-/** The agreed form of this worker's signal. */
-export function agreement(cluster: Cluster, own: AbortSignal | undefined): Agreement {
-  if (cluster.size === 1) return { signal: own, meet: async () => undefined };
+/** So many samples are told of at a time. */
+const TOLD = 1000;
+
+/** The agreed form of this worker's signal; `list` is called on the first worker for what any of them has left out. */
+export function agreement(
+  cluster: Cluster,
+  own: AbortSignal | undefined,
+  list: (bad: BadSample) => void = () => undefined,
+): Agreement {
+  if (cluster.size === 1) return { signal: own, onBad: list, meet: async () => undefined };
   const agreed = new AbortController();
+  const untold = unlisted();
   return {
     signal: agreed.signal,
+    onBad: cluster.rank === 0 ? list : untold.add,
     async meet() {
-      const asked = Int32Array.of(own?.aborted ? 1 : 0);
-      await cluster.allReduce(asked);
-      if (asked[0]! > 0) agreed.abort(own?.reason);
+      for (let more = true; more; ) {
+        const asked = Int32Array.of(own?.aborted ? 1 : 0, untold.count());
+        await cluster.allReduce(asked);
+        if (asked[0]! > 0 && !agreed.signal.aborted) agreed.abort(own?.reason);
+        more = asked[1]! > 0;
+        if (!more) return;
+        const told = await gatherTexts(cluster, JSON.stringify(untold.take(TOLD)));
+        if (cluster.rank === 0) for (const text of told) for (const bad of JSON.parse(text) as BadSample[]) list(bad);
+      }
     },
+  };
+}
+
+/** What a worker has left out and not told yet, each sample once. */
+function unlisted() {
+  const seen = new Set<string>();
+  const waiting: BadSample[] = [];
+  return {
+    add(bad: BadSample): void {
+      const id = JSON.stringify([bad.source, bad.key, bad.kept === true]);
+      if (!seen.has(id)) waiting.push(bad);
+      seen.add(id);
+    },
+    count: () => waiting.length,
+    take: (most: number): BadSample[] => waiting.splice(0, most),
   };
 }

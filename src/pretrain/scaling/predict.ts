@@ -12,9 +12,11 @@ export interface Work {
   readonly sent: number;
   /** Collectives, one after the other. */
   readonly messages: number;
+  /** The share of the parameters that it updates. */
+  readonly updated: number;
 }
 
-/** How long a worker computes: a time that no share of the batch makes shorter, the update above all, and one for each operation. */
+/** How long a worker computes: a time that no share of the batch makes shorter, which is that of the update, and one for each operation. */
 export interface Machine {
   /** Seconds. */
   readonly fixed: number;
@@ -37,7 +39,7 @@ export interface Prediction {
   readonly step: number;
   /** A worker's share of what one worker alone computes. */
   readonly shared: number;
-  /** What every worker computes again: the update, logits of the whole batch. */
+  /** What every worker computes again: the update of small parameters, logits of the whole batch. */
   readonly repeated: number;
   readonly transfer: number;
   readonly waiting: number;
@@ -62,7 +64,7 @@ export function predict(alone: Work, works: readonly Work[], machine: Machine, n
   });
 }
 
-const seconds = ({ flops }: Work, { fixed, speed }: Machine): number => fixed + flops / speed;
+const seconds = ({ flops, updated }: Work, { fixed, speed }: Machine): number => fixed * updated + flops / speed;
 
 /** Workers of one machine share its connection; a collective takes a round out and one back between halves of the machines. */
 function messages(

@@ -1,18 +1,20 @@
 import { describe, expect, it } from "vitest";
 import "../../../test/support/matchers.ts";
-import { firstBatches, stageCase, startStage } from "../../../test/support/stage-case.ts";
+import { firstBatches, SHARE_FROM, stageCase, startStage } from "../../../test/support/stage-case.ts";
 import { type Cluster, type Memory, workersInProcess } from "../../cluster/index.ts";
 import { openDevice } from "../../runtime/index.ts";
+import { traceSteps } from "../../train/index.ts";
 import { cutBatch } from "../../train/parts.ts";
+import { bytesSent, messagesSent } from "../run/measure.ts";
 import { calibrate, predict, shareOf, timeSteps, type Work } from "./index.ts";
 
-/** A worker that notes how many elements it has to send in each collective, as the best algorithms do. */
+/** A worker that notes how many bytes it has to send in each collective, as the best algorithms do. */
 function counted(cluster: Cluster): { readonly cluster: Cluster; readonly sent: number[] } {
   const sent: number[] = [];
   const noting =
     <T extends readonly [Memory, ...unknown[]]>(times: number, call: (...args: T) => Promise<void>) =>
     (...args: T): Promise<void> => {
-      sent.push((times * args[0].length * (cluster.size - 1)) / cluster.size);
+      sent.push((times * args[0].length * bytesOf(args[0]) * (cluster.size - 1)) / cluster.size);
       return call(...args);
     };
   const { allGather, allReduce, reduceScatter } = cluster;
@@ -27,32 +29,40 @@ function counted(cluster: Cluster): { readonly cluster: Cluster; readonly sent: 
   };
 }
 
+const bytesOf = (memory: Memory): number => (ArrayBuffer.isView(memory) ? memory.BYTES_PER_ELEMENT : 4);
+
 const CONTRAST = { sampling: { pairs: 0, contrast: 1, images: 0, texts: 0 } };
 
 describe("shareOf", () => {
   it.each([
-    ["joint", CONTRAST, 2, 2],
-    ["dvae", { evenness: 0.3 }, 4, 1],
-  ] as const)("counts what workers send: %s %j, %i workers × %i micro-batches", async (kind, changes, size, k) => {
-    const one = await stageCase(kind, { ...changes, gradientAccumulationSteps: k });
-    const device = await openDevice("interpret");
-    const batch = (await firstBatches(one, 1))[0]!;
-    const rows = cutBatch(batch.feeds, size, one.plan.objectives[batch.kind]!.sampleAxis ?? 0);
-    const workers = workersInProcess(size).map(counted);
-    await Promise.all(
-      workers.map(async ({ cluster }, rank) => {
-        using started = await startStage(one, device, cluster);
-        await started.updater.update(1, { ...batch, feeds: rows[rank]! });
-      }),
-    );
-    const share = await shareOf(one.recipe, "only", size);
-    for (const { sent } of workers) {
-      expect(sent).toHaveLength(share.messages);
-      const logged = sent.pop()!;
-      expect(logged).toBeLessThan(100);
-      expect(4 * sent.reduce((a, b) => a + b, 0)).toBeCloseTo(share.sent, 6);
-    }
-  });
+    ["joint", CONTRAST, 2, 2, undefined],
+    ["dvae", { evenness: 0.3 }, 4, 1, SHARE_FROM],
+  ] as const)(
+    "counts what workers send: %s %j, %i workers × %i micro-batches",
+    async (kind, changes, size, k, from) => {
+      const one = await stageCase(kind, { ...changes, gradientAccumulationSteps: k });
+      const device = await openDevice("cpu", { threads: 1 });
+      const batch = (await firstBatches(one, 1))[0]!;
+      const rows = cutBatch(batch.feeds, size, one.plan.objectives[batch.kind]!.sampleAxis ?? 0);
+      const workers = workersInProcess(size).map(counted);
+      await Promise.all(
+        workers.map(async ({ cluster }, rank) => {
+          using started = await startStage(one, device, cluster, from ?? Number.POSITIVE_INFINITY);
+          await started.updater.update(1, { ...batch, feeds: rows[rank]! });
+        }),
+      );
+      const traced = await traceSteps("only", one.stage, one.plan, { workers: size, shareFrom: from });
+      const graphs = traced[batch.kind]!;
+      const expected = { sent: bytesSent(graphs, size), messages: messagesSent(graphs) };
+      if (from === undefined) expect(await shareOf(one.recipe, "only", size)).toMatchObject(expected);
+      for (const { sent } of workers) {
+        expect(sent).toHaveLength(expected.messages);
+        const logged = sent.pop()!;
+        expect(logged).toBeLessThan(800);
+        expect(sent.reduce((a, b) => a + b, 0)).toBeCloseTo(expected.sent, 6);
+      }
+    },
+  );
 
   it("refuses a batch that does not divide", async () => {
     const { recipe } = await stageCase("joint", CONTRAST);
@@ -61,11 +71,8 @@ describe("shareOf", () => {
 });
 
 describe("predict", () => {
-  const work = (workers: number, flops: number, sent = 0, messages = 0): Work => ({
-    workers,
-    flops,
-    sent,
-    messages,
+  const work = (workers: number, flops: number, sent = 0, messages = 0, updated = 1): Work => ({
+    ...{ workers, flops, sent, messages, updated },
   });
   const network = { bandwidth: 1e9, latency: 1e-5, perMachine: 1 };
 
@@ -81,10 +88,12 @@ describe("predict", () => {
     expect([four!.bottleneck, eight!.bottleneck]).toEqual(["transfer", "waiting"]);
   });
 
-  it("repeats on every worker what does not depend on the batch", () => {
+  it("repeats on every worker what does not depend on the batch, but for the update that they share", () => {
     const [four] = predict(work(1, 8e9), [work(4, 2e9)], { fixed: 1, speed: 1e9 }, network);
     expect([four!.shared, four!.repeated, four!.step]).toBeAllclose([9 / 4, 0.75, 3], { rtol: 1e-9 });
     expect(four!.bottleneck).toBe("repeated");
+    const [sharing] = predict(work(1, 8e9), [work(4, 2e9, 0, 0, 0.4)], { fixed: 1, speed: 1e9 }, network);
+    expect([sharing!.repeated, sharing!.step]).toBeAllclose([0.15, 2.4], { rtol: 1e-9 });
   });
 
   it("lets the workers of a machine share its connection", () => {

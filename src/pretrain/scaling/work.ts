@@ -26,6 +26,7 @@ export async function shareOf(
     flops: mean(measured.flops),
     sent: mean(measured.sent),
     messages: mean(measured.messages),
+    updated: workers === 1 ? 1 : mean(measured.updated),
     samples: recipe.stages[stage]!.batchSize / workers,
     memoryBytes: Object.values(measured.memory ?? {}).reduce((a, b) => a + b, 0),
   };

@@ -4,7 +4,7 @@
  * does not, since that is what memory is too small for: with a contrastive loss this is gradient caching (Gao et al., arXiv:2101.06983).
  * Where a worker has a single part its products stay in the state until they are read again, as in a step that is not cut.
  */
-import type { Shape } from "../../../tensor/index.ts";
+import { type Shape, size } from "../../../tensor/index.ts";
 import { type Graph, graph, isOp, topological, withInputs } from "../../graph.ts";
 import { add, input, mul } from "../../ops.ts";
 import type { Op } from "../../primitives.ts";
@@ -132,6 +132,9 @@ type Build = (roots: readonly Value[], program: number) => (v: Value) => Value;
 /** What costs so much that it is not computed twice; everything between two of them is little work. */
 const COSTLY: ReadonlySet<Op> = new Set<Op>(["matmul", "conv2d"]);
 
+/** Elements from which on a value is rather left in the engine's memory than given to the host and fed again. */
+const LARGE = 2 ** 16;
+
 /** `gives` takes what programs give to later ones, `stores` what they leave in the state for them. */
 function builder(
   { level, after, computed, count: phases }: Schedule,
@@ -147,7 +150,7 @@ function builder(
     return name;
   };
   const store = (v: Value, i: number): string => {
-    const name = stores![i]!.get(v) ?? names.stored(stores!.reduce((n, { size }) => n + size, 0));
+    const name = stores![i]!.get(v) ?? names.stored(stores!.reduce((n, stored) => n + stored.size, 0));
     stores![i]!.set(v, name);
     return name;
   };
@@ -160,8 +163,12 @@ function builder(
     const gather = gathered.get(v);
     if (gather && after.get(gather)! < j) return fed(v, names.own(gather));
     const early = earliest(v, level, computed);
-    if (early !== undefined) return early < j ? fed(v, keep(v, early)) : undefined;
-    if (!stores || j === phases || v.dtype !== "float32" || !COSTLY.has(v.op)) return undefined;
+    const canStore = stores !== undefined && j < phases && v.dtype === "float32";
+    if (early !== undefined) {
+      if (early >= j) return undefined;
+      return fed(v, canStore && size(v.shape) >= LARGE ? store(v, early) : keep(v, early));
+    }
+    if (!canStore || !COSTLY.has(v.op)) return undefined;
     const first = computed.findIndex((set) => set.has(v));
     return first >= 0 && first < j ? fed(v, store(v, first)) : undefined;
   };

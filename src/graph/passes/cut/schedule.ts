@@ -13,6 +13,7 @@ interface Unscheduled {
   readonly ofPart: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
   readonly updates: Readonly<Record<string, Value>>;
+  readonly sums: Readonly<Record<string, Value>>;
 }
 
 export interface Schedule {
@@ -29,8 +30,8 @@ export interface Schedule {
 }
 
 /** Collectives as late as their first reader allows; results of a part where they add least. */
-export function schedule({ nodes, ofPart, outputs, updates }: Unscheduled): Schedule {
-  const ends = [...Object.values(outputs), ...Object.values(updates)];
+export function schedule({ nodes, ofPart, outputs, updates, sums }: Unscheduled): Schedule {
+  const ends = [outputs, updates, sums].flatMap((values) => Object.values(values)); // sums are read outside of the programs too
   const results = Object.values(ofPart);
   const depth = new Map<Value, number>();
   for (const v of nodes) depth.set(v, Math.max(0, ...v.inputs.map((x) => depth.get(x)!)) + (isCollective(v) ? 1 : 0));
@@ -96,6 +97,8 @@ function extend(
   level: ReadonlyMap<Value, number>,
   computed: readonly ReadonlySet<Value>[],
 ): void {
+  const last = new Map<Value, number>();
+  for (const [i, set] of computed.entries()) for (const v of set) last.set(v, i);
   const fixed = new Set<Value>();
   for (const v of nodes)
     if (v.op === "constant" || (v.inputs.length > 0 && v.inputs.every((x) => fixed.has(x)))) fixed.add(v);
@@ -104,8 +107,8 @@ function extend(
       set.has(x) || fixed.has(x) || x.op === "input" || (isCollective(x) && level.get(x)! <= i);
     for (const v of nodes) {
       const at = level.get(v)!;
-      if (isCollective(v) || at === 0 || at > i || set.has(v)) continue;
-      if (computed.some((later, j) => j > i && later.has(v)) && v.inputs.every(has)) (set as Set<Value>).add(v);
+      if (at === 0 || at > i || (last.get(v) ?? 0) <= i || isCollective(v) || set.has(v)) continue;
+      if (v.inputs.every(has)) (set as Set<Value>).add(v);
     }
   }
 }
