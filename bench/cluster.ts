@@ -35,6 +35,8 @@ interface Seen {
   /** Seconds of each step, and of these in collectives. */
   readonly steps: readonly number[];
   readonly collectives: readonly number[];
+  /** Seconds of a core that each step took: what else runs on the machine is not in it. */
+  readonly cores: readonly number[];
   /** Bytes that a rank has to send in a step, by the numbers that it has handed over. */
   readonly sent: number;
   /** Seconds of a sum of one number, and bytes a second of a large one's. */
@@ -42,12 +44,15 @@ interface Seen {
   readonly bandwidth: number;
 }
 
-/** Prints `cluster_<ranks>_…`: `step_s`, `predicted_step_s`, `efficiency`, `collectives_share`, `sent_mb`, `predicted_mb`. */
+/** Prints `cluster_<ranks>_…`: `step_s` and `core_s`, the efficiency by both, `predicted_step_s`, `collectives_share`, `sent_mb`, `predicted_mb`. */
 export async function cluster(rounds: number, args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     strict: false,
-    options: { ranks: { type: "string" }, kind: { type: "string" }, words: { type: "string" } },
+    options: {
+      ...{ ranks: { type: "string" }, kind: { type: "string" } },
+      ...{ words: { type: "string" }, calibrate: { type: "boolean" } }, // what the jobs are told
+    },
   });
   const [ranks, kind] = [
     String(values.ranks ?? "1,2,4")
@@ -59,16 +64,23 @@ export async function cluster(rounds: number, args: readonly string[]): Promise<
     (await resolveRecipe("recipes/starter.yaml", { set: ["threads=1", ...only(kind), ...more] })).recipe;
   const words = Number(values.words ?? (await asBuilt(await starter(), { note: say })).tokenizer?.vocabSize ?? FULL);
   const recipe = await starter(`model.text.vocabSize=${words}`);
-  if (launchOf(process.env)) return rank(recipe, kind, rounds);
+  if (launchOf(process.env)) return values.calibrate ? calibrated(recipe, rounds) : rank(recipe, kind, rounds);
   const seen = new Map<number, Seen[]>(ranks.map((n) => [n, []]));
   for (let turn = 0; turn < 2; turn++)
     for (const n of ranks) {
       say(`${n} ranks, ${rounds} steps…`);
-      seen.get(n)!.push(job(n, { kind, rounds, words }));
+      seen.get(n)!.push(job<Seen>(n, { kind, rounds, words }));
     }
-  const samples = recipe.stages[STAGE]!.batchSize;
-  await compare(recipe, await calibrate(recipe, STAGE, { samples, rounds }), seen);
+  const machines = new Map<number, Machine>();
+  for (const n of new Set(ranks.map(atOnce))) {
+    say(`${n} at once, each alone…`);
+    machines.set(n, job<Machine>(n, { kind, rounds, words, calibrate: true }));
+  }
+  await compare(recipe, machines, seen);
 }
+
+/** Ranks that compute at the same time. */
+const atOnce = (ranks: number): number => Math.min(ranks, availableParallelism());
 
 /** The stage with batches of one kind alone. */
 const only = (kind: string): string[] =>
@@ -80,17 +92,30 @@ interface Job {
   readonly kind: string;
   readonly rounds: number;
   readonly words: number;
+  readonly calibrate?: boolean;
 }
 
-function job(ranks: number, { kind, rounds, words }: Job): Seen {
+/** What the first rank of a job has printed. */
+function job<T>(ranks: number, { kind, rounds, words, calibrate = false }: Job): T {
   const node = [process.argv[1]!, "cluster", "--kind", kind, "--rounds", String(rounds), "--words", String(words)];
+  if (calibrate) node.push("--calibrate");
   const { stdout, stderr, status } = spawnSync(
     LAUNCHER,
     [...launcherArgs(ranks), "-n", String(ranks), process.execPath, ...node],
     { encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`${LAUNCHER}: expected a job that ends well, got status ${status}: ${stderr}`);
-  return JSON.parse(stdout.trim().split("\n").at(-1)!) as Seen;
+  return JSON.parse(stdout.trim().split("\n").at(-1)!) as T;
+}
+
+/** How fast a rank computes steps of its own while the others do the same: they share the memory of the machine. */
+async function calibrated(recipe: Recipe, rounds: number): Promise<void> {
+  const mpi = await openMpi();
+  await mpi.barrier();
+  const machine = await calibrate(recipe, STAGE, { samples: recipe.stages[STAGE]!.batchSize, rounds });
+  await mpi.barrier();
+  if (mpi.rank === 0) process.stdout.write(`${JSON.stringify(machine)}\n`);
+  await mpi.close();
 }
 
 /** One rank of a job; the first prints what it has seen. */
@@ -99,7 +124,8 @@ async function rank(recipe: Recipe, kind: string, rounds: number): Promise<void>
   const [latency, bandwidth] = [await timed(mpi, 1), (2 * share(mpi) * 4 * 2 ** 20) / (await timed(mpi, 2 ** 20))];
   const calls: { seconds: number; bytes: number }[] = [];
   const collectives: number[] = [];
-  let sent = 0;
+  const cores: number[] = [];
+  let [sent, before] = [0, process.cpuUsage()];
   const times = await timeSteps({
     recipe,
     stage: STAGE,
@@ -111,13 +137,17 @@ async function rank(recipe: Recipe, kind: string, rounds: number): Promise<void>
         collectives.push(calls.reduce((sum, { seconds }) => sum + seconds, 0));
         sent = calls.slice(0, -1).reduce((sum, { bytes }) => sum + bytes, 0); // the last is of what is logged
       }
+      if (when === "after") cores.push(secondsOf(process.cpuUsage(before)));
+      before = process.cpuUsage();
       calls.length = 0;
     },
   });
-  const seen: Seen = { steps: times[kind]!, collectives, sent, latency, bandwidth };
+  const seen: Seen = { steps: times[kind]!, cores, collectives, sent, latency, bandwidth };
   if (mpi.rank === 0) process.stdout.write(`${JSON.stringify(seen)}\n`);
   await mpi.close();
 }
+
+const secondsOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;
 
 const share = ({ size }: Cluster): number => (size - 1) / size;
 
@@ -150,16 +180,23 @@ function noted(mpi: Cluster, calls: { seconds: number; bytes: number }[]): Clust
   };
 }
 
-async function compare(recipe: Recipe, machine: Machine, seen: ReadonlyMap<number, readonly Seen[]>): Promise<void> {
+async function compare(
+  recipe: Recipe,
+  machines: ReadonlyMap<number, Machine>,
+  seen: ReadonlyMap<number, readonly Seen[]>,
+): Promise<void> {
   const alone = await shareOf(recipe, STAGE, 1);
-  const one = stepOf(seen.get(1) ?? [...seen.values()][0]!);
+  const first = seen.get(1) ?? [...seen.values()][0]!;
+  const one = stepOf(first);
   for (const [ranks, runs] of seen) {
     const step = stepOf(runs);
     figure(`cluster_${ranks}_step_s`, step);
+    figure(`cluster_${ranks}_core_s`, coreOf(runs));
     if (ranks === 1) continue;
     const work = await shareOf(recipe, STAGE, ranks);
-    figure(`cluster_${ranks}_predicted_step_s`, predicted(alone, work, machine, runs[0]!));
-    figure(`cluster_${ranks}_efficiency`, one / (Math.min(ranks, availableParallelism()) * step));
+    figure(`cluster_${ranks}_predicted_step_s`, predicted(alone, work, machines.get(atOnce(ranks))!, runs[0]!));
+    figure(`cluster_${ranks}_efficiency`, one / (atOnce(ranks) * step));
+    figure(`cluster_${ranks}_core_efficiency`, coreOf(first) / (ranks * coreOf(runs)));
     figure(
       `cluster_${ranks}_collectives_share`,
       median(runs.map((run) => median(run.collectives) / median(run.steps))),
@@ -170,6 +207,8 @@ async function compare(recipe: Recipe, machine: Machine, seen: ReadonlyMap<numbe
     figure(`cluster_${ranks}_sum_mb_per_s`, median(runs.map(({ bandwidth }) => bandwidth)) / 1e6, 0);
   }
 }
+
+const coreOf = (runs: readonly Seen[]): number => median(runs.flatMap(({ cores }) => cores));
 
 const stepOf = (runs: readonly Seen[]): number => median(runs.flatMap(({ steps }) => steps));
 
