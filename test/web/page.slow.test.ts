@@ -16,6 +16,8 @@ import { type Served, serve } from "./serve.ts";
 import { siteFolder } from "./start.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** Milliseconds of a training, on a machine that does other things too. */
+const PATIENCE = 1_800_000;
 const shots = process.env.FLAVA_WEB_SHOTS;
 let problems: string[];
 let server: Served;
@@ -313,7 +315,9 @@ describe("Teach, once more", () => {
 });
 
 describe("Train", () => {
-  it("trains, pauses, goes on, shows what it has learnt, and saves the folder of a run", async () => {
+  it("trains, pauses, goes on, shows what it has learnt, and saves the folder of a run", {
+    timeout: PATIENCE,
+  }, async () => {
     await page.locator("#tab-train").click();
     const button = page.locator("#train button").first();
     await button.click();
