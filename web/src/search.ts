@@ -142,11 +142,7 @@ export function search(panel: HTMLElement): void {
       dropPlace("A picture as query", byPicture, { multiple: false }),
     ),
     heading,
-    el(
-      "p",
-      { class: "hint" },
-      "Choose a picture to rank the others by their likeness to it; arrow keys move among them.",
-    ),
+    advice,
     results,
     more,
   );
