@@ -8,7 +8,7 @@ import type { ClipConfig } from "./clip/config.ts";
 import { clipFamily } from "./clip/family.ts";
 import type { FlavaConfig } from "./flava/config.ts";
 import { flavaFamily } from "./flava/family.ts";
-import { type Layout, type NamedWeights, recognised, type TensorSource, underOurNames } from "./layout.ts";
+import { type Layout, type NamedWeights, ownNames, recognised, type TensorSource, underOurNames } from "./layout.ts";
 import type { ConfigJson, PublishedFamily } from "./model.ts";
 import type { SimvlmConfig } from "./simvlm/config.ts";
 import { simvlmFamily } from "./simvlm/family.ts";
@@ -69,7 +69,10 @@ export function familyOfWeights(file: TensorSource, config: ConfigJson | undefin
   const all = Object.values(families) as AnyFamily[];
   const typed = config?.model_type === undefined ? undefined : all.find((family) => family.isConfig(config));
   const family = typed ?? all.find((each) => recognised(file, wholeModels(each)));
-  const known = Object.assign({}, ...(family ? [family] : all).map(wholeModels)) as Record<string, Layout>;
+  const whole = Object.assign({}, ...(family ? [family] : all).map(wholeModels)) as Record<string, Layout>;
+  // What was fine-tuned here has our names, and perhaps one encoder alone, which no code base is told by.
+  const isTuned = typed !== undefined && config?.flava_task !== undefined && !recognised(file, whole);
+  const known = isTuned ? { [Object.keys(typed.layouts)[0]!]: ownNames } : whole;
   return { named: underOurNames(file, known), family: family! };
 }
 
