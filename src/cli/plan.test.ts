@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { TINY_RUN } from "../../test/support/tiny-run.ts";
 import { define } from "./plan.ts";
 
 describe("flava plan", () => {
@@ -15,7 +19,7 @@ describe("flava plan", () => {
     await program.parseAsync(["node", "flava", ...args]);
     return out.join("");
   };
-  const SMALL = ["recipes/starter.yaml", "--set", "variant=small"];
+  const SMALL = ["recipes/starter.yaml", "--set", "variant=small", "--set", "vocabulary.kind=full"];
 
   it("prints a line for each number of workers, and what costs most", async () => {
     const out = await flava("plan", ...SMALL, "--workers", "1,2,64", "--gbit", "1", "--gflops", "100");
@@ -46,6 +50,20 @@ describe("flava plan", () => {
     ];
     const out = JSON.parse(await flava("--json", "plan", ...accumulated, "--workers", "2,8"));
     expect(out.predictions.map(({ workers }: { workers: number }) => workers)).toEqual([2, 8]);
+  });
+
+  it("takes the words that the recipe's own data will give the model", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "flava-plan-"));
+    const path = join(folder, "recipe.yaml");
+    await writeFile(path, JSON.stringify({ ...TINY_RUN, stages: { text: TINY_RUN.stages.text } }));
+    const sent = async (kind: string): Promise<number> => {
+      const args = ["plan", path, "--workers", "2", "--gflops", "1", "--set", `vocabulary.kind=${kind}`];
+      return JSON.parse(await flava("--json", ...args)).predictions[0].sent;
+    };
+    const [full, own] = [await sent("full"), await sent("reduced")];
+    await rm(folder, { recursive: true });
+    expect(full).toBeGreaterThan(4 * 30_000 * 16);
+    expect(own).toBeLessThan(full / 10);
   });
 
   it("refuses what is no number of workers, no speed and no stage", async () => {

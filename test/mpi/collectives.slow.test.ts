@@ -10,6 +10,8 @@ all.fill(c.rank + 1, 2 * c.rank, 2 * c.rank + 2);
 await c.allGather(all);
 const sum = Float64Array.of(c.rank + 1, 0.5);
 await c.allReduce(sum);
+const ranks = new Float32Array(c.size);
+await c.allGather(ranks, Float32Array.of(c.rank));
 const own = new Float32Array(2);
 await c.reduceScatter(Float32Array.from({ length: 2 * c.size }, (_, i) => i * (c.rank + 1)), own);
 const told = Int32Array.of(7 * c.rank);
@@ -19,7 +21,7 @@ const [first, second] = [Float64Array.of(1), Float64Array.of(2)];
 await Promise.all([c.allReduce(first), c.allReduce(second), c.barrier()]);
 console.log(JSON.stringify({
   rank: c.rank, size: c.size, abi: c.library.abi.name, told: told[0], texts,
-  all: [...all], sum: [...sum], own: [...own], together: [first[0], second[0]],
+  ranks: [...ranks], all: [...all], sum: [...sum], own: [...own], together: [first[0], second[0]],
 }));
 await c.close();
 `;
@@ -41,6 +43,7 @@ for (const mpi of mpis)
             size,
             abi: mpi.name,
             told: 7,
+            ranks,
             texts: ranks.map((r) => "é".repeat(r)),
             all: ranks.flatMap((r) => [r + 1, r + 1]),
             sum: [total, size / 2],
@@ -49,6 +52,17 @@ for (const mpi of mpis)
           })),
         );
       });
+
+      it.runIf(mpi.name === "Open MPI")(
+        "is not started on fewer slots than workers, which the launcher says",
+        async () => {
+          const strict = { ...mpi, args: ["--bind-to", "none"] };
+          const ran = await onRanks(strict, 1024, node);
+          expect(ran.code).not.toBe(0);
+          expect(ran.stdout).toBe("");
+          expect(ran.stderr).toMatch(/not enough slots/);
+        },
+      );
 
       it("is refused under another launcher, with what to do", async () => {
         const other = mpis.find(({ name, command }) => name !== mpi.name && command);

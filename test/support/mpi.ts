@@ -44,12 +44,20 @@ export interface Ran {
 const ROOT = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
 
 /** Runs node with these arguments on `ranks` ranks. */
-export function onRanks({ command, args }: Mpi, ranks: number, node: readonly string[], seconds = 120): Promise<Ran> {
+export const onRanks = (
+  { command, args }: Mpi,
+  ranks: number,
+  node: readonly string[],
+  seconds?: number,
+): Promise<Ran> => ran(command!, [...args, "-n", String(ranks), process.execPath, ...node], seconds);
+
+/** Runs a launcher to its end. */
+export function ran(command: string, args: readonly string[], seconds = 120): Promise<Ran> {
   const begun = performance.now();
   return new Promise((resolve) => {
     execFile(
-      command!,
-      [...args, "-n", String(ranks), process.execPath, ...node],
+      command,
+      args,
       { timeout: 1000 * seconds, env: { ...process.env, ...ROOT }, maxBuffer: 2 ** 26 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
