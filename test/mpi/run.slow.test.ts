@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { latestCheckpoint } from "../../src/record/index.ts";
-import { canMakeHosts, makeHosts } from "../support/hosts.ts";
 import { mpis, onRanks, type Ran } from "../support/mpi.ts";
 import { metricsOf, TINY_RUN } from "../support/tiny-run.ts";
 
@@ -129,25 +128,6 @@ for (const mpi of mpis)
         });
         expect(ran.code).not.toBe(0);
         expect(ran.stderr).toMatch(/worker 1 of 3 has not come to MPI_\w+, where the others have waited for 3 s/);
-      });
-
-      it.runIf(canMakeHosts())("ends when two hosts lose each other, and goes on from what was saved", async () => {
-        using hosts = makeHosts(folder);
-        const [together, cut] = [at("hosts"), at("disconnected")];
-        expect(await hosts.run(mpi, arguments_(together))).toMatchObject({ code: 0 });
-        expect((await metricsOf(together)).map((line) => line.step)).toEqual(
-          Array.from({ length: STEPS }, (_, i) => i + 1),
-        );
-
-        const started = hosts.run(mpi, arguments_(cut, "--patience", "3"), 60);
-        while ((await step(cut)) < 2) await new Promise((resolve) => setTimeout(resolve, 50));
-        hosts.disconnect();
-        const ran = await started;
-        expect(ran.code).not.toBe(0);
-        expect(ran.stderr).toMatch(/worker 1 of 2 has not come to MPI_\w+, where the others have waited for 3 s/);
-        const resumed = await onRanks(mpi, 1, arguments_(cut, "--resume", "latest"));
-        expect(resumed.code, resumed.stderr).toBe(0);
-        expect(await step(cut)).toBe(STEPS);
       });
     },
   );
