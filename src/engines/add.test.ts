@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder, writeFiles } from "../../test/support/data-fixtures.ts";
 import { type FakeIndex, fakeIndex, wheelOf, zipOf } from "../../test/support/fake-index.ts";
+import { EngineError, FileError, FlavaError } from "../errors.ts";
+import { PARTIAL, systemError } from "../io/index.ts";
 import { type AddOptions, addEngine, planEngine } from "./add.ts";
 import { listEngines } from "./list.ts";
 import type { PipConfig } from "./pip-config.ts";
@@ -226,6 +228,18 @@ describe("a wheel that is not what it should be", () => {
     expect(notes.join()).toMatch(/names no hash/);
   });
 
+  it("has names that no folder can hold", async () => {
+    const library = { [LIBRARY]: CODE };
+    for (const more of [{ "x:y.so": "1" }, { "a/b.so": "1", "a/b.so/c.so": "2" }, { [`${"n".repeat(300)}.so`]: "1" }]) {
+      other(wheelOf(nameOf("0.11.2"), { ...library, ...more }));
+      const error = await add().catch((e) => systemError(e));
+      expect(error).toBeInstanceOf(FlavaError);
+      expect(await left()).toEqual([".wheels-xla-cpu"]);
+    }
+    other(wheelOf(nameOf("0.11.2"), { ...library, "with space/a b.so": "1" }));
+    expect((await add()).manifest.files.map(({ path }) => path)).toContain("with space/a b.so");
+  });
+
   it("has a name that leads out of the folder, is cut off, or has no library", async () => {
     other(zipOf([["../../evil.so", "code"]]));
     await expect(add()).rejects.toThrow(/DataError|expected names inside of the archive, got "\.\.\/\.\.\/evil\.so"/);
@@ -238,7 +252,82 @@ describe("a wheel that is not what it should be", () => {
   });
 });
 
+describe("an index that is not what it should be", () => {
+  it("has addresses that are none, or that nobody trusts: those files are left out, and it is said", async () => {
+    for (const url of [
+      "http://[bad/x.whl",
+      "file:///etc/hosts",
+      "http://mirror.example/x.whl",
+      "javascript:alert(1)",
+    ]) {
+      index.mood.page = (text) => text.replaceAll(/"url":"[^"]*0\.11\.2[^"]*"/g, `"url":${JSON.stringify(url)}`);
+      expect((await planEngine("xla-cpu", options())).choice.version).toBe("0.9.2");
+      expect(notes.splice(0).join()).toMatch(/: 1 files left out: expected addresses with https, got /);
+    }
+    index.mood.html = true;
+    index.mood.page = (text) => `<base href="http://[bad"><a href="%zz.whl">%zz.whl</a>${text}`;
+    expect((await planEngine("xla-cpu", options())).choice.version).toBe("0.11.2");
+    index.mood.page = () => "null";
+    await expect(planEngine("xla-cpu", options())).rejects.toThrow(EngineError);
+  });
+
+  it("has an address that is none: no secret is in what is said", async () => {
+    for (const indexUrl of [
+      "https://me:s3cret@exa mple/simple",
+      "me:s3cret@host/simple",
+      "https://me:s3/s3cret@host",
+      "nothing",
+    ]) {
+      const error = await planEngine("xla-cpu", options({ indexUrl })).catch((e) => e);
+      expect(error).toBeInstanceOf(FileError);
+      expect(error.message).toMatch(/expected the address of an index/);
+      expect(error.stack).not.toMatch(/s3cret/);
+    }
+    const indexUrl = index.url.replace("//", "//me:100%25%zz@");
+    index.mood.login = "me:100%%zz";
+    expect((await planEngine("xla-cpu", options({ indexUrl }))).choice.version).toBe("0.11.2");
+  });
+
+  it("is a folder with folders that are called as wheels are", async () => {
+    const folder = join(root, "..", "wheels");
+    await mkdir(join(folder, nameOf("0.11.2")), { recursive: true });
+    await expect(addEngine("xla-cpu", options({ pip: pipWith({ findLinks: [folder], indexes: [] }) }))).rejects.toThrow(
+      FileError,
+    );
+  });
+});
+
+describe("the engine's folder", () => {
+  it("holds files of others: they stay, and nothing is fetched in vain", async () => {
+    const { folder } = await addEngine("xla-cpu", options());
+    await writeFiles(folder, { "lammps_jax_pjrt_cpu/mine.txt": "mine" });
+    await rm(join(folder, LIBRARY));
+    index.seen.length = 0;
+    await expect(addEngine("xla-cpu", options())).rejects.toThrow(/got lammps_jax_pjrt_cpu.mine\.txt in it.*move/s);
+    await rm(join(folder, "lammps_jax_pjrt_cpu", "mine.txt"));
+    await writeFile(join(folder, "engine.json"), "{");
+    await expect(addEngine("xla-cpu", options())).rejects.toThrow(/without a whole engine\.json.*move this folder/s);
+    expect(index.seen.filter((line) => line.includes(".whl"))).toEqual([]);
+    await rm(root, { recursive: true });
+    await mkdir(join(root, ".."), { recursive: true });
+    await writeFile(root, "a file");
+    await expect(addEngine("xla-cpu", options()).catch((e) => Promise.reject(systemError(e)))).rejects.toThrow(
+      FileError,
+    );
+  });
+});
+
 describe("removeEngine", () => {
+  it("takes away what an interrupted add has left", async () => {
+    await writeFiles(root, { ".wheels-xla-cpu/a.whl.incomplete": "12345", [`xla-cpu-1.0${PARTIAL}/x.so`]: "123" });
+    const removed = await removeEngine("xla-cpu", { folder: root });
+    expect(removed.map(({ version, bytes }) => [version, bytes])).toEqual([
+      [undefined, 5],
+      [undefined, 3],
+    ]);
+    expect(await left()).toEqual([]);
+  });
+
   it("takes away what add has made, and keeps the rest", async () => {
     const { folder } = await addEngine("xla-cpu", options());
     await writeFiles(root, {

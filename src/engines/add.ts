@@ -10,7 +10,7 @@ import { downloadWheel } from "./download.ts";
 import { damageOf, type EngineManifest, MANIFEST, readManifest } from "./manifest.ts";
 import { type PipConfig, readPipConfig } from "./pip-config.ts";
 import { enginesFolder, subfolders } from "./places.ts";
-import { removeFolder } from "./remove.ts";
+import { foreignFiles, removeFolder } from "./remove.ts";
 import { type UnpackedFile, unpackWheel } from "./unpack.ts";
 import { compareVersions } from "./version.ts";
 import { type Machine, thisMachine } from "./wheel-name.ts";
@@ -108,11 +108,25 @@ export async function addEngine(name: string, options: AddOptions = {}): Promise
   const damage = there && (await damageOf(folder, there));
   if (there && damage === undefined && hasAll(there, choice))
     return { folder, manifest: there, wasThere: true, replaced: [] };
+  await checkPlace(folder, there);
   if (damage) note?.(`${folder}: ${damage}: fetching it again`);
   const manifest = await make(root, plan, options);
   const older = subfolders(root).filter((other) => other !== folder && readManifest(other)?.engine === name);
-  for (const other of older) await removeFolder(other);
+  for (const other of older) {
+    const kept = await removeFolder(other);
+    if (kept.length > 0) note?.(`${other}: kept what engine add had not made: ${kept.join(", ")}`);
+  }
   return { folder, manifest, wasThere: false, replaced: older };
+}
+
+/** Throws FileError where the engine's folder holds what `add` has not made: nobody's files are taken away, and nothing is fetched in vain. */
+async function checkPlace(folder: string, manifest: EngineManifest | undefined): Promise<void> {
+  const foreign = await foreignFiles(folder, manifest);
+  if (foreign.length > 0)
+    throw new FileError(
+      `${folder}: expected an engine that engine add has made, ${manifest ? "" : `without a whole ${MANIFEST} `}got ${foreign.slice(0, 3).join(", ")}${foreign.length > 3 ? ` and ${foreign.length - 3} more` : ""} in it`,
+      "move this folder away, or remove it",
+    );
 }
 
 /** What is there, whole and of the version that is asked for. */

@@ -23,7 +23,7 @@ export interface WheelDownload {
  */
 export async function downloadWheel({ wheel, path, http, onBytes }: WheelDownload): Promise<void> {
   const part = `${path}.incomplete`;
-  if (wheel.address.url.startsWith("file:")) await copyFile(fileURLToPath(wheel.address.url), part);
+  if (wheel.address.url.startsWith("file:")) await copyWheel(fileURLToPath(wheel.address.url), part);
   else {
     const earlier = (await statOf(part))?.size ?? 0;
     const remote = await openHttp(wheel.address.url, { ...http, headers: wheel.address.headers });
@@ -48,6 +48,13 @@ export async function downloadWheel({ wheel, path, http, onBytes }: WheelDownloa
   }
   await rename(part, path).catch((error: unknown) => Promise.reject(writeError(path, error)));
   await syncFolder(dirname(path));
+}
+
+async function copyWheel(from: string, part: string): Promise<void> {
+  const found = await statOf(from);
+  if (!found?.isFile()) throw new FileError(`${from}: expected a wheel, got ${found ? "no file" : "none"}`);
+  await checkSpace(part, found.size);
+  await copyFile(from, part).catch((error: unknown) => Promise.reject(writeError(part, error)));
 }
 
 type Remote = Awaited<ReturnType<typeof openHttp>>;

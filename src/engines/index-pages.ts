@@ -6,7 +6,7 @@ import { z } from "zod";
 import { FileError } from "../errors.ts";
 import { attempts, Busy, type HttpOptions, messageOf, RETRY_STATUS } from "../io/http-attempts.ts";
 import { isUrl, statOf } from "../io/index.ts";
-import { type Address, addressOf } from "./credentials.ts";
+import { type Address, addressOf, masked, plain } from "./credentials.ts";
 import type { PipConfig } from "./pip-config.ts";
 import { normalName } from "./wheel-name.ts";
 
@@ -64,7 +64,8 @@ export const askedPlaces = ({ findLinks, indexes }: PipConfig): string =>
 const isOf = (project: string, file: string): boolean => normalName(file.split("-")[0]!) === normalName(project);
 
 /** A place for people: without credentials. */
-const shown = (place: string): string => (isUrl(place) ? addressOf(place, undefined, () => "").url : place);
+const shown = (place: string): string =>
+  isUrl(place) && URL.canParse(place) ? addressOf(place, undefined, () => "").url : masked(place);
 
 /** Undefined where the index has no such project. */
 async function indexFiles(index: string, project: string, asking: Asking): Promise<IndexFile[] | undefined> {
@@ -97,22 +98,39 @@ async function pageFiles(page: Address, { pip, http }: Asking): Promise<IndexFil
       await response.body?.cancel();
       throw refusal(page.url, response);
     }
+    if (response.redirected) checkTrusted(response.url, pip);
     const { url, text } = { url: response.url || page.url, text: await readText(page.url, response) };
     return { url, text, isJson: /\bjson\b/i.test(response.headers.get("content-type") ?? "") };
   }).catch((error: unknown) => Promise.reject(withHelp(page.url, error, pip)));
   if (answer === undefined) return undefined;
-  const resolve = (url: string, base = answer.url): Address => addressOf(new URL(url, base).href, page);
-  return answer.isJson
+  const left: string[] = [];
+  const resolve = (url: string, base = answer.url): Address | undefined => {
+    const full = URL.canParse(url, base) ? new URL(url, base).href : undefined;
+    if (full !== undefined && isTrusted(full, pip)) return addressOf(full, page);
+    left.push(masked(full ?? url));
+  };
+  const files = answer.isJson
     ? parseJsonPage(page.url, answer.text, resolve)
     : parseHtmlPage(answer.url, answer.text, resolve);
+  if (left.length > 0)
+    http.note?.(`${page.url}: ${left.length} files left out: expected addresses with https, got ${left[0]}`);
+  return files;
+}
+
+function checkTrusted(url: string, pip: PipConfig): void {
+  if (!isTrusted(url, pip))
+    throw new FileError(
+      `${url}: expected https`,
+      `if you trust it all the same: PIP_TRUSTED_HOST=${new URL(url).host}`,
+    );
 }
 
 /** As pip: what is not https must be on this computer, or named as trusted. */
-function checkTrusted(url: string, { trustedHosts }: PipConfig): void {
+function isTrusted(url: string, { trustedHosts }: PipConfig): boolean {
   const { protocol, hostname, host } = new URL(url);
-  if (protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) return;
-  if (protocol === "http:" && (trustedHosts.includes(hostname) || trustedHosts.includes(host))) return;
-  throw new FileError(`${url}: expected https`, `if you trust it all the same: PIP_TRUSTED_HOST=${host}`);
+  if (protocol !== "http:") return protocol === "https:";
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return isHere || trustedHosts.includes(hostname) || trustedHosts.includes(host);
 }
 
 function refusal(url: string, response: Response): Error {
@@ -162,8 +180,11 @@ const PAGE = z.looseObject({
   ),
 });
 
-/** An address on a page as one that can be asked for; the index's credentials go to its own host alone, also after a redirect. */
-type Resolve = (url: string, base?: string) => Address;
+/**
+ * An address on a page as one that can be asked for, undefined where it cannot; the index's credentials go to its own host alone, also
+ * after a redirect.
+ */
+type Resolve = (url: string, base?: string) => Address | undefined;
 
 function parseJsonPage(page: string, text: string, resolve: Resolve): IndexFile[] {
   let json: unknown;
@@ -175,13 +196,11 @@ function parseJsonPage(page: string, text: string, resolve: Resolve): IndexFile[
     throw new FileError(
       `${page}: expected an index's page of files (PEP 691), got ${JSON.stringify(text.slice(0, 60))}`,
     );
-  return data.files.map(({ filename, url, hashes, size, yanked }) => ({
-    file: filename,
-    address: resolve(url),
-    sha256: checkedHash(hashes.sha256),
-    size: size ?? undefined,
-    yanked: yanked !== false,
-  }));
+  return data.files.flatMap(({ filename, url, hashes, size, yanked }) => {
+    const address = resolve(url);
+    const sha256 = checkedHash(hashes.sha256);
+    return address ? [{ file: filename, address, sha256, size: size ?? undefined, yanked: yanked !== false }] : [];
+  });
 }
 
 const checkedHash = (hash: string | undefined): string | undefined =>
@@ -190,7 +209,7 @@ const checkedHash = (hash: string | undefined): string | undefined =>
 /** Anchors of a page: the hash is behind the address, `#sha256=…`. */
 function parseHtmlPage(page: string, html: string, resolve: Resolve): IndexFile[] {
   const base = /<base\b[^>]*\bhref\s*=\s*["']?([^"'\s>]+)/i.exec(html)?.[1];
-  const from = new URL(base === undefined ? "" : unescaped(base), page).href;
+  const from = base !== undefined && URL.canParse(unescaped(base), page) ? new URL(unescaped(base), page).href : page;
   return [...html.matchAll(/<a\b([^>]*)>/gi)].flatMap(([, attributes]) => {
     const href = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/i.exec(attributes!);
     const target = href?.[1] ?? href?.[2] ?? href?.[3];
@@ -198,10 +217,10 @@ function parseHtmlPage(page: string, html: string, resolve: Resolve): IndexFile[
     const url = new URL(unescaped(target), from);
     const hash = /^#sha256=([0-9a-f]{64})/i.exec(url.hash)?.[1];
     url.hash = "";
-    const file = decodeURIComponent(url.pathname.split("/").at(-1)!);
-    if (!/^https?:$/.test(url.protocol) || !file.endsWith(".whl")) return [];
+    const file = plain(url.pathname.split("/").at(-1)!);
+    const address = file.endsWith(".whl") ? resolve(url.href) : undefined;
     const yanked = /\bdata-yanked\b/i.test(attributes!);
-    return [{ file, address: resolve(url.href), sha256: checkedHash(hash), size: undefined, yanked }];
+    return address ? [{ file, address, sha256: checkedHash(hash), size: undefined, yanked }] : [];
   });
 }
 

@@ -27,7 +27,7 @@ export interface EngineManifest {
 }
 
 /** A path that stays inside. */
-const INSIDE = /^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\:]+$/;
+export const INSIDE: RegExp = /^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\:]+$/;
 
 const SCHEMA: z.ZodType<EngineManifest> = z.object({
   engine: z.string(),

@@ -6,6 +6,7 @@ import { DataError } from "../errors.ts";
 import { decodeUtf8, makeFolder, openFile, saveFile, statOf } from "../io/index.ts";
 import { openZip, type Zip, type ZipEntry } from "../io/zip.ts";
 import { checkSpace } from "./download.ts";
+import { INSIDE } from "./manifest.ts";
 
 /** A file that was unpacked. */
 export interface UnpackedFile {
@@ -90,6 +91,7 @@ async function unpack(
 ): Promise<void> {
   const { name } = entry;
   const wrong = (what: string): DataError => new DataError(`${wheel}: ${name}: ${what}`, HELP);
+  if (!INSIDE.test(name)) throw wrong("expected a name without : in it");
   if (expected === undefined) throw wrong("expected a SHA-256 in the wheel's RECORD, got none");
   const path = join(folder, ...name.split("/"));
   await makeFolder(dirname(path));

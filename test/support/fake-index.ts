@@ -62,6 +62,8 @@ export interface IndexMood {
   /** What is sent in place of a file. */
   content?: (file: string) => Buffer | undefined;
   hashes?: boolean;
+  /** What is sent in place of a project's page. */
+  page?: (text: string) => string;
   yanked?: readonly string[];
 }
 
@@ -95,7 +97,7 @@ export async function fakeIndex(files: Readonly<Record<string, Buffer>>): Promis
     if (project !== undefined) {
       const page = pageOf(project, index);
       return page
-        ? void response.writeHead(200, { "content-type": page.type }).end(page.text)
+        ? void response.writeHead(200, { "content-type": page.type }).end(index.mood.page?.(page.text) ?? page.text)
         : void response.writeHead(404).end();
     }
     const name = url.split("/").at(-1)!;
