@@ -117,6 +117,22 @@ describe("Visual Genome's boxes", () => {
       "expected an entry with image_id and objects",
     ]);
   });
+  it("without a name are in no class, also where a line of the classes ends with a comma", async () => {
+    await writeFile(join(folder, "commas.txt"), "cat,\n,dog,,\n");
+    const described = [
+      {
+        image_id: 7,
+        objects: [
+          { x: 0, y: 0, w: 5, h: 5 },
+          { x: 0, y: 0, w: 5, h: 5, names: [""] },
+        ],
+      },
+    ];
+    const { samples, bad } = await read("objects.json", described, { classes: join(folder, "commas.txt") });
+    expect(samples[0]!.objects!.classes).toEqual([]);
+    expect(bad.map(({ reason }) => reason)).toContain("2 objects whose names are in no class");
+  });
+
   it("need a list of classes", async () => {
     await expect(read("objects.json", objects)).rejects.toThrow(/expected a file with a class a line/);
   });

@@ -231,7 +231,8 @@ const plain = (word: string): string => word.trim().toLowerCase();
 function vocabulary(path: string, text: string): Map<string, number> {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
   if (lines.length === 0) throw new DataError(`${path}: expected a class a line, got none`);
-  return new Map(lines.flatMap((line, i) => line.split(",").map((name): [string, number] => [plain(name), i + 1])));
+  const named = lines.flatMap((line, i) => line.split(",").map((name): [string, number] => [plain(name), i + 1]));
+  return new Map(named.filter(([name]) => name !== ""));
 }
 
 /** A file in the same folder. */
