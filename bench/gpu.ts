@@ -48,8 +48,6 @@ const GIB = 2 ** 30;
 
 const low: PrecisionOptions = { results: given.results === "float32" ? "float32" : "bfloat16" };
 
-/** XLA's devices know how full they are. */
-
 const isWebGpu = given.platform === "webgpu";
 
 async function tiny(device: Device): Promise<void> {

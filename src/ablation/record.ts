@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError, DataError } from "../errors.ts";
-import { type Json, readJson, saveJson, statOf } from "../io/index.ts";
+import { type Json, lockFile, makeFolder, readJson, saveJson, statOf } from "../io/index.ts";
 import { differences, listDifferences } from "../record/index.ts";
 import { type Task, taskSchema } from "../tasks/index.ts";
 import type { ColumnTraining } from "./describe.ts";
@@ -76,6 +76,8 @@ export async function recordAblation(
   trainings: readonly ColumnTraining[],
 ): Promise<AblationRecord> {
   const { file, out } = plan;
+  await makeFolder(out);
+  await using _lock = await lockFile(join(out, `${ABLATION_FILE}.lock`), { wait: true });
   const before = await findAblation(out);
   const now = recordOf(plan, trainings);
   if (before) checkSame(join(out, ABLATION_FILE), before, now);
