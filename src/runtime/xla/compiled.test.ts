@@ -85,6 +85,16 @@ describe.skipIf(!xla)("compiled programs on disk", () => {
     expect(await readdir(folder)).toHaveLength(1);
   });
 
+  it("stay, and are not compiled again, where the device has no room for them", async () => {
+    await run(tripled());
+    const compile = vi.spyOn(xla!.client, "compile");
+    vi.spyOn(xla!.client, "deserialize").mockRejectedValueOnce(new EngineError("tripled: expected a program that fits"));
+    await expect(run(tripled())).rejects.toThrow(/expected a program that fits/);
+    expect(await kept()).toHaveLength(1);
+    expect(await run(tripled())).toEqual([3, 6, 9]);
+    expect(compile).not.toHaveBeenCalled();
+  });
+
   it("keep to their room: what was not used for longest goes, and what killed processes left", async () => {
     await run(tripled());
     const [first] = await kept();

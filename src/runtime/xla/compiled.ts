@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { readFile, rm, utimes } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { settled } from "../../errors.ts";
+import { EngineError, settled } from "../../errors.ts";
 import { flavaCache, makeFolder, namesIn, PARTIAL, saveFile, statOf } from "../../io/index.ts";
 import type { CompiledOptions } from "../device-options.ts";
 import type { Client, Program } from "./client.ts";
-import { PjrtError } from "./pjrt.ts";
+import { PjrtError, RESOURCE_EXHAUSTED } from "./pjrt.ts";
 
 /** What is compiled. */
 export interface Source {
@@ -30,7 +30,7 @@ const [MIN_MS, MAX_BYTES] = [1000, 4 * 2 ** 30];
 /** A temporary file of a process that was killed is that old at least. */
 const STALE_MS = 3_600_000;
 
-/** From disk where it is there, else compiled, and kept if that took long. Throws PjrtError. */
+/** From disk where it is there, else compiled, and kept if that took long. Throws PjrtError, EngineError where the device has no room for it. */
 export async function compileCached(
   client: Client,
   source: Source,
@@ -83,11 +83,16 @@ async function load(client: Client, where: string, path: string): Promise<Progra
     await settled(utimes(path, new Date(), new Date())); // used now
     return program;
   } catch (error) {
+    if (isOfMemory(error)) throw error; // compiled again it would need as much
     warn(`${path}: expected a compiled program, got ${(error as Error).message}: compiling ${where} again`);
     await settled(rm(path, { force: true }));
     return undefined;
   }
 }
+
+/** Whether a program is whole and the device has no room for it. */
+const isOfMemory = (error: unknown): boolean =>
+  error instanceof PjrtError ? error.status === RESOURCE_EXHAUSTED : error instanceof EngineError;
 
 const warn = (message: string): void => process.emitWarning(message, { code: "FLAVA_COMPILED" });
 

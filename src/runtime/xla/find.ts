@@ -31,6 +31,7 @@ export async function findPlugin(platform: Platform, options: FindOptions = {}):
     `flava engine add ${engines[0]!.name}, or pass its path as \`library\``,
   );
 }
+
 /** What lies in `nvidia/` beside the plugin's package: pip's CUDA. */
 function withNeeds(path: string): Found {
   const packages = subfolders(join(dirname(dirname(dirname(path))), "nvidia"));
