@@ -37,9 +37,8 @@ class GpuBuffer implements OrtBuffer {
 
   async ortValue(): Promise<Pointer> {
     this.memory.value ??= this.gpu.allocate(this.dtype, this.shape);
-    const words = this.written;
-    this.written = undefined;
-    if (words) await this.gpu.upload(this.memory.value, words);
+    if (this.written) await this.gpu.upload(this.memory.value, this.written);
+    this.written = undefined; // kept until then: what could not be uploaded is not lost
     return this.memory.value;
   }
 
