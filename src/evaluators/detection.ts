@@ -48,20 +48,19 @@ export function createDetection(context: EvaluationContext, options: DetectionOp
   const build = { kind: "image", image: { size, codebookSize: 0, augment: null, mask: null } } as const;
   const open = () => createRunner(device, detection.graph(task, batchSize), batchSize, { state });
   let runner: ReturnType<typeof open> | undefined;
+  const isUsable = ({ key, objects }: Boxed): boolean => {
+    const wrong = objects.classes.find((c) => c >= labels);
+    if (wrong === undefined) return true;
+    const reason = `expected classes of 0…${labels - 1} (the task's labels), got ${wrong}`;
+    onBad?.({ source: name, key, reason });
+    return false;
+  };
+  let usable: readonly Boxed[] | undefined;
   return {
     name,
     async *run(_step, signal = own) {
       runner ??= open();
-      const usable = (await pictures()).filter(({ key, objects }) => {
-        const wrong = objects.classes.find((c) => c >= labels);
-        if (wrong !== undefined)
-          onBad?.({
-            source: name,
-            key,
-            reason: `expected classes of 0…${labels - 1} (the task's labels), got ${wrong}`,
-          });
-        return wrong === undefined;
-      });
+      usable ??= (await pictures()).filter(isUsable);
       const all: DetectedPicture[] = [];
       for (const [, part] of batches(usable, batchSize)) {
         const { scores, boxes } = await runner.run(await builtFeeds(build, { signal }, part), signal);

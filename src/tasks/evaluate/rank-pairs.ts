@@ -2,7 +2,7 @@
 import type { FlavaModel } from "../../api/index.ts";
 import type { Source } from "../../data/index.ts";
 import { CheckpointError, DataError } from "../../errors.ts";
-import { type Gallery, galleries, type Interval, ranks, readPairs } from "../../evaluators/index.ts";
+import { checkFinite, type Gallery, galleries, type Interval, ranks, readPairs } from "../../evaluators/index.ts";
 import { chance } from "../../evaluators/retrieval.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import { type Both, figures, named } from "./retrieve.ts";
@@ -43,7 +43,8 @@ interface Ranked {
 const MOST = 48;
 
 /**
- * Of larger galleries `MOST` concepts are drawn by the seed, with a picture each. Throws CheckpointError for a model that says nothing of pairs.
+ * Of larger galleries `MOST` concepts are drawn by the seed, with a picture each. Throws CheckpointError for a model that says nothing of pairs, DataError for
+ * scores that are no numbers.
  */
 export async function pairRetrieval(
   model: FlavaModel,
@@ -138,6 +139,7 @@ async function scoresOf(
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
   const found = (await model.encodePair({ key, image }, captions, { outputs: [by], signal }))[by];
+  checkFinite(`retrieval by pairs: ${by} of ${key}`, found.data as Float32Array, found.shape[1]);
   if (by === "caption_log_likelihood") return Array.from(found.data as Float32Array);
   return captions.map((_, c) => {
     const [no, yes] = found.row(c) as unknown as [number, number];
