@@ -29,12 +29,12 @@ async function otherFindings(all: readonly EngineStatus[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const name of deviceNames) {
     const engines = all.filter(({ device, offered }) => device === name && offered);
-    const here = engines.flatMap(({ installed }) => installed)[0];
-    if (here) {
+    const [one] = engines.filter(({ installed }) => installed.length > 0);
+    if (one) {
+      const here = one.installed[0]!;
       const finding = await engine(name);
       const place = `${here.package} ${here.version ?? "(version unknown)"} in ${here.folder}`;
-      const help =
-        here.damage === undefined ? finding.help : `damaged, ${here.damage}: flava engine add ${engines[0]!.name}`;
+      const help = here.damage === undefined ? finding.help : `damaged, ${here.damage}: flava engine add ${one.name}`;
       findings.push({ ...otherEngine(finding), found: `${finding.found}; ${place}`, help });
     } else if (engines.length > 0) {
       const add = engines.map((one) => `flava engine add ${one.name}`).join(", or ");
