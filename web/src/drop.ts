@@ -50,8 +50,10 @@ export function dropPlace(
   const give = async (files: Iterable<File>): Promise<void> => {
     const given = sorted(files);
     forgetError();
-    if (!multiple && given.pictures.length > 1)
+    if (!multiple && given.pictures.length > 1) {
+      for (const { url } of given.pictures) URL.revokeObjectURL(url);
       return say(`Expected one picture here, got ${given.pictures.length}.`, "bad");
+    }
     if (given.pictures.length + given.others > 0) await take(given).catch(sayError);
   };
   const chooser = (name: string, kind: Readonly<Record<string, string | boolean>>): HTMLElement => {

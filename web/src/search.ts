@@ -93,10 +93,10 @@ export function search(panel: HTMLElement): void {
     results.querySelector("button")?.focus(); // the picture itself, which comes first
   };
   const byPicture = async ({ pictures: [picture] }: Given): Promise<void> => {
-    need();
     if (!picture) throw new Error("This file is no picture.");
+    URL.revokeObjectURL(picture.url); // only its numbers are kept
+    need();
     const [embeds] = await call("embedImages", [picture.file]);
-    URL.revokeObjectURL(picture.url);
     if (typeof embeds === "string") throw new Error(reasonOf(embeds));
     rank(embeds!, `likeness to ${picture.name}`);
   };
