@@ -1,4 +1,4 @@
-/** Figures over columns that are points of lines, as one SVG that stands by itself: a chart a figure, the lines in two colours. */
+/** Figures over columns that are points of lines, as one SVG that stands by itself: a chart for each figure, its lines in up to four colours. */
 import { figureKey, type ResultTable, type Row } from "../tasks/index.ts";
 import type { AblationRecord } from "./record.ts";
 

@@ -24,8 +24,9 @@ export interface Clipped {
 }
 
 /**
- * The global norm and the factor of each gradient; of gradients that are here in part, `known` has Σg². Every factor depends on the global norm, also without clipping: an update
- * then follows every reader of every old parameter, which is what lets the runtime overwrite parameters in place.
+ * The global norm and the factor of each gradient; of gradients that are here in part, `known` has Σg². Every factor depends on the global
+ * norm, also without clipping: an update then follows every reader of every old parameter, which is what lets the runtime overwrite
+ * parameters in place.
  */
 export function clip(
   gradients: Readonly<Record<string, Value>>,

@@ -51,8 +51,6 @@ export interface StageHooks {
   finished(run: StageRun): Promise<void>;
 }
 
-/** As PyTorch's autocast: products read bfloat16 and give it. */
-
 /** Runs a stage from its start, or from a checkpoint. Throws NonFiniteError, CheckpointError, DataError, FileError. */
 export async function runStage(
   context: RunContext,
