@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Pixels, pixels } from "../../image/index.ts";
 import { random } from "../../tensor/index.ts";
-import { shifted, shuffled } from "./altered.ts";
+import { alteredSource, shifted, shuffled } from "./altered.ts";
+import type { TaskSource } from "./open.ts";
 
 const rng = random(3, "altered");
 const picture = (width: number, height: number): Pixels =>
@@ -32,6 +33,28 @@ describe("altered pictures", () => {
     expect(cells(out, 4)).toEqual(cells(image, 4));
     expect(out.data).toEqual(shuffled(image, 4, "a").data);
     expect(out.data).not.toEqual(shuffled(image, 4, "b").data);
+  });
+  it("shuffled: a picture of fewer pixels than cells keeps all of them", () => {
+    const image = picture(3, 8);
+    const out = shuffled(image, 4, "a");
+    const values = ({ data }: Pixels): number[] => [...data].sort((a, b) => a - b);
+    expect([out.width, out.height]).toEqual([3, 8]);
+    expect(values(out)).toEqual(values(image));
+  });
+  it("of a source: one that cannot be read is told, and the others come", async () => {
+    const ppm = new Uint8Array([...new TextEncoder().encode("P6\n2 1\n255\n"), 1, 2, 3, 4, 5, 6]);
+    const images = { good: ppm, broken: Uint8Array.of(1, 2, 3), "good too": ppm };
+    const source = {
+      name: "pictures",
+      async *samples() {
+        for (const [key, image] of Object.entries(images)) yield { sample: { key, image }, cursor: 0 };
+      },
+    } as unknown as TaskSource;
+    const bad: string[] = [];
+    const keys: string[] = [];
+    const onBad = ({ key }: { readonly key: string }): unknown => bad.push(key);
+    for await (const { sample } of alteredSource(source, { shuffle: 2 }).samples({ onBad })) keys.push(sample.key);
+    expect([keys, bad]).toEqual([["good", "good too"], ["broken"]]);
   });
   it("shifted: each pixel comes from up and left, and the border is repeated", () => {
     const image = picture(8, 4);

@@ -1,11 +1,12 @@
 /** Pictures that are altered before a model sees them: what it has learned of parts and of places shows in what it loses. */
 import { createHash } from "node:crypto";
+import { DataError } from "../../errors.ts";
 import { decodeImage, type Pixels, pixels } from "../../image/index.ts";
 import { permutation, random } from "../../tensor/index.ts";
 import type { Alteration } from "../schema.ts";
 import type { TaskSource } from "./open.ts";
 
-/** The same source, every picture altered. */
+/** The same source, every picture altered. One that cannot be read is told to `onBad`, and the others come. */
 export function alteredSource(source: TaskSource, alteration: Alteration): TaskSource {
   const { fingerprint } = source;
   return {
@@ -13,8 +14,14 @@ export function alteredSource(source: TaskSource, alteration: Alteration): TaskS
     ...(fingerprint && { fingerprint: async () => marked(await fingerprint(), alteration) }),
     async *samples(options = {}) {
       for await (const { sample, cursor } of source.samples(options)) {
-        if (!sample.image) yield { sample, cursor };
-        else yield { sample: { ...sample, image: await altered(sample.image, sample.key, alteration) }, cursor };
+        const { image, key } = sample;
+        if (!image) {
+          yield { sample, cursor };
+          continue;
+        }
+        const made = await altered(image, key, alteration, options.signal);
+        if (typeof made === "string") options.onBad?.({ source: source.name, key, reason: made });
+        else yield { sample: { ...sample, image: made }, cursor };
       }
     },
   };
@@ -28,25 +35,39 @@ const marked = <F extends { readonly hash: string }>(found: F, alteration: Alter
     .digest("hex"),
 });
 
-async function altered(image: Uint8Array, key: string, { shuffle, shift }: Alteration): Promise<Uint8Array> {
-  let rgb = await decodeImage(image);
-  if (shuffle !== undefined) rgb = shuffled(rgb, shuffle, key);
-  if (shift !== undefined) rgb = shifted(rgb, shift);
-  return netpbm(rgb);
+/** The altered picture, or why it cannot be read. */
+async function altered(
+  image: Uint8Array,
+  key: string,
+  { shuffle, shift }: Alteration,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | string> {
+  try {
+    let rgb = await decodeImage(image, { key, ...(signal && { signal }) });
+    if (shuffle !== undefined) rgb = shuffled(rgb, shuffle, key);
+    if (shift !== undefined) rgb = shifted(rgb, shift);
+    return netpbm(rgb);
+  } catch (error) {
+    if (error instanceof DataError) return error.message.split("\n")[0]!;
+    throw error;
+  }
 }
 
-/** The cells of an n × n grid in an order drawn by the key; what does not divide evenly is cut off at the right and the bottom. */
+/**
+ * The cells of an n × n grid in an order drawn by the key; what does not divide evenly is cut off at the right and the bottom. A picture of
+ * fewer than n pixels a side has a cell for each of them.
+ */
 export function shuffled({ width, height, data }: Pixels, n: number, key: string): Pixels {
-  const [w, h] = [Math.max(1, Math.floor(width / n)), Math.max(1, Math.floor(height / n))];
-  const order = permutation(n * n, random(0, `shuffle:${key}`));
-  const out = pixels(w * n, h * n, new Uint8Array(3 * w * n * h * n));
+  const [across, down] = [Math.min(n, width), Math.min(n, height)];
+  const [w, h] = [Math.floor(width / across), Math.floor(height / down)];
+  const order = permutation(across * down, random(0, `shuffle:${key}`));
+  const out = pixels(w * across, h * down, new Uint8Array(3 * w * across * h * down));
+  const start = (cell: number, y: number, rowWidth: number): number =>
+    3 * ((Math.floor(cell / across) * h + y) * rowWidth + (cell % across) * w);
   for (const [to, from] of [...order].entries())
     for (let y = 0; y < h; y++) {
-      const source = 3 * ((Math.floor(from / n) * h + y) * width + (from % n) * w);
-      out.data.set(
-        data.subarray(source, source + 3 * w),
-        3 * ((Math.floor(to / n) * h + y) * out.width + (to % n) * w),
-      );
+      const source = start(from, y, width);
+      out.data.set(data.subarray(source, source + 3 * w), start(to, y, out.width));
     }
   return out;
 }
