@@ -88,7 +88,9 @@ describe.skipIf(!xla)("compiled programs on disk", () => {
   it("stay, and are not compiled again, where the device has no room for them", async () => {
     await run(tripled());
     const compile = vi.spyOn(xla!.client, "compile");
-    vi.spyOn(xla!.client, "deserialize").mockRejectedValueOnce(new EngineError("tripled: expected a program that fits"));
+    vi.spyOn(xla!.client, "deserialize").mockRejectedValueOnce(
+      new EngineError("tripled: expected a program that fits"),
+    );
     await expect(run(tripled())).rejects.toThrow(/expected a program that fits/);
     expect(await kept()).toHaveLength(1);
     expect(await run(tripled())).toEqual([3, 6, 9]);
