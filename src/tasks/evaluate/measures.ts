@@ -120,12 +120,12 @@ async function match(model: FlavaModel, place: TaskPlace, options: MeasureOption
 async function rankPairs(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {
   const names = place.task.data.splits.test ?? [];
   const sources = await Promise.all(names.map((name) => openOwnSplit(place, name)));
-  const { metrics, intervals, chance, by, samples, pairs, refused } = await pairRetrieval(model, sources, {
+  const { metrics, intervals, chance, by, samples, concepts, pairs, refused } = await pairRetrieval(model, sources, {
     seed: options.seed,
     signal: options.signal,
     onProgress: (done, total) => options.onProgress?.(`pictures of ${place.task.name}`, done, total),
   });
-  return { metrics, about: { interval: intervals, chance, by, samples: { test: samples }, pairs }, refused };
+  return { metrics, about: { interval: intervals, chance, by, samples: { test: samples }, concepts, pairs }, refused };
 }
 
 async function classify(model: FlavaModel, place: TaskPlace, options: MeasureOptions): Promise<Measured> {

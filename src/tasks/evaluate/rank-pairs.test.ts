@@ -46,8 +46,9 @@ describe("pairRetrieval", () => {
   );
   it("draws 48 concepts of a larger gallery, the same for a seed", async () => {
     const { fake, asked } = model("itm_logits", (picture, caption) => Number(picture === caption));
-    const { samples, pairs, metrics } = await pairRetrieval(fake, [gallery(60)], { seed: 4 });
+    const { samples, concepts, pairs, metrics } = await pairRetrieval(fake, [gallery(60)], { seed: 4 });
     expect([samples, pairs, metrics["text_retrieval_recall@1"]]).toEqual([48, 48 * 48, 1]);
+    expect(concepts).toEqual({ ranked: 48, of: 60 });
     expect(new Set(asked)).toEqual(new Set([48]));
   });
   it("says why a model that says nothing of pairs cannot", async () => {

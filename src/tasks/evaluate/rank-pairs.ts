@@ -18,6 +18,8 @@ export interface PairRetrievalResult {
   /** The result that pairs are ordered by. */
   readonly by: PairScore;
   readonly samples: number;
+  /** Of all galleries: concepts that were ranked, and how many there are. */
+  readonly concepts: { readonly ranked: number; readonly of: number };
   /** Pairs that went through the model. */
   readonly pairs: number;
   readonly refused: readonly Refused[];
@@ -53,8 +55,9 @@ export async function pairRetrieval(
 ): Promise<PairRetrievalResult> {
   const by = scoreOf(model);
   const refused: Refused[] = [];
-  const all: Gallery[] = [];
-  for (const source of sources) all.push(...(await galleriesOf(source, refused, seed, signal)));
+  const whole: Gallery[] = [];
+  for (const source of sources) whole.push(...(await galleriesOf(source, refused, signal)));
+  const all = whole.map((gallery) => drawn(gallery, seed));
   if (all.every(({ texts }) => texts.length < 2))
     throw new DataError("retrieval by pairs: expected two captions or more in a gallery, got fewer");
   const total = all.reduce((sum, { pairs }) => sum + pairs.length, 0);
@@ -70,6 +73,7 @@ export async function pairRetrieval(
     ...{ metrics, intervals, by, refused },
     chance: named((way, k) => guess.reduce((sum, one) => sum + one[way][k], 0) / guess.length),
     samples: total,
+    concepts: { ranked: countConcepts(all), of: countConcepts(whole) },
     pairs: all.reduce((sum, { pairs, texts }) => sum + pairs.length * texts.length, 0),
   };
 }
@@ -83,7 +87,10 @@ function scoreOf(model: FlavaModel): PairScore {
   );
 }
 
-async function galleriesOf(source: Source, refused: Refused[], seed: number, signal?: AbortSignal): Promise<Gallery[]> {
+const countConcepts = (all: readonly Gallery[]): number =>
+  all.reduce((sum, { pairs }) => sum + new Set(pairs.map(({ concept }) => concept)).size, 0);
+
+async function galleriesOf(source: Source, refused: Refused[], signal?: AbortSignal): Promise<Gallery[]> {
   const pairs = await readPairs(source, {
     maxPairs: Number.POSITIVE_INFINITY,
     signal,
@@ -91,7 +98,7 @@ async function galleriesOf(source: Source, refused: Refused[], seed: number, sig
       if (!kept) refused.push({ key, reason });
     },
   });
-  return galleries(pairs).map((gallery) => drawn(gallery, seed));
+  return galleries(pairs);
 }
 
 /** The gallery itself where it is small; else pictures of `MOST` concepts, one each, and the captions of those. */
@@ -139,7 +146,7 @@ async function scoresOf(
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
   const found = (await model.encodePair({ key, image }, captions, { outputs: [by], signal }))[by];
-  checkFinite(`retrieval by pairs: ${by} of ${key}`, found.data as Float32Array, found.shape[1]);
+  checkFinite(`retrieval by pairs: ${by} of ${key}`, found.data as Float32Array, by === "itm_logits" ? 2 : 1);
   if (by === "caption_log_likelihood") return Array.from(found.data as Float32Array);
   return captions.map((_, c) => {
     const [no, yes] = found.row(c) as unknown as [number, number];
