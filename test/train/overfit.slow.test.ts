@@ -163,11 +163,13 @@ describe("on one batch", () => {
   ];
   it.each(layers)(
     "pairs are learnt with %s: matching, contrast, masked words and masked patches at once",
-    async (_name, others) => {
+    async (name, others) => {
       const changes = { sampling: { pairs: 1, images: 0, texts: 0 }, optimizer: { lr: 5e-3, weightDecay: 0 } };
       const one = await stageCase("joint", { ...changes, ...others });
       const { metrics } = await repeat(one, await distinctPairs(one), 250);
-      for (const loss of ["itm", "global_contrastive", "mmm_text", "mmm_image"]) {
+      const isApart = name === "intra-modal layers"; // there CLS_M, which matching reads, never hears of the text
+      if (isApart) expect(metrics.at(-1)!.itm).toBeGreaterThan(3 * LEARNT);
+      for (const loss of [...(isApart ? [] : ["itm"]), "global_contrastive", "mmm_text", "mmm_image"]) {
         expect(metrics[0]![loss], `${loss} at first`).toBeGreaterThan(0.5);
         expect(metrics.at(-1)![loss], loss).toBeLessThan(LEARNT);
         expect(metrics.at(-1)![`${loss}/accuracy`], loss).toBe(1);
