@@ -34,9 +34,26 @@ export interface DetectionOptions {
   readonly onBad?: ((bad: BadSample) => void) | undefined;
 }
 
+/** Pictures whose classes the task has. The others are told to `onBad`, and so is a set without a box. */
+export function usablePictures(
+  pictures: readonly Boxed[],
+  { name, labels, onBad }: Pick<DetectionOptions, "name" | "onBad"> & { readonly labels: number },
+): readonly Boxed[] {
+  const usable = pictures.filter(({ key, objects }) => {
+    const wrong = objects.classes.find((c) => c >= labels);
+    const reason = `expected classes of 0…${labels - 1} (the task's labels), got ${wrong}`;
+    if (wrong !== undefined) onBad?.({ source: name, key, reason });
+    return wrong === undefined;
+  });
+  const reason = `expected a picture with a box, got none in ${usable.length}: there is no average precision`;
+  if (!usable.some(hasBoxes)) onBad?.({ source: name, key: name, reason, kept: true });
+  return usable;
+}
+
 /**
  * `ap`, `ap50`, `ap75`, `ar100` (see metrics/detection.ts): each query's likeliest class but "none", with its box. A picture with a class
- * that the task has not is left out and told to `onBad`. Undefined where the model has no such task or no weights of it.
+ * that the task has not is left out and told to `onBad`. Where no picture has a box nothing is yielded, and `onBad` is told once. Undefined
+ * where the model has no such task or no weights of it.
  */
 export function createDetection(context: EvaluationContext, options: DetectionOptions): Evaluator | undefined {
   const { model, device, state, batchSize, signal: own } = context;
@@ -48,19 +65,13 @@ export function createDetection(context: EvaluationContext, options: DetectionOp
   const build = { kind: "image", image: { size, codebookSize: 0, augment: null, mask: null } } as const;
   const open = () => createRunner(device, detection.graph(task, batchSize), batchSize, { state });
   let runner: ReturnType<typeof open> | undefined;
-  const isUsable = ({ key, objects }: Boxed): boolean => {
-    const wrong = objects.classes.find((c) => c >= labels);
-    if (wrong === undefined) return true;
-    const reason = `expected classes of 0…${labels - 1} (the task's labels), got ${wrong}`;
-    onBad?.({ source: name, key, reason });
-    return false;
-  };
   let usable: readonly Boxed[] | undefined;
   return {
     name,
     async *run(_step, signal = own) {
       runner ??= open();
-      usable ??= (await pictures()).filter(isUsable);
+      usable ??= usablePictures(await pictures(), { name, labels, onBad });
+      if (!usable.some(hasBoxes)) return;
       const all: DetectedPicture[] = [];
       for (const [, part] of batches(usable, batchSize)) {
         const { scores, boxes } = await runner.run(await builtFeeds(build, { signal }, part), signal);
@@ -72,12 +83,13 @@ export function createDetection(context: EvaluationContext, options: DetectionOp
             found: Array.from({ length: Q }, (_, q) => foundBox(said, places, i * Q + q, labels)),
           });
       }
-      const found = detectionScores(all);
-      for (const metric of Object.entries(found ?? {})) yield metric;
+      yield* Object.entries(detectionScores(all)!);
     },
     dispose: () => runner?.dispose(),
   };
 }
+
+const hasBoxes = ({ objects }: Boxed): boolean => objects.classes.length > 0;
 
 const corners = ([x, y, w, h]: readonly number[]): Box => [x! - w! / 2, y! - h! / 2, x! + w! / 2, y! + h! / 2];
 

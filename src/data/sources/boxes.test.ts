@@ -117,6 +117,20 @@ describe("Visual Genome's boxes", () => {
       "expected an entry with image_id and objects",
     ]);
   });
+  it("of a picture that stands twice are refused, and names on two lines of the classes are said", async () => {
+    await writeFile(join(folder, "twice.txt"), "cat,dog\ndog,hound\n");
+    const objects = [{ x: 0, y: 0, w: 5, h: 5, names: ["dog"] }];
+    const twice = [
+      { image_id: 7, objects },
+      { image_id: 7, objects: [] },
+    ];
+    const { samples, bad } = await read("objects.json", twice, { classes: join(folder, "twice.txt") });
+    expect(samples.map(({ key, objects: own }) => [key, own!.classes])).toEqual([["7", [2]]]);
+    expect(bad.map(({ reason }) => reason)).toEqual([
+      "1 names on two lines of the classes, of which the last counts",
+      "another entry has the image_id 7",
+    ]);
+  });
   it("without a name are in no class, also where a line of the classes ends with a comma", async () => {
     await writeFile(join(folder, "commas.txt"), "cat,\n,dog,,\n");
     const described = [

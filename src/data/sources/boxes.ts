@@ -185,7 +185,7 @@ async function genomeEntries(
       `${path}: classes: expected a file with a class a line, as the names of Visual Genome's objects are free words, got none`,
       "the list that most models use is objects_vocab.txt of bottom-up attention",
     );
-  const numbers = vocabulary(classes, await textOf(classes, reading));
+  const numbers = vocabulary(classes, await textOf(classes, reading), left);
   const place = besides(path, "image_data.json");
   const sizes = new Map<string | number, z.infer<typeof genomeImage>>();
   const described = await readJson(place, reading);
@@ -197,12 +197,15 @@ async function genomeEntries(
     throw new DataError(
       `${path}: expected Visual Genome's objects[image_id, objects], and ${place} with image_id, width and height`,
     );
+  const seen = new Set<string>();
   return value.map((one, i): Entry => {
     const found = genome.safeParse(one).data;
     if (!found)
       return { key: `${baseName(path)}#${i}`, reason: "expected an entry with image_id and objects", ...NONE };
     const size = sizes.get(found.image_id);
     const key = String(found.image_id);
+    if (seen.has(key)) return { key, reason: `another entry has the image_id ${key}`, ...NONE };
+    seen.add(key);
     if (!size) return { key, reason: `${baseName(place)} does not say how large the picture is`, ...NONE };
     // The pictures lie in two folders; the address of each says which.
     const file = /([^/]+\/[^/]+)$/.exec(size.url ?? "")?.[1] ?? `${key}.jpg`;
@@ -227,12 +230,19 @@ function genomeObject(object: unknown, numbers: ReadonlyMap<string, number>, lef
 
 const plain = (word: string): string => word.trim().toLowerCase();
 
-/** Class numbers from 1 by name. */
-function vocabulary(path: string, text: string): Map<string, number> {
+/** Class numbers from 1 by name; of a name on two lines the last, as in the code that trained detectors on such lists. */
+function vocabulary(path: string, text: string, left: Left): Map<string, number> {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
   if (lines.length === 0) throw new DataError(`${path}: expected a class a line, got none`);
-  const named = lines.flatMap((line, i) => line.split(",").map((name): [string, number] => [plain(name), i + 1]));
-  return new Map(named.filter(([name]) => name !== ""));
+  const numbers = new Map<string, number>();
+  for (const [i, line] of lines.entries())
+    for (const name of line.split(",").map(plain)) {
+      if (name === "") continue;
+      if ((numbers.get(name) ?? i + 1) !== i + 1)
+        count(left, "names on two lines of the classes, of which the last counts");
+      numbers.set(name, i + 1);
+    }
+  return numbers;
 }
 
 /** A file in the same folder. */

@@ -34,7 +34,7 @@ import {
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { albefLosses } from "./albef-losses.ts";
 import { checkLength, checkSource } from "./checks.ts";
-import { type DefaultsFor, scaleFor, shareOf, tokensFor } from "./defaults.ts";
+import { type DefaultsFor, PAIR_SCALES, scaleFor, shareOf, tokensFor } from "./defaults.ts";
 import { gumbel } from "./gumbel.ts";
 import { knn } from "./shared.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
@@ -133,10 +133,7 @@ export const albefKind: StageKind<AlbefStage, AlbefConfig> = {
 
 /** An average and a queue of a short run are shorter too. */
 function defaults(given: DefaultsFor<AlbefConfig>): Record<string, unknown> {
-  const { steps: count, raw } = scaleFor(given, {
-    tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-    small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-  });
+  const { steps: count, raw } = scaleFor(given, PAIR_SCALES);
   const textLength = tokensFor(given, 25);
   if (Object.keys(raw).length === 0) return { textLength };
   const batchSize = typeof given.stage.batchSize === "number" ? given.stage.batchSize : (raw.batchSize as number);

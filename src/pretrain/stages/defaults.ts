@@ -28,6 +28,12 @@ export interface Scales {
   readonly small: Scale;
 }
 
+/** Of stages on pairs. */
+export const PAIR_SCALES: Scales = {
+  tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
+  small: { steps: 1200, batchSize: 64, lr: 1e-3 },
+};
+
 interface WithPositions {
   readonly text: { readonly maxPositions: number };
 }

@@ -41,7 +41,7 @@ import {
 } from "../recipe/parts-schema.ts";
 import { DATA_KINDS, type InitFrom, type Recipe } from "../recipe/types.ts";
 import { checkLength, checkPatches, checkSource } from "./checks.ts";
-import { maskFor, scaleFor, tokensFor } from "./defaults.ts";
+import { maskFor, PAIR_SCALES, scaleFor, tokensFor } from "./defaults.ts";
 import { contrastAlone, type JointChoices, jointBuilds, jointObjectives, logNames } from "./joint-objectives.ts";
 import { NO_DECODER } from "./shared.ts";
 import type { HeldOut, PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
@@ -128,10 +128,7 @@ export const jointKind: StageKind<JointStage> = {
   gives: ["image", "text"],
   startsFrom: ["image", "text", "codebook"],
   defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
+    ...scaleFor(given, PAIR_SCALES).raw,
     textLength: { pairs: tokensFor(given, 77), texts: tokensFor(given, 512) },
     imageMasking: maskFor(given),
   }),

@@ -9,7 +9,7 @@ import { regionWords } from "../../pictures/index.ts";
 import type { Part } from "../../train/index.ts";
 import { whole } from "../recipe/parts-schema.ts";
 import { checkLength, checkSource } from "./checks.ts";
-import { scaleFor, tokensFor } from "./defaults.ts";
+import { PAIR_SCALES, scaleFor, tokensFor } from "./defaults.ts";
 import type { HeldOut, Report, StageBase, StageKind, Unplaced } from "./stage.ts";
 import { TINY } from "./tiny.ts";
 
@@ -123,10 +123,7 @@ export const regionStage = <S extends RegionStage, C extends RegionModel>(
   gives: ["model"],
   startsFrom: ["model"],
   defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
+    ...scaleFor(given, PAIR_SCALES).raw,
     textLength: tokensFor(given, tokens),
   }),
   reads: ({ steps, batchSize }) => ({ pairs: steps * batchSize }),

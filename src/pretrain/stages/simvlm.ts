@@ -17,7 +17,7 @@ import type { Objective } from "../../train/index.ts";
 import { adamW, augmentation, common, initFrom, schedule, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
-import { scaleFor, tokensFor } from "./defaults.ts";
+import { PAIR_SCALES, scaleFor, tokensFor } from "./defaults.ts";
 import { knn } from "./shared.ts";
 import type { PlannedDataset, Report, StageBase, StageKind, StagePlan, Unplaced } from "./stage.ts";
 import { TINY } from "./tiny.ts";
@@ -64,10 +64,7 @@ export const simvlmKind: StageKind<SimvlmStage, SimvlmConfig> = {
   gives: ["image", "text"],
   startsFrom: ["image", "text"],
   defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
+    ...scaleFor(given, PAIR_SCALES).raw,
     textLength: { pairs: tokensFor(given, 256), texts: tokensFor(given, 256) },
   }),
   reads({ steps, batchSize, sampling: { pairs, texts } }) {

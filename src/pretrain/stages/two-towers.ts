@@ -4,7 +4,7 @@ import { createPairs } from "../../evaluators/index.ts";
 import { foundCaptions, foundPictures, mistakes, rank, wordNeighbours } from "../../pictures/index.ts";
 import type { InitFrom } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
-import { type DefaultsFor, scaleFor, tokensFor } from "./defaults.ts";
+import { type DefaultsFor, PAIR_SCALES, scaleFor, tokensFor } from "./defaults.ts";
 import { knn } from "./shared.ts";
 import type { PlannedDataset, Report, StageBase, StageKind, Unplaced } from "./stage.ts";
 import { TINY } from "./tiny.ts";
@@ -50,10 +50,7 @@ export const towerDefaults = <C extends { readonly text: { readonly maxPositions
   given: DefaultsFor<C>,
   tokens: number,
 ): Readonly<Record<string, unknown>> => ({
-  ...scaleFor(given, {
-    tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-    small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-  }).raw,
+  ...scaleFor(given, PAIR_SCALES).raw,
   textLength: tokensFor(given, tokens),
 });
 

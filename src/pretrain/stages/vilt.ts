@@ -30,7 +30,7 @@ import type { Losses, Objective } from "../../train/index.ts";
 import { adamW, augmentation, common, initFrom, schedule, tokenMasking, whole } from "../recipe/parts-schema.ts";
 import type { InitFrom, Recipe } from "../recipe/types.ts";
 import { checkLength, checkSource } from "./checks.ts";
-import { scaleFor, tokensFor } from "./defaults.ts";
+import { PAIR_SCALES, scaleFor, tokensFor } from "./defaults.ts";
 import type { StageBase, StageKind, StagePlan } from "./stage.ts";
 import { TINY } from "./tiny.ts";
 
@@ -72,10 +72,7 @@ export const viltKind: StageKind<ViltStage, ViltConfig> = {
   gives: ["model"],
   startsFrom: ["model"],
   defaults: (given) => ({
-    ...scaleFor(given, {
-      tiny: { steps: 300, batchSize: 16, lr: 2e-3 },
-      small: { steps: 1200, batchSize: 64, lr: 1e-3 },
-    }).raw,
+    ...scaleFor(given, PAIR_SCALES).raw,
     textLength: tokensFor(given, 40),
   }),
   reads: ({ steps, batchSize }) => ({ pairs: steps * batchSize }),
