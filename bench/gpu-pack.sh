@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes .gpu/: what bench/gpu.sh needs on a machine without Node: Node itself (stripped, packed for Python's lzma), the benchmark
-# as one file, koffi, and the library of onnxruntime-node for WebGPU. About 36 MB. Linux x64. Usage: bash bench/gpu-pack.sh
+# as one file, koffi, and the library of onnxruntime-node for WebGPU; the last line says how large it is. Linux x64. Usage: bash bench/gpu-pack.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .gpu/node_modules/@koromix
