@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openSafetensors } from "../../src/hub/index.ts";
 import { latestCheckpoint } from "../../src/record/index.ts";
+import { toNumbers } from "../../src/tensor/index.ts";
 import { mpis, onRanks, type Ran } from "../support/mpi.ts";
 import { metricsOf, TINY_RUN } from "../support/tiny-run.ts";
 
@@ -14,14 +16,22 @@ const BIN = fileURLToPath(new URL("../../dist/cli/bin.js", import.meta.url));
 const STEPS = 24;
 const OFTEN = { steps: STEPS, batchSize: 12, best: null, every: { log: 1, eval: 0, save: 1 }, saveTotalLimit: 2 };
 
+/** With 16 wide states the weights have 256 KiB: from there on workers share out a parameter's update. */
+const INTERMEDIATE = 4096;
+
 let folder = "";
 let recipe = "";
+let large = "";
 let alone: Record<string, unknown>[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "flava-mpi-"));
   recipe = join(folder, "recipe.yaml");
   const stages = { text: { ...TINY_RUN.stages.text, ...OFTEN } };
   await writeFile(recipe, JSON.stringify({ ...TINY_RUN, evaluation: {}, stages }));
+  const model = { ...TINY_RUN.model, text: { ...TINY_RUN.model.text, intermediateSize: INTERMEDIATE } };
+  const short = { text: { ...stages.text, steps: 4, saveTotalLimit: null } };
+  large = join(folder, "large.yaml");
+  await writeFile(large, JSON.stringify({ ...TINY_RUN, model, evaluation: {}, stages: short }));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -34,6 +44,17 @@ const arguments_ = (runDir: string, ...more: string[]): string[] => [
   "--quiet",
   ...more,
 ];
+
+/** Tensors of a checkpoint that are no rounding errors: gradients of keys' biases are 0. */
+async function tensorsOf(runDir: string, step: number): Promise<Record<string, number[]>> {
+  const found: Record<string, number[]> = {};
+  for (const name of ["model", "optimizer"]) {
+    await using file = await openSafetensors(join(runDir, "text", `checkpoint-${step}`, `${name}.safetensors`));
+    for (const key of file.tensors.keys())
+      if (!key.endsWith("key.bias")) found[key] = toNumbers(await file.read(key)) as number[];
+  }
+  return found;
+}
 
 /** The processes of a run by their rank, as the launchers' variables say. */
 function pidOf(runDir: string, rank: number): number | undefined {
@@ -91,6 +112,34 @@ for (const mpi of mpis)
           for (const [i, line] of lines.entries())
             expect(Math.abs(Number(line.loss) - Number(alone[i]!.loss)), `${size} ranks, line ${i}`).toBeLessThan(2e-3);
         }
+      });
+
+      it("shares out the update of a large parameter: what is saved is one process's, and other numbers of ranks go on from it", async () => {
+        const own = (runDir: string, ...more: string[]): string[] => [
+          ...arguments_(runDir, ...more).map((argument) => (argument === recipe ? large : argument)),
+        ];
+        const [one, two] = [join(folder, "large"), at("large")];
+        for (const [ranks, runDir] of [
+          [1, one],
+          [2, two],
+        ] as const) {
+          if (runDir === one && (await step(one)) === 4) continue;
+          const ran = await onRanks(mpi, ranks, own(runDir));
+          expect(ran.code, ran.stderr).toBe(0);
+        }
+        const expected = await tensorsOf(one, 4);
+        const largest = "flava.text_model.encoder.layer.0.intermediate.dense.weight";
+        expect(expected[largest]!.length * 4).toBe(2 ** 18);
+        const same = async (): Promise<void> => {
+          for (const [name, values] of Object.entries(await tensorsOf(two, 4)))
+            expect(values, name).toBeAllclose(expected[name]!, { rtol: 1e-3, atol: 1e-5 });
+        };
+        await same();
+        await rm(join(two, "text", "checkpoint-4"), { recursive: true });
+        await rm(join(two, "text", "checkpoint-3"), { recursive: true });
+        const resumed = await onRanks(mpi, 4, own(two, "--resume", "latest"));
+        expect(resumed.code, resumed.stderr).toBe(0);
+        await same();
       });
 
       it("ends within seconds when a rank is killed, and goes on with three", async () => {
