@@ -17,12 +17,24 @@ export interface NativeDeviceOptions extends JsDeviceOptions {
   library?: string;
 }
 
+/** Where compiled programs are kept, and which. */
+export interface CompiledOptions {
+  /** Default: `compiled/xla/` or `compiled/openvino/` in the cache folder. */
+  readonly folder?: string | undefined;
+  /** Programs that took less are not kept. Default 1000, as JAX's. */
+  readonly minMs?: number | undefined;
+  /** Of all together; those that were not used for longest go. Default 4 GiB. */
+  readonly maxBytes?: number | undefined;
+}
+
 /** Of ONNX Runtime with OpenVINO's provider. */
 export interface OpenVinoOptions extends NativeDeviceOptions {
   /** Path of the provider's library; it is looked for unless said. */
   provider?: string;
   /** What products of inference read. Default "bf16" where the processor has AMX or avx512_bf16, else "fp32". Training says its own. */
   inference?: "fp32" | "bf16";
+  /** Compiled graphs are kept on disk, for the next process; false: they are not. */
+  readonly compiled?: CompiledOptions | false | undefined;
 }
 
 /** Of onnxruntime-web. More than one thread needs a page that is cross-origin isolated. */
@@ -35,16 +47,6 @@ export interface WebDeviceOptions extends JsDeviceOptions {
 export interface WebGpuOptions extends WebDeviceOptions {
   /** Node: path of another ONNX Runtime library, with WebGPU in it. */
   library?: string;
-}
-
-/** Where compiled programs are kept, and which. */
-export interface CompiledOptions {
-  /** Default: `compiled/xla/` in the cache folder. */
-  readonly folder?: string | undefined;
-  /** Programs that took less are not kept. Default 1000, as JAX's. */
-  readonly minMs?: number | undefined;
-  /** Of all together; those that were not used for longest go. Default 4 GiB. */
-  readonly maxBytes?: number | undefined;
 }
 
 /** Of XLA. `threads` is not taken: XLA has a pool of its own. */

@@ -3,12 +3,11 @@
  * that it depends on. A file is written whole or not at all, and its bytes are checked before the plugin sees them.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { readFile, rm, utimes } from "node:fs/promises";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { EngineError, settled } from "../../errors.ts";
-import { flavaCache, makeFolder, namesIn, PARTIAL, saveFile, statOf } from "../../io/index.ts";
+import { flavaCache, makeFolder, saveFile } from "../../io/index.ts";
+import { MAX_BYTES, MIN_MS, makeRoom, processor, warnOfCompiled } from "../compiled-folder.ts";
 import type { CompiledOptions } from "../device-options.ts";
 import type { Client, Program } from "./client.ts";
 import { PjrtError, RESOURCE_EXHAUSTED } from "./pjrt.ts";
@@ -26,9 +25,6 @@ const MAGIC = "flava compiled XLA 1\n";
 const HASH_BYTES = 32;
 const HEAD_BYTES = MAGIC.length + HASH_BYTES;
 const SUFFIX = ".xla";
-const [MIN_MS, MAX_BYTES] = [1000, 4 * 2 ** 30];
-/** A temporary file of a process that was killed is that old at least. */
-const STALE_MS = 3_600_000;
 
 /** From disk where it is there, else compiled, and kept if that took long. Throws PjrtError, EngineError where the device has no room for it. */
 export async function compileCached(
@@ -54,22 +50,6 @@ function keyOf({ identity }: Client, { text, replicas }: Source): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
-let known: string | undefined;
-
-/** Programs for processors use what this one has, and a cache may be shared by several machines. */
-function processor(): string {
-  known ??= `${process.arch} ${cpus()[0]?.model} ${flags()}`;
-  return known;
-}
-
-function flags(): string {
-  try {
-    return /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "";
-  } catch {
-    return "";
-  }
-}
-
 async function load(client: Client, where: string, path: string): Promise<Program | undefined> {
   const bytes = await readFile(path).catch(() => undefined);
   if (bytes === undefined) return undefined;
@@ -84,7 +64,7 @@ async function load(client: Client, where: string, path: string): Promise<Progra
     return program;
   } catch (error) {
     if (isOfMemory(error)) throw error; // compiled again it would need as much
-    warn(`${path}: expected a compiled program, got ${(error as Error).message}: compiling ${where} again`);
+    warnOfCompiled(`${path}: expected a compiled program, got ${(error as Error).message}: compiling ${where} again`);
     await settled(rm(path, { force: true }));
     return undefined;
   }
@@ -93,8 +73,6 @@ async function load(client: Client, where: string, path: string): Promise<Progra
 /** Whether a program is whole and the device has no room for it. */
 const isOfMemory = (error: unknown): boolean =>
   error instanceof PjrtError ? error.status === RESOURCE_EXHAUSTED : error instanceof EngineError;
-
-const warn = (message: string): void => process.emitWarning(message, { code: "FLAVA_COMPILED" });
 
 /** A program that cannot be kept has been compiled all the same. */
 async function keep(
@@ -111,32 +89,9 @@ async function keep(
     await makeFolder(folder);
     const hash = createHash("sha256").update(content).digest();
     await saveFile(path, [Buffer.from(MAGIC, "latin1"), hash, content]);
-    await makeRoom(folder, maxBytes);
+    await makeRoom(folder, SUFFIX, maxBytes);
   } catch (error) {
     if (error instanceof PjrtError) return; // this plugin does not write such a program
-    warn(`${path}: ${where} is compiled, and could not be kept: ${(error as Error).message.split("\n")[0]}`);
+    warnOfCompiled(`${path}: ${where} is compiled, and could not be kept: ${(error as Error).message.split("\n")[0]}`);
   }
-}
-
-/** Removes what was not used for longest, and what processes that were killed left unfinished. */
-async function makeRoom(folder: string, maxBytes: number): Promise<void> {
-  const found = await Promise.all(
-    (await namesIn(folder)).map(async (name) => ({
-      path: join(folder, name),
-      name,
-      stat: await statOf(join(folder, name)),
-    })),
-  );
-  const there = found.flatMap(({ path, name, stat }) =>
-    stat ? [{ path, name, size: stat.size, used: stat.mtimeMs }] : [],
-  );
-  const stale = there.filter(({ name, used }) => name.endsWith(PARTIAL) && Date.now() - used > STALE_MS);
-  const kept = there.filter(({ name }) => name.endsWith(SUFFIX)).sort((a, b) => b.used - a.used);
-  const old: typeof kept = [];
-  let total = 0;
-  for (const file of kept) {
-    total += file.size;
-    if (total > maxBytes) old.push(file);
-  }
-  for (const { path } of [...stale, ...old]) await settled(rm(path, { force: true }));
 }

@@ -3,16 +3,19 @@
  * so nothing is updated in place under it: it makes gradients, and plain ONNX Runtime the update (`split.ts`).
  */
 import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { engineNamed, findInPackages, librariesOf } from "../../../engines/index.ts";
 import { EngineError } from "../../../errors.ts";
 import type { Device, Prepared, Task } from "../../device.ts";
-import type { OpenVinoOptions } from "../../device-options.ts";
-import type { SessionOptions } from "../../session.ts";
-import { openOrt } from "../native/ort.ts";
+import type { CompiledOptions, OpenVinoOptions } from "../../device-options.ts";
+import type { Session, SessionOptions } from "../../session.ts";
+import type { Engine, OrtSessionOptions } from "../engine.ts";
+import { type Ort, openOrt } from "../native/ort.ts";
 import { pluginProvider } from "../native/provider.ts";
 import { nativeEngine } from "../native.ts";
 import { ortDevice } from "../ort-device.ts";
+import { createCompiled } from "./compiled.ts";
 import { splitStep } from "./split.ts";
 import { splitSession } from "./split-session.ts";
 
@@ -48,14 +51,17 @@ function readFlags(): string | undefined {
 }
 
 /** Opens it. Throws EngineError where the provider is missing or this ONNX Runtime cannot load it. */
-export async function openOpenVino({ library, provider, inference, ...options }: OpenVinoOptions): Promise<Device> {
+export async function openOpenVino(given: OpenVinoOptions): Promise<Device> {
+  const { library, provider, inference, compiled = {}, ...options } = given;
   const path = await findOpenVino(provider);
   const ort = await openOrt(library);
   const append = pluginProvider(ort, { name: NAME, path });
+  const { size, mtimeMs } = await stat(path);
+  const build = `${ort.library.version} ${size} ${Math.round(mtimeMs)}`;
   const threads = String(options.threads ?? availableParallelism());
   const front = (precision: Precision): Device => {
-    const config = { CPU: { INFERENCE_PRECISION_HINT: HINTS[precision], INFERENCE_NUM_THREADS: threads } };
-    const engine = nativeEngine(ort, append({ load_config: JSON.stringify(config) }));
+    const settings = { INFERENCE_PRECISION_HINT: HINTS[precision], INFERENCE_NUM_THREADS: threads };
+    const engine = keepingEngine({ ort, append, build, settings, compiled });
     return ortDevice("openvino", engine, { ...options, dtypes: [], inPlace: false });
   };
   const fronts = { fp32: front("fp32"), bf16: front("bf16") };
@@ -71,6 +77,33 @@ export async function openOpenVino({ library, provider, inference, ...options }:
     prepare: (task, session = {}) => prepareSplit(fronts[precisionOf(task, session)], back, task, session),
     prepareDynamic: (task, session = {}) => fronts[precisionOf(task, session)].prepareDynamic!(task, session),
   };
+}
+
+interface Keeping {
+  readonly ort: Ort;
+  readonly append: ReturnType<typeof pluginProvider>;
+  /** Names ONNX Runtime's version and the provider's file. */
+  readonly build: string;
+  /** OpenVINO's own, of the processor. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly compiled: CompiledOptions | false;
+}
+
+/** ONNX Runtime under OpenVINO, what it has compiled kept on disk. */
+function keepingEngine({ ort, append, build, settings, compiled }: Keeping): Engine {
+  const engineWith = (folder: string | undefined): Engine =>
+    nativeEngine(
+      ort,
+      append({ load_config: JSON.stringify({ CPU: { ...settings, ...(folder && { CACHE_DIR: folder }) } }) }),
+    );
+  const createSession: Engine["createSession"] = (model, options: OrtSessionOptions = {}) => {
+    const create = (folder: string | undefined): Promise<Session> => engineWith(folder).createSession(model, options);
+    if (!(model instanceof Uint8Array) || options.profile !== undefined) return create(undefined);
+    const { signal: _, name = "session", ...others } = options;
+    const besides = JSON.stringify([build, settings, { ...others, externalData: undefined }]);
+    return createCompiled({ where: name, model, besides, create }, options.externalData ? false : compiled);
+  };
+  return { ...engineWith(undefined), createSession };
 }
 
 const HINTS: { readonly [P in Precision]: string } = { fp32: "f32", bf16: "bf16" };
