@@ -11,6 +11,8 @@ export type Init =
   | { readonly kind: "truncatedNormal"; readonly std: number; readonly bound: number }
   /** N(0, 1/fan-in) for a convolution (O, C, kh, kw), fan-in = C·kh·kw (DALL-E's dVAE). */
   | { readonly kind: "convNormal" }
+  /** N(0, 2/fan-out) for a convolution, fan-out = O·kh·kw: torchvision's ResNets, which keep their scale by it without a norm (He et al. 2015). */
+  | { readonly kind: "fanOutNormal" }
   /** Uniform within ±√(6 / (fan-in + fan-out)) (Glorot & Bengio 2010). */
   | { readonly kind: "xavierUniform" }
   /** Uniform within ±1/√fan-in: what torch draws where nothing else is said. */
@@ -22,6 +24,7 @@ export const constantInit = (value: number): Init => ({ kind: "constant", value 
 export const normal = (std: number): Init => ({ kind: "normal", std });
 export const truncatedNormal = (std: number, bound = 2): Init => ({ kind: "truncatedNormal", std, bound });
 export const convNormal: Init = { kind: "convNormal" };
+export const fanOutNormal: Init = { kind: "fanOutNormal" };
 export const xavierUniform: Init = { kind: "xavierUniform" };
 export const fanInUniform: Init = { kind: "fanInUniform" };
 
@@ -52,19 +55,22 @@ export function initialTensor(spec: Pick<ParamSpec, "name" | "shape" | "init">, 
   return { dtype: "float32", shape: [...shape], data };
 }
 
-function fillNormal(
-  data: Float32Array,
-  rng: Random,
-  init: Extract<Init, { kind: "normal" | "truncatedNormal" | "convNormal" }>,
-  shape: Shape,
-): void {
-  const std = init.kind === "convNormal" ? size(shape.slice(1)) ** -0.5 : init.std;
+type NormalInit = Extract<Init, { kind: "normal" | "truncatedNormal" | "convNormal" | "fanOutNormal" }>;
+
+function fillNormal(data: Float32Array, rng: Random, init: NormalInit, shape: Shape): void {
+  const std = deviation(init, shape);
   const bound = init.kind === "truncatedNormal" ? init.bound : Number.POSITIVE_INFINITY;
   for (let i = 0; i < data.length; i++) {
     let x = std * rng.normal();
     while (Math.abs(x) > bound) x = std * rng.normal();
     data[i] = x;
   }
+}
+
+function deviation(init: NormalInit, shape: Shape): number {
+  if (init.kind === "convNormal") return size(shape.slice(1)) ** -0.5;
+  if (init.kind === "fanOutNormal") return Math.sqrt(2 / (shape[0]! * size(shape.slice(2))));
+  return init.std;
 }
 
 /** A weight is stored (out, in, …); what comes after are the places of a kernel. */

@@ -25,6 +25,7 @@ import {
   convNormal,
   convolution,
   embedding,
+  fanOutNormal,
   initialize,
   initialTensor,
   l2Normalize,
@@ -121,6 +122,7 @@ describe("initialize", () => {
     expect(Math.max(...cut.map(Math.abs))).toBeLessThanOrEqual(1.5);
     expect(Math.max(...cut)).toBeGreaterThan(1.4);
     expect(Math.abs(moments(convNormal, [100, 10, 5, 4]).std / 200 ** -0.5 - 1)).toBeLessThan(0.02);
+    expect(Math.abs(moments(fanOutNormal, [100, 10, 5, 4]).std / 1000 ** -0.5 - 1)).toBeLessThan(0.02);
   });
   it("leaves the padding row at zero", () => {
     const { data } = initialTensor(spec("words", [4, 3], { kind: "normal", std: 1, zeroRow: 1 }), 1);

@@ -22,6 +22,7 @@ import {
   bertLayer,
   conv,
   fanInUniform,
+  fanOutNormal,
   layerNorm,
   linear,
   normal,
@@ -43,7 +44,7 @@ const TASKS = 256;
 /** Pixels (B, C, H, W) → the backbone's features (B, 32·width, h, w); norms are constants. `p` is the root. */
 export function unitBackbone(p: Params, { image }: UnitConfig, pixels: Value): Value {
   const { width, stages, dilated, frozenStem } = image;
-  const body = p.withWeights(fanInUniform).at("unit_base_model.backbone.0.body");
+  const body = p.withWeights(fanOutNormal).at("unit_base_model.backbone.0.body");
   return body.scope(() => {
     let x = resnetStem(body, pixels, width, "frozen");
     for (const [i, blocks] of stages.entries()) {
