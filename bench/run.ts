@@ -50,7 +50,7 @@ const BENCHES: Readonly<Record<string, (options: Options, args: readonly string[
       threads,
       args.filter((arg) => /^[a-z]+$/.test(arg)),
     ),
-  evaluation: async ({ threads }) => (await import("./evaluation.ts")).evaluation(threads),
+  evaluation: async ({ rounds, threads }, args) => (await import("./evaluation.ts")).evaluation(rounds, threads, args),
 };
 
 const [name = "core", ...rest] = process.argv.slice(2).filter((arg, i) => i === 0 && !arg.startsWith("-"));

@@ -187,7 +187,7 @@ const ports = (
 /** Operations that may be float64: those of linear models. No model of images or texts needs it. */
 const FLOAT64: ReadonlySet<Op> = new Set<Op>([
   ...(["input", "constant", "neg", "exp", "log", "add", "sub", "mul", "div", "reshape", "permute"] as const),
-  ...(["broadcastTo", "sum", "matmul", "softmax", "logSoftmax"] as const),
+  ...(["broadcastTo", "sum", "reduceMax", "matmul", "softmax", "logSoftmax"] as const),
 ]);
 
 function checkDTypes(g: Graph): void {

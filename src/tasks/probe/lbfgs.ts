@@ -22,9 +22,11 @@ export interface MinimizeOptions {
 export interface Minimum extends Evaluated {
   readonly x: Float64Array;
   readonly iterations: number;
+  /** Calls of `evaluate`. */
+  readonly evaluations: number;
   /** Largest absolute entry of the gradient. */
   readonly gradientNorm: number;
-  /** "tolerance" is reached; "precision": no smaller value can be told in float64; or the iterations are used up. */
+  /** "tolerance" is reached; "precision": neither value nor gradient gets smaller in float64; or the iterations are used up. */
   readonly ended: "tolerance" | "precision" | "iterations";
 }
 
@@ -34,17 +36,31 @@ interface Correction {
   readonly rho: number;
 }
 
+/** Steps within the rounding of the value, none of which has a smaller gradient than the best, after which a search ends. */
+const MOST_IDLE = 20;
+
 /** Searches from `start` downhill. Deterministic, given a deterministic function. */
 export async function minimize(options: MinimizeOptions): Promise<Minimum> {
-  const { evaluate, start, maxIterations, tolerance, history = 10, signal } = options;
-  let x = start;
-  let at = await evaluate(x);
+  const { start, maxIterations, tolerance, history = 10, signal } = options;
+  let evaluations = 0;
+  const evaluate = (x: Float64Array): Promise<Evaluated> => {
+    evaluations++;
+    return options.evaluate(x);
+  };
+  let [x, at, idle] = [start, await evaluate(start), 0];
+  let best = { x, at, gradientNorm: largest(at.gradient) };
   const corrections: Correction[] = [];
   for (let iterations = 0; ; iterations++) {
     const gradientNorm = largest(at.gradient);
-    const end = (ended: Minimum["ended"]): Minimum => ({ ...at, x, iterations, gradientNorm, ended });
+    idle = gradientNorm < best.gradientNorm || at.value < best.at.value - rounding(at.value) ? 0 : idle + 1;
+    if (idle === 0) best = { x, at, gradientNorm };
+    const end = (ended: Minimum["ended"]): Minimum => ({
+      ...best.at,
+      ...{ x: best.x, gradientNorm: best.gradientNorm, iterations, evaluations, ended },
+    });
     if (gradientNorm <= tolerance) return end("tolerance");
     if (iterations === maxIterations) return end("iterations");
+    if (idle === MOST_IDLE) return end("precision");
     signal?.throwIfAborted();
     const direction = downhill(at.gradient, corrections);
     const first = corrections.length === 0 ? Math.min(1, 1 / norm(at.gradient)) : 1;
@@ -91,10 +107,18 @@ interface Found {
 /** Sufficient decrease and curvature, the strong Wolfe conditions; SciPy's constants are 1e-3 and 0.9. */
 const [DECREASE, CURVATURE] = [1e-4, 0.9];
 const MOST_TRIALS = 30;
+/** The same, of those whose values differ by rounding alone. */
+const MOST_LEVEL_TRIALS = 6;
+/** The most that a step that is not given up grows at once. */
+const MOST_GROWTH = 10;
+
+/** Differences of values below it are not told from rounding: a sum of many terms has about 1e-14 of itself. */
+const rounding = (value: number): number => 1e-13 * Math.abs(value);
 
 /**
- * A step along `direction` that fulfils the strong Wolfe conditions: doubled until a minimum is bracketed, then narrowed by cubic
- * interpolation. Undefined where no smaller value is found.
+ * A step along `direction` that fulfils the strong Wolfe conditions: lengthened until a minimum is bracketed, then narrowed by cubic
+ * interpolation. Where values differ by rounding alone, slopes decide (Hager and Zhang, 2005, "approximate Wolfe"). Undefined where no
+ * smaller value is found.
  */
 async function lineSearch(
   evaluate: MinimizeOptions["evaluate"],
@@ -107,20 +131,29 @@ async function lineSearch(
   if (!(slope < 0)) return undefined;
   let low: Trial = { t: 0, value: at.value, slope, found: undefined };
   let high: Trial | undefined;
-  let t = first;
-  for (let trial = 0; trial < MOST_TRIALS; trial++) {
+  let [t, levels] = [first, 0];
+  for (let trial = 0; trial < MOST_TRIALS && levels < MOST_LEVEL_TRIALS; trial++) {
     const now = await tryStep(evaluate, x, direction, t);
-    const tooHigh = !(now.value <= at.value + DECREASE * t * slope) || (low.found && now.value >= low.value);
-    if (tooHigh) high = now;
+    const level = Math.abs(now.value - low.value) <= rounding(low.value);
+    if (level) levels++;
+    const lower = now.value <= at.value + DECREASE * t * slope && !(low.found && now.value >= low.value);
+    const grown = !high && now.slope < 0 ? longer(low, now) : t * 2;
+    if (level ? now.slope > -CURVATURE * slope : !lower) high = now;
     else if (Math.abs(now.slope) <= -CURVATURE * slope) return now.found;
     else if (now.slope * ((high?.t ?? Number.POSITIVE_INFINITY) - low.t) >= 0) {
       high = low;
       low = now;
     } else low = now;
     if (high && Math.abs(high.t - low.t) < 1e-14 * Math.max(1, Math.abs(low.t))) break;
-    t = high ? between(low, high) : Math.min(t * 2, 1e10);
+    t = high ? between(low, high) : Math.min(grown, 1e10);
   }
   return low.found && low.value < at.value ? low.found : undefined;
+}
+
+/** Where the slope would vanish if it went on as from `a` to `b`, from two to ten times as far as `b`. */
+function longer(a: Trial, b: Trial): number {
+  const zero = b.slope > a.slope ? b.t + ((b.t - a.t) * b.slope) / (a.slope - b.slope) : Number.POSITIVE_INFINITY;
+  return Math.min(MOST_GROWTH * b.t, Math.max(2 * b.t, zero));
 }
 
 interface Trial {
@@ -142,15 +175,18 @@ async function tryStep(
   return { t, value: at.value, slope: dot(at.gradient, direction), found: { x: moved, at } };
 }
 
-/** The minimum of the cubic through two trials, kept a tenth away from both. */
+/** The minimum of the cubic through two trials, or where their slopes vanish if their values are level; a tenth away from both. */
 function between(a: Trial, b: Trial): number {
   const width = b.t - a.t;
+  const level = Math.abs(a.value - b.value) <= rounding(a.value);
   const d1 = a.slope + b.slope - (3 * (a.value - b.value)) / (a.t - b.t);
   const d2 = Math.sign(width) * Math.sqrt(d1 * d1 - a.slope * b.slope);
-  const cubic = b.t - (width * (b.slope + d2 - d1)) / (b.slope - a.slope + 2 * d2);
+  const best = level
+    ? a.t + (width * a.slope) / (a.slope - b.slope)
+    : b.t - (width * (b.slope + d2 - d1)) / (b.slope - a.slope + 2 * d2);
   const [from, to] = [Math.min(a.t, b.t), Math.max(a.t, b.t)];
   const margin = 0.1 * (to - from);
-  return Number.isFinite(cubic) && cubic >= from + margin && cubic <= to - margin ? cubic : (from + to) / 2;
+  return best >= from + margin && best <= to - margin ? best : (from + to) / 2;
 }
 
 const norm = (a: Float64Array): number => Math.sqrt(dot(a, a));

@@ -34,6 +34,8 @@ export interface Fitted extends LinearClassifier {
   /** ½‖W‖² + C·Σ log-loss. */
   readonly loss: number;
   readonly iterations: number;
+  /** Of the loss and its gradient. */
+  readonly evaluations: number;
   /** False where the iterations were used up before the gradient had vanished. */
   readonly converged: boolean;
   /** Largest entry of the gradient by the scaled variables of the search, over C·N. */
@@ -138,6 +140,7 @@ interface Searched {
   readonly b: Float64Array;
   readonly loss: number;
   readonly iterations: number;
+  readonly evaluations: number;
   readonly converged: boolean;
   readonly gradientNorm: number;
 }
@@ -224,9 +227,9 @@ function unpack(
   }
   const middle = present.reduce((sum, k) => sum + intercept[k]!, 0) / K;
   for (const k of present) intercept[k]! -= middle;
-  const { loss, iterations, converged, gradientNorm } = found;
+  const { loss, iterations, evaluations, converged, gradientNorm } = found;
   const missing = Array.from({ length: classes }, (_, k) => k).filter((k) => !present.includes(k));
-  return { width: D, classes, coef, intercept, loss, iterations, converged, gradientNorm, missing };
+  return { width: D, classes, coef, intercept, loss, iterations, evaluations, converged, gradientNorm, missing };
 }
 
 /** Scores (N, K) of rows (N, D). */
