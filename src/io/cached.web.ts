@@ -35,7 +35,7 @@ interface Facts {
   readonly ranges: boolean;
 }
 
-/** Opens a file; undefined where there is none. Throws FileError. */
+/** Opens a file; undefined where there is none, or a page of HTML in its place. Throws FileError. */
 export async function openCached(url: string, options: CachedOptions = {}): Promise<Bytes | undefined> {
   const store = await openStore(url, options);
   const facts = await factsOf(url, store, options);
@@ -118,8 +118,8 @@ const probe = (url: string, options: CachedOptions): Promise<Facts | undefined> 
       cache: "no-cache",
     });
     await response.body?.cancel();
-    if (response.status === 404) return undefined;
     const { headers, status, statusText } = response;
+    if (status === 404 || isPage(response)) return undefined;
     if (!response.ok && status !== 416)
       throw new FileError(`${url}: expected a file, got status ${`${status} ${statusText}`.trim()}`);
     const total = /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
@@ -129,6 +129,9 @@ const probe = (url: string, options: CachedOptions): Promise<Facts | undefined> 
       ranges: status === 206 && total !== undefined,
     };
   });
+
+/** Many servers of static files answer with the site's first page, and status 200, where a file is missing. */
+const isPage = ({ headers }: Response): boolean => /^text\/html\b/i.test(headers.get("content-type") ?? "");
 
 /** Bytes start..end−1, or all of them. */
 const fetchPart = (url: string, start: number, end: number | undefined, options: CachedOptions): Promise<Uint8Array> =>

@@ -22,8 +22,11 @@ export interface Served extends AsyncDisposable {
   readonly asked: string[];
 }
 
-/** Serves folders under the paths they are given by; the longest path that fits is taken. */
-export async function serve(folders: Readonly<Record<string, string>>, { isolated = true } = {}): Promise<Served> {
+/** Serves folders under the paths they are given by; the longest path that fits is taken. `fallback`: the page of "/" for what is missing. */
+export async function serve(
+  folders: Readonly<Record<string, string>>,
+  { isolated = true, fallback = false } = {},
+): Promise<Served> {
   const asked: string[] = [];
   const paths = Object.keys(folders).sort((a, b) => b.length - a.length);
   const server = createServer((request, response) => {
@@ -33,6 +36,7 @@ export async function serve(folders: Readonly<Record<string, string>>, { isolate
     const under = paths.find((start) => path === start || path.startsWith(start.endsWith("/") ? start : `${start}/`));
     let file = under === undefined ? "" : join(folders[under]!, path.slice(under.length));
     if (file !== "" && existsSync(file) && statSync(file).isDirectory()) file = join(file, "index.html");
+    if (fallback && !existsSync(file)) file = join(folders["/"]!, "index.html");
     if (file === "" || !existsSync(file)) return void response.writeHead(404).end();
     const { size, mtimeMs } = statSync(file);
     const headers: Record<string, string | number> = {

@@ -70,6 +70,17 @@ describe("the page", () => {
     await page.close();
   });
 
+  it("finds its model on a server that answers with the page where a file is missing", async () => {
+    await using other = await serve({ "/": siteFolder() }, { fallback: true });
+    const { page, problems } = await openSite(browser, other.address);
+    await statusIs(page, /^Ready on wasm/);
+    await page.locator("#search").getByRole("button", { name: "Use some drawings" }).click();
+    await statusIs(page, /^Read 12 pictures/);
+    await search(page, "a red ball");
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
   it("says that there is no model where its files are missing, and still trains one", async () => {
     const folder = mkdtempSync(join(tmpdir(), "flava-no-model-"));
     cpSync(siteFolder(), folder, {
