@@ -122,6 +122,18 @@ describe("Search", () => {
     expect(await seriousIssues()).toEqual([]);
   });
 
+  it("ranks pictures that are still being read, as soon as they are there", async () => {
+    await tab("search").getByRole("button", { name: "Remove all" }).click();
+    await waitFor(/^Removed all pictures/);
+    const drawings = tab("search").getByRole("button", { name: "Use some drawings" });
+    const words = page.getByLabel("Words");
+    await words.fill("a red ball");
+    await drawings.click();
+    await words.press("Enter");
+    await page.getByRole("heading", { name: "Ranked by “a red ball”" }).waitFor();
+    await expect.poll(() => page.locator("#results .score").count()).toBe(12);
+  });
+
   it("names words that the model does not know", async () => {
     await page.getByLabel("Words").fill("a 𐌷𐌿𐍃");
     await page.keyboard.press("Enter");

@@ -15,20 +15,33 @@ const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i
 /** Ends the readings under way. */
 let cleared = new AbortController();
 
+/** Readings under way. */
+let readings = 0;
+
+async function counted(reading: () => Promise<void>): Promise<void> {
+  readings += 1;
+  try {
+    await reading();
+  } finally {
+    readings -= 1;
+  }
+}
+
 /** Reads pictures into the collection. */
 export function add(given: Given): Promise<void> {
   const take = (read: readonly Indexed[]): void => {
     collection.push(...read);
     for (const tell of grown) tell();
   };
-  return readPictures(given, take, cleared.signal);
+  return counted(() => readPictures(given, take, cleared.signal));
 }
 
 /** Drawn scenes, for who has no pictures at hand. */
-const addDrawings = async (): Promise<void> => {
-  const drawn = scenes(12, 1).map(({ key, pixels }) => pictureOf(key, pixels));
-  await add({ pictures: await Promise.all(drawn), others: 0 });
-};
+const addDrawings = (): Promise<void> =>
+  counted(async () => {
+    const drawn = scenes(12, 1).map(({ key, pixels }) => pictureOf(key, pixels));
+    await add({ pictures: await Promise.all(drawn), others: 0 });
+  });
 
 /** Pictures that are shown of a ranking, and that "Show more" adds. */
 const SHOWN = 60;
@@ -85,8 +98,9 @@ export function search(panel: HTMLElement): void {
     show();
     results.querySelectorAll("button")[at]?.focus();
   });
+  /** Pictures that are still being read come into the ranking as they are there. */
   const need = (): void => {
-    if (collection.length === 0) throw new Error("Drop some pictures first, or use some drawings.");
+    if (collection.length + readings === 0) throw new Error("Drop some pictures first, or use some drawings.");
   };
   const byMember = (picture: Indexed): void => {
     rank(picture.embeds, `likeness to ${picture.name}`);
