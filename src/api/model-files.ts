@@ -1,11 +1,12 @@
 /** What a model is opened from: its configuration, its tokenizer, and its tensors by name. */
 import { openFiles } from "#platform";
 import { CheckpointError } from "../errors.ts";
-import { readModelJson, readModelText } from "../hub/model-files.ts";
+import { readModelConfig, readModelJson, readModelText } from "../hub/model-files.ts";
 import type { ProgressEvent } from "../hub/repository/progress.ts";
 import type { TensorFile } from "../hub/tensor-file.ts";
 import type { Bytes } from "../io/bytes.ts";
 import { type TextTokenizer, TOKENIZER_FILES, tokenizerFromFiles } from "../text/index.ts";
+import { openClipPreprocessor } from "./preprocessor.ts";
 import { PROBE_FILE } from "./probe.ts";
 
 /** The files of a model, wherever they are. */
@@ -50,9 +51,10 @@ export interface Descriptions {
 
 /** Reads what describes a model. */
 export async function readDescriptions(files: FileAccess): Promise<Descriptions> {
+  const config = await readModelConfig(files);
   return {
-    config: await readModelJson(files, "config.json"),
-    preprocessor: await readModelJson(files, "preprocessor_config.json"),
+    config,
+    preprocessor: (await readModelJson(files, "preprocessor_config.json")) ?? (config && openClipPreprocessor(config)),
     tokenizer: await readTokenizer(files),
   };
 }

@@ -3,6 +3,8 @@ import { ConfigError } from "../errors.ts";
 import { type FlavaImageOptions, imageOptionsFromJson } from "../image/index.ts";
 import type { PictureSizes } from "../models/index.ts";
 
+type Json = Readonly<Record<string, unknown>>;
+
 /**
  * `imageSize` stands for the model's own size where it is given. Throws ConfigError for what is not computed here, for a picture that is
  * not the model's size, and for sides that are no whole patches.
@@ -23,4 +25,35 @@ export function imageOptions(
   if (!(imageSize >= patchSize && imageSize % patchSize === 0))
     throw new ConfigError(`imageSize: expected whole patches of ${patchSize} pixels, got ${imageSize}`);
   return { ...said, size: imageSize, cropSize: imageSize };
+}
+
+/** Pillow's numbers of filters. */
+const FILTERS: Readonly<Record<string, number>> = { bicubic: 3, bilinear: 2 };
+const LATER = "prepare the pictures outside, or take another repository of the model";
+
+/**
+ * How pictures are prepared by an open_clip_config.json, as a preprocessor_config.json says it (open_clip, transform.py: PreprocessCfg);
+ * undefined for another's config. Throws ConfigError for a way that is not computed here.
+ */
+export function openClipPreprocessor(config: Json): Json | undefined {
+  const { model_cfg, preprocess_cfg: said = {} } = config as {
+    readonly model_cfg?: Json;
+    readonly preprocess_cfg?: Json;
+  };
+  const side = [(model_cfg?.vision_cfg as Json | undefined)?.image_size ?? 224].flat()[0];
+  if (!model_cfg?.vision_cfg) return undefined;
+  const { mean, std, interpolation = "bicubic", resize_mode = "shortest" } = said;
+  const resample = FILTERS[interpolation as string];
+  if (resample === undefined || (resize_mode !== "shortest" && resize_mode !== "squash"))
+    throw new ConfigError(
+      `open_clip_config.json: preprocess_cfg: expected bicubic and shortest or squash, got ${interpolation} and ${resize_mode}`,
+      LATER,
+    );
+  const square = { height: side, width: side };
+  return {
+    image_processor_type: resize_mode === "squash" ? "ViTImageProcessor" : "CLIPImageProcessor",
+    ...{ size: resize_mode === "squash" ? square : { shortest_edge: side }, crop_size: square, resample },
+    ...(mean !== undefined && { image_mean: mean }),
+    ...(std !== undefined && { image_std: std }),
+  };
 }

@@ -29,6 +29,7 @@ export const weightFiles = ({ variant }: Pick<WeightsOptions, "variant"> = {}): 
     `model.safetensors.index${part}.json`,
     `pytorch_model${part}.bin`,
     `pytorch_model.bin.index${part}.json`,
+    ...(variant === undefined ? ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"] : []),
   ];
 };
 
@@ -92,3 +93,7 @@ export async function readModelJson(
   if (!isRecord(value)) throw new CheckpointError(`${bytes.name}: expected a JSON object`);
   return value;
 }
+
+/** What describes a model's sizes: its config.json, else open_clip's file; undefined where there is neither. Throws CheckpointError for what is no object. */
+export const readModelConfig = async (files: ModelFiles): ReturnType<typeof readModelJson> =>
+  (await readModelJson(files, "config.json")) ?? readModelJson(files, "open_clip_config.json");

@@ -5,7 +5,7 @@ import {
   type ModelFiles,
   openIndexed,
   openWeights,
-  readModelJson,
+  readModelConfig,
   type WeightsOptions,
   weightFiles,
 } from "./model-files.ts";
@@ -20,7 +20,7 @@ export interface OpenModel extends AsyncDisposable {
   /** The files beside the weights. */
   readonly files: ModelFiles;
   readonly repository: Repository;
-  /** config.json, as it is; undefined where there is none. */
+  /** config.json, else open_clip_config.json, as it is; undefined where there is neither. */
   readonly config: Readonly<Record<string, unknown>> | undefined;
   close(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export async function openModel(idOrPath: string, options: OpenModelOptions = {}
   const weights = await openWeightsOf(repository, files, options);
   const close = (): Promise<void> => weights.close();
   try {
-    const config = await readModelJson(files, "config.json");
+    const config = await readModelConfig(files);
     return { weights, files, repository, config, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();

@@ -1,7 +1,7 @@
 /** What the models that read regions of a detector share: their inputs, and what they answer. */
 import { concat, input, logSoftmax, reshape, slice, sub, type Value } from "../graph/index.ts";
-import { maskedTargets, tokensAt } from "../nn/index.ts";
-import type { BatchSizes, MaskedPrediction, Model, RegionSizes } from "./model.ts";
+import { maskedTargets, Params, tokensAt } from "../nn/index.ts";
+import { type BatchSizes, type MaskedPrediction, type Model, modelGraph, type RegionSizes } from "./model.ts";
 
 /** The fields of a batch that every such model reads. */
 export interface RegionBatch {
@@ -49,6 +49,52 @@ export function matchingLogits(classes: Value, matched = 0): Value {
   return concat([no, own], 1);
 }
 
+/** What such a model makes of a batch. */
+export interface RegionOutputs {
+  /** (B, T, D) and (B, R, D). */
+  readonly text: Value;
+  readonly regions: Value;
+  /** (B, D'). */
+  readonly pooled: Value;
+  /** Classes (B, C) of the pair, of which `matched` means that both belong together; the first unless said. */
+  readonly classes: Value;
+  readonly matched?: number | undefined;
+  /** The word at each row of states: (R, D) → (R, V). */
+  words(rows: Value): Value;
+  /** Results that only this model has. */
+  readonly more?: Readonly<Record<string, Value>> | undefined;
+}
+
+/** The graphs of a model by what it makes of its inputs; `p` is the root. */
+export function regionGraphs<I extends RegionBatch>(
+  family: string,
+  inputs: (sizes: RegionBatchSizes) => I,
+  outputs: (p: Params, inputs: I) => RegionOutputs,
+): Pick<Model, "regionPair" | "masked"> {
+  return {
+    regionPair(sizes) {
+      const p = new Params();
+      const { text, regions, pooled, classes, matched, words, more } = outputs(p, inputs(sizes));
+      return modelGraph(`${family}.regions`, p, {
+        text_embeddings: text,
+        region_embeddings: regions,
+        pooler_output: pooled,
+        itm_logits: matchingLogits(classes, matched),
+        mmm_text_logits: wordLogitsOf(text, words),
+        ...more,
+      });
+    },
+    masked: {
+      pair(p, { regions = 1, ...sizes }) {
+        const { batch, textLength } = sizes;
+        const input_ids = input("input_ids_masked", [batch, textLength], "int32");
+        const { text, words } = outputs(p, { ...inputs({ batch, textLength, regions }), input_ids });
+        return { text: maskedWordsAt(text, sizes, words) };
+      },
+    },
+  };
+}
+
 /** The words at masked places of text states (B, T, D), by a head on rows (R, D). */
 export function maskedWordsAt(
   states: Value,
@@ -61,7 +107,7 @@ export function maskedWordsAt(
 }
 
 /** Words of all tokens: states (B, T, D), by a head on rows → (B, T, V). */
-export function wordLogitsOf(states: Value, head: (rows: Value) => Value): Value {
+function wordLogitsOf(states: Value, head: (rows: Value) => Value): Value {
   const { B, T, D } = states.dims("B T D");
   const logits = head(reshape(states, [B * T, D]));
   return reshape(logits, [B, T, logits.shape[1]!]);

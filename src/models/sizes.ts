@@ -24,6 +24,10 @@ export function configured<C>(schema: z.ZodType<C>, values: unknown): C {
   return parsed.data;
 }
 
+/** The fields that are there. */
+export const defined = <T extends object>(fields: T): { [K in keyof T]: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+
 /** Reports a contradiction at a path. */
 export type Issue = (path: string[], message: string) => void;
 

@@ -213,6 +213,24 @@ describe("Hugging Face's files", () => {
   });
 });
 
+describe("files of the models without heads", () => {
+  it.each([
+    ["LxmertModel", "lxmert.", lxmert],
+    ["VisualBertModel", "visual_bert.", visualBert],
+  ])("of %s have the same places", (what, prefix, reference) => {
+    const whole = named(reference as unknown as Reference);
+    const bare = Object.entries(reference.parameters).filter(([name]) => name.startsWith(prefix));
+    const own = named({ parameters: Object.fromEntries(bare.map(([name, shape]) => [name.slice(prefix.length), shape])) } as never);
+    expect([own.named.what, own.named.unknown]).toEqual([what, []]);
+    for (const [ours, theirs] of own.named.stored) expect(whole.named.stored.get(ours)).toBe(`${prefix}${theirs}`);
+  });
+  it("leave VisualBERT's heads for other tasks out", () => {
+    const { parameters } = visualBert as unknown as Reference;
+    const { named: file } = named({ parameters: { ...parameters, "cls.weight": [9, 16], "cls.bias": [9] } } as never);
+    expect([...file.ignored]).toEqual([["heads of tasks", ["cls.weight", "cls.bias"]]]);
+  });
+});
+
 describe("on device cpu", () => {
   let device: Device;
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** The tiny Oscar+ on the reference's numbers. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { add, constant, input, reshape, slice, type Value } from "../../src/graph/index.ts";
-import { vinvl, vinvlClasses, vinvlConfig, vinvlWords } from "../../src/models/vinvl/index.ts";
+import { fromVinvlConfigJson, isVinvlConfig, vinvl, vinvlClasses, vinvlConfig, vinvlConfigJson, vinvlWords } from "../../src/models/vinvl/index.ts";
 import { Params } from "../../src/nn/index.ts";
 import { maskedCrossEntropy } from "../../src/objectives/index.ts";
 import { type Device, openDevice } from "../../src/runtime/index.ts";
@@ -99,6 +99,22 @@ describe("the tiny Oscar+", () => {
   });
   it("has the reference's gradients", () => {
     expectNorms(evaluate(gradientsOf(total, p), feeds), reference["grads total"]);
+  });
+});
+
+describe("Oscar's config.json", () => {
+  const oscar = { img_feature_dim: 2054, hidden_size: 768 };
+  it("has no norm behind regions and two classes where it says nothing, as in Oscar's code", () => {
+    expect(fromVinvlConfigJson(oscar)).toMatchObject({ classes: 2, regions: { features: 2048, layerNorm: false } });
+    const plus = { ...oscar, use_img_layernorm: 1, img_layer_norm_eps: 1e-6, num_contrast_classes: 3 };
+    const config = fromVinvlConfigJson(plus);
+    expect(config).toMatchObject({ classes: 3, regions: { layerNorm: true, layerNormEps: 1e-6 } });
+    expect(fromVinvlConfigJson(vinvlConfigJson(config))).toEqual(config);
+    expect(() => fromVinvlConfigJson({ ...oscar, img_feature_type: "dis_code" })).toThrow(/img_feature_type/);
+  });
+  it("is known by the width of its regions, also where a BERT's class wrote it", () => {
+    expect([oscar, { ...oscar, model_type: "bert" }].map(isVinvlConfig)).toEqual([true, true]);
+    expect([{ model_type: "bert" }, { ...oscar, model_type: "clip" }].map(isVinvlConfig)).toEqual([false, false]);
   });
 });
 

@@ -73,9 +73,44 @@ describe("config.json", () => {
     const config = fromClipConfigJson({ model_type: "clip", text_config: { eos_token_id: 2 }, vision_config: {} });
     expect(config).toEqual(clipVariants["clip-vit-b-32"]);
     const vision = { model_type: "clip_vision_model", hidden_size: 128, num_attention_heads: 2, hidden_act: "gelu" };
-    expect(() => fromClipConfigJson(vision)).toThrow(/hidden_act: expected quick_gelu or gelu, the same/);
-    expect(fromClipConfigJson({ ...vision, hidden_act: "quick_gelu" }).image.hiddenSize).toBe(128);
+    expect(() => fromClipConfigJson({ ...vision, hidden_act: "relu" })).toThrow(/hidden_act: expected quick_gelu or/);
+    expect(fromClipConfigJson(vision)).toMatchObject({ image: { hiddenSize: 128 }, activation: "gelu" });
     expect(() => fromClipConfigJson({ text_config: { attention_dropout: 0.1 } })).toThrow(/attention_dropout/);
+  });
+  it("of towers with different activations is read, and comes back", () => {
+    const config = fromClipConfigJson({ model_type: "clip", text_config: { hidden_act: "gelu" } });
+    expect(config).toMatchObject({ activation: "quickGelu", textActivation: "gelu" });
+    expect(fromClipConfigJson(clipConfigJson(config))).toEqual(config);
+    expect(clipConfigJson(config)).not.toHaveProperty("flava_options");
+  });
+});
+
+describe("open_clip_config.json", () => {
+  const base = { embed_dim: 20, vision_cfg: { layers: 2, width: 96, head_width: 32, patch_size: 7, image_size: 35 } };
+  const model = {
+    ...base,
+    text_cfg: { context_length: 9, vocab_size: 61, width: 48, heads: 3, layers: 2, mlp_ratio: 3 },
+  };
+  const read = (model_cfg: object) => fromClipConfigJson({ model_cfg, preprocess_cfg: {} });
+  it("says heads, widths and the activation", () => {
+    expect(families.clip.isConfig({ model_cfg: model })).toBe(true);
+    expect(read(model)).toMatchObject({
+      image: { tower: "vit", heads: 3, intermediateSize: 384, imageSize: 35, patchSize: 7 },
+      text: { heads: 3, intermediateSize: 144, vocabSize: 61, maxPositions: 9, endTokenId: null },
+      ...{ projectionDim: 20, activation: "gelu" },
+    });
+    expect(read({ ...model, quick_gelu: true }).activation).toBe("quickGelu");
+    const vision_cfg = { layers: [1, 2, 1, 1], width: 8, head_width: 32, image_size: [64, 64], patch_size: null };
+    expect(read({ ...model, vision_cfg }).image).toMatchObject({ tower: "resnet", blocks: [1, 2, 1, 1], heads: 8 });
+  });
+  it.each([
+    ["vision_cfg", { timm_model_name: "convnext_base" }, /vision_cfg: timm_model_name: expected none, got "convnext/],
+    ["text_cfg", { hf_model_name: "roberta-base" }, /text_cfg: hf_model_name/],
+    ["text_cfg", { no_causal_mask: true }, /no_causal_mask: expected false, got true/],
+    ["vision_cfg", { image_size: [32, 64] }, /image_size: expected a square/],
+    ["vision_cfg", { width: "wide" }, /width/],
+  ] as const)("refuses %s of %j", (part, more, message) => {
+    expect(() => read({ ...model, [part]: { ...model[part], ...more } })).toThrow(message);
   });
 });
 

@@ -45,6 +45,8 @@ const clipSchema = z.strictObject({
   projectionDim: whole.default(512),
   /** Between the layers of each MLP. open_clip's models without "quickgelu" in their name have gelu. */
   activation: z.enum(["quickGelu", "gelu"]).default("quickGelu"),
+  /** That of the text tower where it is another. */
+  textActivation: z.enum(["quickGelu", "gelu"]).optional(),
   logitScaleInit: z.number().default(2.6592),
   /** Bounds of the log of the inverse temperature; open_clip keeps it in [0, ln 100]. */
   logitScaleRange: z.tuple([z.number(), z.number()]).default([0, 4.6052]),
@@ -87,6 +89,7 @@ export interface ClipConfig {
   readonly text: ClipTextConfig;
   readonly projectionDim: number;
   readonly activation: "quickGelu" | "gelu";
+  readonly textActivation?: "quickGelu" | "gelu" | undefined;
   readonly logitScaleInit: number;
   readonly logitScaleRange: readonly [number, number];
   readonly contrastiveGather: "global" | "local" | "none";

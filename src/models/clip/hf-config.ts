@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { ConfigJson, ConfigReading } from "../model.ts";
 import { type ClipConfig, type ClipConfigInput, clipConfig } from "./config.ts";
+import { fromOpenClipConfig, isOpenClipConfig } from "./open-clip-config.ts";
 
 const number = z.number().optional();
 
@@ -36,15 +37,18 @@ const LARGEST_ID = 2;
 /** Their classes for one tower, which save a config.json of that tower alone. */
 const PARTS: Readonly<Record<string, string>> = { clip_vision_model: "vision_config", clip_text_model: "text_config" };
 
-/** Whether a config.json is one of their CLIP or of one of its towers. */
-export const isClipConfig = ({ model_type: type }: ConfigJson): boolean =>
-  type === "clip" || (typeof type === "string" && Object.hasOwn(PARTS, type));
+/** Whether a config.json is one of their CLIP or of one of its towers, or open_clip's. */
+export const isClipConfig = (json: ConfigJson): boolean => {
+  const { model_type: type } = json;
+  return type === "clip" || (typeof type === "string" && Object.hasOwn(PARTS, type)) || isOpenClipConfig(json);
+};
 
 /**
  * Reads a config.json. What is missing is as in their class (patches of 32 pixels). Throws ConfigError for what is not computed here:
- * dropout, other activations, towers of different ones.
+ * dropout, other activations. open_clip's file is read too.
  */
 export function fromClipConfigJson(file: ConfigJson, { note }: ConfigReading = {}): ClipConfig {
+  if (isOpenClipConfig(file)) return fromOpenClipConfig(file);
   const part = typeof file.model_type === "string" ? PARTS[file.model_type] : undefined;
   const json = part === undefined ? file : { [part]: file, projection_dim: file.projection_dim };
   const t = read("config.json", top, json);
@@ -69,7 +73,10 @@ export function fromClipConfigJson(file: ConfigJson, { note }: ConfigReading = {
     },
     projectionDim: t.projection_dim,
     logitScaleInit: t.logit_scale_init_value,
-    activation: activationOf(v.hidden_act, x.hidden_act),
+    ...activations(
+      part === "text_config" ? x.hidden_act : v.hidden_act,
+      part === "vision_config" ? v.hidden_act : x.hidden_act,
+    ),
   });
 }
 
@@ -92,20 +99,22 @@ function transformer(where: string, e: z.infer<typeof encoder>) {
   };
 }
 
-function activationOf(image: string, words: string): ClipConfig["activation"] {
-  const known: Readonly<Record<string, ClipConfig["activation"]>> = { quick_gelu: "quickGelu", gelu: "gelu" };
-  const found = known[image];
-  if (found === undefined || image !== words)
-    throw new ConfigError(
-      `config.json: hidden_act: expected quick_gelu or gelu, the same in both towers, got ${image} and ${words}`,
-    );
-  return found;
+const ACTIVATIONS: Readonly<Record<string, ClipConfig["activation"]>> = { quick_gelu: "quickGelu", gelu: "gelu" };
+
+/** The activation of both towers, and that of texts where it is another. */
+function activations(image: string, words: string): Pick<ClipConfigInput, "activation" | "textActivation"> {
+  const [activation, textActivation] = [image, words].map((name) => {
+    const found = ACTIVATIONS[name];
+    if (found === undefined) throw new ConfigError(`config.json: hidden_act: expected quick_gelu or gelu, got ${name}`);
+    return found;
+  });
+  return { activation, textActivation: textActivation === activation ? undefined : textActivation };
 }
 
 /** The config.json under which transformers loads the model; a ResNet's, which they have no class for, only this package reads. */
 export function clipConfigJson(config: ClipConfig): ConfigJson {
-  const { image, text: words, projectionDim, activation } = config;
-  const hidden_act = activation === "gelu" ? "gelu" : "quick_gelu";
+  const { image, text: words, projectionDim, activation, textActivation } = config;
+  const theirs = (name: ClipConfig["activation"]): string => (name === "gelu" ? "gelu" : "quick_gelu");
   const shared = ({
     hiddenSize,
     layers,
@@ -118,7 +127,6 @@ export function clipConfigJson(config: ClipConfig): ConfigJson {
     num_attention_heads: heads,
     intermediate_size: intermediateSize,
     layer_norm_eps: layerNormEps,
-    hidden_act,
     projection_dim: projectionDim,
   });
   const json = {
@@ -130,6 +138,7 @@ export function clipConfigJson(config: ClipConfig): ConfigJson {
     vision_config: {
       model_type: "clip_vision_model",
       ...shared(image),
+      hidden_act: theirs(activation),
       image_size: image.imageSize,
       patch_size: image.patchSize,
       num_channels: image.channels,
@@ -137,6 +146,7 @@ export function clipConfigJson(config: ClipConfig): ConfigJson {
     text_config: {
       model_type: "clip_text_model",
       ...shared(words),
+      hidden_act: theirs(textActivation ?? activation),
       vocab_size: words.vocabSize,
       max_position_embeddings: words.maxPositions,
       pad_token_id: words.padTokenId,

@@ -5,5 +5,6 @@ export * from "./hf-config.ts";
 export * from "./infer-config.ts";
 export * from "./layouts/index.ts";
 export * from "./model.ts";
+export * from "./open-clip-config.ts";
 export * from "./resnet.ts";
 export * from "./variants.ts";

@@ -117,7 +117,7 @@ export function clipText(
   ids: Value,
   { out }: { out?: Taps | undefined } = {},
 ): TowerOutputs {
-  const { text, activation, projectionDim } = config;
+  const { text, projectionDim, textActivation: activation = config.activation } = config;
   const { hiddenSize: D, vocabSize, maxPositions, layerNormEps: eps, endTokenId } = text;
   const tower = p.at("text_model");
   return tower.scope(() => {

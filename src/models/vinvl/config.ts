@@ -22,6 +22,7 @@ const vinvlSchema = z.strictObject({
       features: whole.default(2048),
       /** LayerNorm after the projection of regions: VinVL has it, Oscar does not. */
       layerNorm: z.boolean().default(true),
+      layerNormEps: z.number().positive().default(1e-12),
     })
     .prefault({}),
   /** Classes of the state of [CLS]: 3 in Oscar+ (matched, other tags, other caption), 2 in Oscar. */
@@ -37,7 +38,7 @@ export interface VinvlConfig {
   readonly layerNormEps: number;
   readonly initializerRange: number;
   readonly text: { readonly vocabSize: number; readonly maxPositions: number; readonly padTokenId: number };
-  readonly regions: { readonly features: number; readonly layerNorm: boolean };
+  readonly regions: { readonly features: number; readonly layerNorm: boolean; readonly layerNormEps: number };
   readonly classes: number;
 }
 

@@ -2,23 +2,8 @@
 import { input, slice } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
 import type { Layout } from "../layout.ts";
-import {
-  type BatchSizes,
-  type MaskedPrediction,
-  type Model,
-  type ModelGraph,
-  modelGraph,
-  type PublishedFamily,
-  type RegionGraphSizes,
-} from "../model.ts";
-import {
-  detectorLacks,
-  maskedWordsAt,
-  matchingLogits,
-  type RegionBatchSizes,
-  regionBatch,
-  wordLogitsOf,
-} from "../regions.ts";
+import type { Model, PublishedFamily } from "../model.ts";
+import { detectorLacks, type RegionBatchSizes, type RegionOutputs, regionBatch, regionGraphs } from "../regions.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { type VinvlConfig, vinvlConfigSchema } from "./config.ts";
 import { fromVinvlConfigJson, inferVinvlConfig, isVinvlConfig, vinvlConfigJson } from "./hf-config.ts";
@@ -87,34 +72,22 @@ function vinvlModel(config: VinvlConfig): Model {
     texts: { vocabSize: config.text.vocabSize, maxPositions: config.text.maxPositions, padHidden: true },
     regions: { features: config.regions.features, box: BOX_NUMBERS, mean: false, tags: true },
     lacks: detectorLacks("VinVL reads"),
-    regionPair: (sizes) => vinvlPairGraph(config, sizes),
-    masked: { pair: (p, sizes) => ({ text: vinvlMaskedWords(p, config, sizes) }) },
+    ...regionGraphs(
+      "vinvl",
+      (sizes) => vinvlInputs(config, sizes),
+      (p, inputs) => outputsOf(p, config, inputs),
+    ),
   };
 }
 
-/** All results on texts and regions. */
-function vinvlPairGraph(config: VinvlConfig, sizes: RegionGraphSizes): ModelGraph {
-  const p = new Params();
-  const { hidden_states, pooler_output } = vinvl(p, config, vinvlInputs(config, sizes));
-  const states = hidden_states.at(-1)!;
-  const text = slice(states, 1, 0, sizes.textLength);
-  return modelGraph("vinvl.regions", p, {
-    text_embeddings: text,
-    region_embeddings: slice(states, 1, sizes.textLength),
-    pooler_output,
-    itm_logits: matchingLogits(vinvlClasses(p, config, pooler_output)),
-    mmm_text_logits: wordLogitsOf(text, (rows) => vinvlWords(p, config, rows)),
-  });
-}
-
-/** Masked words of a batch that the evaluators feed. `p` is the root. */
-function vinvlMaskedWords(p: Params, config: VinvlConfig, sizes: BatchSizes): MaskedPrediction {
-  const { batch, textLength, regions = 1 } = sizes;
-  const inputs = vinvlInputs(config, { batch, textLength, regions });
-  const { hidden_states } = vinvl(p, config, {
-    ...inputs,
-    input_ids: input("input_ids_masked", [batch, textLength], "int32"),
-  });
-  const text = slice(hidden_states.at(-1)!, 1, 0, textLength);
-  return maskedWordsAt(text, sizes, (rows) => vinvlWords(p, config, rows));
+function outputsOf(p: Params, config: VinvlConfig, inputs: VinvlInputs): RegionOutputs {
+  const { hidden_states, pooler_output } = vinvl(p, config, inputs);
+  const [states, T] = [hidden_states.at(-1)!, inputs.input_ids.shape[1]!];
+  return {
+    text: slice(states, 1, 0, T),
+    regions: slice(states, 1, T),
+    pooled: pooler_output,
+    classes: vinvlClasses(p, config, pooler_output),
+    words: (rows) => vinvlWords(p, config, rows),
+  };
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CheckpointError, ConfigError } from "../../errors.ts";
 import type { Shapes } from "../layout.ts";
 import type { ConfigJson, InferredConfig } from "../model.ts";
+import { defined } from "../sizes.ts";
 import { type VinvlConfig, type VinvlConfigInput, vinvlConfig } from "./config.ts";
 import { BOX_NUMBERS } from "./model.ts";
 
@@ -18,20 +19,25 @@ const schema = z.looseObject({
   layer_norm_eps: number,
   initializer_range: number,
   img_feature_dim: number,
+  img_feature_type: z.string().default("faster_r-cnn"),
   use_img_layernorm: z.union([z.number(), z.boolean()]).nullish(),
-  num_contrast_classes: number,
+  img_layer_norm_eps: number,
+  pad_token_id: number,
+  num_contrast_classes: z.number().default(2),
 });
 
-/** Oscar's files do not say what they are: their key for the width of regions does. */
+/** Oscar's files do not say what they are, or that they are a BERT's: their key for the width of regions does. */
 export const isVinvlConfig = ({ model_type: type, img_feature_dim: width }: ConfigJson): boolean =>
-  type === "oscar" || (type === undefined && typeof width === "number");
+  type === "oscar" || ((type === undefined || type === "bert") && typeof width === "number");
 
-/** Throws ConfigError for what is not computed here. Dropout, which is none when a model is used, is passed over. */
+/** What is missing is as in Oscar's code: no norm behind regions, two classes. Throws ConfigError for what is not computed here. Dropout, which is none when a model is used, is passed over. */
 export function fromVinvlConfigJson(json: ConfigJson): VinvlConfig {
   const parsed = schema.safeParse(json);
   if (!parsed.success) throw new ConfigError(`config.json: ${z.prettifyError(parsed.error)}`);
   const t = parsed.data;
   if (t.hidden_act !== "gelu") throw new ConfigError(`config.json: hidden_act: expected gelu, got ${t.hidden_act}`);
+  if (t.img_feature_type !== "faster_r-cnn")
+    throw new ConfigError(`config.json: img_feature_type: expected faster_r-cnn, got ${t.img_feature_type}`);
   return vinvlConfig({
     hiddenSize: t.hidden_size,
     layers: t.num_hidden_layers,
@@ -39,17 +45,15 @@ export function fromVinvlConfigJson(json: ConfigJson): VinvlConfig {
     intermediateSize: t.intermediate_size,
     layerNormEps: t.layer_norm_eps,
     initializerRange: t.initializer_range,
-    text: defined({ vocabSize: t.vocab_size, maxPositions: t.max_position_embeddings }),
+    text: defined({ vocabSize: t.vocab_size, maxPositions: t.max_position_embeddings, padTokenId: t.pad_token_id }),
     regions: defined({
       features: t.img_feature_dim === undefined ? undefined : t.img_feature_dim - BOX_NUMBERS,
-      layerNorm: t.use_img_layernorm === undefined ? undefined : Boolean(t.use_img_layernorm),
+      layerNorm: Boolean(t.use_img_layernorm),
+      layerNormEps: t.img_layer_norm_eps,
     }),
     classes: t.num_contrast_classes as VinvlConfigInput["classes"],
   });
 }
-
-const defined = <T extends object>(fields: T): { [K in keyof T]: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 
 /** The config.json of a model. */
 export const vinvlConfigJson = (config: VinvlConfig): ConfigJson => ({
@@ -57,6 +61,7 @@ export const vinvlConfigJson = (config: VinvlConfig): ConfigJson => ({
   vocab_size: config.text.vocabSize,
   max_position_embeddings: config.text.maxPositions,
   type_vocab_size: 2,
+  pad_token_id: config.text.padTokenId,
   hidden_size: config.hiddenSize,
   num_hidden_layers: config.layers,
   num_attention_heads: config.heads,
@@ -69,7 +74,7 @@ export const vinvlConfigJson = (config: VinvlConfig): ConfigJson => ({
   img_feature_type: "faster_r-cnn",
   img_feature_dim: config.regions.features + BOX_NUMBERS,
   use_img_layernorm: config.regions.layerNorm ? 1 : 0,
-  img_layer_norm_eps: config.layerNormEps,
+  img_layer_norm_eps: config.regions.layerNormEps,
   num_contrast_classes: config.classes,
 });
 

@@ -46,7 +46,9 @@ export function vinvl(p: Params, config: VinvlConfig, inputs: VinvlInputs, out?:
     const sizes = { hiddenSize: D, layerNormEps: eps, typeVocabSize: 2, ...text };
     const words = bertEmbeddings(bert.at("embeddings"), sizes, input_ids, { token_type_ids }); // (B, T, D)
     const seen = linear(bert.at("img_embedding"), concat([region_features, region_boxes], 2), D); // (B, R, D)
-    const regions = config.regions.layerNorm ? layerNorm(bert.at("LayerNorm"), seen, eps) : seen;
+    const regions = config.regions.layerNorm
+      ? layerNorm(bert.at("LayerNorm"), seen, config.regions.layerNormEps)
+      : seen;
     const states = [concat([words, regions], 1)]; // (B, T + R, D)
     const mask = concat(
       [paddingMask(inputs.attention_mask, words, DROP), paddingMask(inputs.region_mask, words, DROP)],

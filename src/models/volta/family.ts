@@ -2,23 +2,8 @@
 import { CheckpointError } from "../../errors.ts";
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
-import {
-  type BatchSizes,
-  type MaskedPrediction,
-  type Model,
-  type ModelGraph,
-  modelGraph,
-  type PublishedFamily,
-  type RegionGraphSizes,
-} from "../model.ts";
-import {
-  detectorLacks,
-  maskedWordsAt,
-  matchingLogits,
-  type RegionBatchSizes,
-  regionBatch,
-  wordLogitsOf,
-} from "../regions.ts";
+import type { Model, PublishedFamily } from "../model.ts";
+import { detectorLacks, type RegionBatchSizes, type RegionOutputs, regionBatch, regionGraphs } from "../regions.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { singleStream, type VoltaConfig, voltaConfigSchema } from "./config.ts";
 import type { VoltaInputs } from "./embeddings.ts";
@@ -91,33 +76,23 @@ function voltaModel(config: VoltaConfig): Model {
     texts: { vocabSize: config.text.vocabSize, maxPositions: config.text.maxPositions, padHidden: true },
     regions: { features, box, mean, tags: false, ...(config.embeddings === "vl-bert" && { waves }) },
     lacks: detectorLacks("the five BERTs read"),
-    regionPair: (sizes) => voltaPairGraph(config, sizes),
-    masked: { pair: (p, sizes) => ({ text: voltaMaskedWords(p, config, sizes) }) },
+    ...regionGraphs(
+      "volta",
+      (sizes) => voltaInputs(config, sizes),
+      (p, inputs) => outputsOf(p, config, inputs),
+    ),
   };
 }
 
-/** All results on texts and regions. */
-function voltaPairGraph(config: VoltaConfig, sizes: RegionGraphSizes): ModelGraph {
-  const p = new Params();
-  const { states } = volta(p, config, voltaInputs(config, sizes));
-  return modelGraph("volta.regions", p, {
-    text_embeddings: states.text,
-    region_embeddings: states.vision,
-    pooler_output: voltaPooled(p, config, states),
-    itm_logits: matchingLogits(voltaMatching(p, config, states), config.pretrainingHeads === "lxmert" ? 1 : 0),
-    mmm_text_logits: wordLogitsOf(states.text, (rows) => voltaWords(p, config, rows)),
-    ...(config.pretrainingHeads === "lxmert" && {
-      answer_logits: lxmertAnswers(p, config, voltaPooled(p, config, states)),
-    }),
-  });
-}
-
-/** Masked words of a batch that the evaluators feed. `p` is the root. */
-function voltaMaskedWords(p: Params, config: VoltaConfig, sizes: BatchSizes): MaskedPrediction {
-  const { batch, textLength, regions = 1 } = sizes;
-  const { states } = volta(p, config, {
-    ...voltaInputs(config, { batch, textLength, regions }),
-    input_ids: input("input_ids_masked", [batch, textLength], "int32"),
-  });
-  return maskedWordsAt(states.text, sizes, (rows) => voltaWords(p, config, rows));
+function outputsOf(p: Params, config: VoltaConfig, inputs: VoltaInputs): RegionOutputs {
+  const { states } = volta(p, config, inputs);
+  const pooled = voltaPooled(p, config, states);
+  const isLxmert = config.pretrainingHeads === "lxmert";
+  return {
+    ...{ text: states.text, regions: states.vision, pooled },
+    classes: voltaMatching(p, config, states),
+    matched: isLxmert ? 1 : 0,
+    words: (rows) => voltaWords(p, config, rows),
+    ...(isLxmert && { more: { answer_logits: lxmertAnswers(p, config, pooled) } }),
+  };
 }

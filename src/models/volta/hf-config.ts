@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
 import type { ConfigJson } from "../model.ts";
+import { defined } from "../sizes.ts";
 import { lxmertStream, singleStream, type VoltaConfig, type VoltaConfigInput, voltaConfig } from "./config.ts";
 
 const number = z.number().optional();
@@ -96,6 +97,3 @@ function sizes(t: z.infer<typeof lxmert> | z.infer<typeof visualBert>): VoltaCon
     }),
   };
 }
-
-const defined = <T extends object>(fields: T): { [K in keyof T]: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;

@@ -4,6 +4,8 @@ import { type Pairs, swapStart } from "../rename.ts";
 
 const COPIES = /^cls\.predictions\.decoder\./;
 const copies: Place = { ignored: "copies of the word embeddings" };
+/** What Hugging Face's classes for other tasks put on VisualBERT. */
+const TASKS = /^(cls\.(weight|bias)$|attention\.)/;
 
 const volta: Layout = {
   title: "VOLTA",
@@ -74,13 +76,17 @@ const visualBertNames: Pairs = [
 /** A name of Hugging Face's by its beginning. */
 function placeBy(name: string, pairs: Pairs): Place | undefined {
   if (COPIES.test(name)) return copies;
+  if (TASKS.test(name)) return { ignored: "heads of tasks" };
   const to = swapStart(name, pairs, 1);
   return to === undefined ? undefined : { to };
 }
 
 function lxmertNaming(tensors: Shapes): Naming | undefined {
-  if (![...tensors.keys()].some((name) => name.startsWith("lxmert.encoder.x_layers."))) return undefined;
-  const count = (list: string): number => countNumbers(tensors, new RegExp(`^lxmert\\.encoder\\.${list}\\.(\\d+)\\.`));
+  const sign = [...tensors.keys()].map((name) => /^(lxmert\.)?encoder\.x_layers\./.exec(name)).find(Boolean);
+  if (!sign) return undefined;
+  const bare = sign[1] === undefined; // LxmertModel by itself
+  const count = (list: string): number =>
+    countNumbers(tensors, new RegExp(`^(?:lxmert\\.)?encoder\\.${list}\\.(\\d+)\\.`));
   const crossing = 2 * Math.max(count("layer"), count("r_layers"));
   const place = (name: string): Place | undefined => {
     const [, list, number, rest] = /^lxmert\.encoder\.(layer|r_layers|x_layers)\.(\d+)\.(.*)$/.exec(name) ?? [];
@@ -88,7 +94,7 @@ function lxmertNaming(tensors: Shapes): Naming | undefined {
     if (list === "x_layers") return inLayer(rest!, crossParts, crossing + 3 * Number(number));
     return inLayer(rest!, bertParts(list === "layer" ? "" : "v_"), 2 * Number(number));
   };
-  return { what: "LXMERT", place };
+  return { what: bare ? "LxmertModel" : "LXMERT", place: (name) => place(bare ? `lxmert.${name}` : name) };
 }
 
 /** Read alone: a name of ours does not say how many layers stand before those that cross. */
@@ -96,10 +102,14 @@ const lxmert: Layout = { title: "Hugging Face's LXMERT", recognise: lxmertNaming
 
 const visualBert: Layout = {
   title: "Hugging Face's VisualBERT",
-  recognise: (tensors) =>
-    tensors.has("visual_bert.embeddings.visual_projection.weight")
-      ? { what: "VisualBERT", place: visualBertPlace }
-      : undefined,
+  recognise(tensors) {
+    const table = "embeddings.visual_projection.weight";
+    if (tensors.has(`visual_bert.${table}`)) return { what: "VisualBERT", place: visualBertPlace };
+    // VisualBertModel by itself.
+    return tensors.has(table)
+      ? { what: "VisualBertModel", place: (name) => visualBertPlace(`visual_bert.${name}`) }
+      : undefined;
+  },
   target(name) {
     const [, number, rest] = /^bert\.encoder\.layer\.(\d+)\.(.*)$/.exec(name) ?? [];
     if (number === undefined) {
