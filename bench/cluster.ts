@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { type Cluster, launchOf, type Memory, openMpi } from "../src/cluster/index.ts";
+import { type Cluster, launchOf, type Memory, openMpi, type UnderWay } from "../src/cluster/index.ts";
 import { type Recipe, resolveRecipe } from "../src/pretrain/recipe/index.ts";
 import { asBuilt } from "../src/pretrain/run/preview.ts";
 import {
@@ -163,20 +163,33 @@ async function timed(mpi: Cluster, length: number): Promise<number> {
   return median(times);
 }
 
+/** Of what travels beside the arithmetic the time counts that it is waited for. */
 function noted(mpi: Cluster, calls: { seconds: number; bytes: number }[]): Cluster {
+  type Arguments = readonly [Memory, ...unknown[]];
+  const note = async (bytes: number, wait: () => Promise<void>): Promise<void> => {
+    const begun = performance.now();
+    await wait();
+    calls.push({ seconds: (performance.now() - begun) / 1000, bytes });
+  };
+  const bytesOf = (times: number, [all]: Arguments): number =>
+    times * share(mpi) * all.length * (all instanceof Float64Array ? 8 : 4);
   const noting =
-    <T extends readonly [Memory, ...unknown[]]>(times: number, call: (...args: T) => Promise<void>) =>
-    async (...args: T): Promise<void> => {
-      const begun = performance.now();
-      await call(...args);
-      const bytes = times * share(mpi) * args[0].length * (args[0] instanceof Float64Array ? 8 : 4);
-      calls.push({ seconds: (performance.now() - begun) / 1000, bytes });
+    <T extends Arguments>(times: number, call: (...args: T) => Promise<void>) =>
+    (...args: T): Promise<void> =>
+      note(bytesOf(times, args), () => call(...args));
+  const beginning =
+    <T extends Arguments>(times: number, begin: (...args: T) => UnderWay) =>
+    (...args: T): UnderWay => {
+      const way = begin(...args);
+      return { arrive: () => note(bytesOf(times, args), () => way.arrive()) };
     };
   return {
     ...mpi,
     allGather: noting(1, mpi.allGather),
     allReduce: noting(2, mpi.allReduce),
     reduceScatter: noting(1, mpi.reduceScatter),
+    beginAllReduce: beginning(2, mpi.beginAllReduce),
+    beginReduceScatter: beginning(1, mpi.beginReduceScatter),
   };
 }
 

@@ -13,6 +13,14 @@ const SPLITS: readonly Split[] = [
   [2, 2],
 ];
 
+/** Splits of a batch of twelve. */
+const BY_THREE: readonly Split[] = [
+  [3, 1],
+  [1, 3],
+  [3, 2],
+  [2, 3],
+];
+
 const only = (kind: "pairs" | "contrast" | "images" | "texts") => ({
   sampling: { pairs: 0, contrast: 0, images: 0, texts: 0, [kind]: 1 },
 });
@@ -52,5 +60,9 @@ describe(`after ${STEPS} steps workers × micro-batches have the losses and para
   it.each(CASES)("on %s", async (_name, kind, changes) => {
     const { metrics } = await expectSameInParts(kind, batches, { ...changes, splits: SPLITS });
     expect(metrics).toHaveLength(STEPS);
+  });
+
+  it.each(CASES)("on %s, by threes", async (_name, kind, changes) => {
+    await expectSameInParts(kind, batches, { ...changes, batchSize: 12, splits: BY_THREE });
   });
 });

@@ -39,6 +39,20 @@ describe("workers in one process", () => {
     ]);
   });
 
+  it("begin sums and go on, and have them in the order in which they were begun", async () => {
+    const found = await each(2, async (cluster) => {
+      const [first, own, last] = [numbers(cluster, 4), new Float64Array(2), numbers(cluster, 1)];
+      const begun = [cluster.beginReduceScatter(first, own), cluster.beginAllReduce(last)];
+      await cluster.barrier();
+      for (const one of begun) await one.arrive();
+      return [...own, ...last];
+    });
+    expect(found).toEqual([
+      [3, 6, 3],
+      [9, 12, 3],
+    ]);
+  });
+
   it("add up in the order of ranks, whoever comes first", async () => {
     const values = [1e16, 1, -1e16];
     const sums = await each(3, async (cluster) => {

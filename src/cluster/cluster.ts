@@ -15,6 +15,19 @@ export interface NativeMemory {
 /** What is read and overwritten: an array, or memory where it lies. */
 export type Memory = Numbers | NativeMemory;
 
+/** A sum that travels while its worker computes. */
+export interface UnderWay {
+  /** Resolves when the memory holds the result. Called once for each, in the order in which they were begun. */
+  arrive(): Promise<void>;
+}
+
+/** Several of them, as they were begun. */
+export const inOrder = (all: readonly UnderWay[]): UnderWay => ({
+  async arrive() {
+    for (const one of all) await one.arrive();
+  },
+});
+
 /**
  * One of `size` workers. A call resolves when the memory holds its result; until then nothing else may touch that memory. Sums are taken in
  * an order that depends on ranks and sizes alone, so the same numbers give the same bits on all workers, time after time.
@@ -33,6 +46,9 @@ export interface Cluster extends AsyncDisposable {
   reduceScatter(all: Memory, own: Memory): Promise<void>;
   /** `all` becomes the sum over workers. */
   allReduce(all: Memory): Promise<void>;
+  /** As `reduceScatter` and `allReduce`, beside other work: they take hardly any of the processors before they are waited for. */
+  beginReduceScatter(all: Memory, own: Memory): UnderWay;
+  beginAllReduce(all: Memory): UnderWay;
   /** `all` becomes that of worker `root`. */
   broadcast(all: Memory, root: number): Promise<void>;
   /** Resolves when every worker has come here. */

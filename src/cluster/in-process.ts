@@ -1,6 +1,6 @@
 /** Several workers in one process, for tests: each collective waits until all have called it, and is then done in the order of ranks. */
 import { EngineError } from "../errors.ts";
-import type { Cluster, Memory, Numbers } from "./cluster.ts";
+import type { Cluster, Memory, Numbers, UnderWay } from "./cluster.ts";
 
 type Kind = "allGather" | "reduceScatter" | "allReduce" | "broadcast" | "barrier";
 
@@ -47,8 +47,17 @@ export function workersInProcess(size: number): Cluster[] {
     if (meeting.calls.some((one) => one !== undefined)) meeting.done.reject(ended);
   };
   return Array.from({ length: size }, (_, rank) => {
-    const go = (kind: Kind, all: Memory = NOTHING, own: Memory = NOTHING, root = 0) =>
-      meet(rank, { kind, all: array(all), own: array(own), root });
+    let last: Promise<void> = Promise.resolve();
+    const go = (kind: Kind, all: Memory = NOTHING, own: Memory = NOTHING, root = 0): Promise<void> => {
+      const mine = last.then(() => meet(rank, { kind, all: array(all), own: array(own), root }));
+      last = mine.catch(() => undefined);
+      return mine;
+    };
+    const begin = (kind: Kind, all: Memory, own?: Memory): UnderWay => {
+      const done = go(kind, all, own);
+      void done.catch(() => undefined); // rejects where it is waited for
+      return { arrive: () => done };
+    };
     const close = async (): Promise<void> => end(rank, "closed");
     return {
       description: `${size} workers in one process`,
@@ -58,6 +67,8 @@ export function workersInProcess(size: number): Cluster[] {
       allGather: (all, own) => go("allGather", all, own),
       reduceScatter: (all, own) => go("reduceScatter", all, own),
       allReduce: (all) => go("allReduce", all),
+      beginReduceScatter: (all, own) => begin("reduceScatter", all, own),
+      beginAllReduce: (all) => begin("allReduce", all),
       broadcast: (all, root) => go("broadcast", all, NOTHING, root),
       barrier: () => go("barrier"),
       abort: () => end(rank, "aborted"),

@@ -1,4 +1,4 @@
-export type { Cluster, Memory, NativeMemory, Numbers } from "./cluster.ts";
+export { type Cluster, inOrder, type Memory, type NativeMemory, type Numbers, type UnderWay } from "./cluster.ts";
 export { workersInProcess } from "./in-process.ts";
 export { type Launch, launchOf } from "./mpi/launcher.ts";
 export { loadMpi } from "./mpi/library.ts";

@@ -1,5 +1,7 @@
 /** A single worker: what it would tell the others, it has already. */
-import type { Cluster, Memory, Numbers } from "./cluster.ts";
+import type { Cluster, Memory, Numbers, UnderWay } from "./cluster.ts";
+
+const THERE: UnderWay = { arrive: async () => undefined };
 
 /** The cluster of one process. */
 export const oneWorker = (): Cluster => ({
@@ -10,6 +12,11 @@ export const oneWorker = (): Cluster => ({
   allGather: async (all, own) => own && copy(own, all),
   reduceScatter: async (all, own) => copy(all, own),
   allReduce: async () => undefined,
+  beginReduceScatter: (all, own) => {
+    copy(all, own);
+    return THERE;
+  },
+  beginAllReduce: () => THERE,
   broadcast: async () => undefined,
   barrier: async () => undefined,
   abort: () => process.exit(1),

@@ -1,15 +1,15 @@
 /** Runs the programs of one step: all of it at once, or part by part with collectives between them. */
-import type { Cluster, Numbers } from "../cluster/index.ts";
+import { type Cluster, inOrder, type Numbers, type UnderWay } from "../cluster/index.ts";
 import type { Program } from "../graph/index.ts";
 import type { Phase } from "../graph/passes/index.ts";
 import { KEEP } from "../graph/passes/index.ts";
-import type { Executable, State } from "../runtime/index.ts";
+import type { Buffer, Executable, State } from "../runtime/index.ts";
 import { type Feeds, fromNumbers, scalar, type Tensor } from "../tensor/index.ts";
 import { cutBatch, joinBatch } from "./parts.ts";
 import type { BeforeStep, Metrics } from "./plan.ts";
-import { gatherParts, type Shared, scatterSums, sumScalars } from "./shares.ts";
+import { beginScatters, gatherParts, type Shared, scatterSums, sumScalars } from "./shares.ts";
 import { type CutStep, PART, type StepGraph } from "./step.ts";
-import { sumOverWorkers } from "./sums.ts";
+import { beginSums, sumOverWorkers } from "./sums.ts";
 
 /** Runs one step on this worker's samples, with scalars that all of its programs may read. */
 export type Runner = (feeds: Feeds, scalars: Metrics) => Promise<Metrics>;
@@ -67,12 +67,14 @@ export async function partsRunner(
   const norms = shares.norms && (await compile(shares.norms));
   const last = await compile(cut.last);
   const shared = new Map(shares.sums.map((one) => [one.name, one]));
+  const travels = besideOthers(phases);
   return async (feeds, scalars) => {
     // What each part of this worker is fed: its samples, and what earlier programs have given it.
     const own = cutBatch(feeds, perWorker, axis).map((piece, i): Record<string, Tensor> => {
       return { ...piece, [PART]: fromNumbers([cluster.rank * perWorker + i], [], "int32") };
     });
     const sums: Record<string, number> = {};
+    const underWay: UnderWay[] = [];
     for (const [phase, executable] of phases) {
       for (const [i, piece] of own.entries()) {
         const results = await run(executable, piece, { ...scalars, [KEEP]: i === 0 ? 0 : 1 });
@@ -80,8 +82,11 @@ export async function partsRunner(
         for (const name of phase.kept) piece[name] = results[name]!;
         for (const { own: name } of phase.gathers) piece[name] = results[name]!;
       }
-      await exchange(phase, own, { cluster, state, shared });
+      await gatherRows(phase, own, cluster);
+      if (travels.has(phase)) underWay.push(...(await beginExchange(phase, { cluster, state, shared })));
+      else await exchange(phase, own, { cluster, state, shared });
     }
+    await inOrder(underWay).arrive();
     const squares = norms ? await sumScalars(cluster, await run(norms, {}, scalars)) : {};
     const results = numbers(await run(last, { ...own[0]!, ...squares }, scalars));
     await gatherParts(cluster, state, shares.gathered);
@@ -91,12 +96,25 @@ export async function partsRunner(
   };
 }
 
-/** The collectives of a phase; what they give goes to the feeds of this worker's parts. */
-async function exchange(
-  phase: Phase,
-  own: Record<string, Tensor>[],
-  { cluster, state, shared }: Omit<PartsOptions, "axis"> & { readonly shared: ReadonlyMap<string, Shared> },
-): Promise<void> {
+/** Phases whose sums no later one reads: they travel while later ones run. Beside the last nothing is computed. */
+function besideOthers(phases: readonly (readonly [Phase, Executable])[]): ReadonlySet<Phase> {
+  const read = new Set<string>();
+  const found = new Set<Phase>();
+  for (const [i, [phase, { graph }]] of [...phases.entries()].reverse()) {
+    const isFree = phase.scatters.length === 0 && !phase.reduces.some((name) => read.has(name));
+    if (isFree && i < phases.length - 1) found.add(phase);
+    for (const name of Object.keys(graph.inputs)) read.add(name);
+  }
+  return found;
+}
+
+interface ExchangeOptions extends Omit<PartsOptions, "axis"> {
+  /** Sums of which a worker needs a part alone. */
+  readonly shared: ReadonlyMap<string, Shared>;
+}
+
+/** What the parts of a phase have to gather goes to the feeds of this worker's parts. */
+async function gatherRows(phase: Phase, own: Record<string, Tensor>[], cluster: Cluster): Promise<void> {
   for (const { own: name, all } of phase.gathers) {
     const rows = await gathered(
       own.map((piece) => piece[name]!),
@@ -104,17 +122,34 @@ async function exchange(
     );
     for (const piece of own) piece[all] = rows;
   }
-  await sumOverWorkers(
-    cluster,
-    phase.reduces.filter((name) => !shared.has(name)).map((name) => state.buffer(name)),
-  );
-  const parts = phase.reduces.flatMap((name) => shared.get(name) ?? []);
+}
+
+/** The sums of a phase; rows of them go to the feeds of this worker's parts. */
+async function exchange(
+  phase: Phase,
+  own: Record<string, Tensor>[],
+  { cluster, state, shared }: ExchangeOptions,
+): Promise<void> {
+  const [whole, parts] = sumsOf(phase, state, shared);
+  await sumOverWorkers(cluster, whole);
   await scatterSums(cluster, state, parts);
   for (const { sum, rows } of phase.scatters) {
     const mine = await scattered(await state.read(sum), own.length, cluster);
     for (const [i, piece] of own.entries()) piece[rows] = mine[i]!;
   }
 }
+
+/** Begins the sums of a phase. */
+async function beginExchange(phase: Phase, { cluster, state, shared }: ExchangeOptions): Promise<UnderWay[]> {
+  const [whole, parts] = sumsOf(phase, state, shared);
+  return [await beginSums(cluster, whole), await beginScatters(cluster, state, parts)];
+}
+
+/** Sums that every worker needs whole, and those of which it needs a part. */
+const sumsOf = ({ reduces }: Phase, state: State, shared: ReadonlyMap<string, Shared>): [Buffer[], Shared[]] => [
+  reduces.filter((name) => !shared.has(name)).map((name) => state.buffer(name)),
+  reduces.flatMap((name) => shared.get(name) ?? []),
+];
 
 type Make = new (length: number) => Float32Array;
 

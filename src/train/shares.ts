@@ -2,13 +2,13 @@
  * The update shared out among workers: each sums and updates one part of every large parameter, then all gather the parameters
  * (stage 1 of ZeRO, Rajbhandari et al., arXiv:1910.02054 §5.1). As many bytes are sent as for sums on all workers.
  */
-import type { Cluster, Numbers } from "../cluster/index.ts";
+import { type Cluster, inOrder, type Memory, type Numbers, type UnderWay } from "../cluster/index.ts";
 import { graph, input, isOp, mul, type Program, sum, type Value } from "../graph/index.ts";
 import { sumName } from "../graph/passes/index.ts";
 import { momentNames } from "../optim/index.ts";
 import type { State } from "../runtime/index.ts";
 import { type Feeds, size, type Tensor, zerosLike } from "../tensor/index.ts";
-import { memoryOf, travelsAlone } from "./sums.ts";
+import { andThen, memoryOf, travelsAlone } from "./sums.ts";
 
 /** A tensor of the state of which this worker holds a part, in the order of ranks: behind the state's name `own`. */
 export interface Shared {
@@ -140,15 +140,33 @@ export async function gatherParts(cluster: Cluster, state: State, shared: readon
 
 /** Sums whole tensors over workers; each gets its part. */
 export async function scatterSums(cluster: Cluster, state: State, shared: readonly Shared[]): Promise<void> {
-  for (const { name, own, length } of shared) {
-    const [part, whole] = [state.buffer(own), state.buffer(name)];
-    const [to, from] = [memoryOf(cluster, part), memoryOf(cluster, whole)];
-    if (from && to) await cluster.reduceScatter(from, to);
-    else {
-      const { dtype, data } = await whole.read();
-      const mine = like(data, length);
-      await cluster.reduceScatter(data as Numbers, mine);
-      part.write({ dtype, shape: [length], data: mine } as Tensor);
-    }
+  for (const one of shared) {
+    const { from, to, back } = await ends(cluster, state, one);
+    await cluster.reduceScatter(from, to);
+    back();
   }
+}
+
+/** Begins the same: until they have arrived, neither the tensors nor the parts may be read or written. */
+export async function beginScatters(cluster: Cluster, state: State, shared: readonly Shared[]): Promise<UnderWay> {
+  const begun: UnderWay[] = [];
+  for (const one of shared) {
+    const { from, to, back } = await ends(cluster, state, one);
+    begun.push(andThen(cluster.beginReduceScatter(from, to), back));
+  }
+  return inOrder(begun);
+}
+
+/** What a sum is of and goes to: where they lie, or copies, of which the part goes back. */
+async function ends(
+  cluster: Cluster,
+  state: State,
+  { name, own, length }: Shared,
+): Promise<{ readonly from: Memory; readonly to: Memory; readonly back: () => void }> {
+  const [part, whole] = [state.buffer(own), state.buffer(name)];
+  const [to, from] = [memoryOf(cluster, part), memoryOf(cluster, whole)];
+  if (from && to) return { from, to, back: () => undefined };
+  const { dtype, data } = await whole.read();
+  const mine = like(data, length);
+  return { from: data as Numbers, to: mine, back: () => part.write({ dtype, shape: [length], data: mine } as Tensor) };
 }

@@ -71,6 +71,8 @@ export interface Updating {
   readonly counters: Counters;
   /** Bytes of the smallest parameter whose update is shared out among workers. */
   readonly shareFrom?: number | undefined;
+  /** Elements that may wait where the backward pass is cut, for each operation that is left. */
+  readonly mayWait?: number | undefined;
 }
 
 /** The step of an objective that was traced on its whole batch. */
@@ -104,6 +106,7 @@ export function cutStep(name: string, { p, part, found, gradients: by }: Traced,
     updates: { ...updates, ...carried },
     sums,
     several: part.perWorker > 1,
+    mayWait: updating.mayWait,
   });
   const zeros = mapValues(done.sums, (shape) => zerosLike("float32", shape));
   return {

@@ -25,6 +25,8 @@ export interface TraceOptions {
   readonly workers?: number;
   /** Bytes of the smallest parameter whose update is shared out among workers: 256 KiB unless said. */
   readonly shareFrom?: number | undefined;
+  /** Elements that may wait where the backward pass is cut so that sums travel beside it, for each operation that is left: 1 in 4,000 unless said. */
+  readonly mayWait?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,7 +38,7 @@ export async function traceSteps(
   name: string,
   options: TrainingOptions,
   plan: TrainingPlan,
-  { workers = 1, shareFrom, signal }: TraceOptions = {},
+  { workers = 1, shareFrom, mayWait, signal }: TraceOptions = {},
 ): Promise<Record<string, StepGraphs>> {
   const { gradientAccumulationSteps: microBatches, recompute } = options;
   const each = eachInTurn(signal);
@@ -46,7 +48,7 @@ export async function traceSteps(
     checkBatch(title(kind), batchSize, workers, microBatches);
   const traced = await each(plan.objectives, (objective) => traceObjective(objective, recompute, part));
   const counters = updateCounters(mapValues(traced, ({ gradients }) => Object.keys(gradients)));
-  const updating = { options, plan, counters, shareFrom };
+  const updating = { options, plan, counters, shareFrom, mayWait };
   return each(traced, (one, kind) =>
     part.parts === 1
       ? { whole: wholeStep(title(kind), one, updating) }

@@ -16,12 +16,21 @@ const own = new Float32Array(2);
 await c.reduceScatter(Float32Array.from({ length: 2 * c.size }, (_, i) => i * (c.rank + 1)), own);
 const told = Int32Array.of(7 * c.rank);
 await c.broadcast(told, 1);
+const mine = new Float32Array(2);
+const ways = [c.beginReduceScatter(Float32Array.from({ length: 2 * c.size }, (_, i) => i * (c.rank + 1)), mine)];
+const large = new Float32Array(2 ** 20).fill(c.rank + 1);
+const tenth = Float32Array.of(0.1 * (c.rank + 1));
+ways.push(c.beginAllReduce(large), c.beginAllReduce(tenth));
+await c.barrier();
+await new Promise((resolve) => setTimeout(resolve, 20));
+for (const way of ways) await way.arrive();
 const texts = await gatherTexts(c, "é".repeat(c.rank));
 const [first, second] = [Float64Array.of(1), Float64Array.of(2)];
 await Promise.all([c.allReduce(first), c.allReduce(second), c.barrier()]);
 console.log(JSON.stringify({
   rank: c.rank, size: c.size, abi: c.library.abi.name, told: told[0], texts,
-  ranks: [...ranks], all: [...all], sum: [...sum], own: [...own], together: [first[0], second[0]],
+  ranks: [...ranks], all: [...all], sum: [...sum], own: [...own], mine: [...mine],
+  large: [large[0], large[2 ** 20 - 1]], tenth: tenth[0], together: [first[0], second[0]],
 }));
 await c.close();
 `;
@@ -47,6 +56,9 @@ for (const mpi of mpis)
             texts: ranks.map((r) => "é".repeat(r)),
             all: ranks.flatMap((r) => [r + 1, r + 1]),
             sum: [total, size / 2],
+            mine: [2 * rank * total, (2 * rank + 1) * total],
+            large: [total, total],
+            tenth: expect.closeTo(total / 10, 6),
             own: [2 * rank * total, (2 * rank + 1) * total],
             together: [size, 2 * size],
           })),

@@ -23,6 +23,9 @@ import { cutBatch } from "../../src/train/parts.ts";
 /** Bytes: small tensors are shared out among workers too. */
 export const SHARE_FROM = 256;
 
+/** As much as it likes: the making of gradients is cut in pieces, however small. */
+export const MAY_WAIT = Number.POSITIVE_INFINITY;
+
 const SOURCE = { type: "synthetic", count: 24, size: 16, seed: 3 } as const;
 
 /** 4 × 4 patches of 4 pixels, two layers of 16 an encoder, 12 visual words. */
@@ -211,7 +214,8 @@ export async function startStage(
   cluster?: Cluster,
   shareFrom = SHARE_FROM,
 ): Promise<Started> {
-  const graphs = await traceSteps("only", stage, plan, { workers: cluster?.size ?? 1, shareFrom });
+  const workers = cluster?.size ?? 1;
+  const graphs = await traceSteps("only", stage, plan, { workers, shareFrom, mayWait: MAY_WAIT });
   const { specs, trained, initial } = declaredState(graphs, plan);
   const state = new State(device);
   const twin = (name: string): string => plan.twin?.(name) ?? name;

@@ -14,6 +14,10 @@ const FUNCTIONS = {
   MPI_Allgather: ["void *", "int", "handle", "void *", "int", "handle", "handle"],
   MPI_Reduce_scatter: ["void *", "void *", "void *", "handle", "handle", "handle"],
   MPI_Allreduce: ["void *", "void *", "int", "handle", "handle", "handle"],
+  MPI_Iallreduce: ["void *", "void *", "int", "handle", "handle", "handle", "void *"],
+  MPI_Ialltoall: ["void *", "int", "handle", "void *", "int", "handle", "handle", "void *"],
+  MPI_Test: ["void *", "void *", "void *"],
+  MPI_Wait: ["void *", "void *"],
   MPI_Bcast: ["void *", "int", "handle", "int", "handle"],
   MPI_Barrier: ["handle"],
   MPI_Send: ["void *", "int", "handle", "int", "int", "handle"],
@@ -32,6 +36,8 @@ export interface MpiLibrary {
   readonly version: string;
   readonly abi: Abi;
   readonly fn: Readonly<Record<FunctionName, Native>>;
+  /** The bytes at an address of this process. */
+  view(address: bigint, bytes: number): ArrayBuffer;
 }
 
 const isMac = process.platform === "darwin";
@@ -85,12 +91,12 @@ function bind(koffi: Koffi, path: string): MpiLibrary {
       name,
       library.func(
         name,
-        name === "MPI_Finalize" ? "int" : "int",
+        "int",
         args.map((arg) => (arg === "handle" ? abi.handle : arg)),
       ),
     ]),
   ) as MpiLibrary["fn"];
-  return { path, version, abi, fn };
+  return { path, version, abi, fn, view: (address, bytes) => koffi.view(address, bytes) };
 }
 
 const MAX_VERSION = 8192;

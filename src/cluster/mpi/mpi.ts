@@ -1,9 +1,10 @@
 /** Workers that are processes of an MPI job: the library moves the numbers, on whatever network it knows. */
 import { EngineError } from "../../errors.ts";
-import type { Cluster, Memory } from "../cluster.ts";
+import { type Cluster, inOrder, type Memory, type Numbers } from "../cluster.ts";
 import { type Abi, dtypeOf } from "./abi.ts";
 import { type Launch, launchOf } from "./launcher.ts";
 import { type FunctionName, loadMpi, type MpiLibrary } from "./library.ts";
+import { beside } from "./under-way.ts";
 import { type Watch, watchdog } from "./watchdog.ts";
 
 export interface MpiOptions {
@@ -46,7 +47,7 @@ async function start({ patience = 0, onHang, ...given }: MpiOptions): Promise<Mp
   const threaded = level[0]! >= abi.multiple;
   const watch =
     patience > 0 ? watchdog(library, { rank: rank[0]!, size: size[0]!, patience, onHang, threaded }) : undefined;
-  return cluster(library, rank[0]!, size[0]!, watch);
+  return cluster(library, { rank: rank[0]!, size: size[0]!, watch, threaded });
 }
 
 function check(name: FunctionName, code: number): void {
@@ -77,24 +78,46 @@ function checkStart(
     );
 }
 
-type Argument = bigint | number | null | ArrayBufferView;
+export type Argument = bigint | number | null | ArrayBufferView;
 
 /** Calls under way: koffi does not keep their arrays. */
 const pending = new Set<unknown>();
 
-function cluster(library: MpiLibrary, rank: number, size: number, watch: Watch | undefined): MpiCluster {
+interface Place {
+  readonly rank: number;
+  readonly size: number;
+  readonly watch: Watch | undefined;
+  /** Whether the library takes calls from several threads at once. */
+  readonly threaded: boolean;
+}
+
+function cluster(library: MpiLibrary, { rank, size, watch, threaded }: Place): MpiCluster {
   const { abi, fn, version } = library;
   let last: Promise<void> = Promise.resolve();
-  let closed = false;
+  let [closed, busy] = [false, false];
   // One at a time, in the order of the calls: the pool's threads would start two of them in any order.
-  const call = (name: FunctionName, args: readonly Argument[]): Promise<void> => {
-    const mine = last.then(async () => {
-      const done = watch?.(name);
-      await run(fn[name], name, args).finally(done);
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const mine = last.then(() => {
+      busy = true;
+      return work();
     });
-    last = mine.catch(() => undefined);
+    last = mine
+      .catch(() => undefined)
+      .then(() => {
+        busy = false;
+      });
     return mine;
   };
+  const watched = async (name: FunctionName, native: FunctionName, args: readonly Argument[]): Promise<void> => {
+    const done = watch?.(name);
+    await run(fn[native], native, args).finally(done);
+  };
+  const call = (name: FunctionName, args: readonly Argument[]): Promise<void> =>
+    inTurn(() => watched(name, name, args));
+  const begin = beside({
+    ...{ library, inTurn, free: () => threaded || !busy },
+    wait: (name, args) => watched(name, "MPI_Wait", args),
+  });
   const close = async (): Promise<void> => {
     if (closed) return;
     closed = true;
@@ -125,6 +148,18 @@ function cluster(library: MpiLibrary, rank: number, size: number, watch: Watch |
       for (const [piece, length] of pieces(all))
         await call("MPI_Allreduce", [abi.inPlace, piece, length, typeOf(abi, all), abi.sum, abi.world]);
     },
+    beginReduceScatter(all, own) {
+      const [each, type] = [short(lengthOf(own)), typeOf(abi, all)];
+      const args = [abi.inPlace, 0, type, pointer(all), each, type, abi.world];
+      return begin("MPI_Ialltoall", args, () => addUp(arrayOf(library, all), arrayOf(library, own)));
+    },
+    beginAllReduce(all) {
+      const type = typeOf(abi, all);
+      const parts = [...pieces(all)].map(([piece, length]) =>
+        begin("MPI_Iallreduce", [abi.inPlace, piece, length, type, abi.sum, abi.world]),
+      );
+      return inOrder(parts);
+    },
     async broadcast(all, root) {
       for (const [piece, length] of pieces(all))
         await call("MPI_Bcast", [piece, length, typeOf(abi, all), root, abi.world]);
@@ -146,6 +181,22 @@ const run = (native: MpiLibrary["fn"][FunctionName], name: FunctionName, args: r
       else resolve();
     });
   });
+
+/** `all` holds a part of every worker's: `own` becomes their sum, in the order of ranks. */
+function addUp(all: Numbers, own: Numbers): void {
+  for (let i = 0; i < own.length; i++) own[i] = all[i]!;
+  for (let from = own.length; from < all.length; from += own.length)
+    for (let i = 0; i < own.length; i++) own[i]! += all[from + i]!;
+}
+
+/** Memory as an array, where it lies. */
+function arrayOf({ view }: MpiLibrary, memory: Memory): Numbers {
+  if (ArrayBuffer.isView(memory)) return memory;
+  const { address, length, dtype } = memory;
+  return new ARRAYS[dtype](view(address, length * BYTES[dtype]), 0, length);
+}
+
+const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;
 
 const lengthOf = (memory: Memory): number => memory.length;
 

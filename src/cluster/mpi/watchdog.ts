@@ -24,7 +24,7 @@ const [ASK, TELL] = [2, 6];
 const TAG = 4711;
 
 /** No library's MPI_Status is larger. */
-const STATUS_BYTES = 64;
+export const STATUS_BYTES = 64;
 
 export function watchdog({ abi, fn }: MpiLibrary, { rank, size, patience, onHang, threaded }: WatchOptions): Watch {
   let call = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import "../../../test/support/matchers.ts";
-import { firstBatches, SHARE_FROM, stageCase, startStage } from "../../../test/support/stage-case.ts";
+import { firstBatches, MAY_WAIT, SHARE_FROM, stageCase, startStage } from "../../../test/support/stage-case.ts";
 import { type Cluster, type Memory, workersInProcess } from "../../cluster/index.ts";
 import { openDevice } from "../../runtime/index.ts";
 import { traceSteps } from "../../train/index.ts";
@@ -12,12 +12,12 @@ import { calibrate, predict, shareOf, timeSteps, type Work } from "./index.ts";
 function counted(cluster: Cluster): { readonly cluster: Cluster; readonly sent: number[] } {
   const sent: number[] = [];
   const noting =
-    <T extends readonly [Memory, ...unknown[]]>(times: number, call: (...args: T) => Promise<void>) =>
-    (...args: T): Promise<void> => {
+    <T extends readonly [Memory, ...unknown[]], R>(times: number, call: (...args: T) => R) =>
+    (...args: T): R => {
       sent.push((times * args[0].length * bytesOf(args[0]) * (cluster.size - 1)) / cluster.size);
       return call(...args);
     };
-  const { allGather, allReduce, reduceScatter } = cluster;
+  const { allGather, allReduce, reduceScatter, beginAllReduce, beginReduceScatter } = cluster;
   return {
     sent,
     cluster: {
@@ -25,6 +25,8 @@ function counted(cluster: Cluster): { readonly cluster: Cluster; readonly sent: 
       allGather: noting(1, allGather),
       allReduce: noting(2, allReduce),
       reduceScatter: noting(1, reduceScatter),
+      beginAllReduce: noting(2, beginAllReduce),
+      beginReduceScatter: noting(1, beginReduceScatter),
     },
   };
 }
@@ -51,7 +53,11 @@ describe("shareOf", () => {
           await started.updater.update(1, { ...batch, feeds: rows[rank]! });
         }),
       );
-      const traced = await traceSteps("only", one.stage, one.plan, { workers: size, shareFrom: from });
+      const traced = await traceSteps("only", one.stage, one.plan, {
+        workers: size,
+        shareFrom: from,
+        mayWait: MAY_WAIT,
+      });
       const graphs = traced[batch.kind]!;
       const expected = { sent: bytesSent(graphs, size), messages: messagesSent(graphs) };
       if (from === undefined) expect(await shareOf(one.recipe, "only", size)).toMatchObject(expected);

@@ -145,3 +145,49 @@ describe("cut", () => {
     expect(() => cut({ ...given, ofPart, outputs: { ...outputs, own: ofPart.own! } })).toThrow(/without a collective/);
   });
 });
+
+/** Layers one behind the other, whose gradients come from the last to the first. */
+function deepStep(mayWait: number): PartedStep {
+  const names = ["w1", "w2", "w3", "w4", "w5", "w6"];
+  const weights = names.map((name) => input(name, [E, E]));
+  let h = input("x", [B, E]);
+  for (const w of weights) h = tanh(matmul(h, w));
+  const loss = div(sum(mul(h, h)), allReduce(sum(mul(input("x", [B, E]), input("x", [B, E]))), PARTS));
+  const sums = Object.fromEntries(grad(loss, weights).map((g, i) => [names[i]!, allReduce(g!, PARTS)]));
+  return {
+    name: "deep",
+    ofPart: { loss },
+    outputs: {},
+    updates: Object.fromEntries(names.map((name, i) => [name, sub(weights[i]!, mul(sums[name]!, 0.1))])),
+    sums,
+    several: false,
+    mayWait,
+  };
+}
+
+describe("cut on one part a worker", () => {
+  const all = Number.POSITIVE_INFINITY;
+  const of = (mayWait: number) => cut(deepStep(mayWait)).phases.map(({ reduces }) => reduces.length);
+
+  it("makes gradients in pieces, the last layers' first, where as much may wait between them", () => {
+    const { phases } = cut(deepStep(all));
+    expect(phases.slice(1).map(({ reduces }) => reduces.map((name) => name.slice(-2)).sort())).toEqual([
+      ["w6"], // after the whole forward pass
+      ["w3", "w4", "w5"],
+      ["w1", "w2"],
+    ]);
+    expect([of(0), of(1e-3)]).toEqual([
+      [1, 6],
+      [1, 6],
+    ]);
+  });
+
+  it("computes every product once, in whatever piece", () => {
+    const count = (mayWait: number): number =>
+      cut(deepStep(mayWait)).phases.reduce((n, { program: { outputs, updates } }) => {
+        const values = [...Object.values(outputs), ...Object.values(updates)];
+        return n + topological(values).filter(({ op }) => op === "matmul").length;
+      }, 0);
+    expect(count(all)).toBe(count(0));
+  });
+});

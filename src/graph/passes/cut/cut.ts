@@ -7,11 +7,11 @@
 import { type Shape, size } from "../../../tensor/index.ts";
 import { type Graph, graph, isOp, topological, withInputs } from "../../graph.ts";
 import { add, input, mul } from "../../ops.ts";
-import type { Op } from "../../primitives.ts";
 import type { Program } from "../../program.ts";
 import type { Value } from "../../value.ts";
 import { cse } from "../cse.ts";
-import { type Collective, earliest, isCollective, operand, type Schedule, schedule } from "./schedule.ts";
+import { inPieces } from "./pieces.ts";
+import { COSTLY, type Collective, earliest, isCollective, operand, type Schedule, schedule } from "./schedule.ts";
 
 /** The step of one part among many, with collectives between the parts. */
 export interface PartedStep {
@@ -25,6 +25,8 @@ export interface PartedStep {
   readonly sums: Readonly<Record<string, Value>>;
   /** Whether a worker has several parts: the sum of its own is then made in the state, one part after another. */
   readonly several: boolean;
+  /** Elements that may wait for each operation that is left, where the making of gradients is cut in pieces; little unless said. */
+  readonly mayWait?: number | undefined;
 }
 
 /** A program that runs for each part, and the collectives after it. All names are those of its outputs, feeds and state. */
@@ -59,7 +61,7 @@ export const sumName = (name: string): string => `accumulated.${name}`;
 /** Cuts a step that has collectives. */
 export function cut(step: PartedStep): Cut {
   const merged = mergedStep(step);
-  const times = schedule(merged);
+  const times = merged.several ? schedule(merged) : inPieces(schedule(merged), merged.mayWait);
   const names = namesOf(merged, times);
   const each = (): Map<Value, string>[] => Array.from({ length: times.count }, () => new Map());
   const [gives, stores] = [each(), each()];
@@ -128,9 +130,6 @@ function namesOf({ name, sums }: Merged, { after }: Schedule): Names {
 
 /** Builds values for one program: gives what stands for each of them there. */
 type Build = (roots: readonly Value[], program: number) => (v: Value) => Value;
-
-/** What costs so much that it is not computed twice; everything between two of them is little work. */
-const COSTLY: ReadonlySet<Op> = new Set<Op>(["matmul", "conv2d"]);
 
 /** Elements from which on a value is rather left in the engine's memory than given to the host and fed again. */
 const LARGE = 2 ** 16;

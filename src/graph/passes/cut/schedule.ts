@@ -7,6 +7,9 @@ export type Collective = Value<"allGather"> | Value<"reduceScatter"> | Value<"al
 const COLLECTIVES: ReadonlySet<Op> = new Set<Op>(["allGather", "reduceScatter", "allReduce"]);
 export const isCollective = (v: Value): v is Collective => COLLECTIVES.has(v.op);
 
+/** What costs so much that it is not computed twice; everything between two of them is little work. */
+export const COSTLY: ReadonlySet<Op> = new Set<Op>(["matmul", "conv2d"]);
+
 /** The ends of a step, and everything behind them, operands first. */
 interface Unscheduled {
   readonly nodes: readonly Value[];
@@ -69,7 +72,7 @@ function latest(nodes: readonly Value[], ends: ReadonlyMap<Value, number>): Map<
 }
 
 /** The values behind some, up to collectives. */
-function behind(roots: readonly Value[]): Set<Value> {
+export function behind(roots: readonly Value[]): Set<Value> {
   const found = new Set<Value>();
   const stack = roots.filter((v) => !isCollective(v));
   for (let v = stack.pop(); v; v = stack.pop()) {
