@@ -28,14 +28,17 @@ describe("flava plan", () => {
     expect(out).toMatch(/^1 Gbit\/s a machine, 1 workers on each, 20 µs a message/m);
   });
 
-  it("measures this machine, and gives all numbers as JSON", async () => {
-    const out = JSON.parse(await flava("--json", "plan", ...SMALL, "--workers", "2", "--stage", "text"));
+  const TWO = ["--per-machine", "2", "--set", "threads=1"];
+
+  it("measures this machine, with as many workers on it as are said and with one, and gives all numbers as JSON", async () => {
+    const out = JSON.parse(await flava("--json", "plan", ...SMALL, "--workers", "1,2", "--stage", "text", ...TWO));
     expect(out).toMatchObject({
       stage: "text",
-      predictions: [{ workers: 2 }],
+      predictions: [{ workers: 1, efficiency: 1 }, { workers: 2 }],
       calibration: { timed: [{ samples: 2 }, { samples: 8 }] },
+      alone: { timed: [{ samples: 2 }, { samples: 8 }] },
     });
-    expect(out.predictions[0].efficiency).toBeGreaterThan(0);
+    expect(out.predictions[1].efficiency).toBeGreaterThan(0);
   });
 
   it("keeps the size of micro-batches: workers take them from each other", async () => {

@@ -1,8 +1,9 @@
 /** `flava plan RECIPE`: how long a step would take on machines that are not here. */
+import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError } from "../errors.ts";
 import type { Recipe } from "../pretrain/recipe/index.ts";
-import type { Calibration, Prediction, WorkerShare } from "../pretrain/scaling/index.ts";
+import type { Calibration, Machine, Prediction, WorkerShare } from "../pretrain/scaling/index.ts";
 import { action, type Io } from "./command.ts";
 import { positive } from "./numbers.ts";
 
@@ -45,7 +46,7 @@ export function define(program: Command): void {
     .option("--workers <list>", "how many workers, as 1,2,64", several, [1, 2, 4, 8])
     .option("--gbit <n>", "what a machine sends, in gigabits a second", above0, 100)
     .option("--latency <us>", "microseconds until a message has arrived", above0, 20)
-    .option("--per-machine <n>", "workers that share a machine's connection", positive, 1)
+    .option("--per-machine <n>", "workers of a machine: they share its processors, memory and connection", positive, 1)
     .option("--stage <name>", "the stage; the last unless said")
     .option("--gflops <n>", "a worker's speed in such steps, instead of measuring this machine's", above0)
     .option("--samples <n>", "samples of the larger of two measured steps", positive, 8)
@@ -59,7 +60,7 @@ const ROUNDS = 3;
 
 async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
   const { resolveRecipe } = await import("../pretrain/recipe/index.ts");
-  const { calibrate, predict, shareOf } = await import("../pretrain/scaling/index.ts");
+  const { predict, shareOf } = await import("../pretrain/scaling/index.ts");
   const { asBuilt } = await import("../pretrain/run/preview.ts");
   const { recipe: asked } = await resolveRecipe(path, { set: [...(options.set ?? [])], tiny: false });
   const names = Object.keys(asked.stages);
@@ -74,24 +75,54 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
     io.note(`tracing the step of one of ${workers} workers…`);
     shares.push(await shareOf(sharedOut(recipe, stage, workers), stage, workers));
   }
-  const { gflops, samples, gbit, latency, perMachine } = options;
-  if (gflops === undefined) io.note(`timing steps of up to ${samples} samples on this machine…`);
-  const calibration =
-    gflops === undefined ? await calibrate(recipe, stage, { samples, rounds: ROUNDS, signal: io.signal }) : undefined;
-  const machine = calibration ?? { fixed: 0, speed: gflops! * 1e9 };
+  const { gbit, latency, perMachine } = options;
+  const { machine, calibration, alone } = await speeds(recipe, stage, options, io);
   const network = { bandwidth: (gbit * 1e9) / 8, latency: latency / 1e6, perMachine };
-  const predictions = predict(shares[0]!, shares, machine, network);
+  const predictions = predict(shares[0]!, shares, machine, network, alone);
   const rows = predictions.map((one, i) => ({ ...one, ...shares[i]! }));
   const wanted = rows.filter(({ workers }) => options.workers.includes(workers));
   const batch = recipe.stages[stage]!.batchSize;
   io.result(
     [
-      `${recipe.name}, ${stage}: ${batch.toLocaleString("en-US")} samples a step; ${speedLine(machine.speed, calibration)}`,
+      `${recipe.name}, ${stage}: ${batch.toLocaleString("en-US")} samples a step; ${speedLine(machine.speed, calibration, perMachine)}`,
       table(wanted.map((row) => cells(row, batch))),
-      `${gbit} Gbit/s a machine, ${perMachine} workers on each, ${latency} µs a message; messages are sent after the arithmetic, none beside it`,
+      `${gbit} Gbit/s a machine, ${perMachine} workers on each, ${latency} µs a message; what is sent beside the arithmetic is not taken off`,
     ].join("\n"),
-    { recipe: recipe.name, stage, batchSize: batch, speed: machine.speed, calibration, network, predictions: wanted },
+    {
+      recipe: recipe.name,
+      stage,
+      batchSize: batch,
+      speed: machine.speed,
+      calibration,
+      alone,
+      network,
+      predictions: wanted,
+    },
   );
+}
+
+interface Speeds {
+  readonly machine: Machine;
+  /** Where it was measured: with as many workers as a machine has, and with one. */
+  readonly calibration?: Calibration;
+  readonly alone?: Calibration;
+}
+
+/** Runs hold a thread of libuv's pool each, and it has so many. */
+const AT_ONCE = 4;
+
+/** How fast a worker is beside the others of its machine, and alone: as `--gflops` says, or measured. */
+async function speeds(recipe: Recipe, stage: string, options: PlanOptions, io: Io): Promise<Speeds> {
+  const { gflops, samples, perMachine } = options;
+  if (gflops !== undefined) return { machine: { fixed: 0, speed: gflops * 1e9 } };
+  const { calibrate } = await import("../pretrain/scaling/index.ts");
+  const one = { ...recipe, threads: recipe.threads || threadsOf(perMachine) };
+  const timed = (atOnce: number): Promise<Calibration> => {
+    io.note(`timing steps of up to ${samples} samples on this machine, ${atOnce} at once…`);
+    return calibrate(one, stage, { samples, rounds: ROUNDS, atOnce, signal: io.signal });
+  };
+  const calibration = await timed(Math.min(perMachine, AT_ONCE));
+  return { machine: calibration, calibration, alone: perMachine > 1 ? await timed(1) : calibration };
 }
 
 /** The recipe with so many micro-batches that they stay as large, where workers share the batch. */
@@ -101,11 +132,16 @@ function sharedOut(recipe: Recipe, name: string, workers: number): Recipe {
   return { ...recipe, stages: { ...recipe.stages, [name]: { ...stage, gradientAccumulationSteps } } };
 }
 
-const speedLine = (speed: number, calibration: Calibration | undefined): string => {
+/** A worker's share of the processors here; 0, where it has all: that is the engine's own choice. */
+const threadsOf = (perMachine: number): number =>
+  perMachine === 1 ? 0 : Math.max(1, Math.floor(availableParallelism() / perMachine));
+
+const speedLine = (speed: number, calibration: Calibration | undefined, atOnce: number): string => {
   if (!calibration) return `${digits(speed / 1e9)} GFLOP/s, as said`;
   const { timed, kind, fixed } = calibration;
   const steps = timed.map(({ samples, seconds }) => `${samples} in ${digits(seconds)} s`).join(", ");
-  return `measured here on batches of kind ${kind} (${steps}): ${digits(speed / 1e9)} GFLOP/s and ${digits(fixed)} s beside them`;
+  const together = atOnce > 1 ? `, ${Math.min(atOnce, AT_ONCE)} at once` : "";
+  return `measured here on batches of kind ${kind} (${steps}${together}): ${digits(speed / 1e9)} GFLOP/s and ${digits(fixed)} s beside them`;
 };
 
 const digits = (x: number): string => Number(x.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: 3 });

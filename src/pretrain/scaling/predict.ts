@@ -1,6 +1,6 @@
 /**
  * What a step takes on workers that are not here: the arithmetic of one of them at a speed that was measured, then its messages.
- * Gradients are summed after the backward pass, so the times add up.
+ * The times add up: what of the sums travels beside the backward pass is not taken off.
  */
 
 /** What one of `workers` workers does in a step, a mean over the kinds of batches. */
@@ -49,18 +49,31 @@ export interface Prediction {
   readonly bottleneck: "repeated" | "transfer" | "waiting" | "nothing";
 }
 
-/** The step of each of `works`, against that of one worker alone. */
-export function predict(alone: Work, works: readonly Work[], machine: Machine, network: Network): Prediction[] {
-  const one = seconds(alone, machine);
+/** The step of each of `works`, against that of one worker alone. `lone`: how long that one computes, with no other on its machine. */
+export function predict(
+  alone: Work,
+  works: readonly Work[],
+  machine: Machine,
+  network: Network,
+  lone: Machine = machine,
+): Prediction[] {
   return works.map((work) => {
-    const shared = one / work.workers;
-    const repeated = Math.max(0, seconds(work, machine) - shared);
+    const here = work.workers === 1 ? lone : machine;
+    const shared = seconds(alone, here) / work.workers;
+    const repeated = Math.max(0, seconds(work, here) - shared);
     const { transfer, waiting } = messages(work, network);
     const step = shared + repeated + transfer + waiting;
     const costs = { repeated, transfer, waiting };
     const [most, cost] = Object.entries(costs).reduce((a, b) => (b[1] > a[1] ? b : a));
     const bottleneck = cost > 0 ? (most as keyof typeof costs) : "nothing";
-    return { workers: work.workers, step, shared, ...costs, efficiency: one / (work.workers * step), bottleneck };
+    return {
+      workers: work.workers,
+      step,
+      shared,
+      ...costs,
+      efficiency: seconds(alone, lone) / (work.workers * step),
+      bottleneck,
+    };
   });
 }
 

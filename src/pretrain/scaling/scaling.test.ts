@@ -102,6 +102,14 @@ describe("predict", () => {
     expect([sharing!.repeated, sharing!.step]).toBeAllclose([0.15, 2.4], { rtol: 1e-9 });
   });
 
+  it("compares with one worker that has its machine alone", () => {
+    const [alone, two] = predict(work(1, 8e9), [work(1, 8e9), work(2, 4e9)], { fixed: 0, speed: 8e8 }, network, {
+      fixed: 0,
+      speed: 1e9,
+    });
+    expect([alone!.step, alone!.efficiency, two!.step, two!.efficiency]).toBeAllclose([8, 1, 5, 0.8], { rtol: 1e-9 });
+  });
+
   it("lets the workers of a machine share its connection", () => {
     const alone = work(1, 8e9);
     const at = (perMachine: number) =>

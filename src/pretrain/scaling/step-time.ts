@@ -18,6 +18,8 @@ export interface Timing {
   /** Steps that are timed, after two that are not. */
   readonly rounds: number;
   readonly cluster?: Cluster | undefined;
+  /** Who begins each step at the same time, without sharing batches. */
+  readonly together?: Cluster | undefined;
   readonly tables?: Tables | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called before and after each step that is timed. */
@@ -33,6 +35,7 @@ export async function timeSteps({
   kinds,
   rounds,
   cluster = oneWorker(),
+  together = cluster,
   tables = own,
   signal,
   around,
@@ -52,7 +55,7 @@ export async function timeSteps({
       times[kind] = [];
       for (let step = 1; step <= WARM_UP + rounds; step++) {
         signal?.throwIfAborted();
-        await cluster.barrier();
+        await together.barrier();
         if (step > WARM_UP) around?.(kind, "before");
         const begun = performance.now();
         await updater.update(step, batch);

@@ -1,4 +1,5 @@
 /** What a step of a stage is for one of N workers, and how fast such steps are here. */
+import { workersInProcess } from "../../cluster/index.ts";
 import type { Recipe, StageMeasure } from "../recipe/index.ts";
 import { measureStage } from "../run/measure.ts";
 import { tables as own, planOf, type Tables } from "../tables.ts";
@@ -53,6 +54,8 @@ export interface CalibrationOptions {
   /** Samples of the larger of two batches, at most. */
   readonly samples: number;
   readonly rounds: number;
+  /** How many make the same steps at the same time, and so share the memory of the machine; 1 unless said. */
+  readonly atOnce?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly tables?: Tables | undefined;
 }
@@ -64,7 +67,7 @@ const RATIO = 4;
 export async function calibrate(
   recipe: Recipe,
   name: string,
-  { samples, rounds, signal, tables = own }: CalibrationOptions,
+  { samples, rounds, atOnce = 1, signal, tables = own }: CalibrationOptions,
 ): Promise<Calibration> {
   const large = Math.min(samples, recipe.stages[name]!.batchSize);
   const kind = await costliest(recipe, name, tables);
@@ -73,8 +76,12 @@ export async function calibrate(
     const stage = { ...recipe.stages[name]!, batchSize, gradientAccumulationSteps: 1 };
     const small: Recipe = { ...recipe, stages: { ...recipe.stages, [name]: stage } };
     const { flops = {} } = await measureStage(small, name, tables);
-    const times = await timeSteps({ recipe: small, stage: name, kinds: [kind], rounds, signal, tables });
-    timed.push({ samples: batchSize, flops: flops[kind]!, seconds: median(times[kind]!) });
+    const timing = { recipe: small, stage: name, kinds: [kind], rounds, tables };
+    const together = await Promise.all(
+      workersInProcess(atOnce).map((cluster) => timeSteps({ ...timing, signal, together: cluster })),
+    );
+    const times = together.flatMap((one) => one[kind]!);
+    timed.push({ samples: batchSize, flops: flops[kind]!, seconds: median(times) });
   }
   return { ...lineThrough(timed), timed: timed.map(({ samples: n, seconds }) => ({ samples: n, seconds })), kind };
 }
