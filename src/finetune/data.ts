@@ -5,7 +5,7 @@ import { fnv1a, permutation, random } from "../tensor/index.ts";
 import type { TextTokenizer } from "../text/index.ts";
 import type { Problem, Target } from "./problem.ts";
 import { describeRefusals, labelOf, type Needs, type Row, refusal, type Survey, survey } from "./survey.ts";
-import { type ChosenTarget, chooseTarget, gapsAmong, labelReader, type TargetOptions } from "./target.ts";
+import { type ChosenTarget, chooseTarget, gapsAmong, labelReader, type TargetOptions, wholeNumbers } from "./target.ts";
 
 /** What is read, and how. */
 export interface DataRequest extends TargetOptions {
@@ -57,8 +57,8 @@ export async function prepareData(request: DataRequest): Promise<PreparedData> {
     for (const line of describeRefusals(refused)) note(`${source.name}: ${line}`);
     return { rows, refused };
   };
-  const all = await look(request.train);
-  const own = request.validation && (await look(request.validation));
+  const surveys = [await look(request.train), ...(request.validation ? [await look(request.validation)] : [])];
+  const [all, own] = withWholeNumbers(surveys, request) as [Survey, Survey | undefined];
   const chosen = chooseTarget(
     all.rows.map(({ label }) => label),
     { ...request, of: request.train.name },
@@ -94,6 +94,16 @@ function withoutGaps(source: Source, { rows, refused }: Survey, { as, classes, o
     rows: rows.filter((row) => !gap.has(row)),
     refused: new Map([...refused, [reason, { count: gaps.length, first: key }]]),
   };
+}
+
+/** Labels that are one number in two spellings are one class. */
+function withWholeNumbers(surveys: readonly Survey[], { as }: DataRequest): Survey[] {
+  if (as === "answers") return [...surveys];
+  const alike = wholeNumbers(surveys.flatMap(({ rows }) => rows.map(({ label }) => label)));
+  return surveys.map(({ rows, refused }) => ({
+    rows: rows.map((row) => ({ ...row, label: alike(row.label) })),
+    refused,
+  }));
 }
 
 interface Parts {

@@ -9,7 +9,7 @@ import { loadRunInfo } from "../record/index.ts";
 import { type DataRequest, lengthFor, prepareData } from "./data.ts";
 import { finetune } from "./run.ts";
 import { settingsFor } from "./settings.ts";
-import { chooseTarget } from "./target.ts";
+import { chooseTarget, labelReader } from "./target.ts";
 
 let model: FlavaModel;
 beforeAll(async () => {
@@ -127,6 +127,18 @@ describe("data", () => {
     ]);
     const countries = texts().map((sample, i) => ({ ...sample, label: i % 2 ? "NA" : "US" }));
     expect((await prepareData(asked(countries))).problem.target).toMatchObject({ names: ["NA", "US"] });
+  });
+
+  it("takes 1.0 for the class 1 where both are labels, in validation too, and leaves versions as they are", async () => {
+    const numbered = (...labels: string[]) =>
+      texts().map((sample, i) => ({ ...sample, label: labels[i % labels.length]! }));
+    const validation = sourceOf("held", [{ key: "z", texts: ["a cat"], label: "1.0" }]);
+    const { problem, classes } = await prepareData(asked(numbered("0", "0.0", "1"), { validation }));
+    expect(problem.target).toMatchObject({ kind: "classes", names: ["0", "1"] });
+    expect(classes[1]).toEqual({ name: "1", train: 8, validation: 1 });
+    const versions = (await prepareData(asked(numbered("1.0", "1.1")))).problem.target;
+    expect(versions).toMatchObject({ names: ["1.0", "1.1"] });
+    expect(["1", "1.10", "2"].map(labelReader(versions))).toEqual(["1.0", "1.1", "2"]);
   });
 
   it("tells other words from the same number of them", async () => {

@@ -39,6 +39,15 @@ export function gapsAmong<T extends { readonly label: string }>(rows: readonly T
   return !classes && others.length < rows.length && others.every(({ label }) => GAP.test(label)) ? others : [];
 }
 
+/** "1.0" as "1" where both are labels: tables that had gaps on the way write whole numbers so. */
+export function wholeNumbers(labels: Iterable<string>): (label: string) => string {
+  const known = new Set(labels);
+  return (label) => {
+    const whole = /^([+-]?\d+)\.0+$/.exec(label)?.[1];
+    return whole !== undefined && known.has(whole) ? whole : label;
+  };
+}
+
 /** The target of the labels of training samples. Throws DataError, ConfigError. */
 export function chooseTarget(labels: readonly string[], options: TargetOptions): ChosenTarget {
   if (options.as === "answers") return answersOf(labels, options);
@@ -119,9 +128,13 @@ function answersOf(labels: readonly string[], options: TargetOptions): ChosenTar
   };
 }
 
-/** A label as batches read it: a class or number as it stands; answers as "number:score …", those of the list alone. */
+/** A label as batches read it: a number as it stands; a class too, or by its value where a class is that number; answers as "number:score …", those of the list alone. */
 export function labelReader(target: Target): (label: string) => string {
-  if (target.kind !== "answers") return (label) => label;
+  if (target.kind === "number") return (label) => label;
+  if (target.kind === "classes") {
+    const values = new Map(target.names.filter(isNumber).map((name) => [Number(name), name]));
+    return (label) => (target.names.includes(label) || !isNumber(label) ? label : (values.get(Number(label)) ?? label));
+  }
   const places = new Map(target.names.map((name, i) => [name, i]));
   return (label) =>
     [...answerScores(label.split("\n"))]

@@ -26,11 +26,12 @@ export function spearman(predictions: Numbers, targets: Numbers): number {
   return pearson(averageRanks(predictions), averageRanks(targets));
 }
 
-/** Values less their mean; all 0 where all are equal, whatever rounding makes of the mean. */
+/** Values less their mean, over the largest of them, so that squares of very small and large ones are numbers; all 0 where all are equal. */
 function centred(values: Numbers): Float64Array {
-  const first = values[0]!;
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! - first;
-  const mean = sum / values.length;
-  return Float64Array.from({ length: values.length }, (_, i) => values[i]! - first - mean);
+  const first = values[0]! / 2;
+  const away = Float64Array.from({ length: values.length }, (_, i) => values[i]! / 2 - first); // halves: a difference of numbers is one
+  const most = away.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
+  if (most === 0) return away;
+  const mean = away.reduce((sum, v) => sum + v / most, 0) / values.length;
+  return away.map((v) => v / most - mean);
 }

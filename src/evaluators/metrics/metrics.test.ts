@@ -62,6 +62,13 @@ describe("metrics", () => {
     expect(pearson(constant!, targets!)).toBe(0);
     expect(spearman(targets!, constant!)).toBe(0);
     expect(pearson([0.1, 0.1, 0.1], [1, 2, 3])).toBe(0);
+    for (const scale of [1e-200, 1e200, 1.7e308]) // whose squares are no numbers
+      expect(
+        pearson(
+          [1, 2, -1].map((x) => (x / 2) * scale),
+          [1, 2, -1],
+        ),
+      ).toBeCloseTo(1, 14);
     expect(auroc(constant!, targets!)).toBe(0.5);
     expect(meanPerClass(constant!, targets!)).toBe(0.5);
     expect(f1([0, 0], [0, 0])).toBe(0);

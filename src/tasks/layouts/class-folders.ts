@@ -1,17 +1,17 @@
 /** A folder for each class, below one for each split: what torchvision's ImageFolder reads, and archives of CLIP's own sets. */
 import { join } from "node:path";
-import { listFolder } from "../../data/sources/listing.ts";
-import { namesIn, statOf } from "../../io/index.ts";
+import { isPicture, listFolder } from "../../data/sources/listing.ts";
+import { namesIn } from "../../io/index.ts";
 import { firstThere } from "./files.ts";
 import { type Item, type LayoutReader, type Listing, type Place, splitNames, WHOLE } from "./layout.ts";
+import { foldersIn } from "./places.ts";
 
 /** Pictures below `split/class/`; without folders for splits below `class/`. */
 export const classFolders: LayoutReader = {
   looks: "split/class/picture, or class/picture where the data have no splits",
   async isThere({ root, task }) {
-    const folders = await foldersOf(root);
     if (await splitFolder({ root, task }, task.data.splits.test?.[0] ?? "test")) return true;
-    return task.data.drawn !== undefined && folders.length > 1;
+    return task.data.drawn !== undefined && (await hasClasses(root));
   },
   async split(place, name) {
     if (name === WHOLE) return (await hasSplits(place)) ? undefined : listed(place, "");
@@ -20,10 +20,14 @@ export const classFolders: LayoutReader = {
   },
 };
 
-async function foldersOf(root: string): Promise<string[]> {
-  const names = (await namesIn(root)).filter((name) => !name.startsWith("."));
-  const kinds = await Promise.all(names.map(async (name) => (await statOf(join(root, name)))?.isDirectory()));
-  return names.filter((_, i) => kinds[i]);
+/** Whether two folders or more have pictures in themselves. */
+async function hasClasses(root: string): Promise<boolean> {
+  let classes = 0;
+  for (const folder of await foldersIn(root)) {
+    if ((await namesIn(folder)).some(isPicture)) classes++;
+    if (classes > 1) return true;
+  }
+  return false;
 }
 
 const hasSplits = async (place: Place): Promise<boolean> =>
@@ -32,7 +36,7 @@ const hasSplits = async (place: Place): Promise<boolean> =>
 /** The folder of a split, with folders in it. */
 async function splitFolder({ root }: Place, name: string): Promise<string | undefined> {
   const folder = await firstThere(root, splitNames(name));
-  return folder !== undefined && (await foldersOf(join(root, folder))).length > 0 ? folder : undefined;
+  return folder !== undefined && (await foldersIn(join(root, folder))).length > 0 ? folder : undefined;
 }
 
 async function listed({ root }: Place, folder: string): Promise<Listing> {

@@ -4,7 +4,7 @@ import { openSource, type Source } from "../../data/index.ts";
 import { readFooter } from "../../data/sources/parquet.ts";
 import { DataError } from "../../errors.ts";
 import { openBytes } from "../../io/index.ts";
-import { firstThere, readLinesOf } from "./files.ts";
+import { firstThere, readList } from "./files.ts";
 import { type Item, type LayoutReader, type Place, splitNames } from "./layout.ts";
 import { shards } from "./through-sources.ts";
 
@@ -39,18 +39,18 @@ export const glueTsv: LayoutReader = {
     const list = await tsvFile(place, name);
     if (list === undefined) return undefined;
     const file = join(place.root, list);
-    const lines = (await readLinesOf(file, place.signal)).map((line) => line.split("\t"));
+    const lines = (await readList(file, place.signal)).split(/\r?\n/).map((line) => line.split("\t"));
     const bare = lines[0]!.length === COLA.length && /^[01]$/.test(lines[0]![1]!);
     const header = bare ? COLA : lines[0]!.map((cell) => cell.trim());
     const columns = columnsOf(place, file, header);
-    const items = lines.slice(bare ? 0 : 1).map((cells, i): Item => {
-      const key = `${list}:${i + (bare ? 1 : 2)}`;
-      if (cells.length < header.length) return { key, refused: `expected ${header.length} cells, got ${cells.length}` };
-      return {
-        key,
-        texts: columns.texts.map((c) => cells[c]!.trim()),
-        label: labelOf(place, cells[columns.label]!.trim()),
-      };
+    const items = lines.flatMap((cells, i): Item[] => {
+      const key = `${list}:${i + 1}`;
+      if ((i === 0 && !bare) || (cells.length === 1 && cells[0] === "")) return [];
+      if (cells.length < header.length)
+        return [{ key, refused: `expected ${header.length} cells, got ${cells.length}` }];
+      const texts = columns.texts.map((c) => cells[c]!.trim());
+      if (texts.includes("")) return [{ key, refused: "expected a text, got a blank" }];
+      return [{ key, texts, label: labelOf(place, cells[columns.label]!.trim()) }];
     });
     return { items, files: [file] };
   },
@@ -88,25 +88,23 @@ export const glueParquet: LayoutReader = {
 
 const hubSplit = (name: string): string => HUB_SPLITS[name] ?? name;
 
-/** The reader of parquet gives one text and one label a row: the second text is read as the label of the same rows. */
 async function pairedTexts(path: readonly string[], { task, signal }: Place): Promise<Source> {
   const [text, second] = await columnNames(path[0]!, task.data.fields ?? ["sentence"], task.name, signal);
-  const open = (label: string): Promise<Source> => openSource({ type: "parquet", path, name: task.name, text, label });
-  const source = await open("label");
-  const others = second === undefined ? undefined : await open(second);
+  const source = await openSource({
+    type: "parquet",
+    path,
+    name: task.name,
+    text,
+    second,
+    label: "label",
+    exact: true,
+  });
   return {
     ...source,
-    async *samples(options = {}) {
-      const { onBad, ...rest } = options;
-      const more = others?.samples(rest)[Symbol.asyncIterator]();
+    async *samples(options) {
       for await (const { sample, cursor } of source.samples(options)) {
-        const { label, texts = [], key } = sample;
-        const other = (await more?.next())?.value?.sample.label;
-        if (more && other === undefined) onBad?.({ source: task.name, key, reason: `${second} is missing` });
-        else {
-          const both = [...texts, ...(other === undefined ? [] : [String(other)])];
-          yield { sample: { key, texts: both, ...(label !== undefined && label !== -1 && { label }) }, cursor };
-        }
+        const { label: _, ...bare } = sample;
+        yield { sample: sample.label === -1 ? bare : sample, cursor };
       }
     },
   };

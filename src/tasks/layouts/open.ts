@@ -14,6 +14,7 @@ import { alteredSource } from "./altered.ts";
 import { drawnItems } from "./draw.ts";
 import { readLinesOf } from "./files.ts";
 import { type Item, type LayoutReader, type Listing, type Place, WHOLE } from "./layout.ts";
+import { bare, placesOf } from "./places.ts";
 import { layouts } from "./table.ts";
 
 /** A task's data, found. */
@@ -31,16 +32,18 @@ export interface TaskSource extends Source {
 
 /** Where a task's data lie below the root, and how; undefined where they are not there. Throws DataError for a folder of no known layout. */
 export async function findTask(task: Task, dataRoot: string, signal?: AbortSignal): Promise<TaskPlace | undefined> {
-  const folders = [task.data.folder, task.name].map((folder) => join(dataRoot, folder));
   let without: string | undefined;
-  for (const root of new Set(folders)) {
-    const there = (await statOf(root))?.isDirectory();
-    for (const layout of task.data.layouts) {
-      if (layout !== "starter" && !there) continue;
-      const place = { task, root, signal };
+  if (task.data.layouts.includes("starter")) {
+    const place = { task, root: dataRoot, signal };
+    return (await layouts.starter.isThere(place))
+      ? { ...place, layout: "starter", classes: task.data.classes }
+      : undefined;
+  }
+  for await (const root of placesOf(task, dataRoot)) {
+    const place = { task, root, signal };
+    for (const layout of task.data.layouts)
       if (await layouts[layout].isThere(place)) return { ...place, layout, classes: await classesOf(task, root) };
-    }
-    if (there && (await namesIn(root)).length > 0) without ??= root;
+    if ((await namesIn(root)).length > 0) without ??= root;
   }
   if (without === undefined) return undefined;
   const found = (await namesIn(without)).sort().slice(0, 5).join(", ");
@@ -238,9 +241,11 @@ function labelName(place: TaskPlace, key: string, label: string | number | undef
     return classes?.[label] ?? String(label);
   }
   const name = renamed?.[label] ?? label;
-  if (task.data.classes && !task.data.classes.includes(name) && !classes?.includes(name))
-    throw bad(`of ${task.data.classes.slice(0, 12).join(", ")}`);
-  return name;
+  const known = task.data.classes;
+  if (!known || known.includes(name) || classes?.includes(name)) return name;
+  const spelled = known.find((one) => bare(one) === bare(name)); // the Hub's MRPC has not_equivalent
+  if (spelled !== undefined) return spelled;
+  throw bad(`of ${known.slice(0, 12).join(", ")}`);
 }
 
 function checkCount({ task, root }: TaskPlace, items: readonly Item[]): void {

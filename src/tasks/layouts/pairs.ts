@@ -27,7 +27,10 @@ const memeLine = z.object({ img: z.string(), text: z.string(), label: z.int().op
 export const snliVe: LayoutReader = lines({
   looks: "snli_ve_train.jsonl, snli_ve_dev.jsonl, snli_ve_test.jsonl, flickr30k_images/",
   file: (split) => `snli_ve_${split}.jsonl`,
-  folders: ["flickr30k_images", "flickr30k-images", "images"],
+  folders: [
+    ...["flickr30k_images", "flickr30k-images", "images", "Flickr30K/images", "flickr30k/flickr30k-images"],
+    ...["flickr30k_images", "flickr30k-images"].map((name) => `../flickr30k/${name}`), // where the retrieval task has them
+  ],
   item(line, folder) {
     const { data } = veLine.safeParse(line);
     if (!data) return undefined;

@@ -1,14 +1,16 @@
 /** Layouts that the data sources read already: Karpathy's splits, CLIP_benchmark's tar shards, the Hub's parquet. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { openSource, type Source } from "../../data/index.ts";
 import { namesIn, statOf } from "../../io/index.ts";
-import { firstThere } from "./files.ts";
 import { type LayoutReader, type Place, splitNames } from "./layout.ts";
 
 const PICTURE_FOLDERS = ["flickr30k-images", "flickr30k_images", "images"];
 
-const karpathyFile = async ({ root }: Place): Promise<string | undefined> =>
-  (await namesIn(root)).filter((name) => /^dataset.*\.json$/.test(name)).sort()[0];
+/** The archive of Karpathy's splits has files of three data sets: the task's own, else the only one. */
+async function karpathyFile({ root, task }: Place): Promise<string | undefined> {
+  const found = (await namesIn(root)).filter((name) => /^dataset.*\.json$/.test(name));
+  return found.find((name) => name === `dataset_${task.name}.json`) ?? (found.length === 1 ? found[0] : undefined);
+}
 
 /** dataset_coco.json with val2014/, dataset_flickr30k.json with flickr30k-images/. */
 export const karpathyJson: LayoutReader = {
@@ -17,11 +19,19 @@ export const karpathyJson: LayoutReader = {
   async split(place, name) {
     const file = await karpathyFile(place);
     if (file === undefined) return undefined;
-    const folder = await firstThere(place.root, PICTURE_FOLDERS);
-    const root = folder === undefined ? place.root : join(place.root, folder);
+    const places = ["", ".."].flatMap((up) => [...PICTURE_FOLDERS.map((folder) => [up, folder]), [up, ""]]);
+    const root = await pictureRoot(places.map(([up, folder]) => join(place.root, up!, folder!)));
     return openSource({ type: "json", path: join(place.root, file), split: name, root, name: place.task.name });
   },
 };
+
+/** The first that is a folder of pictures: called so, or with COCO's val2014 in it; the first that is there at all where none is. */
+async function pictureRoot(paths: readonly string[]): Promise<string> {
+  for (const path of paths)
+    if (PICTURE_FOLDERS.includes(basename(path)) ? await statOf(path) : await statOf(join(path, "val2014")))
+      return path;
+  return paths[PICTURE_FOLDERS.length]!;
+}
 
 /** CLIP_benchmark's folders: test/0.tar, test/1.tar, …, and classnames.txt, which `openSplit` reads. */
 export const webdataset: LayoutReader = {
