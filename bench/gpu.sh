@@ -5,8 +5,8 @@
 # PARTS='matmul|fp32' runs only the parts whose names match; FLAVA_XLA_FLAGS='' leaves XLA's own flags as they are.
 # Rehearsal with tiny models on a processor: OUT=folder bash bench/gpu.sh --rehearse; its WebGPU wants a GPU of software, such as
 # Chromium's: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json LD_LIBRARY_PATH=/usr/lib/chromium
-# Each part is a process with a time of its own; results are lines of $OUT/gpu.jsonl, joined in $OUT/gpu.json, and what each
-# part said is in $OUT/log/.
+# Each part is a process with a time of its own, and none needs another's success; results are lines of $OUT/gpu.jsonl, joined in $OUT/gpu.json and
+# printed at the end, also where it comes early (SIGTERM, Ctrl-C); what each part said is in $OUT/log/.
 set -u
 cd "$(dirname "$0")/.."
 OUT=${OUT:-/tmp/flava-gpu}
@@ -14,10 +14,36 @@ mkdir -p "$OUT/log"
 : > "$OUT/gpu.jsonl"
 began=$(date +%s)
 rehearse="" platform=cuda total=560
-if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse platform=cpu total=1200; elif [ -n "${1:-}" ]; then total=$1; fi
+if [ "${1:-}" = --rehearse ]; then rehearse=--rehearse platform=cpu total=${2:-1200}; elif [ -n "${1:-}" ]; then total=$1; fi
+
+# What is known so far, as a table.
+summary() {
+python3 - "$OUT" <<'PY'
+import json, sys
+out = sys.argv[1]
+lines = []
+for line in open(f"{out}/gpu.jsonl"):
+    try:
+        lines.append(json.loads(line))
+    except ValueError:  # cut off in the middle
+        pass
+peak = max([l["tflops"] for l in lines if l.get("part") == "matmul" and l.get("dtype") == "bf16"], default=None)
+per_sample = next((l["gflop_per_sample"] for l in lines if "gflop_per_sample" in l), None)
+for l in lines:
+    if l.get("part") == "step" and peak and per_sample:
+        l["share_of_bf16_matmul"] = round(l["samples_per_s"] * per_sample / 1e3 / peak, 4)
+json.dump(lines, open(f"{out}/gpu.json", "w"), indent=1)
+for l in lines:
+    if l.get("part") == "step":
+        print(*(f"{k}={l[k]}" for k in ("name", "lane", "samples_per_s", "ms", "share_of_bf16_matmul", "peak_gib", "compile_s") if k in l))
+PY
+  echo "all: $(($(date +%s) - began)) s"
+}
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+running=
+trap '[ -n "$running" ] && kill "$running" 2>/dev/null; summary; rm -rf "$work"' EXIT
+trap 'echo "cut off"; exit 143' TERM INT HUP
 python3 - .gpu "$work" <<'PY'
 import lzma, os, shutil, sys
 for name in ("node", "libonnxruntime.so.1"):
@@ -37,8 +63,11 @@ part() {
   [ "$limit" -gt "$left" ] && limit=$left
   if [ "$limit" -lt 15 ]; then echo "{\"name\":\"$name\",\"skipped\":\"no time left\"}" | tee -a "$OUT/gpu.jsonl"; return 1; fi
   begin=$(date +%s)
-  timeout -k 5 "$limit" "$@" > "$OUT/log/$name.out" 2> "$OUT/log/$name.err"
+  timeout -k 5 "$limit" "$@" > "$OUT/log/$name.out" 2> "$OUT/log/$name.err" &
+  running=$!
+  wait "$running" # not in the foreground: a signal would be heard only after it
   rc=$?
+  running=
   grep '^{' "$OUT/log/$name.out" | sed "s/^{/{\"name\":\"$name\",/" | tee -a "$OUT/gpu.jsonl"
   echo "{\"name\":\"$name\",\"rc\":$rc,\"seconds\":$(($(date +%s) - begin))}" | tee -a "$OUT/gpu.jsonl"
   [ $rc -ne 0 ] && tail -n 4 "$OUT/log/$name.err" | cut -c -400
@@ -90,19 +119,3 @@ ours fp32-$small 150 step --batch $small --dtype fp32 --seconds 6
 torch torch-fp32-$small 60 --batch $small --seconds 6 --dtype fp32
 torch torch-matmul 30 --matmul
 ours bf16-f32-results-$small 150 step --batch $small --results float32 --seconds 6
-
-python3 - "$OUT" <<'PY'
-import json, sys
-out = sys.argv[1]
-lines = [json.loads(line) for line in open(f"{out}/gpu.jsonl")]
-peak = max([l["tflops"] for l in lines if l.get("part") == "matmul" and l.get("dtype") == "bf16"], default=None)
-per_sample = next((l["gflop_per_sample"] for l in lines if "gflop_per_sample" in l), None)
-for l in lines:
-    if l.get("part") == "step" and peak and per_sample:
-        l["share_of_bf16_matmul"] = round(l["samples_per_s"] * per_sample / 1e3 / peak, 4)
-json.dump(lines, open(f"{out}/gpu.json", "w"), indent=1)
-for l in lines:
-    if l.get("part") == "step":
-        print(*(f"{k}={l[k]}" for k in ("name", "lane", "samples_per_s", "ms", "share_of_bf16_matmul", "peak_gib", "compile_s") if k in l))
-PY
-echo "all: $(($(date +%s) - began)) s"

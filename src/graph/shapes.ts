@@ -52,6 +52,11 @@ function needAxis(op: Op, v: Value, axis: number): void {
     throw new ShapeError(`${op}: axis ${axis} does not exist in ${formatShape(v.shape)}`);
 }
 
+/** Nothing has no first maximum and no mean. */
+function needElements(op: Op, v: Value, axis: number): void {
+  if (v.shape[axis] === 0) throw new ShapeError(`${op}: axis ${axis} of ${formatShape(v.shape)} has no elements`);
+}
+
 const unary =
   (op: Op): ((inputs: readonly Value[]) => ValueType) =>
   (inputs) => {
@@ -77,6 +82,7 @@ function reduced(op: Op, x: Value, axes: readonly number[], keep: boolean): Shap
 function statistic(op: Op, x: Value): ValueType {
   needFloat(op, x);
   needAxis(op, x, x.shape.length - 1);
+  needElements(op, x, x.shape.length - 1);
   return { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
 }
 
@@ -227,7 +233,10 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { shape: reduced("sum", x!, axes, keep), dtype: x!.dtype };
   },
   reduceMax: ([x], { axes, keep }) => ({ shape: reduced("reduceMax", x!, axes, keep), dtype: x!.dtype }),
-  argmax: ([x], { axis }) => ({ shape: reduced("argmax", x!, [axis], false), dtype: "int32" }),
+  argmax: ([x], { axis }) => {
+    needElements("argmax", x!, axis);
+    return { shape: reduced("argmax", x!, [axis], false), dtype: "int32" };
+  },
 
   matmul: (inputs, { transposeA, transposeB }) => {
     const [a, b] = inputs as [Value, Value];
@@ -262,6 +271,7 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     needFloat("layerNorm", x, weight, bias);
     needSameDType("layerNorm", x, weight, bias);
     needAxis("layerNorm", x, x.shape.length - 1);
+    needElements("layerNorm", x, x.shape.length - 1);
     needShape("layerNorm", "weight", weight, [x.shape.at(-1)!]);
     needShape("layerNorm", "bias", bias, [x.shape.at(-1)!]);
     return { shape: x.shape, dtype: x.dtype };

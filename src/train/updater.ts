@@ -158,12 +158,13 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
   const ready = async (program: Program): Promise<Executable> => {
     await turn(); // tracing held the event loop: now a Ctrl-C can be heard
     const begun = performance.now();
-    const executable = await compile(program, device, {
+    const compiling = compile(program, device, {
       state,
       purpose: "training",
       ...(precision && { precision }),
       ...(signal && { signal }),
     });
+    const executable = await saidIfLong(compiling, () => note?.(`compiling ${program.name}…`));
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     note?.(`compiled ${program.name}: ${executable.graph.nodes.length.toLocaleString("en-US")} nodes in ${seconds} s`);
     all.push(executable);
@@ -206,6 +207,19 @@ export async function createUpdater(given: UpdaterOptions): Promise<Updater> {
       for (const executable of all) executable.dispose();
     },
   };
+}
+
+/** What takes less is said when it is done. */
+const LONG_MS = 5000;
+
+/** Calls `say` where the work is not done by then. */
+async function saidIfLong<T>(work: Promise<T>, say: () => void): Promise<T> {
+  const timer = setTimeout(say, LONG_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** This worker's rows of what is made for the whole batch. */

@@ -3,7 +3,7 @@ import { fromNumbers, roundToBfloat16, toNumbers } from "../../tensor/index.ts";
 import { grad } from "../gradient.ts";
 import { type Graph, graph } from "../graph.ts";
 import { interpret } from "../interpret/index.ts";
-import { add, cast, constant, gelu, input, matmul, permute, reshape, slice, softmax, sum } from "../ops.ts";
+import { add, argmax, cast, constant, gelu, input, matmul, permute, reshape, slice, softmax, sum } from "../ops.ts";
 import { print } from "../print.ts";
 import { optimize, precision } from "./index.ts";
 
@@ -61,6 +61,16 @@ describe("precision", () => {
     const both = precision(graph("g", { y: matmul(w, turned), z: add(turned, 1) }));
     expect(ops(both)).toContain("permute:float32");
     expect(ops(both)).not.toContain("permute:bfloat16");
+  });
+
+  it("leaves in float32 what serves an argmax alone, and rounds what a loss reads too", () => {
+    const words = argmax(matmul(matmul(x, w), w), 1);
+    const g = precision(graph("g", { words, y: matmul(x, w) }), { results: "bfloat16" });
+    const products = g.nodes.filter(({ op }) => op === "matmul").map(({ inputs }) => inputs[0]!.dtype);
+    expect(products.sort()).toEqual(["bfloat16", "float32", "float32"]);
+    const logits = matmul(x, w);
+    const both = precision(graph("g", { right: argmax(logits, 1), loss: sum(softmax(logits)) }));
+    expect(ops(both)).toContain("cast:bfloat16");
   });
 
   it("leaves results and inputs as they are, whole numbers too", () => {

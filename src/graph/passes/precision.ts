@@ -1,7 +1,8 @@
 /**
  * Precision: which operations read bfloat16 (Micikevicius et al., arXiv:1710.03740; for bfloat16 Kalamkar et al.,
  * arXiv:1905.12322). Products and convolutions do; they are added up in float32, and everything else is computed in float32:
- * parameters, moments, reductions, softmax, norms and losses stay what they are.
+ * parameters, moments, reductions, softmax, norms and losses stay what they are. So do products that serve an argmax alone: rounded, the
+ * codebook would give other words for a picture than it gives in float32, the commonest above all, and every target with them.
  */
 import { size } from "../../tensor/index.ts";
 import { type Graph, graph, withInputs } from "../graph.ts";
@@ -83,20 +84,21 @@ const isFloat32 = (v: Value): boolean => v.dtype === "float32";
 
 /** Puts products and convolutions in bfloat16: casts before them, and none where two would cancel. */
 export function precision(g: Graph, { results = "float32" }: PrecisionOptions = {}): Graph {
-  const rounded = made(g, results);
-  const asked = demands(g, rounded);
+  const kind = classes(g);
+  const rounded = made(g, kind, results);
+  const asked = demands(g, kind, rounded);
   const full = new Map<Value, Value>();
   const low = new Map<Value, Value>();
   const get = (v: Value, level: Level): Value =>
     level === "low" && isFloat32(v) ? once(low, v, () => cast(full.get(v)!, "bfloat16")) : full.get(v)!;
   for (const v of g.nodes)
     scoped(v.scope, () => {
-      const level = reads(v, rounded, asked.get(v) ?? new Set());
+      const level = reads(v, kind, rounded, asked.get(v) ?? new Set());
       const value = withInputs(
         v,
         v.inputs.map((x) => get(x, level)),
       );
-      const own = CLASSES[v.op] === "low" && rounded.has(v) ? cast(value, "bfloat16") : value;
+      const own = kind(v) === "low" && rounded.has(v) ? cast(value, "bfloat16") : value;
       if (own.dtype === "bfloat16") low.set(v, own);
       full.set(v, own.dtype === v.dtype ? own : cast(own, v.dtype));
     });
@@ -109,30 +111,40 @@ function once(known: Map<Value, Value>, v: Value, make: () => Value): Value {
   return value;
 }
 
+type Kind = (v: Value) => Class;
+
+/** The class of each value: that of its operation, but for what serves an argmax alone. */
+function classes(g: Graph): Kind {
+  const counts = new Set(Object.values(g.outputs));
+  for (const v of g.nodes.toReversed()) if (counts.has(v) && v.op !== "argmax") for (const x of v.inputs) counts.add(x);
+  return (v) => (CLASSES[v.op] === "low" && !counts.has(v) ? "full" : CLASSES[v.op]);
+}
+
 /** Values that exist in bfloat16 anyway: rounded products, and what only moves their elements. */
-function made(g: Graph, results: "float32" | "bfloat16"): Set<Value> {
+function made(g: Graph, kind: Kind, results: "float32" | "bfloat16"): Set<Value> {
   const rounded = new Set<Value>();
   for (const v of g.nodes) {
     if (!isFloat32(v)) continue;
-    const moved = CLASSES[v.op] === "follow" && v.inputs.filter(isFloat32).every((x) => rounded.has(x));
-    if (moved || (CLASSES[v.op] === "low" && results === "bfloat16")) rounded.add(v);
+    const moved = kind(v) === "follow" && v.inputs.filter(isFloat32).every((x) => rounded.has(x));
+    if (moved || (kind(v) === "low" && results === "bfloat16")) rounded.add(v);
   }
   return rounded;
 }
 
 /** How a value reads its operands. What makes less of them is cast afterwards. */
-function reads(v: Value, rounded: ReadonlySet<Value>, asked: ReadonlySet<Level>): Level {
-  const kind = CLASSES[v.op];
-  if (kind !== "follow") return kind;
+function reads(v: Value, kind: Kind, rounded: ReadonlySet<Value>, asked: ReadonlySet<Level>): Level {
+  const own = kind(v);
+  if (own !== "follow") return own;
   if (rounded.has(v)) return "low";
   const grows = size(v.shape) >= v.inputs.filter(isFloat32).reduce((n, x) => n + size(x.shape), 0);
   return grows && asked.has("low") && !asked.has("full") ? "low" : "full";
 }
 
 /** In which precisions each value is read, or is a result. */
-function demands(g: Graph, rounded: ReadonlySet<Value>): Map<Value, Set<Level>> {
+function demands(g: Graph, kind: Kind, rounded: ReadonlySet<Value>): Map<Value, Set<Level>> {
   const asked = new Map<Value, Set<Level>>(g.nodes.map((v) => [v, new Set()]));
   for (const v of Object.values(g.outputs)) asked.get(v)!.add("full");
-  for (const v of g.nodes.toReversed()) for (const x of v.inputs) asked.get(x)!.add(reads(v, rounded, asked.get(v)!));
+  for (const v of g.nodes.toReversed())
+    for (const x of v.inputs) asked.get(x)!.add(reads(v, kind, rounded, asked.get(v)!));
   return asked;
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { NameError } from "../../errors.ts";
 import {
+  add,
   allReduce,
   cast,
   constant,
@@ -93,6 +94,30 @@ describe("toStableHlo", () => {
       [...toStableHlo(g, { roundProducts }).text.matchAll(/dot_general.* -> (\S+)/g)].map(([, type]) => type!);
     expect(types(false)).toEqual(["tensor<2x2xf32>", "tensor<2x2xf32>"]);
     expect(types(true)).toEqual(["tensor<2x2xbf16>", "tensor<2x2xf32>"]);
+  });
+
+  it("writes attention in bfloat16 as products of bfloat16 with a softmax in float32 between them", () => {
+    const [q, k, v] = ["q", "k", "v"].map((name) => input(name, [2, 4, 3, 8])) as [Value, Value, Value];
+    const scores = add(mul(matmul(q, k, { transposeB: true }), 8 ** -0.5), input("mask", [2, 1, 1, 3]));
+    const g = precision(graph("g", { y: matmul(softmax(scores), v) }), { results: "bfloat16" });
+    const lines = toStableHlo(g, { roundProducts: true }).text.split("\n");
+    const steps = lines.flatMap((line) => {
+      const [, op, type] = /"stablehlo\.(\w+)".* -> tensor<(.*)>$/.exec(line) ?? [];
+      return op === undefined || /constant|broadcast/.test(op) ? [] : [`${op} ${type}`];
+    });
+    const [scored, mixed] = ["2x4x3x3", "2x4x3x8"];
+    expect(steps).toEqual([
+      ...[`convert ${mixed}xbf16`, `convert ${mixed}xbf16`, `dot_general ${scored}xbf16`, `convert ${scored}xf32`],
+      ...[`multiply ${scored}xf32`, `add ${scored}xf32`, "maximum f32", `subtract ${scored}xf32`],
+      ...[`exponential ${scored}xf32`, "add f32", `divide ${scored}xf32`, `convert ${scored}xbf16`],
+      ...[`convert ${mixed}xbf16`, `dot_general ${mixed}xbf16`, `convert ${mixed}xf32`],
+    ]);
+  });
+
+  it("asks for the highest precision of float32 products, but for those that a step in bfloat16 has left", () => {
+    const g = graph("g", { y: matmul(input("x", [2, 3]), input("w", [3, 4])) });
+    expect(toStableHlo(g).text).toContain("precision HIGHEST");
+    expect(toStableHlo(g, { exactProducts: false }).text).not.toContain("HIGHEST");
   });
 
   it("writes collectives between replicas, and says how many", () => {

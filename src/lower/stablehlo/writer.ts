@@ -21,6 +21,13 @@ export interface Region {
 const typeList = (types: readonly Type[]): string => `(${types.map(tensorType).join(", ")})`;
 const resultTypes = (types: readonly Type[]): string => (types.length === 1 ? tensorType(types[0]!) : typeList(types));
 
+/** How a writer writes. */
+export interface WriterOptions {
+  readonly indent?: string;
+  readonly prefix?: string;
+  readonly exactProducts?: boolean;
+}
+
 /** Where the rules write. Operands come in as refs, and the result's ref goes back. */
 export class Writer {
   readonly lines: string[] = [];
@@ -29,10 +36,14 @@ export class Writer {
   readonly #prefix: string;
   #count = 0;
 
+  /** Whether products of float32 ask for the highest precision. */
+  readonly exactProducts: boolean;
+
   /** A writer of a region names its values `prefix…`, apart from those around it. */
-  constructor(indent = "    ", prefix = "") {
+  constructor({ indent = "    ", prefix = "", exactProducts = true }: WriterOptions = {}) {
     this.#indent = indent;
     this.#prefix = prefix;
+    this.exactProducts = exactProducts;
   }
 
   /** Adds an operation of StableHLO with one result. */
@@ -61,7 +72,7 @@ export class Writer {
   }
 
   #region({ parameters, body }: Region): string {
-    const inner = new Writer(`${this.#indent}  `, `${this.#prefix}r`);
+    const inner = new Writer({ indent: `${this.#indent}  `, prefix: `${this.#prefix}r` });
     const refs = parameters.map((type, i) => ({ ...type, name: `%${this.#prefix}p${i}` }));
     const results = body(inner, refs);
     const head = refs.map((r) => `${r.name}: ${tensorType(r)}`).join(", ");

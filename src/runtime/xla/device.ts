@@ -101,14 +101,14 @@ function uploaded(client: Client, t: Tensor): XlaBuffer {
 async function prepare(
   client: Client,
   compiled: CompiledOptions | false,
-  { graph, weights = {}, updates = {} }: Task,
+  { graph, weights = {}, updates = {}, bfloat16 = false }: Task,
   options: SessionOptions = {},
 ) {
   const { signal, profile } = options;
   if (profile !== undefined)
     throw new EngineError(`${graph.name}: this engine records no profile`, "XLA_FLAGS=--xla_dump_to=FOLDER tells more");
   const aliases = Object.fromEntries(Object.entries(updates).filter(([input]) => Object.hasOwn(graph.inputs, input)));
-  const lowered = toStableHlo(graph, { aliases, roundProducts: client.platform !== "cpu" });
+  const lowered = toStableHlo(graph, { aliases, roundProducts: client.platform !== "cpu", exactProducts: !bfloat16 });
   if (lowered.workers !== 1)
     throw new EngineError(
       `${graph.name}: its collectives are between ${lowered.workers} workers, and a session is one`,

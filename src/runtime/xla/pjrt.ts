@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { EngineError } from "../../errors.ts";
 import { importKoffi, type Koffi, pin } from "../../koffi.ts";
+import { wrongLibrary } from "../wrong-library.ts";
 
 /** Place of each function that we call in the plugin's table, which only ever grows. */
 const SLOTS = {
@@ -256,7 +257,7 @@ async function load(path: string, before: readonly string[]): Promise<Pjrt> {
   } catch (cause) {
     if (cause instanceof EngineError) throw cause;
     throw new EngineError(
-      `xla: ${path} cannot be loaded as a PJRT plugin: ${(cause as Error).message}`,
+      `xla: ${path} cannot be loaded as a PJRT plugin: ${wrongLibrary(path) ?? (cause as Error).message}`,
       `check that it is for ${process.platform}-${process.arch}, and that what it needs is installed`,
       { cause },
     );

@@ -7,6 +7,7 @@ export const indexing: Rules<"gather" | "scatterAdd"> = {
   // ScatterND would take the indices as they are, but its CPU kernel adds to one row from several threads at once.
   scatterAdd: (e, value, [updates, indices], { size: rows }) => {
     const [u, index] = value.inputs;
+    if (size(u!.shape) === 0) return e.node("Expand", [e.scalar(0, "float32"), e.ints(value.shape)]);
     const count = size(index!.shape);
     const width = size(u!.shape.slice(index!.shape.length));
     const zeros = e.node("Expand", [e.scalar(0, "float32"), e.ints([rows, width])]);

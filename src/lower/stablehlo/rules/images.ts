@@ -164,7 +164,7 @@ function convolution(w: Writer, result: Type, x: Ref, weight: Ref, options: Conv
     window_reversal: `array<i1: ${reversed}, ${reversed}>`,
     feature_group_count: `${groups} : i64`,
     batch_group_count: `${parts} : i64`,
-    ...precision(x, weight),
+    ...precision(w, x, weight),
   };
   return w.op("convolution", [x, weight], result, attrs);
 }

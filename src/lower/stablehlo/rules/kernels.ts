@@ -59,8 +59,10 @@ const list = (axes: readonly number[]): string => `[${axes.join(", ")}]`;
 const HIGHEST = "#stablehlo<precision HIGHEST>";
 
 /** Operands of float32 are multiplied as such: without a word a GPU would round them to 10 bits first. */
-export const precision = (...operands: readonly Ref[]): Record<string, string> =>
-  operands.some(({ dtype }) => dtype === "float32") ? { precision_config: `[${HIGHEST}, ${HIGHEST}]` } : {};
+export const precision = (w: Writer, ...operands: readonly Ref[]): Record<string, string> =>
+  w.exactProducts && operands.some(({ dtype }) => dtype === "float32")
+    ? { precision_config: `[${HIGHEST}, ${HIGHEST}]` }
+    : {};
 
 function product(w: Writer, result: Type, a: Ref, b: Ref, transposeA: boolean, transposeB: boolean): Ref {
   const lead = result.shape.slice(0, -2);
@@ -75,6 +77,6 @@ function product(w: Writer, result: Type, a: Ref, b: Ref, transposeA: boolean, t
     `rhs_contracting_dimensions = [${contracted(y, transposeB, false)}]`;
   return w.op("dot_general", [x, y], result, {
     dot_dimension_numbers: `#stablehlo.dot<${numbers}>`,
-    ...precision(x, y),
+    ...precision(w, x, y),
   });
 }

@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { EngineError } from "../../../errors.ts";
 import { importKoffi, type Koffi, pin } from "../../../koffi.ts";
+import { wrongLibrary } from "../../wrong-library.ts";
 import { API_VERSION, type Functions, SLOT_COUNT, SLOTS, type Slot } from "./api.ts";
 import { findLibrary } from "./find-library.ts";
 
@@ -51,7 +52,7 @@ async function load(path: string): Promise<Library> {
   } catch (cause) {
     if (cause instanceof EngineError) throw cause;
     throw new EngineError(
-      `cpu: ${path} cannot be loaded as ONNX Runtime: ${(cause as Error).message}`,
+      `cpu: ${path} cannot be loaded as ONNX Runtime: ${wrongLibrary(path) ?? (cause as Error).message}`,
       isMusl()
         ? "it needs glibc, and this system has musl: use an image of Debian or Ubuntu"
         : `check that it is for ${process.platform}-${process.arch}`,

@@ -1,6 +1,8 @@
 /** Execution providers of ONNX Runtime besides the plain one: what they add to a session's options. */
+import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { EngineError } from "../../../errors.ts";
+import { wrongLibrary } from "../../wrong-library.ts";
 import { type Ort, type Pointer, pathBytes } from "./ort.ts";
 
 /** Adds a provider to the options of a session. `keep` collects arrays that must live until the session exists. */
@@ -34,7 +36,7 @@ export function pluginProvider(
   const known = registered.get(ort) ?? new Map<string, string>();
   registered.set(ort, known);
   if (!known.has(name)) {
-    ort.call(name, "RegisterExecutionProviderLibrary", ort.environment, name, pathBytes(path));
+    register(ort, { name, path });
     known.set(name, path);
   }
   if (known.get(name) !== path)
@@ -58,6 +60,20 @@ export function pluginProvider(
       count,
     );
   };
+}
+
+function register(ort: Ort, { name, path }: PluginProvider): void {
+  if (!existsSync(path))
+    throw new EngineError(`${name}: there is no provider at ${path}`, "correct the option `provider`");
+  try {
+    ort.call(name, "RegisterExecutionProviderLibrary", ort.environment, name, pathBytes(path));
+  } catch (cause) {
+    throw new EngineError(
+      `${name}: ${path} cannot be loaded as a provider: ${wrongLibrary(path) ?? (cause as Error).message}`,
+      `check that it is for ${process.platform}-${process.arch} and ONNX Runtime ${ort.library.version}: flava engine add openvino`,
+      { cause },
+    );
+  }
 }
 
 const PROCESSOR = 0;
