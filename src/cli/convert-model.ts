@@ -1,4 +1,5 @@
 /** `flava convert IN OUT`: weights of any readable format as a safetensors repository. */
+
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { saveWeights, type TensorEntry } from "../hub/index.ts";
@@ -9,10 +10,9 @@ import {
   type FlavaConfig,
   type FlavaLayout,
   flavaLayouts,
-  huggingFaceJson,
   toHuggingFaceConfig,
 } from "../models/flava/index.ts";
-import { differencesError, type NamedWeights } from "../models/index.ts";
+import { differencesError, huggingFaceJson, type NamedWeights } from "../models/index.ts";
 import { readTied } from "../record/index.ts";
 import { castFloats, type FloatDType, formatShape, type Shape, size, type Tensor, tensor } from "../tensor/index.ts";
 import { TOKENIZER_FILES } from "../text/index.ts";

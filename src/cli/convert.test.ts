@@ -11,10 +11,10 @@ import {
   flavaLayouts,
   flavaParameters,
   fromHuggingFaceConfig,
-  huggingFaceJson,
   toHuggingFaceConfig,
   variants,
 } from "../models/flava/index.ts";
+import { huggingFaceJson } from "../models/index.ts";
 import { initialize } from "../nn/index.ts";
 import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat, type Tensor, tensor } from "../tensor/index.ts";
 import type { Io } from "./command.ts";

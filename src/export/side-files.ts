@@ -1,7 +1,7 @@
 /** The small files beside the graphs, as transformers and transformers.js read them: configuration, tokenizer, picture preparation. */
 import { type FlavaImageOptions, imageOptionsToJson } from "../image/index.ts";
-import { huggingFaceJson } from "../models/flava/index.ts";
 import type { ConfigJson, Model } from "../models/index.ts";
+import { huggingFaceJson } from "../models/index.ts";
 import { type TextTokenizer, tokenizerFiles } from "../text/index.ts";
 
 /** What the files are made of. */

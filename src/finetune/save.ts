@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { saveSafetensors, type TensorEntry } from "../hub/index.ts";
 import { type FlavaImageOptions, imageOptionsToJson } from "../image/index.ts";
 import { saveFile } from "../io/index.ts";
-import { huggingFaceJson } from "../models/flava/index.ts";
+import { huggingFaceJson } from "../models/index.ts";
 import { storeEntries } from "../record/index.ts";
 import type { State } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";

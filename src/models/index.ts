@@ -1,3 +1,4 @@
+export * from "./config-json.ts";
 export * from "./dynamic.ts";
 export * from "./family.ts";
 export * from "./layout.ts";

@@ -1,4 +1,5 @@
 /** Names, shapes and numbers of parameters against the published checkpoint's. */
+import { huggingFaceJson } from "../../src/models/index.ts";
 import type { ConfigJson } from "../../src/models/index.ts";
 import { describe, expect, it } from "vitest";
 import {
@@ -6,7 +7,6 @@ import {
   flavaConfig,
   flavaParameters,
   fromHuggingFaceConfig,
-  huggingFaceJson,
   isCodebookParameter,
   isModelParameter,
   toHuggingFaceConfig,

@@ -1,6 +1,7 @@
 /** ALBEF's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
@@ -53,7 +54,7 @@ export const albefFamily: PublishedFamily<AlbefConfig> = {
   isConfig: isAlbefConfig,
   fromConfig: fromAlbefConfigJson,
   infer: inferAlbefConfig,
-  configFile: (config) => `${JSON.stringify(albefConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(albefConfigJson(config)),
 };
 
 const LAYERS = { hiddenSize: 32, heads: 2, intermediateSize: 64 } as const;

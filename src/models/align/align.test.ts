@@ -71,6 +71,15 @@ describe("config.json", () => {
   });
 });
 
+describe("the text of a config.json", () => {
+  it("has floats where transformers takes nothing else, whole as they are", () => {
+    const text = families.align.configFile(alignConfig(), { lossWeights: {}, tensors: [] });
+    for (const line of ['"width_coefficient": 2.0', '"temperature_init_value": 1.0', '"hidden_size": 768,'])
+      expect(text).toContain(line);
+    expect(fromAlignConfigJson(JSON.parse(text))).toEqual(alignConfig());
+  });
+});
+
 describe("weights without a config.json", () => {
   const specs = alignParameters(small);
   const shapes = specs.map(({ name, shape }) => [name, { dtype: "float32" as const, shape }] as const);

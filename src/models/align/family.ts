@@ -1,6 +1,7 @@
 /** ALIGN's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
@@ -34,7 +35,7 @@ export const alignFamily: PublishedFamily<AlignConfig> = {
   isConfig: isAlignConfig,
   fromConfig: fromAlignConfigJson,
   infer: inferAlignConfig,
-  configFile: (config) => `${JSON.stringify(alignConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(alignConfigJson(config)),
 };
 
 /** All parameters and buffers, in the order of a step. */

@@ -1,6 +1,7 @@
 /** CLIP's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withHeads } from "../task-head.ts";
 import { type ClipConfig, clipConfigSchema, tokenSide } from "./config.ts";
@@ -37,7 +38,7 @@ export const clipFamily: PublishedFamily<ClipConfig> = {
   isConfig: isClipConfig,
   fromConfig: fromClipConfigJson,
   infer: inferClipConfig,
-  configFile: (config) => `${JSON.stringify(clipConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(clipConfigJson(config)),
 };
 
 const LAYERS = { hiddenSize: 32, layers: 2, heads: 2, intermediateSize: 64 } as const;

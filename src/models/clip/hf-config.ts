@@ -44,8 +44,8 @@ export const isClipConfig = (json: ConfigJson): boolean => {
 };
 
 /**
- * Reads a config.json. What is missing is as in their class (patches of 32 pixels). Throws ConfigError for what is not computed here:
- * dropout, other activations. open_clip's file is read too.
+ * Reads a config.json. What is missing is as in their class (patches of 32 pixels); dropout, which is training's, is left out, and noted.
+ * Throws ConfigError for other activations. open_clip's file is read too.
  */
 export function fromClipConfigJson(file: ConfigJson, { note }: ConfigReading = {}): ClipConfig {
   if (isOpenClipConfig(file)) return fromOpenClipConfig(file);
@@ -59,13 +59,13 @@ export function fromClipConfigJson(file: ConfigJson, { note }: ConfigReading = {
   if (end === null) note?.("text_config: eos_token_id is null: the largest id of a text is taken as its end");
   return clipConfig({
     image: {
-      ...transformer("vision_config", v),
+      ...transformer("vision_config", v, note),
       imageSize: v.image_size,
       patchSize: v.patch_size,
       channels: v.num_channels,
     },
     text: {
-      ...transformer("text_config", x),
+      ...transformer("text_config", x, note),
       vocabSize: x.vocab_size,
       maxPositions: x.max_position_embeddings,
       padTokenId: Math.min(x.pad_token_id ?? 0, (x.vocab_size ?? 49_408) - 1),
@@ -88,8 +88,9 @@ function read<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
   return parsed.data;
 }
 
-function transformer(where: string, e: z.infer<typeof encoder>) {
-  if (e.attention_dropout) throw new ConfigError(`${where}: attention_dropout: expected 0, got ${e.attention_dropout}`);
+function transformer(where: string, e: z.infer<typeof encoder>, note: ConfigReading["note"]) {
+  if (e.attention_dropout)
+    note?.(`${where}: attention_dropout ${e.attention_dropout} is left out: there is no dropout here`);
   return {
     hiddenSize: e.hidden_size,
     layers: e.num_hidden_layers,

@@ -1,6 +1,7 @@
 /** FLAVA's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { mean, reshape, slice, type Value } from "../../graph/index.ts";
 import type { Params, TransformerConfig } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import { dvaeDecoderOfIds, dvaeEncoder, reconstruction, visualWords, wordSize } from "../dvae/index.ts";
 import {
   type Codebook,
@@ -15,7 +16,7 @@ import { imageBatch, pairBatch, textBatch } from "./batch.ts";
 import { bimodalLayers, gatesOf } from "./bimodal-layers.ts";
 import { codebookImageSize, type FlavaConfig, flavaConfigSchema } from "./config.ts";
 import { fusionGraph, imageGraph, multimodalGraph, textGraph, wordsGraph } from "./graphs.ts";
-import { fromHuggingFaceConfig, huggingFaceJson, isFlavaConfig, toHuggingFaceConfig } from "./hf-config.ts";
+import { fromHuggingFaceConfig, isFlavaConfig, toHuggingFaceConfig } from "./hf-config.ts";
 import { inferFlavaConfig } from "./infer-config.ts";
 import { flavaLayouts } from "./layouts/index.ts";
 import { flavaParameters } from "./parameters.ts";

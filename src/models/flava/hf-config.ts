@@ -214,31 +214,6 @@ export function toHuggingFaceConfig(config: FlavaConfig, options: ToHuggingFaceO
   };
 }
 
-/**
- * The fields that transformers 5 takes as floats only: it refuses a whole number without a point.
- * test/golden/huggingface/flava.json has the types of all fields.
- */
-export const FLOAT_FIELDS: ReadonlySet<string> = new Set([
-  "layer_norm_eps",
-  "initializer_range",
-  "initializer_factor",
-  "logit_scale_init_value",
-  "mim_weight",
-  "mlm_weight",
-  "itm_weight",
-  "global_contrastive_weight",
-  "mmm_image_weight",
-  "mmm_text_weight",
-  "hidden_dropout_prob",
-  "attention_probs_dropout_prob",
-]);
-
-/** The text of a config.json, floats written as Python reads them: `1.0`. */
-export const huggingFaceJson = (config: ConfigJson): string =>
-  `${JSON.stringify(config, null, 2).replace(/^( *"(\w+)": -?\d+)(?=,?$)/gm, (line, start: string, key: string) =>
-    FLOAT_FIELDS.has(key) ? `${start}.0` : line,
-  )}\n`;
-
 /** One part of the file; null and absent are empty. */
 function part(json: ConfigJson, name: string): ConfigJson {
   const [given, older] = [name, `${name}_dict`].map((key) =>

@@ -1,6 +1,7 @@
 /** SimVLM's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Layout } from "../layout.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withTextVocabulary } from "../sizes.ts";
@@ -45,7 +46,7 @@ export const simvlmFamily: PublishedFamily<SimvlmConfig> = {
   isConfig: isSimvlmConfig,
   fromConfig: fromSimvlmConfigJson,
   infer: inferSimvlmConfig,
-  configFile: (config) => `${JSON.stringify(simvlmConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(simvlmConfigJson(config)),
 };
 
 /** All parameters and buffers, in the order of a step. */

@@ -1,6 +1,7 @@
 /** UniT's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { tokenSide, type UnitConfig, unitConfigSchema } from "./config.ts";
@@ -59,7 +60,7 @@ export const unitFamily: PublishedFamily<UnitConfig> = {
   isConfig: isUnitConfig,
   fromConfig: fromUnitConfigJson,
   infer: inferUnitConfig,
-  configFile: (config) => `${JSON.stringify(unitConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(unitConfigJson(config)),
 };
 
 /** All parameters and buffers, task after task. */

@@ -1,6 +1,7 @@
 /** ViLT's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { withTextVocabulary } from "../sizes.ts";
 import { withHeads } from "../task-head.ts";
@@ -43,7 +44,7 @@ export const viltFamily: PublishedFamily<ViltConfig> = {
   isConfig: isViltConfig,
   fromConfig: fromViltConfigJson,
   infer: inferViltConfig,
-  configFile: (config) => `${JSON.stringify(viltConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(viltConfigJson(config)),
 };
 
 /** All parameters, in the order of a step. */

@@ -25,7 +25,7 @@ const schema = z.looseObject({
   num_channels: number,
   qkv_bias: z.boolean().optional(),
   pad_token_id: z.number().nullish(),
-  tie_word_embeddings: z.boolean().default(false),
+  tie_word_embeddings: z.boolean().default(true),
   architectures: z.array(z.string()).nullish(),
   /** The whole configuration where their file cannot say it; written by `viltConfigJson`. */
   flava_options: z.looseObject({}).optional(),
@@ -37,14 +37,14 @@ const RANKING = "ViltForImageAndTextRetrieval";
 /** Whether a config.json is one of their ViLT. */
 export const isViltConfig = ({ model_type: type }: ConfigJson): boolean => type === "vilt";
 
-/** Reads a config.json. Throws ConfigError for what is not computed here: dropout, other activations. */
-export function fromViltConfigJson(json: ConfigJson, _: ConfigReading = {}): ViltConfig {
+/** Reads a config.json. Dropout, which is training's, is left out, and noted. Throws ConfigError for other activations. */
+export function fromViltConfigJson(json: ConfigJson, { note }: ConfigReading = {}): ViltConfig {
   const parsed = schema.safeParse(json);
   if (!parsed.success) throw new ConfigError(`config.json: ${z.prettifyError(parsed.error)}`);
   const t = parsed.data;
   if (t.flava_options) return viltConfig(t.flava_options as ViltConfigInput);
   for (const name of ["hidden_dropout_prob", "attention_probs_dropout_prob"] as const)
-    if (t[name]) throw new ConfigError(`config.json: ${name}: expected 0, got ${t[name]}`);
+    if (t[name]) note?.(`config.json: ${name} ${t[name]} is left out: there is no dropout here`);
   if (t.hidden_act !== "gelu") throw new ConfigError(`config.json: hidden_act: expected gelu, got ${t.hidden_act}`);
   return viltConfig({
     hiddenSize: t.hidden_size,

@@ -70,11 +70,15 @@ describe("config.json", () => {
     expect(viltConfigJson(viltVariants.base!)).toHaveProperty("flava_options");
   });
   it("of a published repository is read, and what is not computed here is refused", () => {
-    expect(fromViltConfigJson({ model_type: "vilt" })).toEqual({ ...viltVariants.base!, layerNormEps: 1e-12 });
+    const theirs = { ...viltVariants.base!, layerNormEps: 1e-12, tiedDecoder: true };
+    expect(fromViltConfigJson({ model_type: "vilt" })).toEqual(theirs);
+    expect(fromViltConfigJson({ tie_word_embeddings: false }).tiedDecoder).toBe(false);
     const ranking = { model_type: "vilt", architectures: ["ViltForImageAndTextRetrieval"] };
     expect(fromViltConfigJson(ranking).matchingHead).toBe("rank");
     expect(() => fromViltConfigJson({ hidden_act: "relu" })).toThrow(/hidden_act: expected gelu, got relu/);
-    expect(() => fromViltConfigJson({ hidden_dropout_prob: 0.1 })).toThrow(/hidden_dropout_prob: expected 0/);
+    const notes: string[] = [];
+    fromViltConfigJson({ hidden_dropout_prob: 0.1 }, { note: (line) => notes.push(line) });
+    expect(notes).toEqual(["config.json: hidden_dropout_prob 0.1 is left out: there is no dropout here"]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** VinVL's row in the table of families: the interface of `models/model.ts`, implemented. */
 import { input, slice } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Layout } from "../layout.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { detectorLacks, type RegionBatchSizes, type RegionOutputs, regionBatch, regionGraphs } from "../regions.ts";
@@ -47,7 +48,7 @@ export const vinvlFamily: PublishedFamily<VinvlConfig> = {
   isConfig: isVinvlConfig,
   fromConfig: fromVinvlConfigJson,
   infer: inferVinvlConfig,
-  configFile: (config) => `${JSON.stringify(vinvlConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(vinvlConfigJson(config)),
 };
 
 /** All parameters, in the order of a step. */

@@ -2,6 +2,7 @@
 import { CheckpointError } from "../../errors.ts";
 import { input } from "../../graph/index.ts";
 import { type ParamSpec, Params } from "../../nn/index.ts";
+import { huggingFaceJson } from "../config-json.ts";
 import type { Model, PublishedFamily } from "../model.ts";
 import { detectorLacks, type RegionBatchSizes, type RegionOutputs, regionBatch, regionGraphs } from "../regions.ts";
 import { withTextVocabulary } from "../sizes.ts";
@@ -41,7 +42,7 @@ export const voltaFamily: PublishedFamily<VoltaConfig> = {
       'put a config.json beside the weights: {"model_type": "volta", "volta": {"embeddings": "vilbert", "control": …}}',
     );
   },
-  configFile: (config) => `${JSON.stringify(voltaConfigJson(config), null, 2)}\n`,
+  configFile: (config) => huggingFaceJson(voltaConfigJson(config)),
 };
 
 /** All parameters, in the order of a step. */
