@@ -47,14 +47,41 @@ const CASES: readonly (readonly [name: string, kind: Stage["kind"], changes: obj
   ["CLIP's pairs with a ResNet", "clip", { model: RESNET }],
   ["ALIGN's pairs", "align", {}],
   ["SimVLM's pairs and texts", "simvlm", { sampling: { pairs: 1, texts: 1 } }],
-  ["ViLT's pairs", "vilt", {}],
   ["pictures in regions under VinVL's losses", "vinvl", {}],
   ["pictures in regions under VOLTA's losses", "volta", {}],
   ["UniT's tasks", "unit", { tasks: { shapes: {}, matching: { labels: "matching" } } }],
-  ["ALBEF's pairs, queues and average", "albef", {}],
+];
+
+/** Each part draws wrong partners within itself, so the same parts are compared, on one worker and on several. */
+const BY_PARTS: readonly (readonly [name: string, kind: Stage["kind"], changes: object])[] = [
+  ["ViLT's pairs", "vilt", {}],
+  ["ALBEF's pairs, queues and average", "albef", { queueSize: 24 }],
 ];
 
 const batches = (one: StageCase): Promise<Batch[]> => firstBatches(one, STEPS);
+
+describe(`after ${STEPS} steps workers with the same micro-batches have the losses and parameters of one worker`, () => {
+  it.each(BY_PARTS)("on %s", async (_name, kind, changes) => {
+    await expectSameInParts(kind, batches, { ...changes, whole: 2, splits: [[2, 1]] });
+    await expectSameInParts(kind, batches, {
+      ...changes,
+      whole: 4,
+      splits: [
+        [4, 1],
+        [2, 2],
+      ],
+    });
+    await expectSameInParts(kind, batches, {
+      ...changes,
+      batchSize: 12,
+      whole: 6,
+      splits: [
+        [3, 2],
+        [2, 3],
+      ],
+    });
+  });
+});
 
 describe(`after ${STEPS} steps workers × micro-batches have the losses and parameters of one worker`, () => {
   it.each(CASES)("on %s", async (_name, kind, changes) => {

@@ -20,6 +20,8 @@ const OPTIMIZER = { lr: 1e-3, eps: 1e-3 };
 
 interface Changes {
   readonly splits?: readonly Split[];
+  /** In how many micro-batches one worker makes what they are compared with; 1 unless said. */
+  readonly whole?: number;
   readonly [field: string]: unknown;
 }
 
@@ -27,13 +29,13 @@ interface Changes {
 export async function expectSameInParts(
   kind: Stage["kind"],
   batches: (one: StageCase) => Promise<Batch[]>,
-  { splits = [[1, 4]], ...changes }: Changes = {},
+  { splits = [[1, 4]], whole: micro = 1, ...changes }: Changes = {},
 ): Promise<Updated> {
   const device = await openDevice("interpret");
   const at = (parts: number): Promise<StageCase> =>
     stageCase(kind, { ...changes, gradientAccumulationSteps: parts, optimizer: OPTIMIZER });
   const given = await batches(await at(1));
-  const whole = await updates(await at(1), device, given);
+  const whole = await updates(await at(micro), device, given);
   for (const [workers, microBatches] of splits)
     for (const [rank, found] of (await inParts(await at(microBatches), device, given, workers)).entries())
       expectSame(found, whole, `worker ${rank} of ${workers}, ${microBatches} micro-batches`);

@@ -3,7 +3,21 @@ import { type Feeds, fromNumbers, type Tensor, toNumbers } from "../../../tensor
 import { grad } from "../../gradient.ts";
 import { graph, isOp, topological } from "../../graph.ts";
 import { interpret, interpretWorkers } from "../../interpret/index.ts";
-import { add, allGather, allReduce, div, exp, input, matmul, mean, mul, sub, sum, tanh } from "../../ops.ts";
+import {
+  add,
+  allGather,
+  allReduce,
+  broadcastTo,
+  div,
+  exp,
+  input,
+  matmul,
+  mean,
+  mul,
+  sub,
+  sum,
+  tanh,
+} from "../../ops.ts";
 import type { Program } from "../../program.ts";
 import type { Value } from "../../value.ts";
 import { type Cut, cut, KEEP, type PartedStep } from "./cut.ts";
@@ -180,6 +194,19 @@ describe("cut on one part a worker", () => {
       [1, 6],
       [1, 6],
     ]);
+  });
+
+  it("sums the gradient of two parameters that have the same one under the name of each", () => {
+    const [a, b] = [input("a", [E]), input("b", [E])];
+    const loss = sum(tanh(add(add(input("x", [B, E]), broadcastTo(a, [B, E])), broadcastTo(b, [B, E]))));
+    const [da, db] = grad(loss, [a, b]).map((g) => allReduce(g!, PARTS)) as [Value, Value];
+    const rest = { name: "two", ofPart: { loss }, outputs: {}, updates: {}, sums: { a: da, b: db } };
+    for (const several of [false, true])
+      expect(
+        cut({ ...rest, several })
+          .phases.flatMap(({ reduces }) => reduces)
+          .sort(),
+      ).toEqual(["accumulated.a", "accumulated.b"]);
   });
 
   it("computes every product once, in whatever piece", () => {

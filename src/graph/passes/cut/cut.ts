@@ -8,7 +8,7 @@ import { type Shape, size } from "../../../tensor/index.ts";
 import { type Graph, graph, isOp, topological, withInputs } from "../../graph.ts";
 import { add, input, mul } from "../../ops.ts";
 import type { Program } from "../../program.ts";
-import type { Value } from "../../value.ts";
+import { Value } from "../../value.ts";
 import { cse } from "../cse.ts";
 import { inPieces } from "./pieces.ts";
 import { COSTLY, type Collective, earliest, isCollective, operand, type Schedule, schedule } from "./schedule.ts";
@@ -84,7 +84,7 @@ interface Merged extends PartedStep {
   readonly nodes: readonly Value[];
 }
 
-/** The step with equal values made one, so that no sum is made twice. */
+/** The step with equal values made one, so that no sum is made twice but under two names: whoever reads the state finds it under each. */
 function mergedStep(step: PartedStep): Merged {
   const { name, ofPart, outputs, updates, sums } = step;
   const fields = { ofPart, outputs, updates, sums };
@@ -94,13 +94,21 @@ function mergedStep(step: PartedStep): Merged {
   const g: Graph = cse(graph(name, Object.fromEntries(all)));
   const back = (field: keyof typeof fields): Record<string, Value> =>
     Object.fromEntries(Object.keys(fields[field]).map((key) => [key, g.outputs[`${field}:${key}`]!]));
+  const twins: Value[] = [];
+  const named = new Set<Value>();
+  const own = (v: Value): Value => {
+    const twin = named.has(v) ? new Value(v.op, v.inputs, v.attrs, v.scope) : v;
+    if (twin !== v) twins.push(twin);
+    named.add(v);
+    return twin;
+  };
   return {
     ...step,
     ofPart: back("ofPart"),
     outputs: back("outputs"),
     updates: back("updates"),
-    sums: back("sums"),
-    nodes: g.nodes,
+    sums: mapValues(back("sums"), own),
+    nodes: [...g.nodes, ...twins],
   };
 }
 
