@@ -21,6 +21,10 @@ export interface Trial {
   readonly folder?: string | undefined;
 }
 
+/** Tells the process what it is for: bundled into a program, this file is that program. */
+const ARGUMENT = "--flava-try-plugin";
+/** Set in that process, which tries nothing itself, whatever else a bundle has it do. */
+const IN_TRIAL = "FLAVA_IN_TRIAL";
 const TIMEOUT_MS = 120_000;
 /** Of what the plugin printed before it ended its process. */
 const LAST_CHARACTERS = 600;
@@ -31,7 +35,7 @@ export async function tryPlugin({
   options,
   folder = join(flavaCache(), "compiled", "xla"),
 }: Trial): Promise<void> {
-  if (!existsSync(found.path) || !existsSync(compiledFile())) return; // the loader says it; sources that nobody has built
+  if (process.env[IN_TRIAL] || !existsSync(found.path) || !existsSync(compiledFile())) return; // the loader says it; sources that nobody has built
   const what = JSON.stringify([
     await fileIdentity(found.path),
     found,
@@ -54,8 +58,9 @@ export async function tryPlugin({
 
 /** Runs this file as a process; `ended` says how it ended where it did not end well. */
 function run(argument: string): Promise<{ ended: string | undefined; said: string }> {
-  const child = spawn(process.execPath, ["--no-warnings", compiledFile(), argument], {
+  const child = spawn(process.execPath, ["--no-warnings", compiledFile(), ARGUMENT, argument], {
     stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, [IN_TRIAL]: "1" },
   });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -86,5 +91,5 @@ async function openHere(argument: string): Promise<void> {
   process.exit(0);
 }
 
-if (process.argv[1] !== undefined && process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2])
-  await openHere(process.argv[2]);
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === ARGUMENT)
+  await openHere(process.argv[3] ?? "{}");
