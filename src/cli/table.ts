@@ -1,6 +1,6 @@
 /** `flava table`: the results of models on the tasks, beside those that the paper printed. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import type { Column, ResultTable, TableOptions, Task } from "../tasks/index.ts";
 import { action, type Io } from "./command.ts";
 
@@ -146,11 +146,14 @@ const hasFigure = ({ values }: Column, { name }: Task): boolean =>
   [...values.keys()].some((key) => key.startsWith(`${name}/`));
 
 async function allColumns(tasks: readonly Task[], paths: readonly string[], { published, systems }: Options) {
-  const { cellColumns, publishedColumns, publishedSystems, publishedTable, readCells, systemColumns } = await import(
-    "../tasks/index.ts"
-  );
-  const own = cellColumns(tasks, await readCells(paths));
+  const { cellColumns, cellNotes, publishedColumns, publishedSystems, publishedTable, readCells, systemColumns } =
+    await import("../tasks/index.ts");
+  const cells = await readCells(paths);
+  if (cells.length === 0 && paths.length > 0)
+    throw new DataError(`table: expected results of flava eval in ${paths.join(", ")}, found none`);
+  const own = cellColumns(tasks, cells);
   const notes = [
+    ...cellNotes(cells),
     ...(own.left.length > 0 ? [`Left out, since the table has no such row: ${own.left.join(", ")}.`] : []),
     ...(own.doubled.length > 0
       ? [`Left out, since there are cells of seeds beside these without one: ${own.doubled.join(", ")}.`]

@@ -1,3 +1,4 @@
+export { cellNotes } from "./cell-notes.ts";
 export * from "./evaluate/index.ts";
 export * from "./layouts/index.ts";
 export { csvTable, markdownTable, type PrintOptions } from "./print-table.ts";

@@ -108,7 +108,7 @@ const PROBE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A column for each model and seed, in the order in which they come, in per cent; recalls after re-ranking have one of their own. Cells of
+ * A column for each model and seed, in the order in which they come, in per cent; throws DataError for a figure that is no share. recalls after re-ranking have one of their own. Cells of
  * other tasks are named in `left`; so are zero-shot classifications, which the table does not have. What was measured without a seed stands
  * in the columns of all seeds of its model; where those have it themselves it is named in `doubled`.
  */
@@ -135,6 +135,12 @@ export function cellColumns(
       if (typeof bounds?.low === "number" && typeof bounds.high === "number")
         intervals.set(figureKey(task!, figure), [100 * bounds.low, 100 * bounds.high]);
       if (found.some((value) => value === undefined || value === null)) continue;
+      const beyond = found.find((value, i) => Math.abs(value!) > 1 && !names[i]!.includes("rmse"));
+      if (beyond !== undefined)
+        throw new DataError(
+          `${dataset} (${measure}) of ${model}: expected ${names.join(" and ")} from -1 to 1, got ${beyond}`,
+          "cells have shares, not per cent",
+        );
       values.set(figureKey(task!, figure), (100 * (found as number[]).reduce((a, b) => a + b, 0)) / found.length);
     }
   }

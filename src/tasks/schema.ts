@@ -1,5 +1,6 @@
 /** What a task file says (tasks/*.json), and the figures of the paper beside it. */
 import { z } from "zod";
+import { nearest } from "../tensor/index.ts";
 
 /** The three parts of the paper's table. */
 export const GROUPS: readonly ["nlp", "vision", "multimodal"] = ["nlp", "vision", "multimodal"];
@@ -157,20 +158,37 @@ const text = z.string().min(1);
 const count = z.int().positive();
 const misprint = z.strictObject({ printed: z.number(), read: z.number(), why: text });
 
+/** What figures are called; of one of several test sets with its name behind: accuracy_matched. */
+const METRICS = [
+  ...["accuracy", "mean_per_class_recall", "f1", "matthews", "pearson", "spearman", "rmse", "auroc", "vqa_score"],
+  ...["acc1", "acc5", "lp_acc1", "lp_acc5", "lp_mean_per_class_recall", "itm_accuracy", "itm_choice", "itc_choice"],
+  ...["text_retrieval_recall@1", "text_retrieval_recall@5", "text_retrieval_recall@10"],
+  ...["image_retrieval_recall@1", "image_retrieval_recall@5", "image_retrieval_recall@10"],
+];
+const isMetric = (name: string): boolean =>
+  METRICS.some((one) => name === one || name.startsWith(`${one}_`) || name === `validation_${one}`);
+const metric = text.refine(isMetric, {
+  error: ({ input }) => `unknown metric "${input}": ${nearest(String(input), METRICS)}`,
+});
+
 const figure = z.strictObject({
-  metric: text,
-  of: z.array(text).optional(),
+  metric: z.union([z.literal("mean"), metric]),
+  of: z.array(metric).min(1).optional(),
   label: text.optional(),
   published: z.record(text, z.union([z.number(), misprint])).default({}),
 });
 
 const split = z.enum(SPLITS);
 
+const different = z
+  .array(text)
+  .refine((names) => new Set(names).size === names.length, "expected different names, got one twice");
+
 const data = z.strictObject({
   folder: text,
   layouts: z.array(z.enum(LAYOUTS)).min(1),
   fields: z.array(text).optional(),
-  classes: z.array(text).optional(),
+  classes: different.optional(),
   words: z.union([z.array(text), z.literal("countries")]).optional(),
   classCount: count.optional(),
   range: z.tuple([z.number(), z.number()]).optional(),
@@ -204,6 +222,11 @@ const settings = z.strictObject({
   headHidden: count.optional(),
 });
 
+/** A class's place is {}: other braces would stand in every prompt as they are. */
+const template = z
+  .string()
+  .regex(/^[^{}]*(\{\}[^{}]*)+$/, 'expected {} for the class, and no other braces: "a photo of a {}."');
+
 /** A task file. Unknown keys are refused. */
 export const taskSchema: z.ZodType<Task> = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]+$/),
@@ -213,7 +236,7 @@ export const taskSchema: z.ZodType<Task> = z.strictObject({
   protocol: z.enum(PROTOCOLS),
   data,
   settings: settings.optional(),
-  templates: z.array(z.string().includes("{}")).optional(),
+  templates: z.array(template).optional(),
   figures: z.array(figure).min(1),
 });
 

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   type Cell,
   cellColumns,
+  cellNotes,
   csvTable,
   htmlTable,
   markdownTable,
@@ -60,6 +61,22 @@ describe("task files", () => {
     );
     writeFileSync(path, JSON.stringify({ ...tasks[0], data: { ...tasks[0]!.data, layouts: ["glue"] } }));
     await expect(readTask(path)).rejects.toThrow(/mine\.json: .*layouts/s);
+    const [first] = tasks as [Task];
+    const wrong = async (change: object): Promise<void> => {
+      writeFileSync(path, JSON.stringify({ ...first, ...change }));
+      await readTask(path);
+    };
+    await expect(wrong({ templates: ["a {} of {kind}"] })).rejects.toThrow(
+      /expected \{\} for the class, and no other braces/,
+    );
+    await expect(wrong({ figures: [{ metric: "acuracy" }] })).rejects.toThrow(/unknown metric "acuracy".*"accuracy"/);
+    await expect(wrong({ data: { ...first.data, classes: ["a", "b", "a"] } })).rejects.toThrow(
+      /different names, got one twice/,
+    );
+    await wrong({
+      templates: ["a {}, or {}"],
+      figures: [{ metric: "accuracy_matched" }, { metric: "validation_vqa_score" }],
+    });
     expect(() => pickTasks(tasks, ["mnli", "cifar01"])).toThrow(/"cifar01" does not exist.*cifar10/s);
   });
 });
@@ -117,6 +134,23 @@ describe("a table of one's own", () => {
     expect(columns).toHaveLength(1);
     expect(columns[0]!.values.size).toBe(0);
     expect(left).toEqual(["mine (finetune) of mine"]);
+  });
+
+  it("says what cells do not have in common, and refuses per cent", () => {
+    const of = (model: string, weights: string, test: string, dataset = "rte"): Cell => ({
+      ...cell(dataset, { accuracy: 0.5 }, model),
+      ...{ weights, protocol: { splits: { test } } },
+    });
+    const [a, b] = ["0123456789abcdef", "fedcba9876543210"];
+    expect(cellNotes([of("m", a!, "x"), of("n", b!, "x"), of("n", "drawn from seed 0", "x", "sst2")])).toEqual([]);
+    expect(cellNotes([of("m", a!, "x"), of("m", a!, "x"), of("n", a!, "y"), of("n", b!, "x", "sst2")])).toEqual([
+      "Measured more than once, the last in the order of files counts: rte (finetune) of m.",
+      "Cells of different weights stand in one column: n.",
+      "Columns were measured on different test data: rte (finetune).",
+    ]);
+    expect(() => figures([cell("rte", { accuracy: 66 })])).toThrow(
+      /rte \(finetune\) of mine: expected accuracy from -1 to 1, got 66/,
+    );
   });
 
   it("reads back the cells it writes, and refuses other JSON", async () => {
