@@ -10,6 +10,7 @@ import {
   familyOfWeights,
   type Model,
   type NamedWeights,
+  narrowedNote,
 } from "../models/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { type Device, type DeviceName, type DeviceOptionsOf, openDevice, State } from "../runtime/index.ts";
@@ -91,6 +92,8 @@ function modelOf(
   onWarning: LoadOptions["onWarning"],
 ): { readonly model: Model; readonly sizes: unknown; readonly named: NamedWeights } {
   const { family, named } = familyOfWeights(weights, config);
+  const narrowed = narrowedNote(named);
+  if (narrowed !== undefined) onWarning?.(`${name}: ${narrowed}`);
   const switches = family.layouts[named.layout]!.switches as object | undefined;
   if (!config) {
     const inferred = family.infer(name, named.tensors, switches);

@@ -7,6 +7,7 @@ import {
   type Differences,
   familyOfWeights,
   type NamedWeights,
+  narrowedNote,
 } from "../models/index.ts";
 import type { ParamSpec } from "../nn/index.ts";
 import { size } from "../tensor/index.ts";
@@ -62,7 +63,7 @@ export async function openGiven(io: Io, idOrPath: string, choice: ModelChoice): 
 /** The model of opened weights. Throws CheckpointError for weights of another model, ConfigError for a config.json of another. */
 export function findModel(opened: OpenModel): FoundModel {
   const { family, named } = familyOfWeights(opened.weights, opened.config);
-  const notes: string[] = [];
+  const notes = [narrowedNote(named)].filter((line) => line !== undefined);
   const { config, sizesFrom } = sizesOf(opened, family, named, notes);
   const specs = family.of(config).parameters();
   return {

@@ -1,6 +1,7 @@
 /** How files of other code bases name and pack the tensors of a model, and their files under our names. */
 import { CheckpointError } from "../errors.ts";
-import { formatShape, nearest, type Shape, sameShape, type Tensor } from "../tensor/index.ts";
+import { castFloats, formatShape, nearest, type Shape, sameShape, type Tensor } from "../tensor/index.ts";
+import { plainNames, twice, withoutScope } from "./wrapped-names.ts";
 
 /** Tensors by name, before they are read. */
 export type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
@@ -74,12 +75,13 @@ export interface NamedWeights<L extends string = string> extends TensorSource {
   readonly unknown: readonly string[];
   /** The name in the file of each tensor. */
   readonly stored: ReadonlyMap<string, string>;
+  /** How many tensors are float64 in the file; they are read as float32, to nearest. */
+  readonly narrowed: number;
 }
 
-/** What wrappers around a model put into its names: DataParallel, torch.compile, FSDP, activation checkpointing. */
-const WRAPPERS = /^(module\.)+|\b_(orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module)\./g;
-
-const unwrapped = (name: string): string => name.replace(WRAPPERS, "");
+/** That tensors were narrowed, as a sentence; undefined where none was. */
+export const narrowedNote = ({ narrowed }: NamedWeights): string | undefined =>
+  narrowed > 0 ? `tensors of float64: ${narrowed}, read as float32, to nearest` : undefined;
 
 /** Buffers that count and are not learned; present code does not save them. */
 const BUFFERS = /(^|\.)(position_ids|num_batches_tracked)$/;
@@ -92,9 +94,8 @@ export function underOurNames<L extends string>(
   file: TensorSource,
   layouts: Readonly<Record<L, Layout>>,
 ): NamedWeights<L> {
-  const plain = plainNames(file);
-  const found = recognised(file, layouts, plain);
-  if (found) return placed(file, plain, found.layout, found.naming);
+  const found = recognised(file, layouts);
+  if (found) return placed(file, found.plain, found.layout, found.naming);
   const some = [...file.tensors.keys()].slice(0, 3).join(", ");
   throw new CheckpointError(
     `${file.name}: expected tensors named as in ${listed(Object.values<Layout>(layouts).map(({ title }) => title))}, got ${some || "none"}${file.tensors.size > 3 ? `, … (${file.tensors.size})` : ""}`,
@@ -102,36 +103,28 @@ export function underOurNames<L extends string>(
   );
 }
 
-/** Which of the layouts a file has; undefined where it is none. */
+/**
+ * Which of the layouts a file has, by its names without what wrappers added; undefined where it is none. A scope around all names
+ * ("model.", as Lightning's modules have it) is taken off where nothing is recognised with it.
+ */
 export function recognised<L extends string>(
   file: TensorSource,
   layouts: Readonly<Record<L, Layout>>,
-  plain: ReadonlyMap<string, string> = plainNames(file),
-): { readonly layout: L; readonly naming: Naming } | undefined {
-  const shapes: Shapes = new Map([...plain].map(([short, name]) => [short, file.tensors.get(name)!]));
-  for (const layout of Object.keys(layouts) as L[]) {
-    const naming = layouts[layout].recognise(shapes);
-    if (naming) return { layout, naming };
+): { readonly layout: L; readonly naming: Naming; readonly plain: ReadonlyMap<string, string> } | undefined {
+  const names = plainNames(file);
+  for (const plain of [names, withoutScope(names)]) {
+    if (!plain) continue;
+    const shapes: Shapes = new Map([...plain].map(([short, name]) => [short, file.tensors.get(name)!]));
+    for (const layout of Object.keys(layouts) as L[]) {
+      const naming = layouts[layout].recognise(shapes);
+      if (naming) return { layout, naming, plain };
+    }
   }
   return undefined;
 }
 
-/** Names without what wrappers put in front, and those of the file. Throws CheckpointError where two become one. */
-function plainNames(file: TensorSource): Map<string, string> {
-  const plain = new Map<string, string>();
-  for (const name of file.tensors.keys()) {
-    const short = unwrapped(name);
-    if (plain.has(short)) throw twice(file.name, short, plain.get(short)!, name);
-    plain.set(short, name);
-  }
-  return plain;
-}
-
 const listed = (words: readonly string[]): string =>
   words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-
-const twice = (where: string, name: string, one: string, other: string): CheckpointError =>
-  new CheckpointError(`${where}: expected one tensor for ${name}, got "${one}" and "${other}"`);
 
 interface Origin {
   /** In the file. */
@@ -180,6 +173,7 @@ function placed<L extends string>(
     ignored,
     unknown,
     stored: new Map([...origins].map(([name, origin]) => [name, origin.stored])),
+    narrowed: [...file.tensors.values()].filter(({ dtype }) => dtype === "float64").length,
     tensors: new Map([...origins].map(([name, origin]) => [name, partOf(file, origin)])),
     read: reader(file, origins),
   };
@@ -187,7 +181,8 @@ function placed<L extends string>(
 
 /** What a part of a tensor is: its dtype and shape. */
 function partOf(file: TensorSource, { stored, parts, transposed }: Origin): Pick<Tensor, "dtype" | "shape"> {
-  const info = file.tensors.get(stored)!;
+  const own = file.tensors.get(stored)!;
+  const info = own.dtype === "float64" ? { ...own, dtype: "float32" as const } : own;
   if (transposed) return { ...info, shape: [...info.shape].reverse() };
   if (parts === 1) return info;
   const rows = info.shape[0] ?? 0;
@@ -201,6 +196,10 @@ function partOf(file: TensorSource, { stored, parts, transposed }: Origin): Pick
 /** Reads by our names. A fused tensor is kept until another is asked for: its parts are mostly asked for in turn. */
 function reader(file: TensorSource, origins: ReadonlyMap<string, Origin>): TensorSource["read"] {
   let last: { readonly stored: string; readonly whole: Promise<Tensor> } | undefined;
+  const single: TensorSource["read"] = async (name, options) => {
+    const t = await file.read(name, options);
+    return t.dtype === "float64" ? castFloats(t, "float32").tensor : t;
+  };
   return async (name, options) => {
     const origin = origins.get(name);
     if (!origin)
@@ -209,9 +208,9 @@ function reader(file: TensorSource, origins: ReadonlyMap<string, Origin>): Tenso
         nearest(name, [...origins.keys()]),
       );
     const { stored, part, parts } = origin;
-    if (origin.transposed) return transposed(await file.read(stored, options));
-    if (parts === 1) return file.read(stored, options);
-    if (last?.stored !== stored) last = { stored, whole: file.read(stored, options) };
+    if (origin.transposed) return transposed(await single(stored, options));
+    if (parts === 1) return single(stored, options);
+    if (last?.stored !== stored) last = { stored, whole: single(stored, options) };
     const { dtype, data } = await last.whole.catch((error: unknown) => {
       last = undefined; // the next who asks for it reads it anew
       throw error;

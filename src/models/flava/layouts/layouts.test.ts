@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../errors.ts";
 import { fromNumbers, type Shape, size, type Tensor, toNumbers } from "../../../tensor/index.ts";
-import { compareWeights, differencesError, type TensorSource, underOurNames } from "../../layout.ts";
+import { compareWeights, differencesError, narrowedNote, type TensorSource, underOurNames } from "../../layout.ts";
 import { flavaConfig } from "../config.ts";
 import { flavaParameters } from "../parameters.ts";
 import { variants } from "../variants.ts";
@@ -95,6 +95,21 @@ describe("underOurNames", () => {
     expect(() => open(names(["module.flava.logit_scale", "flava.logit_scale"]))).toThrow(
       /expected one tensor for flava.logit_scale, got "module.flava.logit_scale" and "flava.logit_scale"/,
     );
+  });
+
+  it("takes a scope around all names off, as Lightning saves a model that it trains", () => {
+    const all = ["net.flava.logit_scale", "net.flava.image_model.layernorm.bias"];
+    expect([...open(names(all)).stored]).toEqual(all.map((name) => [name.slice("net.".length), name]));
+    expect(() => open(names([...all, "other.bias"]))).toThrow(/expected tensors named as in/);
+  });
+
+  it("reads float64 as float32, and says of how many tensors", async () => {
+    const tensor = { dtype: "float64", shape: [2], data: Float64Array.of(0.1, 1 / 3) } as const;
+    const tensors = new Map([["flava.logit_scale", tensor]]);
+    const found = open({ name: "double.bin", tensors, read: async () => tensor });
+    expect([found.narrowed, found.tensors.get("flava.logit_scale")!.dtype]).toEqual([1, "float32"]);
+    expect((await found.read("flava.logit_scale")).data).toEqual(Float32Array.of(0.1, 1 / 3));
+    expect(narrowedNote(found)).toBe("tensors of float64: 1, read as float32, to nearest");
   });
 
   it("reads torchmultimodal's names, those of older versions too", () => {
