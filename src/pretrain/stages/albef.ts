@@ -131,13 +131,13 @@ export const albefKind: StageKind<AlbefStage, AlbefConfig> = {
   },
 };
 
-/** An average and a queue of a short run are shorter too. */
+/** A short run changes fast: older embeddings than those of two batches are told by their age, not by what they show. */
 function defaults(given: DefaultsFor<AlbefConfig>): Record<string, unknown> {
   const { steps: count, raw } = scaleFor(given, PAIR_SCALES);
   const textLength = tokensFor(given, 25);
   if (Object.keys(raw).length === 0) return { textLength };
   const batchSize = typeof given.stage.batchSize === "number" ? given.stage.batchSize : (raw.batchSize as number);
-  return { ...raw, textLength, queueSize: 8 * batchSize, alphaSteps: shareOf(count, 1 / 10), temperatureLr: 0.05 };
+  return { ...raw, textLength, queueSize: 2 * batchSize, alphaSteps: shareOf(count, 1 / 10), temperatureLr: 0.05 };
 }
 
 function pairsOf(
