@@ -9,7 +9,7 @@ const collections = () => import("../collections/index.ts");
 
 const HELP = `
 "match" is the probability that a text belongs to the picture, by the matching head of the multimodal encoder; "cosine"
-compares the embeddings of both encoders. Pairs are judged one by one: probabilities of several texts need not sum to 1.
+compares the embeddings of both encoders, where a model has such. Pairs are judged one by one: probabilities of several texts need not sum to 1.
 
 Examples:
   flava match cat.jpg "a cat on a sofa"
@@ -37,10 +37,13 @@ async function match(io: Io, [image = "", ...texts]: readonly string[], options:
   const picture = { key: image, image: bytes };
   const { signal } = io;
   const chances = await model.match(picture, texts, { signal });
-  const { similarity } = await model.similarity(picture, texts, { signal });
+  const compares = model.gives("image_embeds") && model.gives("text_embeds"); // ViLT and UniT only match
+  const cosines = compares ? (await model.similarity(picture, texts, { signal })).similarity.data : undefined;
   const results = texts
-    .map((text, i) => ({ text, match: chances[i]!, cosine: similarity.data[i]! }))
+    .map((text, i) => ({ text, match: chances[i]!, ...(cosines && { cosine: Number(cosines[i]) }) }))
     .sort((a, b) => b.match - a.match);
-  const rows = results.map(({ text, match: chance, cosine }) => [percent(chance), cosine.toFixed(3), text]);
-  io.result(table([["  match", "cosine", "text"], ...rows]), { image, results });
+  const rows = results.map(({ text, match: chance, cosine }) =>
+    [percent(chance), cosine?.toFixed(3), text].filter((cell) => cell !== undefined),
+  );
+  io.result(table([["  match", ...(compares ? ["cosine"] : []), "text"], ...rows]), { image, results });
 }

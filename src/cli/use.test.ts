@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COLOURS, colourPicture } from "../../test/support/colour-pictures.ts";
 import { temporaryFolder, writeFiles } from "../../test/support/data-fixtures.ts";
 import { type Ran, runCommand } from "../../test/support/run-command.ts";
+import { savedFamily } from "../../test/support/saved-family.ts";
 import { tinyModelFolder } from "../../test/support/tiny-model.ts";
 import { FlavaModel } from "../api/index.ts";
 import { define as classify } from "./classify.ts";
@@ -204,6 +205,22 @@ describe("match and fill", () => {
     const filled = await withTiny("fill", "a [MASK] on [MASK]", "--image", red, "--top", "3", "--json");
     expect(filled.json.masks.map((words: unknown[]) => words.length)).toEqual([3, 3]);
     expect((await withTiny("fill", "a [MASK]")).stdout.trimEnd().split("\n")).toHaveLength(5);
+  });
+
+  it("say what a model without embeddings of its own says of pairs, and why one without a head says nothing", async () => {
+    const vilt = await savedFamily("vilt");
+    const found = await flava("match", red, "red", "a cat", "--json", "--model", vilt.folder);
+    expect(found.error).toBeUndefined();
+    expect(found.json.results.map((one: object) => Object.keys(one))).toEqual([
+      ["text", "match"],
+      ["text", "match"],
+    ]);
+    const { stdout } = await flava("match", red, "red", "--model", vilt.folder);
+    expect(stdout).toMatch(/^ *match +text\n *[\d.]+ % +red/);
+    const clip = await savedFamily("clip");
+    expect((await flava("match", red, "red", "--model", clip.folder)).error?.message).toMatch(
+      /CLIP has no matching head/,
+    );
   });
 
   it("name a picture that is none and a text without [MASK]", async () => {
