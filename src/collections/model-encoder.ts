@@ -10,7 +10,10 @@ const PREPROCESSING = 1;
 /** The encoder of a model. Throws CheckpointError where it embeds no pictures. */
 export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
   const { image: whole, tokenizer } = model.processor;
-  if (!whole) throw new CheckpointError("expected a model with an image encoder, got one without");
+  if (!whole) {
+    const { family, lacks } = model.model;
+    throw new CheckpointError(`expected a model with an image encoder, got a ${family} without`, lacks?.image_embeds);
+  }
   const { size: resized, cropSize: size = resized, codebookSize: full, codebookCropSize: codebookSize = full } = whole;
   const facts = [model.weightsHash, PREPROCESSING, whole, tokenizer?.json];
   const hash = createHash("sha256").update(JSON.stringify(facts));
