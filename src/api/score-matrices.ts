@@ -43,7 +43,7 @@ export async function scoreMatrices(
   const lacking = made?.params.some(({ name }) => !loaded.state.has(name) && name.includes("multimodal"));
   if (made === undefined || names.length === 0 || lacking)
     throw new CheckpointError(
-      `${loaded.name ?? "model"}: expected a multimodal encoder whose layers read picture and text, got ${loaded.model.family} without one`,
+      `${loaded.name ?? "model"}: expected a multimodal encoder whose layers hold picture and text in one sequence, got ${loaded.model.family} without one`,
       loaded.model.lacks?.itm_logits,
     );
   const { pixel_values } = await processor.images([image], signal ? { signal } : {});

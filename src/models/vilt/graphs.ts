@@ -45,15 +45,20 @@ export function viltFusionGraph(config: ViltConfig, sizes: PairGraphSizes): Mode
   );
 }
 
-/** Both inputs → what `viltFusionGraph` gives, and the attention maps where they are asked for. */
+/** Both inputs → what `viltFusionGraph` gives, and the attention maps where they are asked for; scores have the picture first, as FLAVA's. */
 export function viltPairGraph(config: ViltConfig, sizes: PairGraphSizes): ModelGraph {
   const p = new Params();
   const taps = new Map<string, Value>();
   const ids = input("input_ids", [sizes.batch, sizes.textLength], "int32");
   const text = viltText(p, config, ids, maskOf(sizes));
   const results = fused(p, config, { text, image: pictureOf(p, config, sizes) }, taps);
-  const maps = [...taps].filter(([name]) => name.endsWith(".probabilities"));
-  const attentions = Object.fromEntries(maps.map(([, map], layer) => [`multimodal_attentions.${layer}`, map]));
+  const ending = (end: string): Value[] => [...taps].filter(([name]) => name.endsWith(end)).map(([, x]) => x);
+  const T = sizes.textLength;
+  const pictureFirst = (x: Value, axis: number): Value => concat([slice(x, axis, T), slice(x, axis, 0, T)], axis);
+  const attentions = Object.fromEntries([
+    ...ending(".probabilities").map((map, layer) => [`multimodal_attentions.${layer}`, map]),
+    ...ending(".scores").map((x, layer) => [`multimodal_scores.${layer}`, pictureFirst(pictureFirst(x, 2), 3)]),
+  ]);
   return modelGraph("vilt.pair", p, { ...results, ...(sizes.attentions && attentions) });
 }
 

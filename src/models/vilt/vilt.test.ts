@@ -188,4 +188,26 @@ describe("a ViLT", () => {
     expect(whole.multimodal_embeddings!.shape).toEqual([2, 17 + 5, 64]);
     expect(run(model.attention!(sizes), fed).maps!.shape).toEqual([2, 5, 16]);
   });
+  it("has score matrices, the picture first, of which its attention is the softmax", () => {
+    const sizes = { batch: 1, textLength: 3, attentions: true };
+    const { graph: g } = viltFamily.of(small).pair!(sizes);
+    const fed: Record<string, Tensor> = {
+      ...Object.fromEntries(specs.map((spec) => [spec.name, initialTensor(spec, 2)])),
+      pixel_values: fromNumbers(
+        Array.from({ length: 3 * 32 * 32 }, (_, i) => Math.cos(i)),
+        [1, 3, 32, 32],
+      ),
+      input_ids: fromNumbers([1, 4, 2], [1, 3], "int32"),
+      attention_mask: fromNumbers([1, 1, 1], [1, 3], "int32"),
+    };
+    const found = interpret(g, Object.fromEntries(Object.keys(g.inputs).map((name) => [name, fed[name]!])));
+    const [scores, shares] = [found["multimodal_scores.1"]!, found["multimodal_attentions.1"]!];
+    const [T, M] = [3, shares.shape[3]!];
+    expect(scores.shape).toEqual(shares.shape);
+    const first = Array.from({ length: M }, (_, c) => Math.exp(toNumbers(scores)[c]!)); // the first head on the picture's CLS
+    const sum = first.reduce((a, b) => a + b);
+    const row = toNumbers(shares).slice(T * M, T * M + M); // there the text comes first
+    for (const [c, e] of [...first.slice(M - T), ...first.slice(0, M - T)].entries())
+      expect(row[c]).toBeCloseTo(e / sum, 10);
+  });
 });
