@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { FlavaModel } from "../../api/index.ts";
 import type { BadSample, Sample, Source } from "../../data/index.ts";
-import { ConfigError, FlavaError } from "../../errors.ts";
+import { CheckpointError, ConfigError, FlavaError } from "../../errors.ts";
 import {
   finetune,
   type GivenSettings,
@@ -101,17 +101,28 @@ interface Tuning extends TuneOptions {
 async function tuned(model: FlavaModel, { task, layout }: TaskPlace, options: Tuning): Promise<TuningResult> {
   const { data, settings, needs, tests, onBad, runDir, fromScratch, seed = 0, signal } = options;
   const { target } = data.problem;
-  return finetune(
+  const resume = (await statOf(join(runDir, "recipe.json"))) !== undefined;
+  const running = finetune(
     {
       base: { loaded: model.loaded, image: model.processor.image, random: fromScratch },
       ...{ data, settings, seed, best: bestOf(task), out: runDir, name: task.name },
       tests: Object.fromEntries(tests.map(({ name, source }) => [name, labelledSource(source, needs, target)])),
-      resume: (await statOf(join(runDir, "recipe.json"))) !== undefined,
+      resume,
       command: `flava eval --measure finetune --tasks ${task.name}`,
       about: { task: task.name, weights: fromScratch ? "drawn" : (model.weightsHash ?? null), layout },
     },
     { reporter: reporterOf(options), signal, onBad },
   );
+  return running.catch((error: unknown) => {
+    throw resume ? withWayOut(error, runDir) : error;
+  });
+}
+
+/** What a checkpoint of another version of the package is met with: the run that was begun is in the way. */
+export function withWayOut(error: unknown, runDir: string): unknown {
+  if (!(error instanceof CheckpointError)) return error;
+  const help = `remove ${runDir} to begin its fine-tuning anew`;
+  return new CheckpointError(`the run that was begun cannot go on: ${error.message}`, help, { cause: error });
 }
 
 interface NamedTest {
