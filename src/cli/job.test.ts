@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Io } from "./command.ts";
-import { openJob, threadsOf } from "./job.ts";
+import { checkAlone, openJob, threadsOf } from "./job.ts";
 
 describe("openJob", () => {
   it("is one worker without a launcher, and says how to start where a job was asked for", async () => {
@@ -9,6 +9,16 @@ describe("openJob", () => {
     await expect(openJob({ mpi: true }, io)).rejects.toThrow(
       /--mpi: expected a process that mpirun, mpiexec or srun has started.*\n.*mpirun -n 4 flava pretrain RECIPE/,
     );
+  });
+});
+
+describe("checkAlone", () => {
+  it("refuses a command that each process of a job would run for itself", () => {
+    expect(() => checkAlone("finetune", { PMI_RANK: "1", PMI_SIZE: "2" })).toThrow(
+      /flava finetune: expected to be started once, got one of 2 processes of MPICH's mpiexec.*\n.*without mpiexec/,
+    );
+    checkAlone("finetune", { PMI_RANK: "0", PMI_SIZE: "1" });
+    checkAlone("finetune", {});
   });
 });
 

@@ -19,6 +19,16 @@ export interface Job {
   readonly threads: number | undefined;
 }
 
+/** Throws ConfigError where a launcher has started a command several times that writes a folder and knows nothing of other workers. */
+export function checkAlone(command: string, env: Readonly<Record<string, string | undefined>> = process.env): void {
+  const launch = launchOf(env);
+  if (launch && launch.size > 1)
+    throw new ConfigError(
+      `flava ${command}: expected to be started once, got one of ${launch.size} processes of ${launch.launcher}, which would all do the same`,
+      `start it without ${launch.launcher.split(" ").at(-1)}; on several workers runs: flava pretrain`,
+    );
+}
+
 const DEFAULT_PATIENCE = 1800;
 
 /** Joins the job that a launcher has started. Throws ConfigError where `--mpi` was given without one, EngineError where there is no library for it. */

@@ -56,6 +56,9 @@ const VERBS: readonly ((program: Command) => void)[] = [
   completion,
 ];
 
+/** Commands that write a folder as one process, and would do so several times under an MPI launcher. */
+const ALONE: ReadonlySet<string> = new Set(["finetune", "probe", "eval", "ablate"]);
+
 const EXAMPLES = `
 Examples:
   flava pretrain recipes/starter.yaml
@@ -90,7 +93,10 @@ export function createProgram(): Command {
     .addHelpText("after", EXAMPLES)
     .showSuggestionAfterError()
     .showHelpAfterError("(add --help to see what is possible)")
-    .exitOverride();
+    .exitOverride()
+    .hook("preAction", async (_program, command) => {
+      if (ALONE.has(command.name())) (await import("./job.ts")).checkAlone(command.name());
+    });
   for (const define of VERBS) define(program);
   return program;
 }

@@ -196,6 +196,26 @@ describe("cut on one part a worker", () => {
     ]);
   });
 
+  it("leaves what is large in the state until it is read again, and feeds what is small", () => {
+    const step = (rows: number): PartedStep => {
+      const [x, w] = [input("x", [rows, E]), input("w", [E, E])];
+      const h = div(matmul(x, w), allReduce(sum(mul(x, x)), PARTS)); // known after the first sum
+      const loss = div(sum(tanh(h)), allReduce(sum(mul(h, h)), PARTS));
+      const sums = { w: allReduce(grad(loss, [w])[0]!, PARTS) };
+      return { name: "rows", ofPart: { loss }, outputs: {}, updates: {}, sums, several: false };
+    };
+    const shapes = (rows: number) => {
+      const { phases, sums } = cut(step(rows));
+      const kept = phases.flatMap(({ kept: names, program }) => names.map((name) => program.outputs[name]!.shape));
+      const stored = Object.entries(sums).filter(([name]) => name.includes(".stored."));
+      return { kept: kept.filter(([n]) => n === rows), stored: stored.length };
+    };
+    const [small, large] = [shapes(2 ** 14 - 1), shapes(2 ** 14)];
+    expect(small.kept.length).toBeGreaterThan(0);
+    expect(large.kept).toEqual([]);
+    expect(large.stored).toBe(small.stored + small.kept.length);
+  });
+
   it("sums the gradient of two parameters that have the same one under the name of each", () => {
     const [a, b] = [input("a", [E]), input("b", [E])];
     const loss = sum(tanh(add(add(input("x", [B, E]), broadcastTo(a, [B, E])), broadcastTo(b, [B, E]))));
