@@ -21,3 +21,13 @@ export const deviceNames = [
 
 /** A device that `openDevice` knows. */
 export type DeviceName = (typeof deviceNames)[number];
+
+/** Devices that train with products in bfloat16. */
+export const bfloat16Devices: readonly DeviceName[] = [
+  "openvino",
+  "interpret",
+  "xla:cpu",
+  "xla:cuda",
+  "xla:rocm",
+  "xla:tpu",
+];

@@ -6,6 +6,7 @@ import { type Document, parseDocument } from "yaml";
 import { ConfigError } from "../../errors.ts";
 import { isRecord, systemReason } from "../../io/index.ts";
 import { RECIPE_FILE, readRecipe } from "../../record/index.ts";
+import { bfloat16Devices } from "../../runtime/index.ts";
 import { tables as own, type Tables } from "../tables.ts";
 import { withDefaults } from "./defaults.ts";
 import { describeIssues } from "./issues.ts";
@@ -52,9 +53,19 @@ export function parseRecipe(raw: unknown, where = "recipe", tables: Tables = own
   const whole = withDefaults(withoutNulls(raw), tables);
   const schemas = recipeSchemas(tables, whole.family ?? "flava");
   const parsed = schemas.recipe.safeParse(whole);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return checkPrecision(parsed.data, where);
   const problems = describeIssues(schemas.file, whole, parsed.error.issues);
   throw new ConfigError(`${where}: this recipe cannot run\n${problems}`, undefined, { cause: parsed.error });
+}
+
+/** Throws ConfigError before anything is read, where the device would refuse the steps after minutes. */
+function checkPrecision(recipe: Recipe, where: string): Recipe {
+  const { device, dtype } = recipe;
+  if (dtype === "fp32" || bfloat16Devices.includes(device)) return recipe;
+  throw new ConfigError(
+    `${where}: dtype: expected fp32 on the device ${device}, which multiplies float32, got ${dtype}`,
+    `train in bfloat16 on one of ${bfloat16Devices.join(", ")}`,
+  );
 }
 
 /** The recipe of a run's folder. Throws FileError or DataError if recipe.json is missing or damaged, ConfigError if it is no recipe of this version. */

@@ -99,6 +99,15 @@ describe("the recipes of the repository", () => {
 });
 
 describe("parseRecipe", () => {
+  it("with products in bfloat16 is refused for a device that multiplies float32, and names those that do not", async () => {
+    const set = (device: string): string[] => [`device=${device}`, "dtype=bf16"];
+    await expect(resolveRecipe("recipes/starter.yaml", { set: set("cpu") })).rejects.toThrow(
+      /expected fp32 on the device cpu.*got bf16.*openvino.*xla:cpu/s,
+    );
+    const { recipe } = await resolveRecipe("recipes/starter.yaml", { set: set("xla:cpu") });
+    expect(recipe.dtype).toBe("bf16");
+  });
+
   it("fills in every default and keeps the order of the stages", () => {
     const recipe = parseRecipe(
       minimal({ stages: { z: { kind: "text-mlm" }, a: { kind: "joint", init: { text: "z" } } } }),
