@@ -115,7 +115,7 @@ export const unitKind: StageKind<UnitStage, UnitConfig> = {
     return found;
   },
   check,
-  tiny: (stage) => ({ ...stage, textLength: TINY.tokens }),
+  tiny: (stage) => ({ ...stage, textLength: TINY.tokens, tasks: onSynthetic(stage.tasks) }),
   plan,
   measures: { knn: "labelled" },
   evaluators: (context, held, stage, recipe) => [
@@ -129,6 +129,15 @@ export const unitKind: StageKind<UnitStage, UnitConfig> = {
   ],
   test: pairsOf,
 };
+
+/** Synthetic pictures have one text each, and the number of a shape for a label. */
+const onSynthetic = (tasks: UnitStage["tasks"]): UnitStage["tasks"] =>
+  Object.fromEntries(
+    Object.entries(tasks).map(([name, task]) => [
+      name,
+      { ...task, textPairs: false, labels: task.labels === "matching" ? "matching" : "numbers" },
+    ]),
+  );
 
 function check({ model, data }: Unplaced<UnitConfig>, stage: UnitStage, report: Report): void {
   const trained = Object.entries(stage.tasks).filter(([, { ratio }]) => ratio > 0);
