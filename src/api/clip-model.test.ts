@@ -51,6 +51,6 @@ describe("a CLIP's folder", () => {
   it("says that it has no matching head", async () => {
     const matching = model.match([picture(1)], ["a cat"]);
     await expect(matching).rejects.toThrow(CheckpointError);
-    await expect(matching).rejects.toThrow(/expected a multimodal encoder, got a clip without one/);
+    await expect(matching).rejects.toThrow(/expected a multimodal encoder, got clip without one/);
   });
 });

@@ -89,13 +89,13 @@ export class Graphs {
     const small = this.#smallest(kind);
     if (!small)
       throw new CheckpointError(
-        `${name}: expected ${CALLED[kind]}, got a ${model.family} without one`,
+        `${name}: expected ${CALLED[kind]}, got ${model.family} without one`,
         outputs.map((wanted) => model.lacks?.[wanted]).find(Boolean),
       );
     for (const wanted of outputs) {
       const reason = model.lacks?.[wanted];
       if (reason !== undefined && !small.graph.outputs[wanted])
-        throw new CheckpointError(`${name}: expected ${wanted}, got a ${model.family} without`, reason);
+        throw new CheckpointError(`${name}: expected ${wanted}, got ${model.family} without it`, reason);
       if (!small.graph.outputs[wanted])
         throw new ConfigError(
           `${name}: outputs: expected some of ${Object.keys(small.graph.outputs).join(", ")}, got "${wanted}"`,

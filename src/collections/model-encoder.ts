@@ -12,7 +12,7 @@ export async function modelEncoder(model: FlavaModel): Promise<Encoder> {
   const { image: whole, tokenizer } = model.processor;
   if (!whole) {
     const { family, lacks } = model.model;
-    throw new CheckpointError(`expected a model with an image encoder, got a ${family} without`, lacks?.image_embeds);
+    throw new CheckpointError(`expected a model with an image encoder, got ${family} without one`, lacks?.image_embeds);
   }
   const { size: resized, cropSize: size = resized, codebookSize: full, codebookCropSize: codebookSize = full } = whole;
   const facts = [model.weightsHash, PREPROCESSING, whole, tokenizer?.json];

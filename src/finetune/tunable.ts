@@ -49,7 +49,7 @@ export function tunableOf(loaded: LoadedModel, inputs: Problem["inputs"], imageS
   if (model.family === "flava") return tunableFlava(loaded, tunedSizes(sizes as FlavaConfig, imageSize));
   if (!model.heads?.[inputs])
     throw new ConfigError(
-      `${name}: expected a model that can be tuned on ${CALLED[inputs]}, got a ${model.family}`,
+      `${name}: expected a model that can be tuned on ${CALLED[inputs]}, got ${model.family}`,
       reasonOf(model),
     );
   if (imageSize !== undefined && imageSize !== model.pictures?.size)

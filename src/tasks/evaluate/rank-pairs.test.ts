@@ -55,7 +55,7 @@ describe("pairRetrieval", () => {
     const { fake } = model("image_embeds", () => 0);
     await expect(pairRetrieval(fake, [gallery(3)])).rejects.toMatchObject({
       message: expect.stringMatching(
-        /expected a model with a matching head, or one that writes captions, got a test without/,
+        /expected a model with a matching head, or one that writes captions, got test without one/,
       ),
       help: "it has none",
     });

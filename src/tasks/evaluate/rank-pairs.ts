@@ -82,7 +82,7 @@ function scoreOf(model: FlavaModel): PairScore {
   const by = (["itm_logits", "caption_log_likelihood"] as const).find((name) => model.gives(name));
   if (by) return by;
   throw new CheckpointError(
-    `retrieval by pairs: expected a model with a matching head, or one that writes captions, got a ${model.model.family} without`,
+    `retrieval by pairs: expected a model with a matching head, or one that writes captions, got ${model.model.family} without one`,
     model.model.lacks?.itm_logits,
   );
 }
