@@ -1,5 +1,4 @@
 /** `flava convert IN OUT`: weights of any readable format as a safetensors repository. */
-
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { saveWeights, type TensorEntry } from "../hub/index.ts";

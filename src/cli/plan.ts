@@ -89,14 +89,8 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
       `${gbit} Gbit/s a machine, ${perMachine} workers on each, ${latency} µs a message; what is sent beside the arithmetic is not taken off`,
     ].join("\n"),
     {
-      recipe: recipe.name,
-      stage,
-      batchSize: batch,
-      speed: machine.speed,
-      calibration,
-      alone,
-      network,
-      predictions: wanted,
+      ...{ recipe: recipe.name, stage, batchSize: batch, speed: machine.speed },
+      ...{ calibration, alone, network, predictions: wanted },
     },
   );
 }

@@ -96,10 +96,13 @@ function withoutGaps(source: Source, { rows, refused }: Survey, { as, classes, o
   };
 }
 
-/** Labels that are one number in two spellings are one class. */
-function withWholeNumbers(surveys: readonly Survey[], { as }: DataRequest): Survey[] {
+/** Labels that are one whole number in two spellings are one class. */
+function withWholeNumbers(surveys: readonly Survey[], { as, note }: DataRequest): Survey[] {
   if (as === "answers") return [...surveys];
-  const alike = wholeNumbers(surveys.flatMap(({ rows }) => rows.map(({ label }) => label)));
+  const labels = surveys.flatMap(({ rows }) => rows.map(({ label }) => label));
+  const alike = wholeNumbers(labels);
+  const changed = labels.filter((label) => alike(label) !== label);
+  if (changed.length > 0) note?.(`labels such as ${changed[0]}, read as ${alike(changed[0]!)}: ${changed.length}`);
   return surveys.map(({ rows, refused }) => ({
     rows: rows.map((row) => ({ ...row, label: alike(row.label) })),
     refused,

@@ -133,12 +133,15 @@ describe("data", () => {
     const numbered = (...labels: string[]) =>
       texts().map((sample, i) => ({ ...sample, label: labels[i % labels.length]! }));
     const validation = sourceOf("held", [{ key: "z", texts: ["a cat"], label: "1.0" }]);
-    const { problem, classes } = await prepareData(asked(numbered("0", "0.0", "1"), { validation }));
+    const notes: string[] = [];
+    const note = (line: string): void => void notes.push(line);
+    const { problem, classes } = await prepareData(asked(numbered("0", "0.0", "1"), { validation, note }));
+    expect(notes).toEqual(["labels such as 0.0, read as 0: 9"]);
     expect(problem.target).toMatchObject({ kind: "classes", names: ["0", "1"] });
     expect(classes[1]).toEqual({ name: "1", train: 8, validation: 1 });
     const versions = (await prepareData(asked(numbered("1.0", "1.1")))).problem.target;
     expect(versions).toMatchObject({ names: ["1.0", "1.1"] });
-    expect(["1", "1.10", "2"].map(labelReader(versions))).toEqual(["1.0", "1.1", "2"]);
+    expect(["1", "1.10", "2"].map(labelReader(versions))).toEqual(["1.0", "1.10", "2"]);
   });
 
   it("tells other words from the same number of them", async () => {

@@ -39,13 +39,13 @@ export function gapsAmong<T extends { readonly label: string }>(rows: readonly T
   return !classes && others.length < rows.length && others.every(({ label }) => GAP.test(label)) ? others : [];
 }
 
-/** "1.0" as "1" where both are labels: tables that had gaps on the way write whole numbers so. */
+/** "1.0" as "1": tables that had gaps on the way write whole numbers so. Others stay as they are: 1.10 may be a version. */
+const withoutPoint = (label: string): string => /^([+-]?\d+)\.0+$/.exec(label)?.[1] ?? label;
+
+/** "1.0" as "1" where both are labels. */
 export function wholeNumbers(labels: Iterable<string>): (label: string) => string {
   const known = new Set(labels);
-  return (label) => {
-    const whole = /^([+-]?\d+)\.0+$/.exec(label)?.[1];
-    return whole !== undefined && known.has(whole) ? whole : label;
-  };
+  return (label) => (known.has(withoutPoint(label)) ? withoutPoint(label) : label);
 }
 
 /** The target of the labels of training samples. Throws DataError, ConfigError. */
@@ -128,12 +128,16 @@ function answersOf(labels: readonly string[], options: TargetOptions): ChosenTar
   };
 }
 
-/** A label as batches read it: a number as it stands; a class too, or by its value where a class is that number; answers as "number:score …", those of the list alone. */
+/**
+ * A label as batches read it: a number as it stands; a class too, or the class that is the same whole number; answers as "number:score …",
+ * those of the list alone.
+ */
 export function labelReader(target: Target): (label: string) => string {
   if (target.kind === "number") return (label) => label;
   if (target.kind === "classes") {
-    const values = new Map(target.names.filter(isNumber).map((name) => [Number(name), name]));
-    return (label) => (target.names.includes(label) || !isNumber(label) ? label : (values.get(Number(label)) ?? label));
+    const known = new Set(target.names);
+    const whole = new Map(target.names.map((name) => [withoutPoint(name), name]));
+    return (label) => (known.has(label) ? label : (whole.get(withoutPoint(label)) ?? label));
   }
   const places = new Map(target.names.map((name, i) => [name, i]));
   return (label) =>

@@ -130,8 +130,8 @@ const probe = (url: string, options: CachedOptions): Promise<Facts | undefined> 
     };
   });
 
-/** Many servers of static files answer with the site's first page, and status 200, where a file is missing. */
-const isPage = ({ headers }: Response): boolean => /^text\/html\b/i.test(headers.get("content-type") ?? "");
+/** Many servers of static files answer with the site's first page, and status 200, where a file is missing. Pages of errors are not meant. */
+const isPage = ({ ok, headers }: Response): boolean => ok && /^text\/html\b/i.test(headers.get("content-type") ?? "");
 
 /** Bytes start..end−1, or all of them. */
 const fetchPart = (url: string, start: number, end: number | undefined, options: CachedOptions): Promise<Uint8Array> =>

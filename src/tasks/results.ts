@@ -108,9 +108,10 @@ const PROBE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A column for each model and seed, in the order in which they come, in per cent; throws DataError for a figure that is no share. recalls after re-ranking have one of their own. Cells of
+ * A column for each model and seed, in the order in which they come, in per cent; recalls after re-ranking have one of their own. Cells of
  * other tasks are named in `left`; so are zero-shot classifications, which the table does not have. What was measured without a seed stands
- * in the columns of all seeds of its model; where those have it themselves it is named in `doubled`.
+ * in the columns of all seeds of its model; where those have it themselves it is named in `doubled`. Throws DataError for a figure that is
+ * not between -1 and 1.
  */
 export function cellColumns(
   tasks: readonly Task[],

@@ -32,7 +32,7 @@ export async function beginSums(cluster: Cluster, buffers: readonly Buffer[]): P
   return inOrder(begun);
 }
 
-/** What is done once it has arrived. */
+/** The same, and what is done once it has arrived. */
 export const andThen = (way: UnderWay, then: () => void): UnderWay => ({
   async arrive() {
     await way.arrive();

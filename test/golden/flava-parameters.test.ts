@@ -1,6 +1,5 @@
 /** Names, shapes and numbers of parameters against the published checkpoint's. */
-import { huggingFaceJson } from "../../src/models/index.ts";
-import type { ConfigJson } from "../../src/models/index.ts";
+import { type ConfigJson, huggingFaceJson } from "../../src/models/index.ts";
 import { describe, expect, it } from "vitest";
 import {
   type FlavaConfig,

@@ -1,6 +1,5 @@
 /** What we write against what Hugging Face's classes ask for, as they said it themselves (test/reference/check_huggingface.py). */
-import { huggingFaceJson } from "../../src/models/index.ts";
-import type { ConfigJson } from "../../src/models/index.ts";
+import { type ConfigJson, huggingFaceJson } from "../../src/models/index.ts";
 import { describe, expect, it } from "vitest";
 import {
   type FlavaConfigInput,

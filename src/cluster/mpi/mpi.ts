@@ -115,7 +115,7 @@ function cluster(library: MpiLibrary, { rank, size, watch, threaded }: Place): M
   const call = (name: FunctionName, args: readonly Argument[]): Promise<void> =>
     inTurn(() => watched(name, name, args));
   const begin = beside({
-    ...{ library, inTurn, free: () => threaded || !busy },
+    ...{ library, inTurn, free: () => !closed && (threaded || !busy) },
     wait: (name, args) => watched(name, "MPI_Wait", args),
   });
   const close = async (): Promise<void> => {

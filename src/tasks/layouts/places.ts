@@ -1,5 +1,6 @@
 /** Where a task's data may lie below the root of all data: as tasks name it, and as archives unpack and people call it. */
 import { join } from "node:path";
+import { isPicture } from "../../data/sources/listing.ts";
 import { namesIn, statOf } from "../../io/index.ts";
 import type { Task } from "../schema.ts";
 
@@ -46,7 +47,7 @@ async function archivesIn(path: string): Promise<string[]> {
 /** Full paths, in the order of their names, without hidden ones; none of what is no folder. */
 export async function foldersIn(path: string): Promise<string[]> {
   if (!(await statOf(path))?.isDirectory()) return [];
-  const all = (await namesIn(path)).filter((name) => !/^(\.|__MACOSX$)/.test(name)).sort();
+  const all = (await namesIn(path)).filter((name) => !/^(\.|__MACOSX$)/.test(name) && !isPicture(name)).sort(); // of pictures there may be 100,000
   const paths = all.map((name) => `${path.replace(/[/\\]+$/, "")}/${name}`);
   const kinds = await Promise.all(paths.map(async (one) => (await statOf(one))?.isDirectory()));
   return paths.filter((_, i) => kinds[i]);

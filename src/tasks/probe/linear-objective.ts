@@ -105,7 +105,7 @@ function lossGraph(sizes: readonly number[], width: number, classes: number): Gr
     const logSumExp = sub(reduceMax(z, [1]), log(reduceMax(p, [1]))); // as p = exp(z − logSumExp), of the greatest too
     const error = sub(p, targets);
     return {
-      loss: sub(sum(logSumExp), sum(mul(targets, z))),
+      loss: sum(sub(logSumExp, sum(mul(targets, z), [1]))), // row by row: their own sums are large and nearly equal
       dw: matmul(x, error, { transposeA: true }),
       db: sum(error, [0], { keep: true }),
     };

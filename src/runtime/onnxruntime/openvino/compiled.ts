@@ -60,7 +60,9 @@ async function createInTurn(compiled: Compiled, options: CompiledOptions): Promi
     const begun = performance.now();
     const session = await create(work);
     if (performance.now() - begun >= minMs)
-      await keep(work, path).then(() => makeRoom(folder, SUFFIX, maxBytes), notKept);
+      await keep(work, path)
+        .then(() => makeRoom(folder, SUFFIX, maxBytes))
+        .catch(notKept);
     return session;
   } finally {
     await settled(rm(work, { recursive: true, force: true }));
