@@ -228,7 +228,10 @@ const stepOf = (runs: readonly Seen[]): number => median(runs.flatMap(({ steps }
 /** Ranks above the number of cores take turns on them. */
 function predicted(alone: WorkerShare, work: WorkerShare, machine: Machine, { latency, bandwidth }: Seen): number {
   const rounds = 2 * Math.ceil(Math.log2(work.workers));
-  const [found] = predict(alone, [work], machine, { bandwidth, latency: latency / rounds, perMachine: 1 });
+  const [found] = predict(alone, [work], {
+    machine,
+    network: { bandwidth, latency: latency / rounds, perMachine: 1 },
+  });
   const turns = Math.max(1, work.workers / availableParallelism());
   return (found!.shared + found!.repeated) * turns + found!.transfer + found!.waiting;
 }

@@ -78,7 +78,7 @@ async function plan(io: Io, path: string, options: PlanOptions): Promise<void> {
   const { gbit, latency, perMachine } = options;
   const { machine, calibration, alone } = await speeds(recipe, stage, options, io);
   const network = { bandwidth: (gbit * 1e9) / 8, latency: latency / 1e6, perMachine };
-  const predictions = predict(shares[0]!, shares, machine, network, alone);
+  const predictions = predict(shares[0]!, shares, { machine, lone: alone, network });
   const rows = predictions.map((one, i) => ({ ...one, ...shares[i]! }));
   const wanted = rows.filter(({ workers }) => options.workers.includes(workers));
   const batch = recipe.stages[stage]!.batchSize;

@@ -49,13 +49,20 @@ export interface Prediction {
   readonly bottleneck: "repeated" | "transfer" | "waiting" | "nothing";
 }
 
-/** The step of each of `works`, against that of one worker alone. `lone`: how long that one computes, with no other on its machine. */
+/** Where the workers are. */
+export interface Place {
+  /** A worker's speed beside the others of its machine. */
+  readonly machine: Machine;
+  /** That of a worker with no other on its machine; the same unless said. */
+  readonly lone?: Machine | undefined;
+  readonly network: Network;
+}
+
+/** The step of each of `works`, against that of one worker alone. */
 export function predict(
   alone: Work,
   works: readonly Work[],
-  machine: Machine,
-  network: Network,
-  lone: Machine = machine,
+  { machine, lone = machine, network }: Place,
 ): Prediction[] {
   return works.map((work) => {
     const here = work.workers === 1 ? lone : machine;

@@ -85,7 +85,7 @@ describe("predict", () => {
   it("adds arithmetic, bytes and latency, and names what costs most", () => {
     const alone = work(1, 8e9);
     const works = [alone, work(4, 2.2e9, 5e8, 10), work(8, 1e9, 0, 1000)];
-    const [one, four, eight] = predict(alone, works, { fixed: 0, speed: 1e9 }, network);
+    const [one, four, eight] = predict(alone, works, { machine: { fixed: 0, speed: 1e9 }, network });
     expect(one).toMatchObject({ step: 8, efficiency: 1, bottleneck: "nothing" });
     expect([four!.shared, four!.repeated, four!.transfer, four!.waiting]).toBeAllclose([2, 0.2, 0.5, 4e-4], {
       rtol: 1e-9,
@@ -95,17 +95,18 @@ describe("predict", () => {
   });
 
   it("repeats on every worker what does not depend on the batch, but for the update that they share", () => {
-    const [four] = predict(work(1, 8e9), [work(4, 2e9)], { fixed: 1, speed: 1e9 }, network);
+    const [four] = predict(work(1, 8e9), [work(4, 2e9)], { machine: { fixed: 1, speed: 1e9 }, network });
     expect([four!.shared, four!.repeated, four!.step]).toBeAllclose([9 / 4, 0.75, 3], { rtol: 1e-9 });
     expect(four!.bottleneck).toBe("repeated");
-    const [sharing] = predict(work(1, 8e9), [work(4, 2e9, 0, 0, 0.4)], { fixed: 1, speed: 1e9 }, network);
+    const [sharing] = predict(work(1, 8e9), [work(4, 2e9, 0, 0, 0.4)], { machine: { fixed: 1, speed: 1e9 }, network });
     expect([sharing!.repeated, sharing!.step]).toBeAllclose([0.15, 2.4], { rtol: 1e-9 });
   });
 
   it("compares with one worker that has its machine alone", () => {
-    const [alone, two] = predict(work(1, 8e9), [work(1, 8e9), work(2, 4e9)], { fixed: 0, speed: 8e8 }, network, {
-      fixed: 0,
-      speed: 1e9,
+    const [alone, two] = predict(work(1, 8e9), [work(1, 8e9), work(2, 4e9)], {
+      machine: { fixed: 0, speed: 8e8 },
+      lone: { fixed: 0, speed: 1e9 },
+      network,
     });
     expect([alone!.step, alone!.efficiency, two!.step, two!.efficiency]).toBeAllclose([8, 1, 5, 0.8], { rtol: 1e-9 });
   });
@@ -113,7 +114,10 @@ describe("predict", () => {
   it("lets the workers of a machine share its connection", () => {
     const alone = work(1, 8e9);
     const at = (perMachine: number) =>
-      predict(alone, [work(4, 2e9, 5e8, 1)], { fixed: 0, speed: 1e9 }, { ...network, perMachine })[0]!.transfer;
+      predict(alone, [work(4, 2e9, 5e8, 1)], {
+        machine: { fixed: 0, speed: 1e9 },
+        network: { ...network, perMachine },
+      })[0]!.transfer;
     expect([at(1), at(2), at(8)]).toEqual([0.5, 1, 2]);
   });
 });

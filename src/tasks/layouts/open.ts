@@ -14,7 +14,7 @@ import { alteredSource } from "./altered.ts";
 import { drawnItems } from "./draw.ts";
 import { readLinesOf } from "./files.ts";
 import { type Item, type LayoutReader, type Listing, type Place, WHOLE } from "./layout.ts";
-import { bare, placesOf } from "./places.ts";
+import { placesOf } from "./places.ts";
 import { layouts } from "./table.ts";
 
 /** A task's data, found. */
@@ -243,10 +243,13 @@ function labelName(place: TaskPlace, key: string, label: string | number | undef
   const name = renamed?.[label] ?? label;
   const known = task.data.classes;
   if (!known || known.includes(name) || classes?.includes(name)) return name;
-  const spelled = known.find((one) => bare(one) === bare(name)); // the Hub's MRPC has not_equivalent
+  const spelled = known.find((one) => spelling(one) === spelling(name)); // the Hub's MRPC has not_equivalent
   if (spelled !== undefined) return spelled;
   throw bad(`of ${known.slice(0, 12).join(", ")}`);
 }
+
+/** The same for names that differ in capitals, blanks, underscores and hyphens between words alone. */
+const spelling = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, " ");
 
 function checkCount({ task, root }: TaskPlace, items: readonly Item[]): void {
   const { classCount } = task.data;

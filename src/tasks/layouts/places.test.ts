@@ -95,6 +95,14 @@ describe("GLUE as it comes", () => {
     ]);
   });
 
+  it("takes other spellings of a class, and nothing that only looks like one", async () => {
+    const labelled = (label: string) =>
+      dataRoot("rte", { "dev.tsv": `index\tsentence1\tsentence2\tlabel\n0\ta\tb\t${label}\n` });
+    expect((await read("rte", await labelled("Not-Entailment"), "test")).labels).toEqual(["not_entailment"]);
+    for (const label of ["notentailment", "-entailment", "entailment?"])
+      await expect(read("rte", await labelled(label), "test"), label).rejects.toThrow(/expected a label of entailment/);
+  });
+
   it("the Hub's parquet in shards, with names of classes that are spelt otherwise", async () => {
     const shard = (first: number): Uint8Array => {
       const names = { info: { features: { label: { names: ["not_equivalent", "equivalent"] } } } };

@@ -29,7 +29,7 @@ export async function* placesOf({ name, data: { folder } }: Task, dataRoot: stri
 }
 
 /** Letters and digits of a name: SST-2, sst2 and SST_2 are one. */
-export const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
 /** Folders of one of these names in the root, and in its folders (glue_data/SST-2). */
 async function calledSo(root: string, names: ReadonlySet<string>): Promise<string[]> {
