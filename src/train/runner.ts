@@ -1,5 +1,5 @@
 /** Runs the programs of one step: all of it at once, or part by part with collectives between them. */
-import { type Cluster, inOrder, type Numbers, type UnderWay } from "../cluster/index.ts";
+import { type Cluster, inOrder, type Numbers, type UnderWay } from "../cluster/cluster.ts";
 import type { Program } from "../graph/index.ts";
 import type { Phase } from "../graph/passes/index.ts";
 import { KEEP } from "../graph/passes/index.ts";

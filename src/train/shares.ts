@@ -2,7 +2,7 @@
  * The update shared out among workers: each sums and updates one part of every large parameter, then all gather the parameters
  * (stage 1 of ZeRO, Rajbhandari et al., arXiv:1910.02054 §5.1). As many bytes are sent as for sums on all workers.
  */
-import { type Cluster, inOrder, type Memory, type Numbers, type UnderWay } from "../cluster/index.ts";
+import { type Cluster, inOrder, type Memory, type Numbers, type UnderWay } from "../cluster/cluster.ts";
 import { graph, input, isOp, mul, type Program, sum, type Value } from "../graph/index.ts";
 import { sumName } from "../graph/passes/index.ts";
 import { momentNames } from "../optim/index.ts";

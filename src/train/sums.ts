@@ -1,5 +1,5 @@
 /** Sums of state over workers: large tensors where they lie, small ones together. */
-import { type Cluster, inOrder, type NativeMemory, type UnderWay } from "../cluster/index.ts";
+import { type Cluster, inOrder, type NativeMemory, type UnderWay } from "../cluster/cluster.ts";
 import type { Buffer } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
