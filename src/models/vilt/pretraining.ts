@@ -1,21 +1,5 @@
 /** ViLT for pretraining: two passes over a batch of pairs, up to logits and targets (dandelin/ViLT, objectives.py). */
-import {
-  add,
-  cast,
-  constant,
-  equal,
-  gather,
-  input,
-  less,
-  maximum,
-  mul,
-  reshape,
-  slice,
-  sub,
-  sum,
-  type Value,
-  where,
-} from "../../graph/index.ts";
+import { cast, constant, equal, gather, input, reshape, slice, sum, type Value, where } from "../../graph/index.ts";
 import { maskedTargets, type Params, tokensAt } from "../../nn/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";
 import { type TextBatch, textBatch } from "../flava/batch.ts";
@@ -81,22 +65,17 @@ export interface Shuffled {
 }
 
 /**
- * Texts keep their picture where `kept` int (B) is 1; the others get that of another sample, all alike likely by `draw` (B) in [0, 1).
+ * Texts keep their picture where `kept` int (B) is 1; the others get their neighbour's: samples 0 and 1 exchange, 2 and 3, and so on. Samples
+ * stand in a batch by chance, so a neighbour is any other sample, and it is in the same part of a batch that is cut at an even number.
  * A picture whose caption has the same tokens still matches.
  */
-export function shuffledPictures(ids: Value, kept: Value, draw: Value): Shuffled {
+export function shuffledPictures(ids: Value, kept: Value): Shuffled {
   const { B } = ids.dims("B T");
-  const own = constant(
-    fromNumbers(
-      Array.from({ length: B }, (_, i) => i),
-      [B],
-      "int32",
-    ),
-  );
-  const further = add(own, add(cast(mul(draw, Math.max(0, B - 1)), "int32"), 1)); // own + 1 … own + B − 1
-  const other = where(less(further, B), further, sub(further, B));
+  const own = Array.from({ length: B }, (_, i) => i);
+  const neighbour = own.map((i) => ((i ^ 1) < B ? i ^ 1 : Math.max(0, i - 1)));
   const keeps = equal(kept, 1);
-  const picture = where(keeps, own, maximum(other, 0));
+  const numbers = (of: readonly number[]): Value => constant(fromNumbers(of, [B], "int32"));
+  const picture = where(keeps, numbers(own), numbers(neighbour));
   return { picture, matched: where(keeps, 1, sameText(ids, gather(ids, picture))) };
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { type Augmentation, augmentOf, maskedTexts, type TokenMasking } from "../../data/index.ts";
+import { ConfigError } from "../../errors.ts";
 import { createPairs, type EvaluationContext, type Evaluator, type PairSet } from "../../evaluators/index.ts";
 import { input, mul, type Value } from "../../graph/index.ts";
 import {
@@ -129,8 +130,8 @@ function plan({ model, seed }: Recipe<ViltConfig>, stage: ViltStage): StagePlan 
   };
 }
 
-/** Which samples keep their picture, ⌊B/2⌋ of them, and a number in [0, 1) for each that says whose the others get. */
-function draws(seed: number, step: number, B: number): Record<"picture_kept" | "picture_draw", Tensor> {
+/** Which samples keep their picture: ⌊B/2⌋ of them. */
+function draws(seed: number, step: number, B: number): Record<"picture_kept", Tensor> {
   const rng = random(seed, "vilt-pictures", step);
   const order = Array.from({ length: B }, () => rng.uniform());
   const kept = new Set(
@@ -144,10 +145,6 @@ function draws(seed: number, step: number, B: number): Record<"picture_kept" | "
       [B],
       "int32",
     ),
-    picture_draw: fromNumbers(
-      Array.from(order, () => Math.fround(rng.uniform()) % 1),
-      [B],
-    ),
   };
 }
 
@@ -156,12 +153,16 @@ function objective(model: ViltConfig, stage: ViltStage, maskedTokens: number): O
   return {
     batchSize,
     losses(p, batch, part) {
+      if (batch < batchSize && batch % 2 === 1)
+        throw new ConfigError(
+          `batchSize: expected an even number of samples in each part of a batch, got ${batch} of ${batchSize}`,
+          "wrong pictures are those of neighbours, two and two: choose fewer workers or gradientAccumulationSteps, or another batchSize",
+        );
       const fed = viltBatch(model, { batch, textLength, maskedTokens, maskedPatches: 0 });
       const image = viltImage(p, model, fed.pixel_values);
       const masked = viltMasked(p, model, fed, image);
       const ids = fed.input_ids;
-      const draw = input("picture_draw", [batch]);
-      const { picture, matched } = shuffledPictures(ids, input("picture_kept", [batch], "int32"), draw);
+      const { picture, matched } = shuffledPictures(ids, input("picture_kept", [batch], "int32"));
       const whole = viltMatched(p, model, viltText(p, model, ids, fed.attention_mask), picturesAt(image, picture));
 
       const mlm = maskedCrossEntropy(masked, part);
